@@ -1,0 +1,3 @@
+from tasks import ns
+
+__all__ = ["ns"]
