@@ -1,0 +1,93 @@
+"""What the operator sees on a terminal: a live line with the time that it takes, tables that fit the width."""
+
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TextIO
+
+from .plain import duration, write
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+
+def is_terminal(stream: TextIO) -> bool:
+    """Tell whether a live line can be drawn on the stream."""
+    return stream.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
+
+
+class _Line:
+    """The text of the live line, drawn anew by rich's own thread; that thread takes no lock of ours."""
+
+    def __init__(self, text: str, since: float, now: Callable[[], float]) -> None:
+        self.text = text
+        self.since = since
+        self._now = now
+
+    def __rich__(self) -> "Text":
+        from rich.text import Text
+
+        return Text(f"   {self.text}  {duration(self._now() - self.since)}", no_wrap=True, overflow="ellipsis", style="dim")
+
+
+class Terminal:
+    """The face of `Output` for terminals; rich is imported with the first live line or table."""
+
+    def __init__(self, stdout: TextIO, stderr: TextIO, now: Callable[[], float]) -> None:
+        self._stdout = stdout
+        self._stderr = stderr
+        self._now = now
+        self._console: Console | None = None
+        self._live: Live | None = None
+        self._line: _Line | None = None
+
+    def line(self, text: str, style: str = "") -> None:
+        """Write a line, above the live line if there is one."""
+        if style or self._console is not None:
+            self._rich().print(text, style=style, soft_wrap=True)
+        else:
+            write(self._stdout, text)
+
+    def warn(self, text: str) -> None:
+        """Write a line on stderr; on the same terminal it goes above the live line."""
+        if self._console is not None and is_terminal(self._stderr):
+            self._console.print(text, style="yellow", soft_wrap=True)
+        else:
+            write(self._stderr, text)
+
+    def live(self, title: str, text: str, since: float) -> None:
+        """Show the live line, with the time passed since then."""
+        whole = ": ".join(part for part in (title, text.replace("\n", " ")) if part)
+        if self._live is None or self._line is None:
+            from rich.live import Live
+
+            self._line = _Line(whole, since, self._now)
+            self._live = Live(self._line, console=self._rich(), transient=True, refresh_per_second=2)
+            self._live.start(refresh=True)
+        else:
+            self._line.text, self._line.since = whole, since
+            self._live.refresh()
+
+    def table(self, title: str, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Draw a table."""
+        from rich import box
+        from rich.table import Table
+
+        table = Table(*titles, title=title, title_justify="left", box=box.SIMPLE_HEAD)
+        for row in rows:
+            table.add_row(*row)
+        self._rich().print(table)
+
+    def close(self) -> None:
+        """Take the live line away."""
+        if self._live is not None:
+            self._live.stop()
+        self._live = self._line = None
+
+    def _rich(self) -> "Console":
+        if self._console is None:
+            from rich.console import Console
+
+            self._console = Console(file=self._stdout, highlight=False, markup=False, emoji=False)
+        return self._console
