@@ -1,4 +1,4 @@
-"""`@command`: a function of a `Run` becomes a task of `fab` and `invoke` that never ends in a traceback for what an operator can meet.
+"""`@command`: a function of a `Run` becomes a task of `fab` and `invoke`; what an operator can meet never ends in a traceback.
 
     @command(help={"revision": "the commit, tag or branch; default: the head of the branch"})
     def deploy(run: Run, revision: str | None = None) -> None:

@@ -1,106 +1,138 @@
-"""The settings: one `fabric.yaml`, validated into frozen values."""
+"""The settings: one `fabric.yaml`, validated into frozen values.
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+The fields are the schema: the annotation says what is allowed, a field without a default is required, `| None` allows null.
+`settings_snippets/fabric.yaml` tells the same to operators; a test holds both together.
+"""
+
+from dataclasses import dataclass, field
+
+from .decisions.setting_types import (
+    Branch,
+    Count,
+    Deadline,
+    DistributionId,
+    Domain,
+    Gateway,
+    GroupNames,
+    ImageName,
+    InApp,
+    InAppList,
+    InstanceId,
+    Interval,
+    Line,
+    Login,
+    Origin,
+    Port,
+    Quantity,
+    Region,
+    RoleTag,
+    StaticPath,
+    TagMap,
+    Units,
+    UrlPath,
+    WarmUp,
+    Yes,
+)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Aws:
     """Where the calls go."""
 
-    region: str
-    profile: str | None
-    endpoint: str | None
+    region: Region
+    profile: Line | None = None
+    endpoint: Origin | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Management:
     """How the management instance is found, and whether it stays up after `ship`."""
 
-    instance_id: str | None
-    tag: str  # key=value
-    keep_running: bool
+    instance_id: InstanceId | None = None
+    tag: RoleTag = "ramped:role=management"
+    keep_running: Yes = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Ssh:
     """How hosts are reached over SSH."""
 
-    user: str
-    key: str | None
-    port: int
-    gateway: str | None  # None: direct; "management": through the management instance; else [user@]host[:port]
-    known_hosts: str | None
-    timeout: int  # seconds for one connection
+    user: Login
+    key: Line | None = None  # a path; the loader makes it absolute
+    port: Port = 22
+    # None: direct; "management": through the management instance.
+    gateway: Gateway | None = None
+    known_hosts: Line | None = None  # a path; the loader makes it absolute
+    timeout: Deadline = 10  # for one connection
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class App:
     """The Django site on a host; a relative path starts in the home of the SSH user."""
 
-    directory: str
-    branch: str
-    virtualenv: str
-    manage: str  # relative to directory
-    requirements: tuple[str, ...]  # relative to directory
-    services: tuple[str, ...]  # systemd units; the first one serves the site
-    domain: str
-    health_path: str
-    port: int
-    boot_deadline: int  # seconds until the site must answer after a restart, or SSH after a start
+    directory: Line
+    branch: Branch = "main"
+    virtualenv: Line = "venv"
+    manage: InApp = "manage.py"
+    requirements: InAppList = ("requirements.txt",)
+    services: Units  # the first one serves the site
+    domain: Domain
+    health_path: UrlPath  # left out or null: see decisions/settings_rules.py
+    port: Port = 80
+    boot_deadline: Deadline = 300  # until the site answers after a restart, or SSH after a start
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Image:
     """How images are baked."""
 
-    name: str  # prefix of the image's name
-    reboot: bool
-    tags: Mapping[str, str]
-    deadline: int  # seconds
+    name: ImageName  # as health_path
+    reboot: Yes = False
+    tags: TagMap = field(default_factory=dict)
+    deadline: Deadline = 3600
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RolloutPolicy:
-    """How fast and how carefully a group is replaced; counts, or percentages such as "25%" of desired."""
+    """How fast and how carefully a group is replaced; percentages are of the desired capacity."""
 
-    surge: int | str
-    batch: int | str
-    poll: float  # seconds between two looks
-    healthy_polls: int
-    warm_up: int  # seconds in service before an instance counts
-    instance_deadline: int  # seconds from launch to serving
-    deadline: int  # seconds for the whole rollout
-    max_failures: int  # failed launches of the new version
-    raise_max: bool
-    check_revision: bool
-    smoke_boot: bool
+    surge: Quantity = 1
+    batch: Quantity = 1
+    poll: Interval = 5.0  # between two looks
+    healthy_polls: Count = 3
+    warm_up: WarmUp = 0  # in service before an instance counts
+    instance_deadline: Deadline = 900  # from launch to serving
+    deadline: Deadline = 14400  # for the whole rollout
+    max_failures: Count = 3  # failed launches of the new version
+    raise_max: Yes = True
+    check_revision: Yes = True
+    smoke_boot: Yes = True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Restart:
     """How `restart-all` goes through the fleet."""
 
-    batch: int | str
-    deadline: int  # seconds for one batch to be healthy again
+    batch: Quantity = 1
+    deadline: Deadline = 300  # for one batch to be healthy again
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Static:
     """Where the static files are asked for."""
 
-    url: str  # the path on the site, such as /static/
-    cdn: str | None  # https://… of the CDN, without the path; None: none
-    distribution: str | None  # CloudFront distribution id
-    deadline: int  # seconds for an invalidation
+    url: StaticPath
+    cdn: Origin | None = None
+    distribution: DistributionId | None = None
+    deadline: Deadline = 1800  # for an invalidation
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """Everything that the tasks know of a site."""
 
     aws: Aws
-    groups: tuple[str, ...]
+    groups: GroupNames
     management: Management
     ssh: Ssh
     app: App

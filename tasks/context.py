@@ -54,7 +54,7 @@ def refuse_hosts(c: Context) -> None:
     """
     fabric = sys.modules.get("fabric")
     if fabric is not None and isinstance(c, fabric.Connection):
-        raise SettingsError("-H, --hosts: found hosts; allowed: none, for the tasks find their hosts by fabric.yaml. Nothing was done.")
+        raise SettingsError("-H, --hosts: found hosts; allowed: none, for fabric.yaml says which hosts. Nothing was done.")
 
 
 def as_typed(argv: Sequence[str], environment: Mapping[str, str]) -> str:
