@@ -76,7 +76,7 @@ def _service(error: BaseException) -> str:
     # botocore names the action but not the service; the client is found in the frame that made the call.
     trace = error.__traceback__
     while trace is not None:
-        client = trace.tb_frame.f_locals.get("self")
+        client: Any = trace.tb_frame.f_locals.get("self")
         if trace.tb_frame.f_code.co_name == "_make_api_call" and hasattr(client, "meta"):
             return f" {client.meta.service_model.service_name}"
         trace = trace.tb_next
