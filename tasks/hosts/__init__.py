@@ -1,0 +1,1 @@
+"""The edge to the hosts: the only place that opens SSH."""

@@ -1,0 +1,94 @@
+"""EC2 instances: found, started, stopped, tagged, and what they printed on their console."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..errors import Refused, SettingsError
+
+if TYPE_CHECKING:
+    from ..config import Management
+    from .session import Cloud
+
+# Terminated instances stay visible for an hour.
+_ALIVE = ["pending", "running", "stopping", "stopped"]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One instance as EC2 describes it."""
+
+    id: str
+    state: str
+    address: str  # private
+    zone: str
+    image: str
+    tags: Mapping[str, str]
+    launched: float  # seconds since the epoch
+
+
+def find_management(cloud: Cloud, management: Management) -> Machine | None:
+    """Find the management instance by its id or its tag; None when there is none that is not terminated.
+
+    Raises Refused when several bear the tag.
+    """
+    if management.instance_id is not None:
+        found = [one for one in machines(cloud, [management.instance_id]) if one.state in _ALIVE]
+    else:
+        key, equals, value = management.tag.partition("=")
+        if not equals:
+            raise SettingsError(f"management.tag: found {management.tag}; allowed: key=value")
+        filters = [{"Name": f"tag:{key}", "Values": [value]}, {"Name": "instance-state-name", "Values": _ALIVE}]
+        found = list(_describe(cloud, Filters=filters))
+    if len(found) > 1:
+        names = ", ".join(sorted(f"{one.id} ({one.state})" for one in found))
+        raise Refused(
+            f"several instances bear the tag {management.tag}: {names}. Set management.instance_id, or leave the tag on one"
+        )
+    return found[0] if found else None
+
+
+def machines(cloud: Cloud, ids: Sequence[str]) -> list[Machine]:
+    """Describe instances; those that EC2 does not know (any more, or yet) are left out."""
+    # By a filter, for one unknown id in InstanceIds fails the whole call.
+    return list(_describe(cloud, Filters=[{"Name": "instance-id", "Values": list(ids)}])) if ids else []
+
+
+def start(cloud: Cloud, id: str) -> None:
+    """Start a stopped instance."""
+    cloud.client("ec2").start_instances(InstanceIds=[id])
+
+
+def stop(cloud: Cloud, id: str) -> None:
+    """Stop a running instance; its disk is kept."""
+    cloud.client("ec2").stop_instances(InstanceIds=[id])
+
+
+def console(cloud: Cloud, id: str) -> str:
+    """Return what the instance printed since its last boot; AWS shows it minutes later. botocore decodes it."""
+    return str(cloud.client("ec2").get_console_output(InstanceId=id).get("Output", ""))
+
+
+def tag(cloud: Cloud, ids: Sequence[str], tags: Mapping[str, str]) -> None:
+    """Set tags on instances."""
+    cloud.client("ec2").create_tags(Resources=list(ids), Tags=[{"Key": key, "Value": value} for key, value in tags.items()])
+
+
+def _describe(cloud: Cloud, **arguments: Any) -> Iterator[Machine]:
+    for page in cloud.client("ec2").get_paginator("describe_instances").paginate(**arguments):
+        for reservation in page["Reservations"]:
+            yield from map(_machine, reservation["Instances"])
+
+
+def _machine(told: Mapping[str, Any]) -> Machine:
+    return Machine(
+        id=told["InstanceId"],
+        state=told["State"]["Name"],
+        address=told.get("PrivateIpAddress", ""),
+        zone=told.get("Placement", {}).get("AvailabilityZone", ""),
+        image=told.get("ImageId", ""),
+        tags={one["Key"]: one["Value"] for one in told.get("Tags", [])},
+        launched=told["LaunchTime"].timestamp(),
+    )

@@ -1,0 +1,32 @@
+"""What `git status` says about a checkout."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Worktree:
+    """Files that differ from what is committed."""
+
+    changed: tuple[str, ...]
+    untracked: tuple[str, ...]
+
+
+def read_status(printed: str) -> Worktree:
+    """Read `git status --porcelain=v2 -z`.
+
+    A submodule that is merely at another commit is no change: a checkout that was cut short leaves it so. Source:
+    git-status(1), "Porcelain Format Version 2".
+    """
+    changed, untracked = [], []
+    entries = iter(printed.split("\0"))
+    for entry in entries:
+        kind, _, rest = entry.partition(" ")
+        if kind == "?":
+            untracked.append(rest)
+        elif kind in ("1", "2", "u"):
+            fields = rest.split(" ", {"1": 7, "2": 8, "u": 9}[kind])
+            if kind == "2":
+                next(entries, None)  # the name that it had before
+            if not (fields[1].startswith("SC") and fields[1].endswith("..")):
+                changed.append(fields[-1])
+    return Worktree(tuple(changed), tuple(untracked))

@@ -1,0 +1,131 @@
+"""The only place that opens SSH: with exactly the host keys that are trusted, and one line for whatever goes wrong."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import HostUnreachable, SettingsError
+from .keys import Trust, judge
+from .ssh import Host, reason
+
+if TYPE_CHECKING:
+    from fabric import Connection
+    from paramiko import PKey, SSHClient, Transport
+
+    from ..config import Ssh
+
+
+def connect(name: str, address: str, ssh: Ssh, trusted: Trust, *, user: str = "", port: int = 0, via: Host | None = None) -> Host:
+    """Open SSH to a host.
+
+    `name`: what to call it; `trusted`: the only host keys that are accepted; `user`, `port`: those of `ssh` when left out;
+    `via`: the host through which it is reached. Raises HostUnreachable with one line that says what is wrong.
+    """
+    from fabric import Connection
+
+    _quiet()
+    user, port = user or ssh.user, port or ssh.port
+    who = f"{name} ({user}@{address}:{port})"
+    connection = Connection(
+        address,
+        user=user,
+        port=port,
+        config=_config(),
+        gateway=via.connection if via is not None else None,
+        connect_timeout=ssh.timeout,
+        connect_kwargs=_how(ssh, trusted),
+    )
+    connection.client.set_missing_host_key_policy(_Only(who, trusted))
+    _open(connection, who, ssh)
+    return Host(name, address, connection)
+
+
+def _open(connection: Connection, who: str, ssh: Ssh) -> None:
+    from paramiko import SSHException
+
+    try:
+        connection.open()
+        connection.transport.set_keepalive(15)
+    except (SSHException, EOFError, OSError, ValueError) as error:
+        connection.client.close()
+        raise HostUnreachable(_why(error, who, ssh)) from error
+    except BaseException:
+        connection.client.close()
+        raise
+
+
+def _why(error: BaseException, who: str, ssh: Ssh) -> str:
+    from paramiko import AuthenticationException, ChannelException
+    from paramiko.ssh_exception import NoValidConnectionsError, PasswordRequiredException
+
+    if isinstance(error, PasswordRequiredException):
+        return f"{who}: {ssh.key or 'the key'} is locked by a passphrase: add it to ssh-agent"
+    if isinstance(error, AuthenticationException):
+        return f"{who} does not let us in: {reason(error)}. Check ssh.user and ssh.key"
+    if isinstance(error, NoValidConnectionsError):
+        return f"{who} refuses the connection: no SSH there, or another port (ssh.port)"
+    if isinstance(error, ChannelException):
+        return f"{who} cannot be reached through the gateway: {reason(error)}"
+    if isinstance(error, TimeoutError):
+        return f"{who} does not answer within {ssh.timeout} s: check its security group and ssh.gateway"
+    return f"{who}: no SSH session: {reason(error)}"
+
+
+def _how(ssh: Ssh, trusted: Trust) -> dict[str, Any]:
+    how: dict[str, Any] = {
+        "banner_timeout": ssh.timeout,
+        "auth_timeout": ssh.timeout,
+        "channel_timeout": ssh.timeout,
+        "transport_factory": _preferring(trusted),
+    }
+    if ssh.key is not None:
+        key = Path(ssh.key).expanduser()
+        if not key.is_file():
+            raise SettingsError(f"ssh.key: found {key}, where there is no file; allowed: a private key, or null for ssh-agent's")
+        how |= {"key_filename": str(key), "look_for_keys": False}
+    return how
+
+
+def _config() -> Any:
+    from fabric import Config
+
+    # Lazily: ~/.ssh/config and ~/.fabric.yaml must not send us elsewhere than fabric.yaml says.
+    return Config(lazy=True, overrides={"load_ssh_configs": False})
+
+
+def _preferring(trusted: Trust) -> Callable[..., Transport]:
+    """Make transports that ask for the kinds of host key first that we know, as OpenSSH does."""
+    from paramiko import Transport
+
+    kinds = {key.split()[0] for key in trusted.keys}
+    kinds |= {"rsa-sha2-512", "rsa-sha2-256"} if "ssh-rsa" in kinds else set()
+
+    def make(*args: Any, **options: Any) -> Transport:
+        transport = Transport(*args, **options)
+        security = transport.get_security_options()
+        security.key_types = sorted(security.key_types, key=lambda kind: kind not in kinds)
+        return transport
+
+    return make
+
+
+class _Only:
+    """Accept the trusted host keys and no other; Fabric's own policy accepts any."""
+
+    def __init__(self, who: str, trusted: Trust) -> None:
+        self._who = who
+        self._trusted = trusted
+
+    def missing_host_key(self, client: SSHClient, hostname: str, key: PKey) -> None:
+        """Judge the key that a host shows; paramiko asks for every one, for it is given none to know."""
+        judge(self._who, key, self._trusted)
+
+
+def _quiet() -> None:
+    # Paramiko logs a traceback of what it also raises; with no handler at all logging prints it.
+    log = logging.getLogger("paramiko")
+    if not log.handlers:
+        log.addHandler(logging.NullHandler())

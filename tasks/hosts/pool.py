@@ -1,0 +1,114 @@
+"""The hosts of one run: each is connected to once, kept open, and closed at the end."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..errors import HostUnreachable
+from ..waiting import wait_for
+from .connecting import connect
+from .keys import WrongHostKey, pin, trust, trust_address
+
+if TYPE_CHECKING:
+    from ..aws.instances import Machine
+    from ..aws.session import Cloud
+    from ..context import Run
+    from .ssh import Host
+
+
+class Login(NamedTuple):
+    """The parts of [user@]host[:port]; what is left out is empty."""
+
+    user: str
+    address: str
+    port: int
+
+
+def read_login(text: str) -> Login:
+    """Read [user@]host[:port]; an IPv6 address with a port stands in brackets."""
+    user, _, rest = text.rpartition("@")
+    if rest.startswith("["):
+        address, _, port = rest[1:].partition("]")
+        return Login(user, address, int(port.lstrip(":") or 0))
+    address, colon, port = rest.partition(":")
+    return Login(user, address, int(port)) if colon and port.isdigit() else Login(user, rest, 0)
+
+
+class Hosts:
+    """Open hosts once in a run, from several threads too; a context manager."""
+
+    def __init__(self, run: Run, cloud: Cloud) -> None:
+        self._run = run
+        self._cloud = cloud
+        self._open: dict[str, Host] = {}
+        self._locks: dict[str, threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Hosts:
+        """Return the hosts themselves."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close every host."""
+        self.close()
+
+    def close(self) -> None:
+        """Close every host, those that others are reached through last."""
+        while self._open:
+            _, host = self._open.popitem()
+            host.close()
+
+    def open(self, machine: Machine) -> Host:
+        """Return the host, connecting to it if that has not been done yet.
+
+        Raises HostUnreachable.
+        """
+        with self._alone(machine.id):
+            if machine.id not in self._open:
+                via = self._gateway(machine)
+                trusted = trust(self._cloud, machine, self._run.settings.ssh)
+                host = connect(machine.id, machine.address, self._run.settings.ssh, trusted, via=via)
+                self._open[machine.id] = host
+                if not self._run.dry:
+                    pin(self._cloud, machine, trusted)
+            return self._open[machine.id]
+
+    def wait(self, machine: Machine, deadline: float) -> Host:
+        """Return the host as soon as SSH answers there and knows us.
+
+        `deadline`: seconds. Raises TimedOut with what was seen last, WrongHostKey at once.
+        """
+
+        def probe() -> tuple[Host | None, str]:
+            try:
+                return self.open(machine), f"{machine.id}: SSH answers"
+            except WrongHostKey:
+                raise
+            except HostUnreachable as error:
+                return None, str(error)
+
+        what = f"SSH on {machine.id}"
+        return wait_for(what, probe, clock=self._run.clock, deadline=deadline, every=2.0, seen=self._run.out.progress)
+
+    def _gateway(self, machine: Machine) -> Host | None:
+        wanted = self._run.settings.ssh.gateway
+        if wanted is None:
+            return None
+        if wanted == "management":
+            from .management import running_management
+
+            management = running_management(self._run, self._cloud)
+            return None if management.id == machine.id else self.open(management)
+        login = read_login(wanted)
+        with self._alone(wanted):
+            if wanted not in self._open:
+                ssh = self._run.settings.ssh
+                trusted = trust_address(login.address, login.port or 22, ssh)
+                gateway = f"the gateway {login.address}"
+                self._open[wanted] = connect(gateway, login.address, ssh, trusted, user=login.user, port=login.port or 22)
+            return self._open[wanted]
+
+    def _alone(self, name: str) -> threading.Lock:
+        with self._lock:
+            return self._locks.setdefault(name, threading.Lock())

@@ -1,0 +1,152 @@
+"""One host over one SSH connection, which stays open through a run: commands, and HTTP to where the host can reach."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..decisions.commands import redact
+from ..errors import HostUnreachable, RemoteFailed, TimedOut
+from .http import HttpAnswer, NoAnswer, Tunnels
+
+if TYPE_CHECKING:
+    from fabric import Connection
+    from paramiko import Channel
+
+QUICK = 60.0  # seconds for a command that only looks
+_TAIL = 2000  # characters of what a failed command printed
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command on a host printed, and its exit code."""
+
+    stdout: str
+    stderr: str
+    code: int
+
+    @property
+    def text(self) -> str:
+        """What it printed on stdout, without the blanks around."""
+        return self.stdout.strip()
+
+
+class Host:
+    """One host over one SSH connection, which stays open until `close`; also a context manager.
+
+    `name`: the instance id, or what else to call it; `address`, `port`, `user`: where and as whom.
+    """
+
+    def __init__(self, name: str, address: str, connection: Connection) -> None:
+        self.name = name
+        self.address = address
+        self.connection = connection
+        self._tunnels = Tunnels(self._dial)
+        self._end = ExitStack()
+        self._end.callback(connection.client.close)
+        self._end.callback(self._tunnels.close)
+
+    def __enter__(self) -> Host:
+        """Return the host itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the connection."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection and what hangs on it; a second time does nothing."""
+        self._end.close()
+
+    def when_closed(self, also: Callable[[], None]) -> None:
+        """Have something else closed together with this host."""
+        self._end.callback(also)
+
+    def run(self, command: str, *, check: bool = True, timeout: float = QUICK, label: str | None = None) -> Answer:
+        """Run a command in the user's shell and wait for its end.
+
+        `check`: raise RemoteFailed unless it exits 0; `timeout`: seconds; `label`: what to call a long command in an error.
+        Raises RemoteFailed, TimedOut, HostUnreachable. A command that timed out may go on running there.
+        """
+        from invoke.exceptions import CommandTimedOut, ThreadException
+        from paramiko import SSHException
+
+        shown = redact(label or command)
+        try:
+            result = self.connection.run(
+                command, hide=True, warn=True, in_stream=False, pty=False, timeout=timeout, encoding="utf-8"
+            )
+        except CommandTimedOut as error:
+            seen = _tail(error.result.stdout + error.result.stderr)
+            raise TimedOut(f"{self.name}: `{shown}`", timeout, seen or "nothing was printed") from error
+        except (SSHException, ThreadException, EOFError, OSError) as error:
+            raise HostUnreachable(f"{self.name}: the connection broke while `{shown}` ran: {reason(error)}") from error
+        answer = Answer(result.stdout, result.stderr, result.exited)
+        if answer.code < 0:
+            raise HostUnreachable(f"{self.name}: the connection broke while `{shown}` ran; it may still be running there")
+        if check and answer.code:
+            raise RemoteFailed(self.name, shown, answer.code, _tail(answer.stderr.strip() or answer.stdout))
+        return answer
+
+    def http(
+        self,
+        address: str | None,
+        port: int,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        method: str = "GET",
+        timeout: float = 10.0,
+        fresh: bool = False,
+    ) -> HttpAnswer:
+        """Ask an HTTP server that this host can reach.
+
+        `address`: None for this host's own; `timeout`: seconds; `fresh`: over a connection of its own. Raises NoAnswer.
+        """
+        return self._tunnels.ask(address or self.address, port, path, headers or {}, method=method, timeout=timeout, fresh=fresh)
+
+    def check_many(
+        self, paths: Sequence[str], headers: Mapping[str, str], *, port: int, width: int = 8, timeout: float = 30.0
+    ) -> dict[str, str]:
+        """Ask this host for many paths, `width` at a time, and read every answer to its end.
+
+        Returns the paths that were not answered with 200, each with what came instead.
+        """
+
+        def ask(path: str) -> str:
+            try:
+                answer = self.http(None, port, path, headers, timeout=timeout)
+            except NoAnswer as error:
+                return str(error)
+            return "" if answer.status == 200 else str(answer)
+
+        with ThreadPoolExecutor(width, thread_name_prefix=self.name) as pool:
+            return {path: seen for path, seen in zip(paths, pool.map(ask, paths), strict=True) if seen}
+
+    def _dial(self, address: str, port: int, timeout: float) -> Channel:
+        from paramiko import ChannelException, SSHException
+
+        where = f"http://{address}:{port}"
+        try:
+            self.connection.open()
+            channel = self.connection.transport.open_channel("direct-tcpip", (address, port), ("127.0.0.1", 0), timeout=timeout)
+        except ChannelException as error:
+            # RFC 4254: 1 is "administratively prohibited"
+            why = "sshd there forbids it: set AllowTcpForwarding" if error.code == 1 else "refused"
+            raise NoAnswer(f"{where} from {self.name}: {why}") from error
+        except (SSHException, EOFError, OSError) as error:
+            raise NoAnswer(f"{where} from {self.name}: {reason(error)}") from error
+        channel.settimeout(timeout)
+        return channel
+
+
+def _tail(text: str) -> str:
+    return redact(text.strip())[-_TAIL:]
+
+
+def reason(error: BaseException) -> str:
+    """Return what an error says, on one line."""
+    return " ".join(str(error).split()) or type(error).__name__
