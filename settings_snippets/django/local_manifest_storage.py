@@ -1,0 +1,290 @@
+"""Static files of several releases in one shared directory, each release with a manifest of its own.
+
+Copy this file into the project and name it in the settings (settings_snippets/django/settings.py has the lines). STATIC_ROOT is
+shared by all instances; `staticfiles.json` is not: it lies in BASE_DIR, or in the directory that the setting
+STATICFILES_MANIFEST_ROOT names. So old code goes on naming old files while new code names new ones. What differs from
+WhiteNoise's CompressedManifestStaticFilesStorage, on which this is built:
+
+- `collectstatic` only adds. A published hashed file is neither deleted nor written again, unless its size shows that it is
+  broken. `--clear` and WHITENOISE_KEEP_ONLY_HASHED_FILES are refused: running instances may serve what they would delete.
+- A file appears under its name complete, after its .gz and .br; the manifest comes last.
+- Modes do not depend on the umask: they are FILE_UPLOAD_PERMISSIONS and FILE_UPLOAD_DIRECTORY_PERMISSIONS, or 0644 and 0755.
+- A missing or broken manifest is an error that says what to run, and a process that met it looks again.
+
+Made for Django 4.2 to 5.2 and WhiteNoise 6.12.
+"""
+
+# mypy: allow-subclassing-any, allow-untyped-decorators
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.files.base import ContentFile, File
+from django.core.files.storage import FileSystemStorage
+from django.core.management.base import CommandError
+from django.utils.functional import cached_property
+from whitenoise.storage import CompressedManifestStaticFilesStorage
+
+
+class ManifestError(ValueError):
+    """Say that a static file cannot be named, and what to run; a ValueError, as Django's own error is."""
+
+
+class _AtomicFiles(FileSystemStorage):
+    """Write a file so that nobody ever sees a part of it, with modes that do not depend on the umask."""
+
+    @cached_property
+    def file_permissions_mode(self) -> int:
+        return self._file_permissions_mode or settings.FILE_UPLOAD_PERMISSIONS or 0o644
+
+    @cached_property
+    def directory_permissions_mode(self) -> int:
+        return self._directory_permissions_mode or settings.FILE_UPLOAD_DIRECTORY_PERMISSIONS or 0o755
+
+    def get_available_name(self, name: str, max_length: int | None = None) -> str:
+        """Return the name itself: what has it already is replaced."""
+        return str(name).replace("\\", "/")
+
+    def _staging(self, full_path: Path) -> Path:
+        """Return the directory for the temporary file; on the same file system as the target."""
+        return full_path.parent
+
+    def _save(self, name: str, content: File[Any]) -> str:
+        full_path = Path(self.path(name))
+        self._make_directories(full_path.parent)
+        with self._staged(full_path) as temporary:
+            content.seek(0)
+            with temporary.open("wb") as target:
+                for chunk in content.chunks():
+                    target.write(chunk.encode() if isinstance(chunk, str) else chunk)
+            self._before_placing(temporary, full_path)
+            self._place(temporary, full_path)
+        return str(name).replace("\\", "/")
+
+    def _before_placing(self, temporary: Path, full_path: Path) -> None:
+        """Do what must be done before the file appears under its name."""
+
+    @contextmanager
+    def _staged(self, full_path: Path) -> Iterator[Path]:
+        """Lend the name of an empty temporary file; what is left of it in the end is removed."""
+        descriptor, name = tempfile.mkstemp(prefix=f".{full_path.name[:80]}.", suffix=".tmp", dir=self._staging(full_path))
+        os.close(descriptor)
+        try:
+            yield Path(name)
+        finally:
+            for suffix in ("", ".br", ".gz"):
+                Path(name + suffix).unlink(missing_ok=True)
+
+    def _place(self, temporary: Path, full_path: Path) -> None:
+        temporary.chmod(self.file_permissions_mode)
+        self._ensure_location_group_id(str(temporary))
+        temporary.replace(full_path)
+
+    def _make_directories(self, directory: Path) -> None:
+        missing = [path for path in (directory, *directory.parents) if not path.exists()]
+        for path in reversed(missing):
+            with suppress(FileExistsError):  # another run was faster
+                path.mkdir()
+                # A set-group-id bit that came from the parent stays.
+                path.chmod(self.directory_permissions_mode | (path.stat().st_mode & 0o2000))
+
+
+class ManifestStorage(_AtomicFiles):
+    """Keep `staticfiles.json` in its directory: readers find the old one or the new one, whole."""
+
+    def delete(self, name: str) -> None:
+        """Leave the file: Django deletes the manifest before it saves one, and saving replaces it."""
+
+    def _before_placing(self, temporary: Path, full_path: Path) -> None:
+        # An image of the machine may be taken soon: a name without its content must not get into it.
+        with temporary.open("rb") as stream:
+            os.fsync(stream.fileno())
+
+
+@dataclass
+class _Publication:
+    """What one run of post_process remembers."""
+
+    originals: frozenset[str]
+    hashed: set[str] = field(default_factory=set)
+    rewritten: dict[str, File[Any]] = field(default_factory=dict)  # CSS and JS; which pass is the last is known in the end
+
+
+class LocalManifestStaticFilesStorage(_AtomicFiles, CompressedManifestStaticFilesStorage):
+    """Hash and compress the static files into the shared STATIC_ROOT, and name them by a local manifest.
+
+    Options (`OPTIONS` in STORAGES): those of Django's ManifestStaticFilesStorage, `manifest_storage` among them, and
+    `support_js_module_import_aggregation` (True: imports in JS modules are rewritten too; by the old STATICFILES_STORAGE
+    setting, set the attribute of this name in a subclass).
+    """
+
+    def __init__(
+        self, *args: Any, manifest_storage: Any = None, support_js_module_import_aggregation: bool | None = None, **kwargs: Any
+    ) -> None:
+        if support_js_module_import_aggregation is not None:
+            self.support_js_module_import_aggregation = support_js_module_import_aggregation
+        self._publication: _Publication | None = None
+        self._stale: set[str] = set()
+        storage = manifest_storage or ManifestStorage(location=_manifest_root())
+        self._manifest_place = str(Path(getattr(storage, "location", "")) / self.manifest_name)
+        self._manifest_problem: str | None = None
+        super().__init__(*args, manifest_storage=storage, **kwargs)
+
+    # Naming files: what a web process does.
+
+    def load_manifest(self) -> tuple[dict[str, str], str]:
+        """Read the manifest; a missing or broken one is remembered for `stored_name`, as collectstatic must run without it."""
+        self._manifest_problem = None
+        try:
+            if self.read_manifest() is None:
+                raise FileNotFoundError("it does not exist")
+            paths, digest = super().load_manifest()
+            if not isinstance(paths, dict):
+                raise ValueError("its paths are no object")
+        except (OSError, ValueError, AttributeError) as error:
+            self._manifest_problem = getattr(error, "strerror", None) or str(error)
+            return {}, ""
+        return paths, digest
+
+    def stored_name(self, name: str) -> str:
+        """Return the hashed name of a file; raise ManifestError where the manifest cannot tell it."""
+        if self._manifest_problem:
+            self.hashed_files, self.manifest_hash = self.load_manifest()
+        if self._manifest_problem and self.manifest_strict:
+            raise ManifestError(
+                f"The static files manifest {self._manifest_place} cannot be used: {self._manifest_problem}. "
+                "Run `manage.py collectstatic` on this machine, with this code."
+            )
+        try:
+            return str(super().stored_name(name))
+        except ValueError as error:
+            if not self.manifest_strict:
+                raise
+            raise ManifestError(
+                f"{name!r} is not in the static files manifest {self._manifest_place}. "
+                "Mind the spelling; if the file is new, run `manage.py collectstatic`."
+            ) from error
+
+    # Publishing files: what collectstatic does.
+
+    def get_modified_time(self, name: str) -> Any:
+        """Return when the file was modified; collectstatic asks before it replaces a file, not before `--clear` deletes one."""
+        self._stale.add(name)
+        return super().get_modified_time(name)
+
+    def delete(self, name: str) -> None:
+        """Leave a file that is about to be replaced; raise CommandError for any other."""
+        if name not in self._stale and self._publication is None:
+            raise CommandError(
+                f"{self.path(name)} is not deleted: running instances may still serve it. Run collectstatic without --clear."
+            )
+        self._stale.discard(name)
+
+    def exists(self, name: str) -> bool:
+        """Return whether there is such a file; while hashed files are published, `_save` decides instead."""
+        if self._publication and name in self._publication.hashed:
+            return False
+        return bool(super().exists(name))
+
+    def hashed_name(self, name: str, content: Any = None, filename: str | None = None) -> str:
+        """Return the name with the hash of the content."""
+        hashed = str(super().hashed_name(name, content, filename))
+        if self._publication and hashed not in self._publication.originals:
+            self._publication.hashed.add(hashed)
+        return hashed
+
+    def post_process(self, paths: dict[str, Any], dry_run: bool = False, **options: Any) -> Iterator[tuple[str, str | None, Any]]:
+        """Publish the hashed and the compressed files, then save the manifest, which so names only what is complete."""
+        if self.keep_only_hashed_files:
+            raise CommandError(
+                "WHITENOISE_KEEP_ONLY_HASHED_FILES deletes what running instances may still serve: take it out of the settings."
+            )
+        self._publication = _Publication(frozenset(paths))
+        try:
+            yield from super().post_process(paths, dry_run=dry_run, **options)
+        finally:
+            self._publication = None
+        if not dry_run:
+            self.save_manifest()
+
+    def save_manifest(self) -> None:
+        """Save the manifest; Django's call comes before the files are complete and is put off."""
+        if self._publication is None:
+            super().save_manifest()
+            self._manifest_problem = None
+
+    def compress_files(self, paths: Iterable[str]) -> Iterable[tuple[str, str]]:
+        """Publish the rewritten files, and whatever compressed file is missing."""
+        with ThreadPoolExecutor() as executor:
+            list(executor.map(self._complete, paths))
+        return ()
+
+    @cached_property
+    def compressor(self) -> Any:
+        """The compressor of WhiteNoise, by its settings."""
+        return self.create_compressor(extensions=getattr(settings, "WHITENOISE_SKIP_COMPRESS_EXTENSIONS", None), quiet=True)
+
+    def _save(self, name: str, content: File[Any]) -> str:
+        publication = self._publication
+        # Under the same hash the content is the same, unless the file was truncated.
+        if publication and super().exists(name) and self.size(name) == content.size:
+            return name
+        if publication and isinstance(content, ContentFile):
+            publication.rewritten[name] = content
+            return name
+        return super()._save(name, content)
+
+    def _complete(self, name: str) -> None:
+        full_path = Path(self.path(name))
+        if self._publication and name in self._publication.rewritten:
+            super()._save(name, self._publication.rewritten[name])
+        elif self.compressor.should_compress(name) and not self._is_compressed(full_path):
+            with self._staged(full_path) as temporary:
+                shutil.copyfile(full_path, temporary)
+                self._before_placing(temporary, full_path)
+
+    def _is_compressed(self, full_path: Path) -> bool:
+        """Return whether the compressed variants are there; a .gz ends in the length of what it holds (RFC 1952, ISIZE)."""
+        try:
+            if self.compressor.use_brotli:
+                Path(f"{full_path}.br").stat()
+            with Path(f"{full_path}.gz").open("rb") as stream:
+                stream.seek(-4, os.SEEK_END)
+                return int.from_bytes(stream.read(), "little") == full_path.stat().st_size % 2**32
+        except OSError:
+            return False
+
+    def _before_placing(self, temporary: Path, full_path: Path) -> None:
+        # A WhiteNoise that starts when the file is there and its variants are not would serve it uncompressed for life.
+        if self.compressor.should_compress(full_path.name):
+            for variant in map(Path, self.compressor.compress(str(temporary))):
+                self._place(variant, Path(f"{full_path}{variant.suffix}"))
+
+    def _staging(self, full_path: Path) -> Path:
+        """Return a directory beside STATIC_ROOT where it is on the same file system, and else the directory of the target."""
+        # A WhiteNoise that starts meanwhile lists STATIC_ROOT, and dies of a file that vanishes between listing and stat.
+        root = Path(self.location).resolve()
+        if root.stat().st_dev != root.parent.stat().st_dev or not os.access(root.parent, os.W_OK | os.X_OK):
+            return full_path.parent
+        staging = root.parent / f".{root.name}.incoming"
+        staging.mkdir(mode=0o700, exist_ok=True)
+        return staging if os.access(staging, os.W_OK | os.X_OK) else full_path.parent
+
+
+def _manifest_root() -> str:
+    """Return the directory of the manifest."""
+    for setting in ("STATICFILES_MANIFEST_ROOT", "BASE_DIR"):
+        if place := getattr(settings, setting, None):
+            return str(place)
+    raise ImproperlyConfigured("Set BASE_DIR or STATICFILES_MANIFEST_ROOT: the directory of this machine's staticfiles.json.")
