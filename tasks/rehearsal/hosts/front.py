@@ -5,7 +5,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from ..proxy import Exchange, NoAnswer, Patience, Server, forwarded, onward, relay
+from ..proxy import NoAnswer, Patience, forwarded, onward, relay
+from ..wires import Exchange, Server
 
 CHECK = re.compile(r"/health_check/([A-Za-z0-9.-]+)/?")
 

@@ -6,11 +6,11 @@ import socket
 import time
 from asyncio.subprocess import Process
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from .children import NotStarted, end, spawn
 from .notify import NotifySocket
 from .places import Place
+from .status import Status
 from .unit_syntax import Command, UnitError
 from .units import ServiceUnit
 
@@ -19,29 +19,6 @@ CLEAN_SIGNALS = {signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE}
 
 class JobFailed(Exception):
     """Say why a job of the init failed, as systemctl prints it."""
-
-
-@dataclass
-class Status:
-    """What `systemctl show` knows of a running or a dead service; times are seconds since the epoch."""
-
-    active: str = "inactive"
-    sub: str = "dead"
-    result: str = "success"
-    text: str = ""
-    main_pid: int = 0
-    exit_code: str = ""
-    exit_status: int = 0
-    restarts: int = 0
-    since: float = 0.0
-    started: float = 0.0
-    starts: list[float] = field(default_factory=list)
-
-    def enter(self, active: str, sub: str) -> None:
-        """Change the state."""
-        if active != self.active:
-            self.since = time.time()
-        self.active, self.sub = active, sub
 
 
 class Service:

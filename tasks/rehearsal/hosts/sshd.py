@@ -6,19 +6,17 @@ isolation of users: whoever holds the key gets in under any name and runs as who
 
 import asyncio
 import os
-import signal
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import PIPE
 from collections.abc import Awaitable
-from contextlib import suppress
 
 import asyncssh
 from asyncssh.sftp import SFTPServer
 
+from .forwarding import Inward, Onward
 from .places import Place
+from .remote_commands import Command
 
-CHUNK = 65536
 HERE = ("localhost", "127.0.0.1", "::1")
-GRACE = 2.0
 
 
 def host_key(place: Place) -> str:
@@ -72,86 +70,6 @@ class Session(asyncssh.SSHServer):
         except OSError as error:
             raise asyncssh.ChannelOpenError(asyncssh.OPEN_CONNECT_FAILED, f"{host}:{port}: {error.strerror or error}") from None
         return Inward(forwarder)
-
-
-class Onward(asyncio.Protocol):
-    """The far end of a forwarded connection: bytes go to the channel, at the channel's pace."""
-
-    def __init__(self) -> None:
-        self.channel: asyncssh.SSHTCPChannel[bytes] | None = None
-        self.transport: asyncio.Transport | None = None
-        self._ended = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Wait with reading until the channel is open."""
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
-        transport.pause_reading()
-
-    def data_received(self, data: bytes) -> None:
-        """Pass on."""
-        if self.channel:
-            self.channel.write(data)
-
-    def eof_received(self) -> bool:
-        """Pass the half-close on, and keep the other half open."""
-        self._ended = True
-        if self.channel and not self.channel.is_closing():
-            self.channel.write_eof()
-        return True
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Close the channel."""
-        if self.channel:
-            self.channel.close()
-
-    def pause_writing(self) -> None:
-        """Hold the client back."""
-        if self.channel:
-            self.channel.pause_reading()
-
-    def resume_writing(self) -> None:
-        """Let the client go on."""
-        if self.channel:
-            self.channel.resume_reading()
-
-
-class Inward(asyncssh.SSHTCPSession[bytes]):
-    """The channel's end of a forwarded connection."""
-
-    def __init__(self, onward: Onward) -> None:
-        self._onward = onward
-        assert onward.transport
-        self._transport = onward.transport
-
-    def connection_made(self, chan: "asyncssh.SSHTCPChannel[bytes]") -> None:
-        """Join both ends."""
-        self._onward.channel = chan
-
-    def session_started(self) -> None:
-        """Let the far end's bytes come."""
-        self._transport.resume_reading()
-
-    def data_received(self, data: bytes, datatype: asyncssh.DataType) -> None:
-        """Pass on."""
-        self._transport.write(data)
-
-    def eof_received(self) -> bool:
-        """Pass the half-close on, and keep the other half open."""
-        self._transport.write_eof()
-        return True
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Close the far end."""
-        self._transport.close()
-
-    def pause_writing(self) -> None:
-        """Hold the far end back."""
-        self._transport.pause_reading()
-
-    def resume_writing(self) -> None:
-        """Let the far end go on."""
-        self._transport.resume_reading()
 
 
 class Sshd:
@@ -211,80 +129,3 @@ class Sshd:
             remote.exit(255)
             return
         await Command(remote, child).run()
-
-
-class Command:
-    """A remote command: its three pipes pumped to their ends, its end reported, itself ended if the client goes away."""
-
-    def __init__(self, remote: "asyncssh.SSHServerProcess[bytes]", child: Process) -> None:
-        self._remote = remote
-        self._child = child
-
-    async def run(self) -> None:
-        """Pump until the command and its output have ended."""
-        remote, child = self._remote, self._child
-        assert child.stdout and child.stderr
-        feeding = asyncio.create_task(self._feed())
-        gone = asyncio.create_task(remote.channel.wait_closed())
-        work = asyncio.create_task(self._drain(child.stdout, child.stderr))
-        try:
-            await asyncio.wait({gone, work}, return_when=asyncio.FIRST_COMPLETED)
-            if not work.done():
-                await self._hang_up()
-        finally:
-            for task in (feeding, gone, work):
-                task.cancel()
-            await asyncio.gather(feeding, gone, work, return_exceptions=True)
-            self._close_input()
-        code = child.returncode
-        if code is not None and code < 0:
-            remote.exit_with_signal(signal.Signals(-code).name.removeprefix("SIG"))
-        else:
-            remote.exit(code or 0)
-
-    async def _drain(self, out: asyncio.StreamReader, err: asyncio.StreamReader) -> None:
-        await asyncio.gather(_pump(out, self._remote.stdout), _pump(err, self._remote.stderr))
-        await self._child.wait()
-
-    async def _feed(self) -> None:
-        """Pump the client's bytes to the command until its end of file; deliver signals."""
-        assert self._child.stdin
-        while True:
-            try:
-                data = await self._remote.stdin.read(CHUNK)
-            except asyncssh.SignalReceived as received:
-                self._kill(signal.Signals[f"SIG{received.signal}"])
-                continue
-            if not data:
-                break
-            try:
-                self._child.stdin.write(data)
-                await self._child.stdin.drain()
-            except ConnectionError:
-                continue  # the command reads no more; the client's bytes must still be taken off the channel
-        self._close_input()
-
-    def _close_input(self) -> None:
-        if self._child.stdin:
-            self._child.stdin.close()
-
-    async def _hang_up(self) -> None:
-        """End the command's process group: politely, then for certain."""
-        self._kill(signal.SIGHUP)
-        try:
-            async with asyncio.timeout(GRACE):
-                await self._child.wait()
-        except TimeoutError:
-            self._kill(signal.SIGKILL)
-            await self._child.wait()
-
-    def _kill(self, number: signal.Signals) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(self._child.pid, number)
-
-
-async def _pump(source: asyncio.StreamReader, target: "asyncssh.SSHWriter[bytes]") -> None:
-    while data := await source.read(CHUNK):
-        with suppress(ConnectionError, asyncssh.Error):
-            target.write(data)
-            await target.drain()
