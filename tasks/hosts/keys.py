@@ -89,7 +89,7 @@ def judge(who: str, shown: PKey, trusted: Trust) -> None:
     if not trusted:
         raise UnknownHostKey(
             f"{who} shows the host key {offered}, and nothing vouches for it: no line in ssh.known_hosts, no tag {TAG},"
-            " nothing in its console output. Compare it on the machine (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub), then add it to"
+            " nothing in its console output. Compare it on the machine (ssh-keygen -lf), then add it to"
             " ssh.known_hosts"
         )
     known = ", ".join(f"{key.split()[0]} {host_keys.fingerprint(key)}" for key in trusted.keys)

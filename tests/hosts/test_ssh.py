@@ -1,0 +1,218 @@
+"""One host over a real OpenSSH server."""
+
+import http.server
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tasks.config import Ssh
+from tasks.errors import HostUnreachable, RemoteFailed, TimedOut
+from tasks.hosts.connecting import connect
+from tasks.hosts.http import NoAnswer
+from tasks.hosts.keys import Trust
+from tasks.hosts.ssh import Host
+
+from . import sshd
+
+
+@pytest.fixture(scope="module")
+def host(server: sshd.Sshd) -> Iterator[Host]:
+    settings = Ssh(user=server.user, key=str(server.client_key), port=server.port, timeout=10)
+    with connect("i-1", server.address, settings, Trust((server.host_key,), "a test")) as opened:
+        yield opened
+
+
+class Site(http.server.BaseHTTPRequestHandler):
+    """Says what it was asked, and closes idle connections when told to."""
+
+    protocol_version = "HTTP/1.1"
+    connections = 0
+    asked = 0
+
+    def setup(self) -> None:
+        super().setup()
+        type(self).connections += 1
+
+    def do_GET(self) -> None:
+        type(self).asked += 1
+        body = f"{self.path} for {self.headers['Host']}".encode()
+        self.send_response(404 if "missing" in self.path else 200)
+        self.send_header("Content-Length", str(len(body)))
+        if "last" in self.path:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+        # The server hangs up without having said so, as one does whose keep-alive time has passed.
+        self.close_connection = "hangup" in self.path or "last" in self.path
+
+    do_HEAD = do_GET
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def site() -> Iterator[int]:
+    Site.connections = Site.asked = 0
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Site)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    yield server.server_address[1]
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_command_tells_what_it_printed_and_how_it_ended(host: Host) -> None:
+    answer = host.run("echo out; echo err >&2; exit 3", check=False)
+    assert (answer.stdout, answer.stderr, answer.code) == ("out\n", "err\n", 3)
+    assert answer.text == "out"
+
+
+def test_a_failed_command_is_an_error_with_its_own_words(host: Host) -> None:
+    with pytest.raises(RemoteFailed, match=r"i-1: `echo no such luck >&2; false` exited 1: no such luck"):
+        host.run("echo no such luck >&2; false")
+
+
+def test_a_failed_command_that_only_spoke_on_stdout_is_quoted_too(host: Host) -> None:
+    with pytest.raises(RemoteFailed, match="exited 9: said so"):
+        host.run("echo said so; exit 9")
+
+
+def test_an_error_never_shows_the_password_in_an_address(host: Host) -> None:
+    with pytest.raises(RemoteFailed) as caught:
+        host.run("echo fetching https://me:hunter2@git.example.com/x >&2; false # https://tok3n@example.com/")
+    assert "hunter2" not in str(caught.value) and "tok3n" not in str(caught.value)
+    assert "https://***@git.example.com/x" in str(caught.value)
+
+
+def test_a_long_command_goes_by_its_label(host: Host) -> None:
+    with pytest.raises(RemoteFailed, match="i-1: `the long one` exited 1"):
+        host.run("false", label="the long one")
+
+
+def test_a_command_that_does_not_end_in_time_is_left_with_what_it_printed(host: Host) -> None:
+    with pytest.raises(TimedOut, match="not within 1 s; last seen: begun"):
+        host.run("echo begun; sleep 60", timeout=1)
+    assert host.run("echo still there").text == "still there"
+
+
+def test_much_output_on_both_streams_arrives_whole(host: Host) -> None:
+    # More than the window of an SSH channel, which blocks whoever reads one stream to its end first.
+    answer = host.run("head -c 3000000 /dev/zero | tr '\\0' a; head -c 3000000 /dev/zero | tr '\\0' b >&2")
+    assert (len(answer.stdout), len(answer.stderr)) == (3_000_000, 3_000_000)
+
+
+def test_what_is_not_utf8_does_not_break_anything(host: Host) -> None:
+    assert host.run(r"printf 'caf\351'").stdout.startswith("caf")
+
+
+def test_nobody_answers_a_command_that_asks(host: Host) -> None:
+    assert host.run("read -t 5 line; echo got:$line", check=False, timeout=30).text == "got:"
+
+
+def test_several_commands_run_over_one_connection(host: Host) -> None:
+    ports = {host.run("echo $SSH_CONNECTION").text for _ in range(3)}
+    assert len(ports) == 1
+
+
+def test_http_goes_through_ssh_and_the_connection_is_kept(host: Host, site: int) -> None:
+    for number in range(3):
+        answer = host.http("127.0.0.1", site, f"/page/{number}", {"Host": "shop.example.com"})
+        assert (answer.status, answer.body) == (200, f"/page/{number} for shop.example.com".encode())
+    assert Site.connections == 1
+
+
+def test_http_asks_over_a_new_connection_when_wanted(host: Host, site: int) -> None:
+    for _ in range(3):
+        assert host.http("127.0.0.1", site, "/", fresh=True).status == 200
+    assert Site.connections == 3
+
+
+def test_http_asks_again_when_the_kept_connection_was_closed_meanwhile(host: Host, site: int) -> None:
+    assert host.http("127.0.0.1", site, "/hangup").status == 200
+    assert host.http("127.0.0.1", site, "/again").body.startswith(b"/again")
+    assert Site.connections == 2
+
+
+def test_http_does_not_keep_a_connection_that_the_server_closes(host: Host, site: int) -> None:
+    assert host.http("127.0.0.1", site, "/last").status == 200
+    assert host.http("127.0.0.1", site, "/next").status == 200
+    assert Site.connections == 2
+
+
+def test_http_head_has_no_body(host: Host, site: int) -> None:
+    answer = host.http("127.0.0.1", site, "/", method="HEAD")
+    assert (answer.status, answer.body) == (200, b"")
+    assert answer.headers["content-length"] != "0"
+
+
+def test_http_to_a_closed_port_says_so(host: Host) -> None:
+    port = sshd.free_port("127.0.0.1")
+    with pytest.raises(NoAnswer, match=f"http://127.0.0.1:{port} from i-1: refused"):
+        host.http(None, port, "/")
+
+
+def test_http_gives_up_on_a_server_that_does_not_answer(host: Host) -> None:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        with pytest.raises(NoAnswer, match="no answer within 1 s"):
+            host.http(None, port, "/", timeout=1)
+
+
+def test_http_to_something_that_is_no_web_server_is_no_answer(host: Host, server: sshd.Sshd) -> None:
+    with pytest.raises(NoAnswer, match="closed before an answer came"):
+        host.http(None, server.port, "/")
+
+
+def test_many_paths_are_asked_and_only_the_bad_ones_told(host: Host, site: int) -> None:
+    paths = [f"/static/{number}.css" for number in range(60)] + ["/static/missing.css"]
+    assert host.check_many(paths, {"Host": "shop.example.com"}, port=site, width=4) == {"/static/missing.css": "404 Not Found"}
+    assert Site.asked == 61
+    assert Site.connections <= 4
+
+
+def test_many_paths_of_a_dead_site_are_all_told(host: Host) -> None:
+    port = sshd.free_port("127.0.0.1")
+    seen = host.check_many(["/a", "/b"], {}, port=port)
+    assert set(seen) == {"/a", "/b"}
+    assert all("refused" in text for text in seen.values())
+
+
+def test_a_host_that_is_behind_another_is_reached_through_it(ssh: Ssh, host: Host, server: sshd.Sshd) -> None:
+    with connect("i-2", server.address, ssh, Trust((server.host_key,), "a test"), via=host) as inner:
+        assert inner.run("echo $SSH_CONNECTION").text.split()[0] == "127.0.0.1"
+
+
+def test_a_gateway_that_cannot_reach_the_host_says_so(ssh: Ssh, host: Host, server: sshd.Sshd) -> None:
+    with pytest.raises(HostUnreachable, match=r"i-2 .* cannot be reached through the gateway"):
+        connect("i-2", server.address, replace(ssh, port=sshd.free_port("127.0.0.1")), Trust((), ""), via=host)
+
+
+def test_a_server_that_forbids_forwarding_is_named(tmp_path: Path) -> None:
+    closed = sshd.start(tmp_path / "closed", more="AllowTcpForwarding no")
+    try:
+        settings = Ssh(user=closed.user, key=str(closed.client_key), port=closed.port)
+        with connect("i-3", closed.address, settings, Trust((closed.host_key,), "a test")) as opened:
+            with pytest.raises(NoAnswer, match="set AllowTcpForwarding"):
+                opened.http(None, 80, "/")
+    finally:
+        closed.stop()
+
+
+def test_a_command_that_survives_its_server_is_told_as_a_broken_connection(tmp_path: Path) -> None:
+    dying = sshd.start(tmp_path / "dying")
+    settings = Ssh(user=dying.user, key=str(dying.client_key), port=dying.port)
+    try:
+        with connect("i-4", dying.address, settings, Trust((dying.host_key,), "a test")) as opened:
+            with pytest.raises(HostUnreachable, match="i-4: the connection broke while `the end` ran"):
+                # $PPID of the shell is the sshd of this very session
+                opened.run("kill -9 $PPID; sleep 1", label="the end")
+    finally:
+        dying.stop()
