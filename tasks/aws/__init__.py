@@ -1,0 +1,1 @@
+"""The edge to AWS: one module for each noun."""

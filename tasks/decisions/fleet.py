@@ -1,0 +1,144 @@
+"""What a rollout knows: one frozen snapshot of the group, its targets, its activities and our record in its tags."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+GONE = ("Terminated", "Detached", "Detaching")
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One member of the group, as seen in one tick."""
+
+    id: str
+    zone: str
+    lifecycle: str
+    version: str  # resolved number of the launch template version
+    protected: bool = False
+    health: str = "Healthy"
+    targets: tuple[str, ...] = ()  # its state in each attached target group
+    since: float = 0.0  # launched, or first seen: epoch seconds
+    in_service_since: float | None = None
+    idle_since: float | None = None  # since when it has not been ready; None while it is
+    polls: int = 0  # consecutive looks that found it ready
+    revision: str | None = None  # what it answered when it was asked
+
+    @property
+    def leaving(self) -> bool:
+        """Tell whether it is being terminated or taken out."""
+        return self.lifecycle.startswith("Terminating") or self.lifecycle in GONE
+
+    @property
+    def ready(self) -> bool:
+        """Tell whether visitors can be sent to it: in service and healthy in every attached target group."""
+        return self.lifecycle == "InService" and self.health == "Healthy" and all(t == "healthy" for t in self.targets)
+
+
+@dataclass(frozen=True)
+class Record:
+    """What must survive a crash: written to the tags of the group before the step that needs it.
+
+    `source` and `target` are template version numbers; `maximum` is the group's own MaxSize and `raised` what we make of it;
+    `suspended` are the processes that *we* suspend; `returned` counts the surge given back, `returning` names the instances
+    whose termination is giving back more of it.
+    """
+
+    run: str
+    source: str
+    target: str
+    surge: int
+    maximum: int
+    raised: int
+    started: float
+    size: int = 0  # instances to replace
+    desired: int = 0  # the group's own
+    suspended: tuple[str, ...] = ()
+    protect: bool = True
+    pointed: bool = False  # the group named the target before we began
+    back: bool = False  # rolling back to `source`
+    extra: int = 0  # surged once more for the way back
+    returned: int = 0
+    returning: tuple[str, ...] = ()
+
+    @property
+    def wanted(self) -> str:
+        """Return the version that the fleet shall have in the end."""
+        return self.source if self.back else self.target
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """A group at one moment."""
+
+    group: str
+    minimum: int
+    maximum: int
+    desired: int
+    version: str  # what the group's template reference says: a number, $Latest or $Default
+    instances: tuple[Instance, ...] = ()
+    zones: tuple[str, ...] = ()
+    suspended: frozenset[str] = frozenset()
+    record: Record | None = None
+    failures: tuple[str, ...] = ()  # texts of the launches that failed since the run began, newest first
+    short_since: float | None = None  # since when the group has fewer members than it desires
+    launches: int = 0  # launches since the run began, failed ones not counted
+    protects_new: bool = False
+
+    @property
+    def members(self) -> tuple[Instance, ...]:
+        """Return the instances that count: neither on their way out nor set aside by somebody in standby."""
+        return tuple(i for i in self.instances if not i.leaving and "Standby" not in i.lifecycle)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The rollout's numbers, percentages already resolved; durations in seconds."""
+
+    surge: int = 1
+    batch: int = 1
+    healthy_polls: int = 3
+    warm_up: float = 0
+    instance_deadline: float = 900
+    until: float = float("inf")  # epoch seconds: when this command gives up
+    max_failures: int = 3
+    raise_max: bool = True
+    rollback: bool = True
+    revisions: Mapping[str, str] = field(default_factory=dict)  # template version -> revision its instances must report
+
+
+def count(value: int | str, of: int) -> int:
+    """Resolve a count or a percentage such as "25%" against a size: rounded down, at least 1."""
+    if isinstance(value, str):
+        return max(1, of * int(value.rstrip("%")) // 100)
+    return max(1, value)
+
+
+def remember(before: Fleet | None, now: Fleet, at: float) -> Fleet:
+    """Carry over what one look cannot show: since when, how often in a row, which revision.
+
+    `at` is the time of the look in epoch seconds.
+    """
+    known = {i.id: i for i in before.instances} if before else {}
+    short_since = None
+    if len(now.members) < now.desired:
+        short_since = at if before is None or before.short_since is None else before.short_since
+    instances = tuple(_with_past(i, known.get(i.id), at) for i in now.instances)
+    return replace(now, instances=instances, short_since=short_since)
+
+
+def _with_past(now: Instance, past: Instance | None, at: float) -> Instance:
+    serving_since = past.in_service_since if past else None
+    if now.lifecycle != "InService":
+        serving_since = None
+    elif serving_since is None:
+        serving_since = at
+    since = now.since or (past.since if past else at)
+    idle_since = (past.idle_since or at) if past else since
+    return replace(
+        now,
+        since=since,
+        in_service_since=serving_since,
+        idle_since=None if now.ready else idle_since,
+        polls=(past.polls if past else 0) + 1 if now.ready else 0,
+        revision=now.revision or (past.revision if past else None),
+    )
