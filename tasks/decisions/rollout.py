@@ -275,7 +275,9 @@ def _victims(view: View) -> list[Instance]:
     Draining overlaps the next boot, never the next kill: at most a batch is on its way out.
     """
     # Where none of the wanted version serves, nothing is proven: it may be the database that is down, for all alike.
-    if not any(view.gated(i) for i in view.new):
+    # But where none is coming either, since bad ones fill the group, one of these has to make room.
+    coming = view.new or len(view.fleet.members) < view.fleet.desired
+    if coming and not any(view.gated(i) for i in view.new):
         return []
     room = view.policy.batch - sum(1 for i in view.fleet.instances if i.leaving and i.version != view.record.wanted)
     spare = view.strength - view.floor
