@@ -1,0 +1,61 @@
+"""Lines to paste into a project's settings.py; each says which drop-in needs it.
+
+As it stands this file is also a complete settings module: the tests import it.
+"""
+
+import os
+from pathlib import Path
+
+BASE_DIR = Path(__file__).resolve().parent.parent  # the checkout; yours has this line already
+
+# --- The release -------------------------------------------------------------------------------------------------------------
+# `fab deploy` writes the revision that it has checked out into this file; the health view reports it. It has to be read here,
+# once, at start: read later or elsewhere it could name another release than the one that runs. Put REVISION, staticfiles.json
+# and .staticfiles.json.* into .gitignore: `fab deploy` refuses a dirty tree.
+_revision = BASE_DIR / "REVISION"
+REVISION = _revision.read_text().strip() if _revision.exists() else None
+
+# --- Static files ------------------------------------------------------------------------------------------------------------
+# One directory for all instances: on EFS. Best a folder *inside* the mounted volume (mount /srv/shop/shared, STATIC_ROOT
+# /srv/shop/shared/static): the storage then keeps unfinished files beside it, where no starting WhiteNoise meets them.
+STATIC_ROOT = os.environ.get("STATIC_ROOT", BASE_DIR.parent / "shared" / "static")
+
+# With a CDN, whose origin is the load balancer: its address ("https://d111111abcdef8.cloudfront.net/static/").
+STATIC_URL = os.environ.get("STATIC_URL", "/static/")
+
+# The manifest lies in BASE_DIR, so each instance goes on naming the files of its own release. To move it:
+# STATICFILES_MANIFEST_ROOT = "/srv/shop/state"
+
+# Django 4.2 and later. Before, or where the old setting is still used:
+# STATICFILES_STORAGE = "config.local_manifest_storage.LocalManifestStaticFilesStorage"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "config.local_manifest_storage.LocalManifestStaticFilesStorage",
+        # If your JavaScript modules import each other by relative paths:
+        # "OPTIONS": {"support_js_module_import_aggregation": True},
+    },
+}
+# In your tests no manifest is needed with {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}.
+# WHITENOISE_KEEP_ONLY_HASHED_FILES must stay off: the storage refuses it. WHITENOISE_MANIFEST_STRICT must stay on (the default):
+# off, a name that the manifest lacks is made up from the newest release's file.
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",  # right after SecurityMiddleware
+    # ... the others
+]
+
+# --- Behind CloudFront, the load balancer and nginx ----------------------------------------------------------------------------
+# nginx sets this header itself, and so nobody can forge it (settings_snippets/nginx/site.conf).
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_SSL_REDIRECT = True
+ALLOWED_HOSTS = ["www.example.com"]  # no addresses: nginx gives the health check the site's name
+
+# --- Health view ---------------------------------------------------------------------------------------------------------------
+HEALTH_CHECK_TIMEOUT = 2  # seconds; less than the target group's timeout (5 by default)
+HEALTH_CHECK_DATABASES = ["default"]
+
+# --- Database ------------------------------------------------------------------------------------------------------------------
+# A frozen or failed-over database must not hold the site's threads for the 15 minutes that TCP allows. For PostgreSQL:
+# DATABASES = {"default": {..., "OPTIONS": {"connect_timeout": 5, "tcp_user_timeout": 10000}}}  # seconds, milliseconds

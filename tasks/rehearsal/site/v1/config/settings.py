@@ -1,0 +1,50 @@
+"""The shop's settings: what a host must tell it comes from the environment, or from the file shop.env beside the checkout."""
+
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+HOME = BASE_DIR.parent
+
+_file = HOME / "shop.env"
+_lines = _file.read_text().split() if _file.exists() else []
+ENVIRONMENT = {**dict(line.split("=", 1) for line in _lines), **os.environ}
+
+_revision = BASE_DIR / "REVISION"
+REVISION = _revision.read_text().strip() if _revision.exists() else None
+
+CDN = ENVIRONMENT.get("SHOP_CDN", "")
+STATIC_URL = f"{CDN}/static/"
+STATIC_ROOT = HOME / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "config.local_manifest_storage.LocalManifestStaticFilesStorage"},
+}
+
+# The CDN passes the Host on that its visitors ask for.
+ALLOWED_HOSTS = [ENVIRONMENT.get("SHOP_DOMAIN", "shop.example.com"), *filter(None, [urlsplit(CDN).hostname])]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_SSL_REDIRECT = True
+SECRET_KEY = "this shop sells nothing and keeps no secret"
+
+INSTALLED_APPS = ["django.contrib.staticfiles", "shop.apps.ShopConfig"]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.common.CommonMiddleware",
+]
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": HOME / "database" / "shop.sqlite3",
+        # Readers and a writer of several hosts at once: they share the file as they would share a database server.
+        "OPTIONS": {"timeout": 20, "transaction_mode": "IMMEDIATE", "init_command": "PRAGMA journal_mode=WAL"},
+    }
+}

@@ -1,0 +1,12 @@
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+
+from .models import Product
+
+
+def home(request: HttpRequest) -> HttpResponse:
+    return render(request, "shop/home.html", {"products": Product.objects.all()})
+
+
+def product(request: HttpRequest, number: int) -> HttpResponse:
+    return render(request, "shop/product.html", {"product": get_object_or_404(Product, pk=number)})
