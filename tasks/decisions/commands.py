@@ -16,6 +16,7 @@ from .remote_scripts import manifest_script, requirements_script
 if TYPE_CHECKING:
     from ..config import App
 
+WAIT = 600  # seconds that `locked` waits
 BUSY = 75  # the exit code of `locked` when an earlier command does not end
 _INSTALLED = ".ramped-requirements"
 
@@ -30,7 +31,7 @@ def redact(text: str) -> str:
     return re.sub(r"(://)[^/\s@]+@", r"\1***@", text)
 
 
-def locked(app: App, command: str, wait: int = 600) -> str:
+def locked(app: App, command: str, wait: int = WAIT) -> str:
     """Run a command when no other one that was locked runs on the checkout; a killed deploy may have left one behind.
 
     `wait`: seconds. The command exits BUSY when they pass. Source: flock(1).
@@ -132,5 +133,5 @@ def show(unit: str, properties: Sequence[str]) -> str:
 
 def journal(unit: str, lines: int = 15) -> str:
     """Print the end of a unit's journal where there is one."""
-    ask = f"journalctl --unit={quote(unit)} --lines={lines} --no-pager --output=cat"
+    ask = f"journalctl -u {quote(unit)} -n {lines} --no-pager"
     return f"if command -v journalctl >/dev/null; then sudo -n {ask} 2>/dev/null || {ask} 2>/dev/null || true; fi"

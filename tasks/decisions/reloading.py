@@ -53,7 +53,7 @@ def read_service(printed: str) -> Service:
 
 def ways(service: Service) -> tuple[Way, ...]:
     """Return the ways that may work, the gentlest first; the last one always does."""
-    gentle = [Way.RELOAD] if service.reloadable and not service.preloads else []
+    gentle = [Way.RELOAD] if service.reloadable and service.active and not service.preloads else []
     return (*gentle, Way.SOCKET_RESTART if service.socket else Way.DRAIN)
 
 

@@ -87,8 +87,12 @@ class Host:
         answer = Answer(result.stdout, result.stderr, result.exited)
         if answer.code < 0:
             raise HostUnreachable(f"{self.name}: the connection broke while `{shown}` ran; it may still be running there")
-        if check and answer.code:
-            raise RemoteFailed(self.name, shown, answer.code, _tail(answer.stderr.strip() or answer.stdout))
+        return self.checked(answer, shown) if check else answer
+
+    def checked(self, answer: Answer, label: str) -> Answer:
+        """Return the answer of a command that exited 0; raise RemoteFailed for any other."""
+        if answer.code:
+            raise RemoteFailed(self.name, redact(label), answer.code, _tail(answer.stderr.strip() or answer.stdout))
         return answer
 
     def http(

@@ -199,9 +199,9 @@ def test_a_server_that_forbids_forwarding_is_named(tmp_path: Path) -> None:
     closed = sshd.start(tmp_path / "closed", more="AllowTcpForwarding no")
     try:
         settings = Ssh(user=closed.user, key=str(closed.client_key), port=closed.port)
-        with connect("i-3", closed.address, settings, Trust((closed.host_key,), "a test")) as opened:
-            with pytest.raises(NoAnswer, match="set AllowTcpForwarding"):
-                opened.http(None, 80, "/")
+        trusted = Trust((closed.host_key,), "a test")
+        with connect("i-3", closed.address, settings, trusted) as opened, pytest.raises(NoAnswer, match="AllowTcpForwarding"):
+            opened.http(None, 80, "/")
     finally:
         closed.stop()
 
@@ -210,9 +210,9 @@ def test_a_command_that_survives_its_server_is_told_as_a_broken_connection(tmp_p
     dying = sshd.start(tmp_path / "dying")
     settings = Ssh(user=dying.user, key=str(dying.client_key), port=dying.port)
     try:
-        with connect("i-4", dying.address, settings, Trust((dying.host_key,), "a test")) as opened:
-            with pytest.raises(HostUnreachable, match="i-4: the connection broke while `the end` ran"):
-                # $PPID of the shell is the sshd of this very session
-                opened.run("kill -9 $PPID; sleep 1", label="the end")
+        trusted, broke = Trust((dying.host_key,), "a test"), "i-4: the connection broke while `the end` ran"
+        with connect("i-4", dying.address, settings, trusted) as opened, pytest.raises(HostUnreachable, match=broke):
+            # $PPID of the shell is the sshd of this very session
+            opened.run("kill -9 $PPID; sleep 1", label="the end")
     finally:
         dying.stop()

@@ -1,0 +1,116 @@
+"""The site's code on the management instance: which revision is checked out, and what it needs to run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..decisions import commands, git_commands
+from ..decisions.worktree import read_status
+from ..errors import Refused
+from .ssh import QUICK
+
+if TYPE_CHECKING:
+    from ..config import App
+    from ..context import Run
+    from .ssh import Answer, Host
+
+LONG = 3600.0  # seconds for a command that works: fetch, pip, migrate, collectstatic
+_SHOWN = 10  # files named in a refusal
+
+
+def change(host: Host, app: App, command: str, label: str, timeout: float = LONG) -> Answer:
+    """Run a command that changes the site on a host, after whatever an earlier run has left running there.
+
+    Raises RemoteFailed, TimedOut, HostUnreachable, and Refused when the earlier one does not end.
+    """
+    answer = host.run(commands.locked(app, command), check=False, timeout=timeout + commands.WAIT, label=label)
+    if answer.code == commands.BUSY:
+        raise Refused(f"{host.name}: an earlier command still works in {app.directory}; run again when it has ended")
+    return host.checked(answer, label)
+
+
+def require_site(host: Host, app: App) -> None:
+    """Refuse a host that was never prepared, naming what to make."""
+    missing = host.run(commands.missing(app)).text.split()
+    make = {
+        "checkout": f"{app.directory} is no git checkout: clone the repository there (or set app.directory)",
+        "virtualenv": f"{app.virtualenv} is no virtual environment: make it with python3 -m venv (or set app.virtualenv)",
+        "manage": f"{app.directory} holds no {app.manage}: set app.manage",
+    }
+    if missing:
+        raise Refused(f"{host.name}: {make[missing[0]]}")
+
+
+def git_directory(host: Host, app: App) -> str:
+    """Return the absolute path of the repository's own folder on a host."""
+    return host.run(git_commands.git_directory(app)).text
+
+
+def switch(run: Run, host: Host, revision: str | None) -> str:
+    """Check out a revision and record it; the tree must be clean.
+
+    `revision`: tag, branch, full or short sha; None for the head of the branch on origin. Returns the full sha. Raises Refused.
+    """
+    app, folder = run.settings.app, git_directory(host, run.settings.app)
+    change(host, app, git_commands.exclude_ours(folder), "git (info/exclude)", QUICK)
+    unfinished = host.run(git_commands.interrupted(folder)).text
+    if unfinished:
+        run.out.say(f"an earlier checkout of {unfinished[:12]} was cut short; it is thrown away")
+    else:
+        require_clean(run, host)
+    change(host, app, git_commands.fetch(app), "git fetch")
+    sha = resolve(host, app, revision)
+    run.out.say(f"revision {sha}, before it {host.run(git_commands.head(app), check=False).text[:12] or 'none'}")
+    change(host, app, git_commands.checkout(app, folder, sha, force=bool(unfinished)), "git checkout")
+    change(host, app, commands.record_revision(app, sha), "writing REVISION", QUICK)
+    return sha
+
+
+def require_clean(run: Run, host: Host) -> None:
+    """Refuse a tree with changed files, naming them; files that git does not know are only shown.
+
+    Raises Refused.
+    """
+    app = run.settings.app
+    tree = read_status(change(host, app, git_commands.status(app), "git status", QUICK).stdout)
+    if tree.changed:
+        raise Refused(
+            f"{host.name}: files in {app.directory} differ from what is committed: {_list(tree.changed)}. Commit them"
+            " elsewhere, or put them back there (git stash, git checkout)"
+        )
+    if tree.untracked:
+        run.out.warn(
+            f"{host.name}: git does not know these files in {app.directory}: {_list(tree.untracked)}. They go into the image"
+        )
+
+
+def resolve(host: Host, app: App, revision: str | None) -> str:
+    """Return the full sha of a revision that was fetched.
+
+    Raises Refused when origin does not know it, or when a short sha fits several commits.
+    """
+    wanted = revision or app.branch
+    sha = host.run(git_commands.resolve(app, wanted), check=False).text
+    if not sha:
+        raise Refused(f"{host.name}: origin has no tag, branch or commit {wanted!r}, or several begin so. Was it pushed?")
+    return sha
+
+
+def install_requirements(run: Run, host: Host) -> bool:
+    """Install the requirements if their files changed since the last time; tell whether they did."""
+    app = run.settings.app
+    if not app.requirements:
+        return False
+    wanted = host.run(commands.requirements_hash(app), label="reading the requirements").text.split()[-1]
+    if host.run(commands.installed_hash(app)).text == wanted:
+        run.out.say("requirements: unchanged")
+        return False
+    run.out.say(f"requirements: changed, installing {', '.join(app.requirements)}")
+    change(host, app, commands.install(app), "pip install")
+    change(host, app, commands.record_installed(app, wanted), "recording the requirements", QUICK)
+    return True
+
+
+def _list(names: tuple[str, ...]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more

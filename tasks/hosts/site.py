@@ -1,0 +1,143 @@
+"""The running site on a host: its migrations, static files and services, and the proof over HTTP that it works."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..decisions import commands
+from ..decisions.releases import Manifest, read_manifest
+from ..errors import DeployError, Refused, RemoteFailed, TimedOut
+from ..waiting import wait_for
+from .checkout import LONG, change, git_directory
+from .http import NoAnswer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..config import App
+    from ..context import Run
+    from .ssh import Host
+
+_SHOWN = 5
+_NOTHING = "No planned migration operations."
+
+
+def headers(app: App) -> dict[str, str]:
+    """Return the headers with which a request by address looks like one that came through the balancer."""
+    return {"Host": app.domain, "X-Forwarded-Proto": "https", "User-Agent": "ramped"}
+
+
+def migrate(run: Run, host: Host) -> None:
+    """Show the plan of the migrations, then run them if there are any."""
+    app = run.settings.app
+    plan = host.run(commands.migrate_plan(app), timeout=LONG, label="manage.py migrate --plan").stdout
+    if _NOTHING in plan:
+        run.out.say("no migrations to run")
+        return
+    run.out.say(plan.strip())
+    change(host, app, commands.migrate(app), "manage.py migrate")
+
+
+def collect(run: Run, host: Host, sha: str) -> Manifest:
+    """Collect the static files; return what the site then says of them, with what was there before this release.
+
+    Raises Refused when the settings name another path for static files than the site, RemoteFailed.
+    """
+    app = run.settings.app
+    before = ask_manifest(host, app, sha, write=True)
+    if before.path != run.settings.static.url:
+        raise Refused(
+            f"static.url: found {run.settings.static.url}, but the site has STATIC_URL {before.url}; allowed here: {before.path}"
+        )
+    told = change(host, app, commands.collectstatic(app), "manage.py collectstatic").stdout.strip()
+    run.out.say(told.splitlines()[-1] if told else "collectstatic printed nothing")
+    manifest = ask_manifest(host, app, sha)
+    if manifest.problem:
+        raise RemoteFailed(host.name, "manage.py collectstatic", 0, f"afterwards the manifest cannot be read: {manifest.problem}")
+    if not manifest.hashed:
+        run.out.warn("the static files have no hashed names (see settings_snippets/django): none of them can be checked")
+    return manifest
+
+
+def ask_manifest(host: Host, app: App, sha: str, *, write: bool = False) -> Manifest:
+    """Ask the site on a host what it knows of its static files.
+
+    `write`: remember them as what was there before this revision, unless that was done already. Raises RemoteFailed.
+    """
+    label = "manage.py shell (asking for the manifest)"
+    command = commands.manifest(app, git_directory(host, app), sha, write=write)
+    answer = host.run(command, timeout=LONG, label=label)
+    manifest = read_manifest(answer.stdout)
+    if manifest is None:
+        raise RemoteFailed(host.name, label, answer.code, answer.stderr or answer.stdout)
+    return manifest
+
+
+def restart(run: Run, host: Host, units: Sequence[str]) -> None:
+    """Restart services, one after the other.
+
+    Raises RemoteFailed with the end of the journal of the one that did not come back.
+    """
+    for unit in units:
+        try:
+            host.run(commands.systemctl("restart", unit), timeout=run.settings.app.boot_deadline + 60)
+        except RemoteFailed as error:
+            raise DeployError(f"{error}{journal(host, unit)}") from error
+
+
+def verify(run: Run, host: Host, sha: str, added: Sequence[str]) -> None:
+    """Ask the site on a host for its revision, then for every static file that the release added.
+
+    Raises TimedOut when the health view does not answer with the revision, DeployError when files are missing.
+    """
+    app = run.settings.app
+    await_revision(run, host, sha)
+    missing = host.check_many([run.settings.static.url + name for name in added], headers(app), port=app.port)
+    if missing:
+        some = ", ".join(f"{path} ({seen})" for path, seen in list(missing.items())[:_SHOWN])
+        more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
+        raise DeployError(f"{host.name}: {len(missing)} of {len(added)} new static files are not served: {some}{more}")
+    run.out.say(f"{host.name} serves {sha[:12]} and all {len(added)} new static files")
+
+
+def await_revision(run: Run, host: Host, sha: str) -> None:
+    """Wait until the health view answers 200 with a revision.
+
+    Raises TimedOut with the end of the journal.
+    """
+    app = run.settings.app
+
+    def probe() -> tuple[bool | None, str]:
+        revision, seen = ask_health(host, app, fresh=True)
+        return (True if revision == sha else None), seen
+
+    what = f"{host.name}: the health view with revision {sha[:12]}"
+    try:
+        wait_for(what, probe, clock=run.clock, deadline=app.boot_deadline, every=1.0, seen=run.out.progress)
+    except TimedOut as error:
+        raise DeployError(f"{error}{journal(host, app.services[0])}") from error
+
+
+def ask_health(host: Host, app: App, address: str | None = None, *, fresh: bool = False) -> tuple[str | None, str]:
+    """Ask the health view of an instance, from that instance or from a host near it.
+
+    `address`: None for the host's own. Returns the revision if it answered 200 with one, and what was seen.
+    """
+    try:
+        answer = host.http(address, app.port, app.health_path, headers(app), fresh=fresh)
+    except NoAnswer as error:
+        return None, str(error)
+    revision = answer.json().get("revision") if answer.status == 200 else None
+    where = f"http://{address or host.address}:{app.port}{app.health_path}"
+    return (str(revision) if revision else None), f"{where} answered {answer}, revision {revision or 'unknown'}"
+
+
+def ask_revision(host: Host, app: App, address: str | None = None) -> str | None:
+    """Return the revision that an instance serves, asked from a host near it; None when it is not well."""
+    return ask_health(host, app, address)[0]
+
+
+def journal(host: Host, unit: str) -> str:
+    """Return the end of a unit's journal as a paragraph, or nothing where there is none."""
+    told = host.run(commands.journal(unit), check=False).text
+    return f"\nThe end of the journal of {unit}:\n{told}" if told else ""
