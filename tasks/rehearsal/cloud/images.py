@@ -1,0 +1,154 @@
+"""Images: copies of an instance's disk, with snapshots of every device, pending for a while."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from moto.ec2.models.amis import Ami
+from moto.ec2.utils import random_ami_id
+
+from ..hosts.base import Hosts
+from .errors import ApiError
+from .moto_state import MotoState
+from .options import Options
+from .timing import Timing
+
+NAME = re.compile(r"[A-Za-z0-9()\[\] ./\-'@_]{3,128}")
+
+
+@dataclass
+class Baking:
+    """An image that is not yet available: the API may know nothing of it before `visible`."""
+
+    image: Any
+    visible: float
+    available: float
+
+
+class Images:
+    """The images of the account, kept in moto; what moto does not know stands here."""
+
+    def __init__(self, moto: MotoState, hosts: Hosts, options: Options, timing: Timing) -> None:
+        self._moto = moto
+        self._hosts = hosts
+        self._options = options
+        self._timing = timing
+        self._baking: list[Baking] = []
+        self._gone: set[str] = set()
+
+    def _names(self) -> dict[str, str]:
+        known = {image.name: image.id for image in self._moto.ec2.amis.values()}
+        return {**known, **{baking.image.name: baking.image.id for baking in self._baking}}
+
+    def _new(self, name: str, description: str, mappings: Sequence[Mapping[str, Any]], **more: Any) -> Any:
+        if not NAME.fullmatch(name):
+            raise ApiError(
+                "InvalidAMIName.Malformed", f"AMI names must be between 3 and 128 characters of a restricted set: '{name}'."
+            )
+        if name in self._names():
+            message = f"AMI name {name} is already in use by AMI {self._names()[name]}"
+            raise ApiError("InvalidAMIName.Duplicate", message)
+        zone = f"{self._moto.region}a"
+        image: Any = Ami(
+            self._moto.ec2, random_ami_id(), name=name, description=description, root_device_type="ebs", region_name=zone, **more
+        )
+        # moto makes one 15 GiB snapshot of its own for each image
+        self._moto.ec2.delete_snapshot(image.ebs_snapshot.id)
+        image.real_mappings = [dict(mapping) for mapping in mappings]
+        return image
+
+    def bake(self, instance: Any, name: str, description: str, *, no_reboot: bool) -> Any:
+        """Begin an image of an instance's disk, and snapshots of its volumes; reboot the instance unless told not to."""
+        image = self._new(name, description, [], instance=instance)
+        image.real_mappings = [self._snapshot(instance, image.id, device, block) for device, block in self._devices(instance)]
+        image.state = "pending"
+        now = self._timing.now()
+        self._baking.append(Baking(image, now + self._options.image_not_found, now + self._options.image))
+        rests = instance.state == "running" and not no_reboot
+        if rests:
+            self._hosts.stop(instance.id)
+        self._hosts.snapshot(instance.id, image.id)
+        if rests:
+            self._hosts.start(instance.id)
+        return image
+
+    @staticmethod
+    def _devices(instance: Any) -> list[tuple[str, Any]]:
+        return list(instance.get_block_device_mapping)
+
+    def _snapshot(self, instance: Any, image_id: str, device: str, block: Any) -> dict[str, Any]:
+        text = f"Created by CreateImage({instance.id}) for {image_id}"
+        snapshot = self._moto.ec2.create_snapshot(block.volume_id, text, self._moto.account, from_ami=image_id)
+        volume = self._moto.ec2.get_volume(block.volume_id)
+        return {
+            "DeviceName": device,
+            "Ebs": {
+                "SnapshotId": snapshot.id,
+                "VolumeSize": volume.size,
+                "VolumeType": volume.volume_type or "gp2",
+                "DeleteOnTermination": bool(block.delete_on_termination),
+                "Encrypted": bool(volume.encrypted),
+            },
+        }
+
+    def register(self, name: str, description: str, mappings: Sequence[Mapping[str, Any]], root: str) -> Any:
+        """Add an image that nobody baked: the distribution's, from which the first machine boots. Available at once."""
+        image = self._new(name, description, mappings, root_device_name=root)
+        for mapping in image.real_mappings:
+            size = mapping.get("Ebs", {}).get("VolumeSize") or 8
+            volume = self._moto.ec2.create_volume(size=size, zone_name=f"{self._moto.region}a")
+            snapshot = self._moto.ec2.create_snapshot(volume.id, f"Registered for {image.id}", from_ami=image.id)
+            self._moto.ec2.delete_volume(volume.id)
+            mapping["Ebs"] = {"VolumeType": "gp3", "DeleteOnTermination": True, **mapping.get("Ebs", {}), "VolumeSize": size}
+            mapping["Ebs"]["SnapshotId"] = snapshot.id
+        self._moto.ec2.amis[image.id] = image
+        return image
+
+    def snapshots(self, image: Any) -> list[str]:
+        """Return the ids of an image's snapshots."""
+        return [mapping["Ebs"]["SnapshotId"] for mapping in image.real_mappings if "Ebs" in mapping]
+
+    def usable(self, image_id: str) -> Any:
+        """Return an image that can be launched. Raises ApiError for one that does not exist, or not yet."""
+        image = self._find(image_id)
+        if image.state != "available":
+            raise ApiError("InvalidAMIID.Unavailable", f"The image ID '{image_id}' is not available")
+        return image
+
+    def _find(self, image_id: str) -> Any:
+        for baking in self._baking:
+            if baking.image.id == image_id:
+                return baking.image
+        if image_id not in self._moto.ec2.amis:
+            code = "InvalidAMIID.Unavailable" if image_id in self._gone else "InvalidAMIID.NotFound"
+            text = f"The image ID '{image_id}' is no longer available" if image_id in self._gone else not_found(image_id)
+            raise ApiError(code, text)
+        return self._moto.ec2.amis[image_id]
+
+    def deregister(self, image_id: str, *, with_snapshots: bool) -> list[str]:
+        """Drop an image; return the snapshots that went with it (none, unless asked)."""
+        image = self._find(image_id)
+        self._baking = [baking for baking in self._baking if baking.image is not image]
+        self._moto.ec2.amis.pop(image_id, None)
+        self._gone.add(image_id)
+        self._hosts.forget_image(image_id)
+        dropped = self.snapshots(image) if with_snapshots else []
+        for snapshot_id in dropped:
+            self._moto.ec2.delete_snapshot(snapshot_id)
+        return dropped
+
+    def tick(self, now: float) -> None:
+        """Show images that are old enough to be seen, finish those that are done."""
+        for baking in list(self._baking):
+            if now >= baking.visible:
+                self._moto.ec2.amis[baking.image.id] = baking.image
+            if now >= baking.available:
+                baking.image.state = "available"
+                self._moto.ec2.amis[baking.image.id] = baking.image
+                self._baking.remove(baking)
+
+
+def not_found(image_id: str) -> str:
+    """Return AWS's sentence about an image that does not exist."""
+    return f"The image id '[{image_id}]' does not exist"

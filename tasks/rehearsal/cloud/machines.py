@@ -1,0 +1,176 @@
+"""EC2 instances: moto's records, the hosts behind them, and states that take their time."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from moto.core.types import Base64EncodedString
+
+from ..hosts.base import FaultyHosts, Hosts
+from .errors import ApiError
+from .faults import Faults
+from .images import Images
+from .moto_state import MotoState
+from .options import Options
+from .timing import Timing
+
+CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be launched, everything resolved."""
+
+    image_id: str
+    instance_type: str
+    subnet_id: str
+    user_data: str = ""  # base64, as in the API
+    tags: Mapping[str, str] = field(default_factory=dict)
+    volume_tags: Mapping[str, str] = field(default_factory=dict)
+    groups: tuple[str, ...] = ()
+    key_name: str | None = None
+    mappings: Sequence[Mapping[str, Any]] = ()
+    profile: Mapping[str, str] = field(default_factory=dict)
+    private_ip: str | None = None
+    client_token: str = ""
+
+
+@dataclass
+class Transition:
+    """A state that an instance reaches later."""
+
+    state: str
+    due: float
+
+
+class Machines:
+    """Launch, stop, start, reboot, terminate; `tick` lets time do the rest."""
+
+    def __init__(self, moto: MotoState, hosts: Hosts, options: Options, timing: Timing, images: Images, faults: Faults) -> None:
+        self._moto = moto
+        self._hosts = hosts
+        self._options = options
+        self._timing = timing
+        self._images = images
+        self._faults = faults
+        self._coming: dict[str, Transition] = {}
+
+    def check(self, order: Order) -> Any:
+        """Return the image that an order names. Raises ApiError where it could not be launched."""
+        image = self._images.usable(order.image_id)
+        subnet = self._moto.ec2.get_subnet(order.subnet_id)
+        for mapping in order.mappings:
+            pinned = mapping.get("Ebs", {}).get("SnapshotId")
+            if pinned and mapping["DeviceName"] == image.root_device_name and pinned not in self._images.snapshots(image):
+                raise ApiError("InvalidBlockDeviceMapping", "snapshotId cannot be modified on root device")
+        self._faults.check_capacity(subnet.availability_zone, order.instance_type)
+        return image
+
+    def launch(self, order: Order) -> Any:
+        """Launch one instance and return moto's record of it, pending. Raises ApiError."""
+        image = self.check(order)
+        reservation = self._moto.ec2.run_instances(
+            order.image_id,
+            1,
+            Base64EncodedString(order.user_data) if order.user_data else None,
+            [],
+            instance_type=order.instance_type,
+            is_instance_type_default=False,
+            region_name=self._moto.region,
+            subnet_id=order.subnet_id,
+            security_group_ids=list(order.groups),
+            key_name=order.key_name,
+            private_ip=order.private_ip,
+            client_token=order.client_token,
+            tags={"instance": dict(order.tags), "volume": dict(order.volume_tags)},
+            block_device_mappings=_merged(image.block_device_mappings, order.mappings),
+        )
+        instance = reservation.instances[0]
+        self._moto.instances[instance.id] = instance
+        if order.profile:
+            instance.iam_instance_profile = {"Arn": order.profile.get("Arn", ""), "Id": "AIPAREHEARSAL"}
+        self._set(instance, "pending")
+        self._later(instance.id, "running", self._options.boot)
+        user_data = base64.b64decode(order.user_data).decode(errors="replace") if order.user_data else ""
+        self._hosts.launch(instance.id, instance.private_ip, order.image_id, user_data, dict(order.tags))
+        self._pass_fault_on(order.image_id)
+        return instance
+
+    def _pass_fault_on(self, image_id: str) -> None:
+        if image_id in self._faults.images and isinstance(self._hosts, FaultyHosts):
+            self._hosts.set_image_fault(image_id, self._faults.images[image_id])
+
+    @staticmethod
+    def _set(instance: Any, state: str) -> None:
+        instance._state.name = state
+        instance._state.code = CODES[state]
+
+    def _later(self, instance_id: str, state: str, seconds: float) -> None:
+        self._coming[instance_id] = Transition(state, self._timing.now() + seconds)
+
+    def find(self, instance_id: str) -> Any:
+        """Return moto's record. Raises ApiError."""
+        instance = self._moto.instance(instance_id)
+        if instance is None:
+            raise ApiError("InvalidInstanceID.NotFound", f"The instance ID '{instance_id}' does not exist")
+        return instance
+
+    def start(self, instance: Any) -> None:
+        """Power on a stopped instance."""
+        if instance.state in ("pending", "running"):
+            return
+        self._require(instance, "stopped")
+        self._set(instance, "pending")
+        instance.launch_time = self._timing.date().replace(tzinfo=None)
+        self._later(instance.id, "running", self._options.boot)
+        self._hosts.start(instance.id)
+
+    def stop(self, instance: Any) -> None:
+        """Power off a running instance."""
+        if instance.state in ("stopping", "stopped"):
+            return
+        self._require(instance, "running")
+        self._set(instance, "stopping")
+        self._later(instance.id, "stopped", self._options.stop)
+        self._hosts.stop(instance.id)
+
+    def reboot(self, instance: Any) -> None:
+        """Power off and on; the API goes on saying `running`."""
+        self._require(instance, "running")
+        self._hosts.reboot(instance.id)
+
+    def terminate(self, instance: Any) -> None:
+        """Power off for ever. Again is harmless."""
+        if instance.state in ("shutting-down", "terminated"):
+            return
+        self._set(instance, "shutting-down")
+        self._later(instance.id, "terminated", self._options.terminate)
+        self._hosts.terminate(instance.id)
+
+    def _require(self, instance: Any, state: str) -> None:
+        if instance.state != state:
+            message = f"The instance '{instance.id}' is not in a state from which it can be {state}."
+            raise ApiError("IncorrectInstanceState", message.replace(f"can be {state}", f"can go on: it is {instance.state}"))
+
+    def tick(self, now: float) -> None:
+        """Reach the states that are due."""
+        for instance_id, transition in list(self._coming.items()):
+            if now < transition.due:
+                continue
+            del self._coming[instance_id]
+            instance = self.find(instance_id)
+            if transition.state == "terminated":
+                instance.terminate()
+            self._set(instance, transition.state)
+
+
+def _merged(image: Sequence[Mapping[str, Any]], asked: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Lay the asked block devices over the image's, device by device, as EC2 does."""
+    devices = {mapping["DeviceName"]: dict(mapping.get("Ebs", {})) for mapping in image}
+    for mapping in asked:
+        if "NoDevice" in mapping:
+            devices.pop(mapping["DeviceName"], None)
+        elif "Ebs" in mapping:
+            devices[mapping["DeviceName"]] = {**devices.get(mapping["DeviceName"], {}), **mapping["Ebs"]}
+    return [{"DeviceName": name, "Ebs": ebs} for name, ebs in devices.items()]

@@ -1,0 +1,38 @@
+"""Everything about a stand-in cloud that can be chosen before it starts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Options:
+    """Choose delays and behaviour.
+
+    Durations that AWS itself takes as a parameter (intervals, delays, grace, heartbeats, warm-up) or fixes are in AWS seconds and
+    multiplied by `time_scale`. The delays of this class without "AWS" in their comment are real seconds.
+    """
+
+    time_scale: float = 1.0
+    boot: float = 0.2  # from pending to running
+    stop: float = 0.1  # from stopping to stopped
+    terminate: float = 0.1  # from shutting-down to terminated
+    image: float = 0.5  # from pending to available
+    image_not_found: float = 0.1  # DescribeImages knows nothing of a new image for so long
+    invalidation: float = 0.5  # from InProgress to Completed
+    tick: float = 0.05  # the control loops take a turn this often
+    check_timeout_floor: float = 1.0  # a health check never gives up sooner, however small time_scale is
+    routing_lag: float = 1.0  # AWS seconds for which a deregistered target may still get new requests
+    launch_retry: float = 15.0  # AWS seconds between a failed launch and the next try
+    replace_deregistered: bool = False  # AWS does not document it: a target deregistered by hand has its instance replaced
+    replace_never_healthy: bool = False  # an ELB health check counts before a target was healthy for the first time
+    seed: int = 0
+    region: str = "eu-central-1"
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> "Options":
+        """Make options of parsed JSON. Raises ValueError, naming an option that does not exist."""
+        known = {field.name for field in fields(cls)}
+        if unknown := sorted(set(values) - known):
+            raise ValueError(f"no such option: {', '.join(unknown)}; there are {', '.join(sorted(known))}")
+        return cls(**values)

@@ -1,0 +1,55 @@
+"""From launch templates and parameters to an order: what a template says, and what is put over it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from .errors import ApiError
+from .filters import tags_of
+from .machines import Order
+from .templates import Template, Templates, Version
+
+
+def merged(template: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay parameters over a template's data: each given one replaces the template's; tags are merged by key."""
+    result = {**template, **given}
+    result["TagSpecifications"] = [*template.get("TagSpecifications", ()), *given.get("TagSpecifications", ())]
+    return result
+
+
+def resolve(templates: Templates, reference: Mapping[str, Any]) -> tuple[Template, Version]:
+    """Return the template and the version that a LaunchTemplateSpecification means right now."""
+    template = templates.find(reference.get("LaunchTemplateId"), reference.get("LaunchTemplateName"))
+    return template, template.get(reference.get("Version"))
+
+
+def template_tags(template: Template, version: Version) -> dict[str, str]:
+    """Return the tags that EC2 gives to what was launched from a template."""
+    return {"aws:ec2launchtemplate:id": template.id, "aws:ec2launchtemplate:version": str(version.number)}
+
+
+def order(data: Mapping[str, Any], subnet_id: str | None, tags: Mapping[str, str]) -> Order:
+    """Make an order of launch parameters.
+
+    `subnet_id` wins over the data's own, `tags` go over its instance tags. Raises ApiError where something is missing.
+    """
+    interface: Mapping[str, Any] = (data.get("NetworkInterfaces") or [{}])[0]
+    subnet = subnet_id or data.get("SubnetId") or interface.get("SubnetId")
+    if not data.get("ImageId"):
+        raise ApiError("MissingParameter", "The request must contain the parameter ImageId")
+    if not subnet:
+        raise ApiError("MissingInput", "No subnet is given, and the stand-in cloud has no default VPC in use.")
+    specifications = data.get("TagSpecifications", ())
+    return Order(
+        image_id=data["ImageId"],
+        instance_type=data.get("InstanceType", "m1.small"),
+        subnet_id=subnet,
+        user_data=str(data.get("UserData") or ""),
+        tags={**tags_of(specifications, "instance"), **tags},
+        volume_tags=tags_of(specifications, "volume"),
+        groups=tuple(data.get("SecurityGroupIds") or interface.get("Groups") or ()),
+        key_name=data.get("KeyName"),
+        mappings=tuple(data.get("BlockDeviceMappings", ())),
+        profile=data.get("IamInstanceProfile", {}),
+        private_ip=data.get("PrivateIpAddress"),
+        client_token=data.get("ClientToken", ""),
+    )

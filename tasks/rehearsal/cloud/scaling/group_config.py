@@ -1,0 +1,111 @@
+"""From the parameters of CreateAutoScalingGroup and UpdateAutoScalingGroup to what a group is."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import invalid
+from ..moto_state import MotoState
+from .choices import POLICIES
+from .groups import check_sizes
+from .launcher import Launcher
+from .state import Group
+
+Params = Mapping[str, Any]
+
+
+class GroupConfig:
+    """Check parameters and put them into a group."""
+
+    def __init__(self, launcher: Launcher, moto: MotoState) -> None:
+        self._launcher = launcher
+        self._moto = moto
+
+    def apply(self, group: Group, params: Params) -> None:
+        """Change what the parameters name. Raises ApiError before anything is changed by a bad one."""
+        changes = {**self._sizes(group, params), **self._launch(params), **self._network(params), **self._rules(params)}
+        for name, value in changes.items():
+            setattr(group, name, value)
+
+    @staticmethod
+    def _sizes(group: Group, params: Params) -> dict[str, Any]:
+        least, most = int(params.get("MinSize", group.min)), int(params.get("MaxSize", group.max))
+        desired = params.get("DesiredCapacity")
+        # without a desired capacity of its own, the group is moved to the nearer bound
+        wanted = int(desired) if desired is not None else min(max(group.desired, least), max(most, least))
+        check_sizes(least, most, wanted)
+        changes: dict[str, Any] = {"min": least, "max": most, "desired": wanted}
+        if wanted != group.desired:
+            bounds = f"min: {least}, max: {most}, desired: {wanted}"
+            changes["scale_reason"] = (
+                f"a user request update of AutoScalingGroup constraints to {bounds} changing the desired capacity from "
+                f"{group.desired} to {wanted}."
+            )
+        return changes
+
+    def _launch(self, params: Params) -> dict[str, Any]:
+        if params.get("LaunchConfigurationName") or params.get("InstanceId"):
+            raise invalid("Launch configurations are not modelled by the stand-in cloud; use a launch template.")
+        if params.get("LaunchTemplate"):
+            return {"template": self._launcher.reference(params["LaunchTemplate"]), "mixed": None}
+        if params.get("MixedInstancesPolicy"):
+            return {"template": None, "mixed": self._mixed(params["MixedInstancesPolicy"])}
+        return {}
+
+    def _mixed(self, policy: Params) -> dict[str, Any]:
+        template = policy["LaunchTemplate"]
+        base = self._launcher.reference(template["LaunchTemplateSpecification"]).shown()
+        overrides = []
+        for override in template.get("Overrides", ()):
+            own = override.get("LaunchTemplateSpecification")
+            shown = {"LaunchTemplateSpecification": self._launcher.reference(own).shown()} if own else {}
+            overrides.append({**override, **shown})
+        distribution = {
+            "OnDemandAllocationStrategy": "prioritized",
+            "OnDemandBaseCapacity": 0,
+            "OnDemandPercentageAboveBaseCapacity": 100,
+            "SpotAllocationStrategy": "lowest-price",
+            **policy.get("InstancesDistribution", {}),
+        }
+        return {
+            "LaunchTemplate": {"LaunchTemplateSpecification": base, "Overrides": overrides},
+            "InstancesDistribution": distribution,
+        }
+
+    def _network(self, params: Params) -> dict[str, Any]:
+        changes: dict[str, Any] = {}
+        if params.get("VPCZoneIdentifier"):
+            wanted = [one.strip() for one in params["VPCZoneIdentifier"].split(",")]
+            changes["subnets"] = {one: self._moto.ec2.get_subnet(one).availability_zone for one in wanted}
+        if "TargetGroupARNs" in params:
+            for arn in params["TargetGroupARNs"]:
+                if arn not in self._moto.elbv2.target_groups:
+                    raise invalid(f"Target group '{arn}' not found")
+            changes["target_groups"] = list(params["TargetGroupARNs"])
+        return changes
+
+    def _rules(self, params: Params) -> dict[str, Any]:
+        changes: dict[str, Any] = {}
+        plain = {
+            "HealthCheckType": "health_type",
+            "HealthCheckGracePeriod": "grace",
+            "DefaultCooldown": "cooldown",
+            "NewInstancesProtectedFromScaleIn": "protect_new",
+            "DefaultInstanceWarmup": "warmup",
+        }
+        changes.update({ours: params[theirs] for theirs, ours in plain.items() if theirs in params})
+        if params.get("TerminationPolicies"):
+            if unknown := [one for one in params["TerminationPolicies"] if one not in POLICIES]:
+                raise invalid(f"Invalid termination policy: {unknown[0]}")
+            changes["policies"] = list(params["TerminationPolicies"])
+        if policy := params.get("InstanceMaintenancePolicy"):
+            changes["maintenance"] = _percentages(policy)
+        return changes
+
+
+def _percentages(policy: Params) -> tuple[int, int] | None:
+    least, most = int(policy.get("MinHealthyPercentage", -1)), int(policy.get("MaxHealthyPercentage", -1))
+    if (least, most) == (-1, -1):
+        return None
+    if not (0 <= least <= 100 and 100 <= most <= 200 and most - least <= 100):
+        raise invalid("MinHealthyPercentage must be 0 to 100, MaxHealthyPercentage 100 to 200, and at most 100 between them.")
+    return least, most

@@ -1,0 +1,145 @@
+"""The life of a member, from Pending to its end: each state knows what it waits for."""
+
+from ..machines import Machines
+from ..moto_state import MotoState
+from ..targets import Targets
+from ..timing import Timing
+from .activities import Activities
+from .hooks import Hooks
+from .state import LAUNCHING, TERMINATING, Group, Member
+
+DEAD = ("shutting-down", "terminated")
+
+
+class Lifecycle:
+    """Move members on, one state at a time."""
+
+    def __init__(
+        self, machines: Machines, moto: MotoState, targets: Targets, hooks: Hooks, activities: Activities, timing: Timing
+    ) -> None:
+        self._machines = machines
+        self._moto = moto
+        self._targets = targets
+        self._hooks = hooks
+        self._activities = activities
+        self._timing = timing
+        self._steps = {
+            "Pending": self._pending,
+            "Pending:Wait": self._pending_wait,
+            "Pending:Proceed": self._enter_service,
+            "Terminating": self._terminating,
+            "Terminating:Wait": self._terminating_wait,
+            "Terminating:Proceed": self._ending,
+            "EnteringStandby": self._entering_standby,
+            "Detaching": self._detaching,
+        }
+
+    def advance(self, group: Group, now: float) -> None:
+        """Move every member of a group on, where what it waited for has happened."""
+        for member in list(group.members.values()):
+            if step := self._steps.get(member.lifecycle):
+                step(group, member, now)
+
+    def state(self, member: Member) -> str:
+        """Return the state of a member's EC2 instance."""
+        instance = self._moto.instance(member.id)
+        return str(instance.state) if instance is not None else "terminated"
+
+    # -- coming
+
+    def _pending(self, group: Group, member: Member, now: float) -> None:
+        state = self.state(member)
+        if state in DEAD:
+            self._activities.end(member.activity, "Failed", f"Instance {member.id} was terminated before it was in service")
+            del group.members[member.id]
+        elif state == "running":
+            if not member.hooks_done and self._hooks.begin(group, member, LAUNCHING):
+                member.lifecycle = "Pending:Wait"
+                self._activities.mark(member, "MidLifecycleAction", 40)
+            else:
+                self._enter_service(group, member, now)
+
+    def _pending_wait(self, group: Group, member: Member, now: float) -> None:
+        if self._hooks.expire(member, now):
+            self.abandon(group, member)
+        elif not member.waits:
+            member.hooks_done = True
+            member.lifecycle = "Pending:Proceed"
+
+    def abandon(self, group: Group, member: Member) -> None:
+        """Give up an instance whose launch hook said so, or timed out."""
+        self._activities.end(member.activity, "Failed", f"Lifecycle action was abandoned for instance {member.id}")
+        self.leave(group, member, f"instance {member.id} was taken out of service: its lifecycle action was abandoned.")
+
+    def _enter_service(self, group: Group, member: Member, now: float) -> None:
+        member.lifecycle = "InService"
+        member.since = now
+        if group.runs("AddToLoadBalancer"):
+            for arn in group.target_groups:
+                self.register(member, arn)
+        self._activities.end(member.activity)
+
+    def register(self, member: Member, arn: str) -> None:
+        """Put a member into a target group."""
+        instance = self._moto.instance(member.id)
+        if instance is not None and self._targets.group(arn) is not None:
+            self._targets.register(arn, member.id, None, instance.private_ip)
+            member.registered.add(arn)
+
+    # -- leaving
+
+    def leave(
+        self, group: Group, member: Member, cause: str, into: str = "Terminating", what: str = "Terminating EC2 instance"
+    ) -> None:
+        """Take a member out of service: deregister, drain, and go on to `into`'s end."""
+        self._activities.end(member.activity, "Cancelled")
+        member.lifecycle = into
+        member.waits.clear()
+        member.hooks_done = False
+        registered = [arn for arn in group.target_groups if self._targets.deregister(arn, member.id)]
+        member.registered.clear()
+        status = "WaitingForELBConnectionDraining" if registered else "InProgress"
+        member.activity = self._activities.begin(group, f"{what}: {member.id}", cause, member.zone, status)
+
+    def _drained(self, group: Group, member: Member) -> bool:
+        if self.state(member) in DEAD:
+            self._targets.forget(member.id)
+            return True
+        return not any(self._targets.find(arn, member.id) for arn in group.target_groups)
+
+    def _terminating(self, group: Group, member: Member, now: float) -> None:
+        if not member.hooks_done:
+            if not self._drained(group, member):
+                return
+            if self.state(member) not in DEAD and self._hooks.begin(group, member, TERMINATING):
+                member.lifecycle = "Terminating:Wait"
+                self._activities.mark(member, "MidLifecycleAction", 60)
+                return
+            member.hooks_done = True
+        self._ending(group, member, now)
+
+    def _terminating_wait(self, group: Group, member: Member, now: float) -> None:
+        if self._hooks.expire(member, now):
+            member.waits.clear()
+        if not member.waits:
+            member.lifecycle = "Terminating:Proceed"
+
+    def _ending(self, group: Group, member: Member, now: float) -> None:
+        instance = self._moto.instance(member.id)
+        if instance is not None and instance.state not in DEAD:
+            self._machines.terminate(instance)
+            self._activities.mark(member, "InProgress", 80)
+        if self.state(member) == "terminated":
+            self._activities.end(member.activity)
+            del group.members[member.id]
+
+    def _entering_standby(self, group: Group, member: Member, now: float) -> None:
+        if self._drained(group, member):
+            member.lifecycle = "Standby"
+            self._activities.end(member.activity)
+
+    def _detaching(self, group: Group, member: Member, now: float) -> None:
+        if self._drained(group, member):
+            self._moto.ec2.delete_tag_keys([member.id], ["aws:autoscaling:groupName"])
+            self._activities.end(member.activity)
+            del group.members[member.id]

@@ -1,0 +1,151 @@
+"""EC2's calls about launch templates."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from .errors import ApiError
+from .filters import matching, tag_list, tag_values, tags_of
+from .moto_state import MotoState
+from .paging import page
+from .templates import Template, Templates, Version
+from .timing import Timing
+
+Params = Mapping[str, Any]
+BY = "arn:aws:iam::{}:user/rehearsal"
+
+
+class TemplateApi:
+    """Create, version, describe, modify and delete launch templates."""
+
+    def __init__(self, templates: Templates, moto: MotoState, timing: Timing) -> None:
+        self._templates = templates
+        self._moto = moto
+        self._timing = timing
+        self.actions = {
+            "CreateLaunchTemplate": self.create,
+            "CreateLaunchTemplateVersion": self.create_version,
+            "ModifyLaunchTemplate": self.modify,
+            "DeleteLaunchTemplate": self.delete,
+            "DeleteLaunchTemplateVersions": self.delete_versions,
+            "DescribeLaunchTemplates": self.describe,
+            "DescribeLaunchTemplateVersions": self.describe_versions,
+        }
+
+    def _find(self, params: Params) -> Template:
+        return self._templates.find(params.get("LaunchTemplateId"), params.get("LaunchTemplateName"))
+
+    def create(self, params: Params) -> Any:
+        """Create a template with its version 1, which is the default."""
+        template = self._templates.create(params["LaunchTemplateName"], self._timing.now())
+        template.add(params.get("LaunchTemplateData", {}), params.get("VersionDescription", ""), self._timing.now())
+        self._moto.tag(template.id, tags_of(params.get("TagSpecifications", ()), "launch-template"))
+        return {"LaunchTemplate": self._shown(template)}
+
+    def create_version(self, params: Params) -> Any:
+        """Add a version: the source's data, with what is given put in its place, parameter by parameter."""
+        template = self._find(params)
+        wanted = (params.get("LaunchTemplateData"), params.get("SourceVersion"), params.get("VersionDescription"))
+        token = params.get("ClientToken")
+        if token and token in template.tokens:
+            before, number = template.tokens[token]
+            if before != wanted:
+                raise ApiError("IdempotentParameterMismatch", "The client token was used before, with other parameters.")
+            return {"LaunchTemplateVersion": self._version(template, template.get(number))}
+        source = template.get(params["SourceVersion"]).data if params.get("SourceVersion") else {}
+        data = {**source, **params.get("LaunchTemplateData", {})}
+        version = template.add(data, params.get("VersionDescription", ""), self._timing.now())
+        if token:
+            template.tokens[token] = (wanted, version.number)
+        return {"LaunchTemplateVersion": self._version(template, version)}
+
+    def modify(self, params: Params) -> Any:
+        """Choose the default version."""
+        template = self._find(params)
+        template.default = template.get(params["SetDefaultVersion"]).number
+        return {"LaunchTemplate": self._shown(template)}
+
+    def delete(self, params: Params) -> Any:
+        """Delete a template with all its versions."""
+        template = self._find(params)
+        self._templates.delete(template)
+        return {"LaunchTemplate": self._shown(template)}
+
+    def delete_versions(self, params: Params) -> Any:
+        """Delete versions, 200 at most; each succeeds or fails for itself, the default always fails."""
+        template = self._find(params)
+        if len(params["Versions"]) > 200:
+            raise ApiError("InvalidParameterValue", "At most 200 versions can be deleted in one request.")
+        done, failed = [], []
+        for text in params["Versions"]:
+            base = {"LaunchTemplateId": template.id, "LaunchTemplateName": template.name, "VersionNumber": int(text)}
+            if error := self._cannot_delete(template, int(text)):
+                failed.append({**base, "ResponseError": error})
+            else:
+                del template.versions[int(text)]
+                done.append(base)
+        return {
+            "SuccessfullyDeletedLaunchTemplateVersions": done,
+            "UnsuccessfullyDeletedLaunchTemplateVersions": failed,
+        }
+
+    def _cannot_delete(self, template: Template, number: int) -> dict[str, str] | None:
+        if number not in template.versions:
+            return {"Code": "launchTemplateVersionDoesNotExist", "Message": f"Version {number} does not exist."}
+        if number == template.default:
+            return {"Code": "unexpectedError", "Message": "Cannot delete the default version of a launch template."}
+        return None
+
+    def describe(self, params: Params) -> Any:
+        """List templates by id, name or filter."""
+        found = self._templates.all()
+        if params.get("LaunchTemplateIds") or params.get("LaunchTemplateNames"):
+            found = [self._templates.find(one, None) for one in params.get("LaunchTemplateIds", ())]
+            found += [self._templates.find(None, one) for one in params.get("LaunchTemplateNames", ())]
+        found = matching(found, params.get("Filters", ()), self._value)
+        shown, token = page(found, params, 200, "MaxResults")
+        return {"LaunchTemplates": [self._shown(template) for template in shown], "NextToken": token}
+
+    def _value(self, template: Template, name: str) -> list[str]:
+        if name == "launch-template-name":
+            return [template.name]
+        return tag_values(self._moto.tags(template.id), name)
+
+    def describe_versions(self, params: Params) -> Any:
+        """List versions of one template, newest first; or the latest and default ones of all."""
+        wanted = params.get("Versions", ())
+        if params.get("LaunchTemplateId") or params.get("LaunchTemplateName"):
+            template = self._find(params)
+            least, most = int(params.get("MinVersion") or 0), int(params.get("MaxVersion") or template.counter)
+            chosen = [template.get(one) for one in wanted] or [
+                template.versions[number] for number in sorted(template.versions, reverse=True) if least <= number <= most
+            ]
+            pairs = [(template, version) for version in chosen]
+        elif wanted:
+            pairs = [(template, template.get(one)) for template in self._templates.all() for one in wanted]
+        else:
+            raise ApiError("MissingParameter", "The request must contain a launch template, or $Latest or $Default as version.")
+        shown, token = page(pairs, params, 200, "MaxResults")
+        return {"LaunchTemplateVersions": [self._version(*pair) for pair in shown], "NextToken": token}
+
+    def _shown(self, template: Template) -> dict[str, Any]:
+        return {
+            "LaunchTemplateId": template.id,
+            "LaunchTemplateName": template.name,
+            "CreateTime": self._timing.date(template.created),
+            "CreatedBy": BY.format(self._moto.account),
+            "DefaultVersionNumber": template.default,
+            "LatestVersionNumber": template.latest,
+            "Tags": tag_list(self._moto.tags(template.id)),
+        }
+
+    def _version(self, template: Template, version: Version) -> dict[str, Any]:
+        return {
+            "LaunchTemplateId": template.id,
+            "LaunchTemplateName": template.name,
+            "VersionNumber": version.number,
+            "VersionDescription": version.description,
+            "CreateTime": self._timing.date(version.created),
+            "CreatedBy": BY.format(self._moto.account),
+            "DefaultVersion": version.number == template.default,
+            "LaunchTemplateData": version.data,
+        }

@@ -1,0 +1,135 @@
+"""One stand-in cloud without its HTTP front: every part, put together, and its turn of the control loop."""
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ..hosts.base import FaultyHosts, Hosts
+from .calls import CallLog
+from .checker import Checker
+from .errors import ApiError
+from .faults import Faults
+from .image_api import ImageApi
+from .images import Images
+from .instance_api import InstanceApi
+from .invalidations import Invalidations
+from .machines import Machines
+from .moto_state import MotoState
+from .options import Options
+from .scaling.service import AutoScaling
+from .target_api import TargetApi
+from .targets import Targets
+from .template_api import TemplateApi
+from .templates import Templates
+from .timing import Timing
+
+Actions = Mapping[str, Callable[[Mapping[str, Any]], Any]]
+
+
+class World:
+    """The state of one account, and what happens in it."""
+
+    def __init__(self, options: Options, hosts: Hosts, on_invalidated: Callable[[Sequence[str]], None]) -> None:
+        self.options = options
+        self.account = str(10**11 + secrets.randbelow(9 * 10**11))
+        self.timing = Timing(options.time_scale)
+        self.faults = Faults(seed=options.seed)
+        self.calls = CallLog()
+        self._hosts = hosts
+        self.first_target_group: str | None = None
+        self._alarms: list[tuple[int, str, int]] = []
+        self.moto = MotoState(self.account, options.region)
+        self._checker = Checker()
+        self.targets = Targets(self.moto, options, self.timing, self._checker)
+        self._images = Images(self.moto, hosts, options, self.timing)
+        self._machines = Machines(self.moto, hosts, options, self.timing, self._images, self.faults)
+        self._templates = Templates()
+        self._invalidations = Invalidations(self.moto, options, self.timing, on_invalidated)
+        self.scaling = AutoScaling(self._machines, self.moto, self.targets, self._templates, options, self.timing)
+
+    def actions(self) -> dict[str, Actions]:
+        """Return the actions that are ours, by service."""
+        ec2: dict[str, Any] = {
+            **InstanceApi(self._machines, self._templates, self.moto, self._hosts, self.timing).actions,
+            **TemplateApi(self._templates, self.moto, self.timing).actions,
+            **ImageApi(self._images, self.moto).actions,
+        }
+        return {
+            "ec2": ec2,
+            "elbv2": TargetApi(self.targets, self.moto).actions,
+            "cloudfront": self._invalidations.actions,
+            "autoscaling": self.scaling.actions,
+        }
+
+    def tick(self) -> None:
+        """Let time pass everywhere, once."""
+        now = self.timing.now()
+        self._machines.tick(now)
+        self._images.tick(now)
+        self.targets.tick(now)
+        self.scaling.tick(now)
+        self._invalidations.tick(now)
+        self.first_target_group = self._first_target_group()
+
+    def _first_target_group(self) -> str | None:
+        for balancer in self.moto.elbv2.load_balancers.values():
+            for listener in balancer.listeners.values():
+                for action in listener.default_actions:
+                    if action.type == "forward":
+                        return _forwarded(action.data)
+        return None
+
+    def called(self, number: int) -> None:
+        """Hear that the n-th call came: alarms may be waiting for it."""
+        for at, group, change in [alarm for alarm in self._alarms if number >= alarm[0]]:
+            self._alarms.remove((at, group, change))
+            self._ring(group, change)
+
+    def alarm(self, group: str, change: int, at_call: int | None = None) -> None:
+        """Let an alarm change the desired capacity: now, or when that many more calls have come."""
+        if at_call is None:
+            self._ring(group, change)
+        else:
+            self._alarms.append((self.calls.total + int(at_call), group, change))
+
+    def _ring(self, name: str, change: int) -> None:
+        group = self.scaling.groups.find(name)
+        if group.runs("AlarmNotification"):
+            wanted = min(max(group.desired + change, group.min), group.max)
+            self.scaling.groups.set_desired(group, wanted, "a monitor alarm in state ALARM triggered a policy")
+
+    def kill(self, instance_id: str) -> None:
+        """Let an instance die as hardware does: no drain, no hook."""
+        self._machines.terminate(self._machines.find(instance_id))
+
+    def break_instance(self, instance_id: str, fault: str | None) -> None:
+        """Let a running instance's application fail."""
+        self._faulty_hosts().set_instance_fault(instance_id, fault)
+
+    def fault_image(self, image_id: str, fault: str | None) -> None:
+        """Let an image's instances fail, those that run and those to come."""
+        self._faulty_hosts().set_image_fault(image_id, fault)
+
+    def _faulty_hosts(self) -> FaultyHosts:
+        if not isinstance(self._hosts, FaultyHosts):
+            raise ApiError("Unsupported", f"{type(self._hosts).__name__} cannot fail on demand")
+        return self._hosts
+
+    def routes_report(self) -> dict[str, list[str]]:
+        """Return where new requests go now, by target group."""
+        groups = self.moto.elbv2.target_groups
+        return {
+            group.name: [f"{address}:{port}" for address, port in self.targets.routable(arn)] for arn, group in groups.items()
+        }
+
+    def close(self) -> None:
+        """End the health checks and forget the account."""
+        self._checker.close()
+        self.moto.release()
+
+
+def _forwarded(action: Mapping[str, Any]) -> str | None:
+    if "TargetGroupArn" in action:
+        return str(action["TargetGroupArn"])
+    groups = action.get("ForwardConfig", {}).get("TargetGroups", [])
+    return str(groups[0]["TargetGroupArn"]) if groups else None

@@ -1,0 +1,49 @@
+"""What the stand-in cloud asks of the hosts, whatever kind they are."""
+
+from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
+
+
+class Hosts(Protocol):
+    """Power, disks and consoles of the instances.
+
+    Called with the cloud's lock held: every method starts its work and returns within 50 ms.
+    """
+
+    def launch(self, instance_id: str, address: str, image_id: str, user_data: str, tags: Mapping[str, str]) -> None:
+        """Power on a new instance at this address: its first boot, from a copy of the image's disk."""
+
+    def stop(self, instance_id: str) -> None:
+        """Power off; the disk is kept."""
+
+    def start(self, instance_id: str) -> None:
+        """Power on again."""
+
+    def reboot(self, instance_id: str) -> None:
+        """Power off and on again."""
+
+    def terminate(self, instance_id: str) -> None:
+        """Power off for ever; the disk is gone."""
+
+    def snapshot(self, instance_id: str, image_id: str) -> None:
+        """Copy the disk, as this image."""
+
+    def forget_image(self, image_id: str) -> None:
+        """Drop the disk of an image; one that is not known is no error."""
+
+    def console(self, instance_id: str) -> str:
+        """Return what the machine printed since its first boot."""
+
+    def close(self) -> None:
+        """Stop everything and leave nothing behind."""
+
+
+@runtime_checkable
+class FaultyHosts(Protocol):
+    """What hosts offer that can also go wrong on demand (optional)."""
+
+    def set_image_fault(self, image_id: str, fault: str | None) -> None:
+        """Let instances of this image fail: `error` (the app answers 500), `dead` (never boots), None (well again)."""
+
+    def set_instance_fault(self, instance_id: str, fault: str | None) -> None:
+        """Let a running instance fail in the same ways."""
