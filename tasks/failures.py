@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import socket
 import sys
 from types import ModuleType
 from typing import Any
@@ -20,6 +22,7 @@ _CREDENTIALS = {
     "UnrecognizedClientException",
 }
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "UnauthorizedAccess"}
+_NETWORK = {errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETUNREACH}
 _BUSY = {"RequestLimitExceeded", "Throttling", "ThrottlingException", "TooManyRequestsException"}
 
 
@@ -100,6 +103,9 @@ def _command(error: BaseException, library: ModuleType, again: str) -> DeployErr
 
 
 def _system(error: OSError, again: str) -> DeployError:
+    what = error.strerror or str(error) or type(error).__name__
     if error.filename is not None:
-        return DeployError(f"{error.filename}: {error.strerror or error}")
-    return HostUnreachable(f"the network: {error.strerror or error or type(error).__name__}. Run the same again: {again}")
+        return DeployError(f"{error.filename}: {what}")
+    if isinstance(error, ConnectionError | TimeoutError | socket.gaierror) or error.errno in _NETWORK:
+        return HostUnreachable(f"the network: {what}. Run the same again: {again}")
+    return DeployError(f"this machine: {what}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .decisions.layers import Found, Source, check, merge, of_environment, of_file
 from .decisions.schema import INVOKES_OWN, build
 from .errors import SettingsError
-from .settings_reader import TYPES, read, read_given
+from .settings_reader import TYPES, expand, read, read_given
 
 if TYPE_CHECKING:
     from .config import Settings
@@ -73,7 +73,7 @@ def complaints(argv: Sequence[str], environ: Mapping[str, str], environment: Map
 
 def _files(project: Path | None) -> Iterator[Source]:
     # `fab` reads fabric.* and `invoke` reads invoke.*: for ours to be alike under both, both are read, the project's last.
-    for base in ("/etc/", str(Path("~/.").expanduser()) + "/.", *([f"{project.parent}/"] if project else [])):
+    for base in ("/etc/", f"{expand('~')}/.", *([f"{project.parent}/"] if project else [])):
         for stem in ("invoke", "fabric"):
             path = next((path for path in (Path(f"{base}{stem}{suffix}") for suffix in TYPES) if path.is_file()), None)
             if path is not None:
@@ -89,7 +89,7 @@ def _place_paths(values: dict[str, Any], leaves: Mapping[str, Found]) -> Iterato
     for path in ("ssh.key", "ssh.known_hosts"):
         if values.get(path) is None:
             continue
-        values[path] = str(Path(leaves[path].folder, Path(values[path]).expanduser()))
+        values[path] = str(Path(leaves[path].folder, expand(values[path])))
         if not Path(values[path]).is_file():
             yield f"{leaves[path].origin}: {path}: found '{values[path]}'; allowed: a file that exists, or null"
 

@@ -31,12 +31,20 @@ def read_given(given: str) -> Source:
 
     Raises SettingsError.
     """
-    path = Path(given).expanduser()
+    path = expand(given)
     if path.suffix not in TYPES:
         raise SettingsError(f"-f {given}: found a file of type '{path.suffix}'; allowed: {', '.join(TYPES)}")
     if not path.exists():
         raise SettingsError(f"-f {given}: no such file; allowed: a settings file that exists")
     return read(path, given)
+
+
+def expand(text: str) -> Path:
+    """Return the path with ~ in its beginning replaced; a user who does not exist is left as he stands."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        return Path(text)
 
 
 def _yaml(text: bytes, name: str) -> tuple[object, dict[str, int]]:

@@ -45,14 +45,14 @@ class Terminal:
     def line(self, text: str, style: str = "") -> None:
         """Write a line, above the live line if there is one."""
         if style or self._console is not None:
-            self._rich().print(text, style=style, soft_wrap=True)
+            self._print(text, style)
         else:
             write(self._stdout, text)
 
     def warn(self, text: str) -> None:
         """Write a line on stderr; on the same terminal it goes above the live line."""
         if self._console is not None and is_terminal(self._stderr):
-            self._console.print(text, style="yellow", soft_wrap=True)
+            self._print(text, "yellow")
         else:
             write(self._stderr, text)
 
@@ -84,6 +84,12 @@ class Terminal:
         if self._live is not None:
             self._live.stop()
         self._live = self._line = None
+
+    def _print(self, text: str, style: str) -> None:
+        from rich.text import Text
+
+        # As a Text: a style given to print() would colour the live line below too.
+        self._rich().print(Text(text, style=style), soft_wrap=True)
 
     def _rich(self) -> "Console":
         if self._console is None:

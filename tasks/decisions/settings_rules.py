@@ -13,11 +13,12 @@ DERIVED: Mapping[str, tuple[str, Callable[[str], str]]] = {
 
 
 def derive(values: Values) -> dict[str, Any]:
-    """Return the values, with those filled in that follow from others."""
+    """Return the values, with those filled in that follow from others, or gone where the others are wrong themselves."""
     filled = dict(values)
     for path, (source, follow) in DERIVED.items():
-        if filled.get(path, ...) is None and source in filled:
-            filled[path] = follow(filled[source])
+        if path in filled and filled[path] is None:
+            del filled[path]
+            filled |= {path: follow(filled[source])} if source in filled else {}
     return filled
 
 

@@ -1,0 +1,24 @@
+"""Every test begins in a clean environment, in which no real AWS account can be reached."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+_FOREIGN = ("AWS_", "INVOKE_", "FABRIC_", "DJANGO_", "GIT_", "SSH_", "RAMPED_")
+_ALONE = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "LINES", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    for name in list(os.environ):
+        if name.startswith(_FOREIGN) or name in _ALONE:
+            monkeypatch.delenv(name)
+    nowhere = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+    for name, value in nowhere.items():
+        monkeypatch.setenv(name, value)
+    # Neither the settings nor the keys of whoever runs the tests.
+    monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+    # `fab`, `inv` and `python` of the environment that runs the tests.
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
