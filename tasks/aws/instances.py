@@ -76,6 +76,11 @@ def tag(cloud: Cloud, ids: Sequence[str], tags: Mapping[str, str]) -> None:
     cloud.client("ec2").create_tags(Resources=list(ids), Tags=[{"Key": key, "Value": value} for key, value in tags.items()])
 
 
+def untag(cloud: Cloud, ids: Sequence[str], keys: Sequence[str]) -> None:
+    """Delete tags of instances, whatever their values are."""
+    cloud.client("ec2").delete_tags(Resources=list(ids), Tags=[{"Key": key} for key in keys])
+
+
 def _describe(cloud: Cloud, **arguments: Any) -> Iterator[Machine]:
     for page in cloud.client("ec2").get_paginator("describe_instances").paginate(**arguments):
         for reservation in page["Reservations"]:

@@ -1,0 +1,114 @@
+"""Taking an in-service instance out of its target groups and back in; a crash between is mended by the next run."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from ..decisions.batches import may_leave
+from ..errors import Refused
+from ..waiting import wait_for
+from . import instances, target_groups
+
+if TYPE_CHECKING:
+    from ..context import Run
+    from ..waiting import Clock
+    from .serving import Web
+    from .session import Cloud
+
+TAG = "ramped:drained"  # on an instance: we took it out, and have not put it back yet
+Probe = Callable[[], tuple["bool | None", str]]
+_MARGIN = 120.0  # seconds that AWS may take besides the deregistration delay
+
+
+class Targets:
+    """What the load balancer says of the instances; many threads that ask at once share one answer for a second."""
+
+    def __init__(self, cloud: Cloud, clock: Clock) -> None:
+        self._cloud = cloud
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._known: dict[str, tuple[float, Mapping[str, str]]] = {}
+
+    def states(self, arn: str, *, fresh: bool = False) -> Mapping[str, str]:
+        """Return the health of each target by instance id."""
+        with self._lock:
+            at, states = self._known.get(arn, (float("-inf"), {}))
+            if fresh or self._clock.now() - at > 1.0:
+                states = target_groups.health(self._cloud, arn)
+                self._known[arn] = (self._clock.now(), states)
+            return states
+
+    def await_healthy(self, run: Run, web: Web, clock: Clock) -> None:
+        """Wait until an instance is healthy in all its target groups.
+
+        Raises TimedOut with the state of each.
+        """
+
+        def probe() -> tuple[bool | None, str]:
+            states = {arn: self.states(arn).get(web.id, "not registered") for arn in web.target_groups}
+            well = all(state == "healthy" for state in states.values())
+            return (True if well else None), f"{web.id} in its target groups: {', '.join(states.values()) or 'it has none'}"
+
+        deadline = run.settings.restart.deadline
+        wait_for(f"{web.id} to be healthy", probe, clock=clock, deadline=deadline, every=2.0, seen=run.out.progress)
+
+
+class Drains:
+    """Take instances out and put them back."""
+
+    def __init__(self, run: Run, cloud: Cloud, targets: Targets, clock: Clock) -> None:
+        self._run = run
+        self._cloud = cloud
+        self._targets = targets
+        self._clock = clock
+        self._lock = threading.Lock()
+
+    def leave(self, web: Web, fleet: int) -> None:
+        """Take an instance out of its target groups, and wait until its open requests are over.
+
+        `fleet`: how many instances its group has in service. Waits while too few others are healthy. Raises Refused when it
+        is the only one, TimedOut.
+        """
+        if fleet < 2 and web.target_groups:
+            raise Refused(
+                f"{web.id} is alone in {web.group}: taking it out would stop the site. Start gunicorn behind a systemd socket"
+            )
+        delay = max((self._delay(arn) for arn in web.target_groups), default=0.0)
+
+        def make_room() -> tuple[bool | None, str]:
+            return (True if self._take_out(web, fleet) else None), f"{web.id} waits until more of the others are healthy"
+
+        room = 2 * (delay + _MARGIN + self._run.settings.restart.deadline)
+        self._wait(f"a moment to drain {web.id}", make_room, room)
+
+        def drained() -> tuple[bool | None, str]:
+            states = [self._targets.states(arn).get(web.id, "unused") for arn in web.target_groups]
+            return (True if set(states) <= {"unused"} else None), f"{web.id} is {', '.join(states)}"
+
+        self._wait(f"{web.id} to drain", drained, delay + _MARGIN)
+
+    def come_back(self, web: Web) -> None:
+        """Register an instance again with the target groups that it is missing from."""
+        for arn in web.target_groups:
+            if self._targets.states(arn, fresh=True).get(web.id, "unused") in ("unused", "draining"):
+                target_groups.register(self._cloud, arn, web.id)
+        instances.untag(self._cloud, [web.id], [TAG])
+
+    def _take_out(self, web: Web, fleet: int) -> bool:
+        # One at a time: two that look together would both find room for one.
+        with self._lock:
+            if not all(may_leave(web.id, self._targets.states(arn, fresh=True), fleet) for arn in web.target_groups):
+                return False
+            instances.tag(self._cloud, [web.id], {TAG: self._run.command[:256]})
+            for arn in web.target_groups:
+                target_groups.deregister(self._cloud, arn, web.id)
+                self._targets.states(arn, fresh=True)
+            return True
+
+    def _delay(self, arn: str) -> float:
+        return float(target_groups.attributes(self._cloud, arn).get("deregistration_delay.timeout_seconds", "300"))
+
+    def _wait(self, what: str, probe: Probe, deadline: float) -> None:
+        wait_for(what, probe, clock=self._clock, deadline=deadline, every=2.0, seen=self._run.out.progress)
