@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from werkzeug.wrappers import Request, Response
@@ -25,9 +26,14 @@ class Control:
             ("POST", "kill"): lambda values: world.kill(values["instance"]),
             ("POST", "break"): lambda values: world.break_instance(values["instance"], values.get("fault", "error")),
             ("POST", "alarm"): lambda values: world.alarm(values["group"], int(values["change"]), values.get("at_call")),
+            ("POST", "image"): lambda values: world.add_image(values["image"], Path(values["disk"])),
             ("POST", "advance"): lambda values: world.timing.advance(float(values["seconds"])),
             ("GET", "routes"): lambda values: world.routes_report(),
         }
+
+    def observe(self, name: str, report: Callable[[], Any]) -> None:
+        """Answer GET `name` with this report."""
+        self._routes["GET", name] = lambda values: report()
 
     def __call__(self, request: Request) -> Response:
         """Answer one request: 200 with JSON, 400 with the reason, 404."""

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import make_server
@@ -49,7 +50,8 @@ class StandIn:
         self.options = options
         self._hosts = hosts
         self.world = World(options, hosts, on_invalidated)
-        front = Front(self.world.account, self.world.timing, self.world.faults, self.world.calls, Control(self.world))
+        self._control = Control(self.world)
+        front = Front(self.world.account, self.world.timing, self.world.faults, self.world.calls, self._control)
         for service, actions in self.world.actions().items():
             front.own(service, actions, whole=service == "autoscaling")
         front.on_call = self.world.called
@@ -65,6 +67,10 @@ class StandIn:
     def routes(self, target_group: str | None = None) -> Routes:
         """Return the routes of a target group (its ARN), by default of the one behind the first listener."""
         return Routes(self.world, target_group)
+
+    def observe(self, name: str, report: Callable[[], Any]) -> None:
+        """Let the control endpoint answer GET `name` with this report."""
+        self._control.observe(name, report)
 
     def start(self) -> None:
         """Begin to serve."""

@@ -2,9 +2,10 @@
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from ..hosts.base import FaultyHosts, Hosts
+from ..hosts.base import FaultyHosts, Hosts, ImportingHosts
 from .calls import CallLog
 from .checker import Checker
 from .errors import ApiError
@@ -109,6 +110,12 @@ class World:
     def fault_image(self, image_id: str, fault: str | None) -> None:
         """Let an image's instances fail, those that run and those to come."""
         self._faulty_hosts().set_image_fault(image_id, fault)
+
+    def add_image(self, image_id: str, disk: Path) -> None:
+        """Give a registered image a disk: a copy of this folder."""
+        if not isinstance(self._hosts, ImportingHosts):
+            raise ApiError("Unsupported", f"{type(self._hosts).__name__} have no disks")
+        self._hosts.add_image(image_id, disk)
 
     def _faulty_hosts(self) -> FaultyHosts:
         if not isinstance(self._hosts, FaultyHosts):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ..loops import LoopThread
 
-FAULTS = (None, "error", "dead")
+FAULTS = (None, "error", "dead", "silent")
 
 
 @dataclass
@@ -100,7 +100,7 @@ class BareHosts:
     # -- accidents
 
     def set_image_fault(self, image_id: str, fault: str | None) -> None:
-        """Let an image's instances answer 500 (`error`), not answer (`dead`), or well again (None)."""
+        """Let an image's instances answer 500 (`error`), refuse (`dead`), never answer (`silent`), or be well again (None)."""
         _check(fault)
         self._image_faults[image_id] = fault
         for instance_id, machine in list(self._machines.items()):
@@ -159,6 +159,8 @@ class BareHosts:
             path = (await reader.readline()).split()[1].decode()
             while (await reader.readline()).strip():
                 pass
+            if machine.fault == "silent":
+                await reader.read()  # until the client gives up
             writer.write(self._answer(machine, path))
             await writer.drain()
         except (OSError, IndexError):
@@ -180,4 +182,4 @@ class BareHosts:
 
 def _check(fault: str | None) -> None:
     if fault not in FAULTS:
-        raise ValueError(f"no such fault of a host: {fault}; there are error, dead, null")
+        raise ValueError(f"no such fault of a host: {fault}; there are error, dead, silent, null")

@@ -1,6 +1,7 @@
 """What the stand-in cloud asks of the hosts, whatever kind they are."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 
@@ -39,11 +40,19 @@ class Hosts(Protocol):
 
 
 @runtime_checkable
+class ImportingHosts(Protocol):
+    """What hosts with real disks offer: an image made of any folder (optional)."""
+
+    def add_image(self, image_id: str, disk: Path) -> None:
+        """Copy a folder as an image's disk."""
+
+
+@runtime_checkable
 class FaultyHosts(Protocol):
     """What hosts offer that can also go wrong on demand (optional)."""
 
     def set_image_fault(self, image_id: str, fault: str | None) -> None:
-        """Let instances of this image fail: `error` (the app answers 500), `dead` (never boots), None (well again)."""
+        """Let instances of this image fail: `error` (answers 500), `dead` (never boots), `silent` (never answers); None mends."""
 
     def set_instance_fault(self, instance_id: str, fault: str | None) -> None:
         """Let a running instance fail in the same ways."""

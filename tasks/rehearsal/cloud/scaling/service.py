@@ -20,6 +20,10 @@ from .launcher import Launcher
 from .lifecycle import Lifecycle
 from .loop import GroupLoop
 from .member_api import MemberApi
+from .policies import Policies
+from .refresh_api import RefreshApi
+from .refresh_loop import RefreshLoop
+from .schedules import Schedules
 from .tag_api import TagApi
 
 
@@ -37,11 +41,18 @@ class AutoScaling:
         judge = Judge(lifecycle, targets, options, timing)
         self._loop = GroupLoop(launcher, lifecycle, judge, options, timing)
         config = GroupConfig(launcher, moto)
+        self.policies = Policies(self.groups, timing)
+        self._schedules = Schedules(self.groups, timing)
+        refresh_loop = RefreshLoop(self._loop, lifecycle, judge, templates, timing)
+        self._refreshes = RefreshApi(self.groups, config, refresh_loop, timing)
         parts: list[Any] = [
             GroupApi(self.groups, config, lifecycle, targets, moto, timing),
             MemberApi(self.groups, lifecycle, activities, moto, timing),
             HookApi(self.groups, hooks, lifecycle),
             TagApi(self.groups),
+            self.policies,
+            self._schedules,
+            self._refreshes,
         ]
         self.actions: dict[str, Callable[[Mapping[str, Any]], Any]] = {}
         for part in parts:
@@ -49,6 +60,8 @@ class AutoScaling:
 
     def tick(self, now: float) -> None:
         """Let every group take its turn."""
+        self._schedules.tick(now)
+        self._refreshes.tick(now)
         for group in list(self.groups.all.values()):
             self._loop.turn(group, now)
         self.groups.tick_deleted()

@@ -1,0 +1,109 @@
+"""The one process of a rehearsal's world: API, hosts, balancer, CDN.
+
+`python -m tasks.rehearsal.server --directory D --octet N --options JSON [--hosts processes|bare]` prints one line of JSON with
+the endpoints when it is ready, and serves until its standard input ends or SIGTERM comes; then everything is closed.
+"""
+
+import argparse
+import json
+import signal
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from .balancer import Balancer
+from .cdn import Cdn
+from .cloud.options import Options
+from .cloud.standin import API_PORT, StandIn
+from .hosts.bare import BareHosts
+from .hosts.base import Hosts
+from .hosts.processes import ProcessHosts
+
+DATA_PORT = 8080
+DEFAULT_TTL = 86_400.0  # CloudFront's default for a 200 without Cache-Control, in seconds
+ERROR_TTL = 10.0  # CloudFront's error caching minimum, in seconds
+
+
+def serve(
+    directory: Path, octet: int, values: Mapping[str, Any], kind: str, until: threading.Event, say: Callable[[str], None]
+) -> None:
+    """Build the world, say where it is, and serve until told to stop.
+
+    `values` are the cloud's options, and under `hosts` and `cdn` the keyword arguments of those. Raises ValueError for an
+    option that does not exist, OSError for an address that is taken.
+    """
+    options = Options.of({name: value for name, value in values.items() if name not in ("hosts", "cdn")})
+    ttls = {"default_ttl": DEFAULT_TTL, "error_ttl": ERROR_TTL, **values.get("cdn", {})}
+    hosts = _hosts(kind, directory, values.get("hosts", {}))
+    base = f"127.{octet}.0"
+    with ExitStack() as stack:
+        stack.callback(hosts.close)
+        cdn = Cdn(f"{base}.4", DATA_PORT, (f"{base}.3", DATA_PORT), **ttls)
+        standin = StandIn(options, hosts, f"{base}.2", API_PORT, cdn.invalidate)
+        stack.pop_all()
+        stack.callback(standin.close)
+        balancer = Balancer(f"{base}.3", DATA_PORT, standin.routes())
+        standin.observe("balancer", lambda: {str(status): count for status, count in balancer.requests.items()})
+        for part in (standin, balancer, cdn):
+            part.start()
+            if part is not standin:
+                stack.callback(part.close)
+        say(json.dumps(_endpoints(standin, octet)))
+        until.wait()
+
+
+def _hosts(kind: str, directory: Path, values: Mapping[str, Any]) -> Hosts:
+    if kind == "bare":
+        return BareHosts(**values)
+    return ProcessHosts(directory, **values)
+
+
+def _endpoints(standin: StandIn, octet: int) -> dict[str, Any]:
+    return {
+        "api": standin.url,
+        "control": f"{standin.url}/_rehearsal/",
+        "balancer": f"http://127.{octet}.0.3:{DATA_PORT}",
+        "cdn": f"http://127.{octet}.0.4:{DATA_PORT}",
+        "region": standin.options.region,
+        "account": standin.world.account,
+        "octet": octet,
+    }
+
+
+def _watch_stdin(until: threading.Event) -> None:
+    while sys.stdin.buffer.read(1):
+        pass
+    until.set()
+
+
+def _obey_signals(until: threading.Event) -> None:
+    signal.signal(signal.SIGTERM, lambda *_: until.set())
+    # a parent that holds our standard input handles Ctrl-C itself: it still has to ask us things before it lets us go
+    ignored = not sys.stdin.isatty()
+    signal.signal(signal.SIGINT, signal.SIG_IGN if ignored else lambda *_: until.set())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line and serve; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tasks.rehearsal.server", description=__doc__)
+    parser.add_argument("--directory", type=Path, required=True, help="where disks and images are kept")
+    parser.add_argument("--octet", type=int, required=True, help="the N of all addresses, 127.N.x.y")
+    parser.add_argument("--options", type=json.loads, default={}, help="JSON: the cloud's options; `hosts` and `cdn` for those")
+    parser.add_argument("--hosts", choices=("processes", "bare"), default="processes")
+    given = parser.parse_args(arguments)
+    until = threading.Event()
+    _obey_signals(until)
+    threading.Thread(target=_watch_stdin, args=(until,), name="stdin", daemon=True).start()
+    try:
+        serve(given.directory, given.octet, given.options, given.hosts, until, lambda line: print(line, flush=True))
+    except (ValueError, TypeError, OSError) as error:
+        print(f"rehearsal server: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
