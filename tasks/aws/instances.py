@@ -40,8 +40,7 @@ def find_management(cloud: Cloud, management: Management) -> Machine | None:
         key, equals, value = management.tag.partition("=")
         if not equals:
             raise SettingsError(f"management.tag: found {management.tag}; allowed: key=value")
-        filters = [{"Name": f"tag:{key}", "Values": [value]}, {"Name": "instance-state-name", "Values": _ALIVE}]
-        found = list(_describe(cloud, Filters=filters))
+        found = with_tags(cloud, {key: value})
     if len(found) > 1:
         names = ", ".join(sorted(f"{one.id} ({one.state})" for one in found))
         raise Refused(
@@ -64,6 +63,42 @@ def start(cloud: Cloud, id: str) -> None:
 def stop(cloud: Cloud, id: str) -> None:
     """Stop a running instance; its disk is kept."""
     cloud.client("ec2").stop_instances(InstanceIds=[id])
+
+
+def terminate(cloud: Cloud, ids: Sequence[str]) -> None:
+    """Terminate instances that belong to no group."""
+    cloud.client("ec2").terminate_instances(InstanceIds=list(ids))
+
+
+def launch(
+    cloud: Cloud, template: str, version: str, data: Mapping[str, Any], subnets: Sequence[str], tags: Mapping[str, str]
+) -> str:
+    """Launch one instance of a template version outside every group, tagged at launch, and return its id.
+
+    `data`: the version's parameters; `subnets`: those of the group, of which the first is taken.
+    """
+    arguments: dict[str, Any] = {}
+    interfaces = [dict(one) for one in data.get("NetworkInterfaces", [])]
+    if interfaces and subnets:
+        # RunInstances refuses a subnet beside network interfaces: it goes into the first of them.
+        arguments["NetworkInterfaces"] = [{**interfaces[0], "SubnetId": subnets[0]}, *interfaces[1:]]
+    elif subnets:
+        arguments["SubnetId"] = subnets[0]
+    pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
+    answer = cloud.client("ec2").run_instances(
+        LaunchTemplate={"LaunchTemplateId": template, "Version": version},
+        MinCount=1,
+        MaxCount=1,
+        TagSpecifications=[{"ResourceType": "instance", "Tags": pairs}],
+        **arguments,
+    )
+    return str(answer["Instances"][0]["InstanceId"])
+
+
+def with_tags(cloud: Cloud, tags: Mapping[str, str]) -> list[Machine]:
+    """Describe the instances that bear all these tags and are not terminated."""
+    filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in tags.items()]
+    return list(_describe(cloud, Filters=[*filters, {"Name": "instance-state-name", "Values": _ALIVE}]))
 
 
 def console(cloud: Cloud, id: str) -> str:

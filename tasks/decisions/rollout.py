@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from .fleet import Fleet, Instance, Policy, Record
+from .records import MOST_RETURNING
 from .steps import (
     Begin,
     Done,
@@ -256,7 +257,7 @@ def _replace(view: View) -> Iterator[Step]:
         return
     giving = len(view.old) <= view.owed and view.returnable > 0
     if giving:
-        ids = tuple(i.id for i in victims[: view.returnable])
+        ids = tuple(i.id for i in victims[: min(view.returnable, MOST_RETURNING)])
         yield Return(ids, _returning(view, ids))
     # Not more at once than what must be replaced one for one: the last ones give the surge back.
     plain = max(1, len(view.old) - view.owed)
@@ -300,7 +301,8 @@ def _victims(view: View) -> list[Instance]:
 
 def _shrink(view: View) -> Step:
     """Give the surge back where no old instance is left to take it from: they died by themselves."""
-    ids = tuple(i.id for i in sorted(view.new, key=lambda i: (view.gated(i), -i.since, i.id))[: view.returnable])
+    last = sorted(view.new, key=lambda i: (view.gated(i), -i.since, i.id))
+    ids = tuple(i.id for i in last[: min(view.returnable, MOST_RETURNING)])
     return Return(ids, _returning(view, ids))
 
 

@@ -1,0 +1,191 @@
+"""Auto Scaling groups: what they are, what they did, and the few writes that a rollout needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+from ..errors import Refused
+
+if TYPE_CHECKING:
+    from .session import Cloud
+
+
+@dataclass(frozen=True)
+class Member:
+    """An instance of a group."""
+
+    id: str
+    zone: str
+    lifecycle: str
+    health: str
+    template: str
+    version: str  # of its launch template, resolved; "" without one
+    protected: bool
+
+
+@dataclass(frozen=True)
+class Group:
+    """A group as DescribeAutoScalingGroups tells it."""
+
+    name: str
+    minimum: int
+    maximum: int
+    desired: int
+    template: str  # id of the launch template; "" for a launch configuration or a mixed-instances policy
+    version: str  # the reference: a number, $Latest or $Default
+    mixed: bool
+    members: tuple[Member, ...]
+    target_groups: tuple[str, ...]
+    classic_balancers: tuple[str, ...]
+    suspended: frozenset[str]
+    zones: tuple[str, ...]
+    subnets: tuple[str, ...]
+    tags: Mapping[str, str]
+    protects_new: bool
+    at: float | None  # AWS's own time of the answer, seconds since the epoch
+
+
+@dataclass(frozen=True)
+class Activity:
+    """One launch or termination that a group made."""
+
+    id: str
+    started: float
+    status: str
+    description: str
+    message: str
+
+
+def group(cloud: Cloud, name: str) -> Group:
+    """Describe a group.
+
+    Raises Refused when it does not exist, with the groups that do.
+    """
+    client = cloud.client("autoscaling")
+    answer = client.describe_auto_scaling_groups(AutoScalingGroupNames=[name])
+    if not answer["AutoScalingGroups"]:
+        there = sorted(g["AutoScalingGroupName"] for g in client.describe_auto_scaling_groups()["AutoScalingGroups"])
+        raise Refused(f"groups: no Auto Scaling group {name} in this account and region; there are: {', '.join(there) or 'none'}")
+    return _group(answer["AutoScalingGroups"][0], _time(answer))
+
+
+def _time(answer: Mapping[str, Any]) -> float | None:
+    date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+    return parsedate_to_datetime(date).timestamp() if date else None
+
+
+def _group(told: Mapping[str, Any], at: float | None) -> Group:
+    template = told.get("LaunchTemplate", {})
+    return Group(
+        name=told["AutoScalingGroupName"],
+        minimum=told["MinSize"],
+        maximum=told["MaxSize"],
+        desired=told["DesiredCapacity"],
+        template=template.get("LaunchTemplateId", ""),
+        version=template.get("Version", ""),
+        mixed="MixedInstancesPolicy" in told,
+        members=tuple(_member(i) for i in told.get("Instances", [])),
+        target_groups=tuple(told.get("TargetGroupARNs", [])),
+        classic_balancers=tuple(told.get("LoadBalancerNames", [])),
+        suspended=frozenset(p["ProcessName"] for p in told.get("SuspendedProcesses", [])),
+        zones=tuple(told.get("AvailabilityZones", [])),
+        subnets=tuple(s.strip() for s in told.get("VPCZoneIdentifier", "").split(",") if s.strip()),
+        tags={t["Key"]: t.get("Value", "") for t in told.get("Tags", [])},
+        protects_new=bool(told.get("NewInstancesProtectedFromScaleIn")),
+        at=at,
+    )
+
+
+def _member(told: Mapping[str, Any]) -> Member:
+    template = told.get("LaunchTemplate", {})
+    return Member(
+        id=told["InstanceId"],
+        zone=told.get("AvailabilityZone", ""),
+        lifecycle=told["LifecycleState"],
+        health=told.get("HealthStatus", ""),
+        template=template.get("LaunchTemplateId", ""),
+        version=str(template.get("Version", "")),
+        protected=bool(told.get("ProtectedFromScaleIn")),
+    )
+
+
+def activities(cloud: Cloud, name: str, since: float) -> list[Activity]:
+    """Return what a group did since a time in epoch seconds, newest first (DescribeScalingActivities)."""
+    found: list[Activity] = []
+    for told in _activities(cloud, name):
+        started = told["StartTime"].timestamp()
+        if started < since:
+            break
+        found.append(
+            Activity(told["ActivityId"], started, told["StatusCode"], told.get("Description", ""), told.get("StatusMessage", ""))
+        )
+    return found
+
+
+def _activities(cloud: Cloud, name: str) -> Iterator[Mapping[str, Any]]:
+    pages = cloud.client("autoscaling").get_paginator("describe_scaling_activities")
+    for page in pages.paginate(AutoScalingGroupName=name, PaginationConfig={"PageSize": 100}):
+        yield from page["Activities"]
+
+
+def refreshing(cloud: Cloud, name: str) -> str | None:
+    """Return the status of an instance refresh that is under way, or None."""
+    refreshes = cloud.client("autoscaling").describe_instance_refreshes(AutoScalingGroupName=name)["InstanceRefreshes"]
+    under_way = ("Pending", "InProgress", "Cancelling", "RollbackInProgress", "Baking")
+    return next((r["Status"] for r in refreshes if r["Status"] in under_way), None)
+
+
+def point(cloud: Cloud, group: Group, version: str, desired: int, maximum: int) -> None:
+    """Set template version, desired and max in one call: all of it happens or nothing."""
+    cloud.client("autoscaling").update_auto_scaling_group(
+        AutoScalingGroupName=group.name,
+        LaunchTemplate={"LaunchTemplateId": group.template, "Version": version},
+        DesiredCapacity=desired,
+        MaxSize=maximum,
+    )
+
+
+def set_maximum(cloud: Cloud, name: str, maximum: int) -> None:
+    """Set MaxSize."""
+    cloud.client("autoscaling").update_auto_scaling_group(AutoScalingGroupName=name, MaxSize=maximum)
+
+
+def suspend(cloud: Cloud, name: str, processes: Sequence[str]) -> None:
+    """Suspend scaling processes."""
+    cloud.client("autoscaling").suspend_processes(AutoScalingGroupName=name, ScalingProcesses=list(processes))
+
+
+def resume(cloud: Cloud, name: str, processes: Sequence[str]) -> None:
+    """Resume scaling processes; an empty list would resume all, so it is refused by an assertion."""
+    assert processes, "ResumeProcesses without a list resumes everything"
+    cloud.client("autoscaling").resume_processes(AutoScalingGroupName=name, ScalingProcesses=list(processes))
+
+
+def protect(cloud: Cloud, name: str, ids: Sequence[str], on: bool) -> None:
+    """Set or take off scale-in protection; SetInstanceProtection takes 50 instances a call."""
+    for start in range(0, len(ids), 50):
+        cloud.client("autoscaling").set_instance_protection(
+            AutoScalingGroupName=name, InstanceIds=list(ids[start : start + 50]), ProtectedFromScaleIn=on
+        )
+
+
+def terminate(cloud: Cloud, id: str, *, decrement: bool) -> None:
+    """Terminate an instance through its group, which deregisters and drains it first."""
+    cloud.client("autoscaling").terminate_instance_in_auto_scaling_group(InstanceId=id, ShouldDecrementDesiredCapacity=decrement)
+
+
+def write_tags(cloud: Cloud, name: str, tags: Mapping[str, str]) -> None:
+    """Set tags of the group, in one call; they do not go to its instances."""
+    cloud.client("autoscaling").create_or_update_tags(Tags=[_tag(name, k) | {"Value": v} for k, v in tags.items()])
+
+
+def drop_tags(cloud: Cloud, name: str, keys: Sequence[str]) -> None:
+    """Delete tags of the group."""
+    cloud.client("autoscaling").delete_tags(Tags=[_tag(name, key) for key in keys])
+
+
+def _tag(name: str, key: str) -> dict[str, Any]:
+    return {"ResourceId": name, "ResourceType": "auto-scaling-group", "Key": key, "PropagateAtLaunch": False}

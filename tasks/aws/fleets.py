@@ -1,0 +1,142 @@
+"""Observe a group as one `Fleet`, and apply the steps of a rollout to it: the two ends of its loop."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from ..decisions.fleet import Fleet, Instance
+from ..decisions.records import TAGS, from_tags, to_tags
+from ..decisions.steps import (
+    Begin,
+    Forget,
+    Point,
+    Protect,
+    RestoreMax,
+    Resume,
+    Return,
+    Step,
+    Suspend,
+    Terminate,
+    TurnBack,
+    Unprotect,
+)
+from ..errors import Refused
+from . import autoscaling, target_groups
+from .session import error_code
+
+if TYPE_CHECKING:
+    from .autoscaling import Activity, Group, Member
+    from .session import Cloud
+
+_LAUNCH = re.compile(r"Launching a new EC2 instance(?:: (i-[0-9a-f]+))?")
+
+# An answer to a write that the next look puts right: the group is busy, or the instance is gone by now.
+_LATER = (
+    "ScalingActivityInProgress",
+    "ScalingActivityInProgressFault",
+    "ResourceContention",
+    "ResourceContentionFault",
+    "ResourceInUse",
+)
+
+
+def observe(cloud: Cloud, name: str) -> tuple[Fleet, Group]:
+    """Look at a group once: the group, its target groups and, during a run, its activities.
+
+    The number of calls does not grow with the fleet, but for pages. Raises Refused when the group or its record cannot be read.
+    """
+    group = autoscaling.group(cloud, name)
+    try:
+        record = from_tags(group.tags)
+    except ValueError as error:
+        raise Refused(f"{name}: the record of the rollout under way cannot be read: {error}") from error
+    health = [target_groups.health(cloud, arn) for arn in group.target_groups]
+    done = autoscaling.activities(cloud, name, record.started) if record else []
+    launched = _launches(done)
+    fleet = Fleet(
+        group=name,
+        minimum=group.minimum,
+        maximum=group.maximum,
+        desired=group.desired,
+        version=group.version,
+        instances=tuple(_instance(group, m, health, launched.get(m.id, 0.0)) for m in group.members),
+        zones=group.zones,
+        suspended=group.suspended,
+        record=record,
+        failures=tuple(a.message or a.description for a in done if a.status == "Failed" and _LAUNCH.match(a.description)),
+        launches=len(launched),
+        protects_new=group.protects_new,
+    )
+    return fleet, group
+
+
+def _launches(activities: list[Activity]) -> dict[str, float]:
+    found = {}
+    for one in activities:
+        match = _LAUNCH.match(one.description)
+        if match and match[1] and one.status != "Failed":
+            found[match[1]] = one.started
+    return found
+
+
+def _instance(group: Group, member: Member, health: list[dict[str, str]], launched: float) -> Instance:
+    # Versions are told apart by the resolved number of the group's own template; another template is another version.
+    own = member.template == group.template
+    return Instance(
+        id=member.id,
+        zone=member.zone,
+        lifecycle=member.lifecycle,
+        version=member.version if own else f"{member.template}:{member.version}",
+        protected=member.protected,
+        health=member.health,
+        targets=tuple(states.get(member.id, "unused") for states in health),
+        since=launched,
+    )
+
+
+def apply(cloud: Cloud, group: Group, step: Step) -> str | None:
+    """Make the API calls of a step.
+
+    Returns None, or why the group would not have it now; the next look decides anew.
+    """
+    from botocore.exceptions import ClientError
+
+    try:
+        _apply(cloud, group, step)
+    except ClientError as error:
+        gone = isinstance(step, Terminate | Return | Protect | Unprotect) and error_code(error) == "ValidationError"
+        if error_code(error) in _LATER or gone:
+            return str(error.response["Error"].get("Message", error))
+        raise
+    return None
+
+
+def _apply(cloud: Cloud, group: Group, step: Step) -> None:
+    name = group.name
+    match step:
+        case Begin(record) | TurnBack(record):
+            autoscaling.write_tags(cloud, name, to_tags(record))
+        case Suspend(processes):
+            autoscaling.suspend(cloud, name, processes)
+        case Resume(processes):
+            autoscaling.resume(cloud, name, processes)
+        case Point(version, desired, maximum):
+            autoscaling.point(cloud, group, version, desired, maximum)
+        case Protect(ids):
+            autoscaling.protect(cloud, name, ids, True)
+        case Unprotect(ids):
+            autoscaling.protect(cloud, name, ids, False)
+        case Return(ids, record):
+            autoscaling.write_tags(cloud, name, to_tags(record))
+            for id in ids:
+                autoscaling.terminate(cloud, id, decrement=True)
+        case Terminate(ids):
+            for id in ids:
+                autoscaling.terminate(cloud, id, decrement=False)
+        case RestoreMax(maximum):
+            autoscaling.set_maximum(cloud, name, maximum)
+        case Forget():
+            autoscaling.drop_tags(cloud, name, TAGS)
+        case _:
+            raise AssertionError(f"{step!r} is not for AWS")

@@ -1,0 +1,74 @@
+"""Images (AMIs): made, found, waited for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .session import Cloud
+
+
+@dataclass(frozen=True)
+class Image:
+    """One image."""
+
+    id: str
+    name: str
+    state: str
+    reason: str  # why it failed
+    created: str
+    tags: Mapping[str, str]
+    snapshots: Mapping[str, str]  # device name -> snapshot id
+
+
+def find(cloud: Cloud, tags: Mapping[str, str]) -> list[Image]:
+    """Return our own images that bear all these tags, newest first."""
+    filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in tags.items()]
+    told = cloud.client("ec2").describe_images(Owners=["self"], Filters=filters)["Images"]
+    return sorted(map(_image, told), key=lambda i: i.created, reverse=True)
+
+
+def image(cloud: Cloud, id: str) -> Image | None:
+    """Return an image, or None while EC2 does not know it: right after CreateImage it may say NotFound."""
+    from botocore.exceptions import ClientError
+
+    try:
+        told = cloud.client("ec2").describe_images(ImageIds=[id])["Images"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("InvalidAMIID.NotFound", "InvalidAMIID.Unavailable"):
+            return None
+        raise
+    return _image(told[0]) if told else None
+
+
+def create(cloud: Cloud, instance: str, name: str, tags: Mapping[str, str], *, reboot: bool) -> str:
+    """Begin to make an image from an instance and return its id; image and snapshots are tagged at creation.
+
+    `name` is the idempotency key: EC2 refuses it a second time (CreateImage has no client token).
+    """
+    pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
+    answer = cloud.client("ec2").create_image(
+        InstanceId=instance,
+        Name=name,
+        NoReboot=not reboot,
+        TagSpecifications=[{"ResourceType": kind, "Tags": pairs} for kind in ("image", "snapshot")],
+    )
+    return str(answer["ImageId"])
+
+
+def _image(told: Mapping[str, Any]) -> Image:
+    return Image(
+        id=told["ImageId"],
+        name=told.get("Name", ""),
+        state=told["State"],
+        reason=told.get("StateReason", {}).get("Message", ""),
+        created=told.get("CreationDate", ""),
+        tags={t["Key"]: t["Value"] for t in told.get("Tags", [])},
+        snapshots={
+            m["DeviceName"]: m["Ebs"]["SnapshotId"]
+            for m in told.get("BlockDeviceMappings", [])
+            if "SnapshotId" in m.get("Ebs", {})
+        },
+    )

@@ -1,0 +1,78 @@
+"""Launch templates: versions read, and a new one made from an old one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..errors import Refused
+
+if TYPE_CHECKING:
+    from .session import Cloud
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of a launch template."""
+
+    template: str
+    number: str
+    description: str
+    default: bool
+    data: Mapping[str, Any]
+
+    @property
+    def image(self) -> str:
+        """Return the image that it boots."""
+        return str(self.data.get("ImageId", ""))
+
+
+def versions(cloud: Cloud, template: str) -> list[Version]:
+    """Return every version of a template, newest first."""
+    pages = cloud.client("ec2").get_paginator("describe_launch_template_versions").paginate(LaunchTemplateId=template)
+    found = [_version(told) for page in pages for told in page["LaunchTemplateVersions"]]
+    return sorted(found, key=lambda v: -int(v.number))
+
+
+def version(cloud: Cloud, template: str, reference: str) -> Version:
+    """Return one version; `reference` is a number, $Latest or $Default.
+
+    Raises Refused when the template has no such version.
+    """
+    from botocore.exceptions import ClientError
+
+    try:
+        answer = cloud.client("ec2").describe_launch_template_versions(LaunchTemplateId=template, Versions=[reference])
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in ("InvalidLaunchTemplateId.VersionNotFound", "InvalidLaunchTemplateId.NotFound"):
+            raise
+        answer = {"LaunchTemplateVersions": []}
+    if not answer["LaunchTemplateVersions"]:
+        raise Refused(f"launch template {template} has no version {reference}: `bake-ami` makes one, `status` shows those in use")
+    return _version(answer["LaunchTemplateVersions"][0])
+
+
+def _version(told: Mapping[str, Any]) -> Version:
+    return Version(
+        template=told["LaunchTemplateId"],
+        number=str(told["VersionNumber"]),
+        description=told.get("VersionDescription", ""),
+        default=bool(told.get("DefaultVersion")),
+        data=told.get("LaunchTemplateData", {}),
+    )
+
+
+def add(cloud: Cloud, source: Version, description: str, changes: Mapping[str, Any], token: str) -> str:
+    """Make a version from another one and return its number; the default version stays where it is.
+
+    `changes` replace the source's parameters; `token` makes a repeated call return the same version.
+    """
+    answer = cloud.client("ec2").create_launch_template_version(
+        LaunchTemplateId=source.template,
+        SourceVersion=source.number,
+        VersionDescription=description,
+        LaunchTemplateData=dict(changes),
+        ClientToken=token,
+    )
+    return str(answer["LaunchTemplateVersion"]["VersionNumber"])

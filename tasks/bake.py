@@ -1,0 +1,167 @@
+"""`bake-ami`: an image of the management instance, and a launch template version that boots it."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from invoke import Collection
+
+from .command import command
+from .errors import CloudError, DeployError, Refused
+from .waiting import wait_for
+
+if TYPE_CHECKING:
+    from .aws.autoscaling import Group
+    from .aws.images import Image
+    from .aws.instances import Machine
+    from .aws.session import Cloud
+    from .context import Run
+    from .hosts.ssh import Host
+
+
+@command(help={"fresh": "make a new image even if this revision has one"})
+def bake_ami(run: Run, fresh: bool = False) -> None:
+    """Bake an image of the management instance and make a launch template version of it; reuses what exists."""
+    bake(run, fresh=fresh)
+
+
+def bake(run: Run, *, fresh: bool = False) -> dict[str, str]:
+    """Bake what is deployed on the management instance; return the template version made for each template.
+
+    `fresh`: do not reuse an image of the same revision. A dry run says what would be made. Raises Refused when the deploy there
+    was not finished, CloudError when the image fails, TimedOut.
+    """
+    from .aws import autoscaling
+    from .aws.session import Cloud
+    from .hosts.management import open_management
+
+    cloud = Cloud(run.settings.aws)
+    groups = [autoscaling.group(cloud, name) for name in run.settings.groups]
+    machine, host = open_management(run, cloud)
+    with host:
+        revision = _verified(run, machine, host)
+        if run.dry:
+            return _foresee(run, cloud, groups, revision, fresh)
+        with run.out.step("8  image"):
+            image = _image(run, cloud, machine, host, revision, fresh)
+    with run.out.step("9  template version"):
+        return {t: _version(run, cloud, t, v, revision, image) for t, v in _templates(groups).items()}
+
+
+def _verified(run: Run, machine: Machine, host: Host) -> str:
+    """Return the revision on the host, if a deploy has verified just that one."""
+    from .decisions import commands
+
+    there = host.run(commands.recorded_revision(run.settings.app)).text
+    proven = machine.tags.get("ramped:revision", "")
+    if not there or there != proven:
+        raise Refused(
+            f"{machine.id} has {there[:12] or 'no revision'} checked out, but verified was {proven[:12] or 'none'}: "
+            "run deploy to its end first"
+        )
+    return there
+
+
+def _templates(groups: list[Group]) -> dict[str, str]:
+    """Return the version that each template's next one is made from; groups may share a template."""
+    without = [g.name for g in groups if not g.template]
+    if without:
+        raise Refused(f"{', '.join(without)}: no launch template of its own, so no version can be made. Nothing was changed")
+    return {g.template: g.version for g in groups}
+
+
+def _foresee(run: Run, cloud: Cloud, groups: list[Group], revision: str, fresh: bool) -> dict[str, str]:
+    existing = None if fresh else _existing(run, cloud, revision)
+    run.out.say(f"would use image {existing.id} again" if existing else f"would make an image of revision {revision[:12]}")
+    for template, source in _templates(groups).items():
+        run.out.say(f"would make a version of {template} from version {source}, unless there is one of that image")
+    return {}
+
+
+def _existing(run: Run, cloud: Cloud, revision: str) -> Image | None:
+    """Return an image of this revision that is there or coming."""
+    from .aws import images
+
+    found = images.find(cloud, {"ramped:revision": revision, "ramped:site": run.settings.image.name})
+    return next((i for i in found if i.state in ("available", "pending")), None)
+
+
+def _image(run: Run, cloud: Cloud, machine: Machine, host: Host, revision: str, fresh: bool) -> Image:
+    from .aws import images
+    from .decisions.baking import image_name, image_tags
+
+    existing = None if fresh else _existing(run, cloud, revision)
+    if existing:
+        run.out.say(f"image {existing.id} of {revision[:12]} is {existing.state}: using it again")
+        return _available(run, cloud, existing.id)
+    prefix, now = run.settings.image.name, run.clock.now()
+    tags = image_tags(prefix, revision, f"{getpass.getuser()}@{socket.gethostname()}", now, run.settings.image.tags)
+    with quiet(run, host):
+        id = images.create(cloud, machine.id, image_name(prefix, revision, now), tags, reboot=run.settings.image.reboot)
+    run.out.say(f"image {id} of {revision[:12]} begun")
+    return _available(run, cloud, id)
+
+
+@contextmanager
+def quiet(run: Run, host: Host) -> Iterator[None]:
+    """Stand the site still and flush the disk while the snapshot is taken, unless EC2 reboots the instance for it.
+
+    Without a reboot an image is crash-consistent only (CreateImage, NoReboot): files just written may be empty in it.
+    """
+    from .decisions import commands
+
+    services = () if run.settings.image.reboot else run.settings.app.services
+    try:
+        for unit in services:
+            host.run(commands.systemctl("stop", unit), timeout=run.settings.app.boot_deadline)
+        host.run("sync", timeout=run.settings.app.boot_deadline)
+        yield
+    finally:
+        for unit in reversed(services):
+            host.run(commands.systemctl("start", unit), timeout=run.settings.app.boot_deadline)
+
+
+def _available(run: Run, cloud: Cloud, id: str) -> Image:
+    from .aws import images
+
+    def probe() -> tuple[Image | None, str]:
+        # Right after CreateImage EC2 may not know the image yet.
+        image = images.image(cloud, id)
+        if image and image.state in ("failed", "error", "invalid", "deregistered"):
+            raise CloudError(
+                f"image {id} is {image.state}: {image.reason or 'no reason given'}. Run bake-ami again for a new one"
+            )
+        return (image if image and image.state == "available" else None), f"{id} is {image.state if image else 'not known yet'}"
+
+    deadline = run.settings.image.deadline
+    return wait_for(
+        f"image {id}", probe, clock=run.clock, deadline=deadline, every=run.settings.rollout.poll, seen=run.out.progress
+    )
+
+
+def _version(run: Run, cloud: Cloud, template: str, source: str, revision: str, image: Image) -> str:
+    """Find the version of a template that boots an image, or make it from the source version."""
+    from .aws import launch_templates
+    from .decisions.baking import changes, description, token
+
+    text = description(revision, image.id)
+    for there in launch_templates.versions(cloud, template):
+        if there.description == text and there.image == image.id:
+            run.out.say(f"version {there.number} of {template} boots {image.id} already")
+            return there.number
+    before = launch_templates.version(cloud, template, source)
+    data = changes(before.data, image.id, image.snapshots)
+    number = launch_templates.add(cloud, before, text, data, token(template, before.number, image.id))
+    # The parameters of a version are not validated when it is made.
+    made = launch_templates.version(cloud, template, number)
+    if made.image != image.id:
+        raise DeployError(f"version {number} of {template} names image {made.image or 'none'}, not {image.id}")
+    run.out.say(f"version {number} of {template} made from {before.number}, boots {image.id} ({revision[:12]})")
+    return number
+
+
+ns = Collection(bake_ami)

@@ -1,0 +1,55 @@
+"""What an image and a template version are called, tagged and made of."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from collections.abc import Mapping
+from typing import Any
+
+DESCRIPTION = re.compile(r"^ramped ([0-9a-f]{40}) (ami-[0-9a-f]+)$")
+
+
+def image_name(prefix: str, revision: str, now: float) -> str:
+    """Return a unique name for an image; `now` in epoch seconds (CreateImage: 3–128 characters of a restricted set)."""
+    return f"{prefix}-{revision[:12]}-{time.strftime('%Y%m%d%H%M%S', time.gmtime(now))}"
+
+
+def image_tags(prefix: str, revision: str, by: str, now: float, more: Mapping[str, str]) -> dict[str, str]:
+    """Return the tags of an image and its snapshots: what is in it, who made it, when."""
+    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
+    return {"Name": prefix, **more, "ramped:site": prefix, "ramped:revision": revision, "ramped:by": by, "ramped:at": at}
+
+
+def description(revision: str, image: str) -> str:
+    """Return the description of a template version."""
+    return f"ramped {revision} {image}"
+
+
+def revision_of(description: str) -> str | None:
+    """Return the revision that a template version boots, or None where the version is not ours."""
+    match = DESCRIPTION.match(description)
+    return match[1] if match else None
+
+
+def changes(source: Mapping[str, Any], image: str, snapshots: Mapping[str, str]) -> dict[str, Any]:
+    """Return what a template version changes of its source, given as the source's own parameters.
+
+    `snapshots`: device name -> snapshot of the image. A device that pins a snapshot gets the new image's; the list of devices
+    replaces the source's as a whole (CreateLaunchTemplateVersion), so the others are carried over. One that pins a snapshot
+    of a device that the image has not keeps it.
+    """
+    devices = [dict(d) for d in source.get("BlockDeviceMappings", [])]
+    if not any("SnapshotId" in d.get("Ebs", {}) for d in devices):
+        return {"ImageId": image}
+    for device in devices:
+        new = snapshots.get(device.get("DeviceName", ""))
+        if new and "SnapshotId" in device.get("Ebs", {}):
+            device["Ebs"] = {**device["Ebs"], "SnapshotId": new}
+    return {"ImageId": image, "BlockDeviceMappings": devices}
+
+
+def token(*parts: str) -> str:
+    """Return a client token that is the same for the same request (CreateLaunchTemplateVersion, RunInstances)."""
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:64]

@@ -1,0 +1,55 @@
+"""What would make a rollout fail or be unsafe: all of it named at once, before anything is written."""
+
+from __future__ import annotations
+
+from .fleet import Fleet, Policy
+
+# Without these the group does not replace, does not register, or does not notice.
+NEEDED = ("Launch", "Terminate", "AddToLoadBalancer", "HealthCheck", "ReplaceUnhealthy")
+
+
+def problems(
+    fleet: Fleet, policy: Policy, *, template: str, target_groups: int, classic: tuple[str, ...], mixed: bool, refresh: str | None
+) -> list[str]:
+    """Return why a new run must not begin; an empty list when it may.
+
+    `template`: id of the launch template, "" without one; `refresh`: the status of an instance refresh under way.
+    """
+    found = []
+    if mixed:
+        found.append("it has a mixed-instances policy, whose overrides may name templates of their own: not handled")
+    elif not template:
+        found.append("it has no launch template (a launch configuration?): give it one")
+    if classic:
+        found.append(f"it is attached to Classic Load Balancers ({', '.join(classic)}), whose health is not read")
+    if not target_groups:
+        found.append("it is attached to no target group, so nothing tells whether an instance serves")
+    if refresh:
+        found.append(f"an instance refresh is {refresh}: let it end, or cancel it")
+    stopped = [p for p in NEEDED if p in fleet.suspended]
+    if stopped:
+        found.append(f"{', '.join(stopped)} suspended by somebody: resume them first")
+    return found + _sizes(fleet, policy) + _instances(fleet)
+
+
+def _sizes(fleet: Fleet, policy: Policy) -> list[str]:
+    found = []
+    if len(fleet.members) != fleet.desired:
+        found.append(f"it has {len(fleet.members)} instances and desires {fleet.desired}: wait until it has settled")
+    surge = min(policy.surge, len(fleet.members))
+    if not policy.raise_max and fleet.desired + surge > fleet.maximum:
+        found.append(
+            f"no room for a surge of {surge} below max {fleet.maximum} (desired {fleet.desired}), and rollout.raise_max is off"
+        )
+    return found
+
+
+def _instances(fleet: Fleet) -> list[str]:
+    found = []
+    for i in fleet.instances:
+        if "Standby" in i.lifecycle:
+            found.append(f"{i.id} is in {i.lifecycle}: take it back into service, or terminate it")
+        elif not i.leaving and not i.ready:
+            states = "/".join(sorted(set(i.targets)))
+            found.append(f"{i.id} does not serve: {i.lifecycle}, {i.health}, targets {states or 'none'}")
+    return found

@@ -1,0 +1,42 @@
+"""What instances that nobody has opened SSH to report about themselves: asked over HTTP through the management instance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from ..aws import instances
+from .site import ask_health
+
+if TYPE_CHECKING:
+    from ..aws.session import Cloud
+    from ..config import App
+    from ..decisions.fleet import Instance
+    from .ssh import Host
+
+
+class Revisions:
+    """Ask web instances for the revision that they serve, from a `host` near them."""
+
+    def __init__(self, app: App, cloud: Cloud) -> None:
+        self.host: Host | None = None
+        self._app = app
+        self._cloud = cloud
+        self._addresses: dict[str, str] = {}
+
+    def ask(self, silent: Sequence[Instance]) -> Mapping[str, str]:
+        """Return the revisions by instance id; who does not answer well is left out."""
+        self._find([i.id for i in silent])
+        told = {i.id: self.of(self._addresses[i.id])[0] for i in silent if i.id in self._addresses}
+        return {id: revision for id, revision in told.items() if revision}
+
+    def of(self, address: str) -> tuple[str | None, str]:
+        """Return the revision that an address reports, or None, and what was seen."""
+        if self.host is None:
+            return None, "there is no host to ask from"
+        return ask_health(self.host, self._app, address, fresh=True)
+
+    def _find(self, ids: Sequence[str]) -> None:
+        unknown = [id for id in ids if id not in self._addresses]
+        # One call for all of them, or the number of calls would grow with the fleet.
+        self._addresses |= {m.id: m.address for m in instances.machines(self._cloud, unknown) if m.address}

@@ -1,0 +1,72 @@
+"""`ship`: the push of a button, everything in order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from invoke import Collection
+
+from .command import command
+from .errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .context import Run
+
+SKIPPABLE = ("restart-all", "invalidate", "stop")
+
+
+@command(
+    iterable=["skip"],
+    help={
+        "revision": "commit, tag or branch; default: the head of app.branch",
+        "skip": f"leave a part out, repeatable: {', '.join(SKIPPABLE)}",
+    },
+)
+def ship(run: Run, revision: str | None = None, skip: Sequence[str] = ()) -> None:
+    """Deploy, restart-all, bake-ami, rollout, invalidate, in order: one command, one report."""
+    unknown = [part for part in skip if part not in SKIPPABLE]
+    if unknown:
+        raise SettingsError(f"--skip: found {', '.join(unknown)}; allowed: {', '.join(SKIPPABLE)}")
+    try:
+        _ship(run, revision, skip)
+    finally:
+        if run.out.steps:
+            run.out.report("what was done")
+
+
+def _ship(run: Run, revision: str | None, skip: Sequence[str]) -> None:
+    from .bake import bake
+    from .deploy import deploy_release
+    from .invalidate import invalidate_paths
+    from .management import stop
+    from .restart import restart_fleet
+    from .rollout import roll_out
+
+    _end_half_way(run)
+    release = deploy_release(run, revision)
+    if "restart-all" not in skip:
+        restart_fleet(run, release.added)
+    roll_out(run, bake(run))
+    if run.settings.static.distribution and run.settings.static.cdn and "invalidate" not in skip:
+        invalidate_paths(run)
+    if not run.settings.management.keep_running and "stop" not in skip:
+        stop(run)
+
+
+def _end_half_way(run: Run) -> None:
+    """End the rollout that an earlier run left half-way, so that the same command goes on after a crash."""
+    from .aws import fleets
+    from .aws.session import Cloud
+    from .rollout import roll_out
+
+    cloud = Cloud(run.settings.aws)
+    records = [fleets.observe(cloud, name)[0].record for name in run.settings.groups]
+    versions = sorted({record.target for record in records if record})
+    if versions:
+        run.out.say(f"a rollout to version {', '.join(versions)} is half-way: that one first")
+        roll_out(run)
+
+
+ns = Collection(ship)

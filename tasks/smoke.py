@@ -1,0 +1,59 @@
+"""The smoke boot: one instance of a new version, outside the target groups, must answer before the fleet is touched."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .aws import instances
+from .decisions.baking import revision_of
+from .errors import DeployError, Refused, TimedOut
+from .waiting import wait_for
+
+if TYPE_CHECKING:
+    from .aws.autoscaling import Group
+    from .aws.instances import Machine
+    from .aws.launch_templates import Version
+    from .aws.session import Cloud
+    from .context import Run
+    from .hosts.revisions import Revisions
+
+ROLE = "ramped:role"
+
+
+def smoke_boot(run: Run, cloud: Cloud, group: Group, target: Version, revisions: Revisions) -> None:
+    """Boot one instance of a version, wait until it is healthy and of the right revision, and terminate it.
+
+    What an earlier run left behind goes first. Raises DeployError; the fleet was not touched then.
+    """
+    clear(run, cloud, group.name)
+    tags = {"Name": f"{group.name} smoke boot", ROLE: "smoke", "ramped:group": group.name}
+    machine = instances.launch(cloud, target.template, target.number, target.data, group.subnets, tags)
+    run.out.say(f"smoke boot of version {target.number}: {machine}")
+    try:
+        _prove(run, cloud, machine, revision_of(target.description), revisions)
+    except TimedOut as error:
+        raise DeployError(f"smoke boot of version {target.number}: {error}. The fleet was not touched") from error
+    finally:
+        instances.terminate(cloud, [machine])
+
+
+def _prove(run: Run, cloud: Cloud, id: str, wanted: str | None, revisions: Revisions) -> None:
+    def probe() -> tuple[bool | None, str]:
+        found: list[Machine] = instances.machines(cloud, [id])
+        if not found or found[0].state != "running":
+            return None, f"{id} is {found[0].state if found else 'not known yet'}"
+        told, seen = revisions.of(found[0].address)
+        if told and wanted and told != wanted:
+            raise Refused(f"smoke boot: {id} reports revision {told[:12]}, not {wanted[:12]}. The fleet was not touched")
+        return (True if told else None), seen
+
+    what, deadline = f"smoke boot {id}", run.settings.rollout.instance_deadline
+    wait_for(what, probe, clock=run.clock, deadline=deadline, every=run.settings.rollout.poll, seen=run.out.progress)
+
+
+def clear(run: Run, cloud: Cloud, group: str) -> None:
+    """Terminate the smoke boots that a run which was stopped has left."""
+    left = [m.id for m in instances.with_tags(cloud, {ROLE: "smoke", "ramped:group": group})]
+    if left:
+        run.out.say(f"terminating the smoke boot that an earlier run left: {', '.join(left)}")
+        instances.terminate(cloud, left)
