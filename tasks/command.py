@@ -17,10 +17,6 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, overload
 
 from invoke import Context, Task
 
-from .context import begin
-from .guard import Guard
-from .output import Output
-
 if TYPE_CHECKING:
     from .context import Run
 
@@ -47,6 +43,10 @@ def command(function: Body[P] | None = None, *, changes: bool = True, **options:
 def _with_context(function: Callable[..., None], changes: bool) -> Callable[..., None]:
     @functools.wraps(function)
     def body(c: Context, *args: Any, **kwargs: Any) -> None:
+        from .context import begin
+        from .guard import Guard
+        from .output import Output
+
         out = Output()
         with Guard(out, changes=changes) as guard:
             run = begin(c, out)

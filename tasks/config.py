@@ -107,6 +107,7 @@ class RolloutPolicy:
     raise_max: Yes = True
     check_revision: Yes = True
     smoke_boot: Yes = True
+    rollback: Yes = True  # a new version that fails is rolled back by itself
     rollback: Yes = True
 
 

@@ -80,7 +80,7 @@ class Folder:
     def on_terminal(
         self, *words: str, env: Mapping[str, str] | None = None, act: Callable[[int, str], bool] | None = None
     ) -> Answer:
-        """Run a command on a terminal of its own; `act` is called with its process group and what it printed until it says True."""
+        """Run a command on a terminal of its own; `act` gets its process group and what it printed until it says True."""
         ours, theirs = pty.openpty()
         whole = {"TERM": "xterm", "COLUMNS": "60", **(env or {})}
         process = self.start(*words, env=whole, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)

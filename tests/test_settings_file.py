@@ -92,9 +92,8 @@ def test_the_files_of_the_user_and_of_invoke_are_levels_below(folder: Path, monk
         "deploy",
     )
     (home / ".invoke.yaml").write_text("restart: {batches: 2}\n")
-    assert wrong(folder) == [
-        f"{home.relative_to(folder)}/.invoke.yaml:1: restart.batches: unknown key; did you mean restart.batch?; allowed: batch, deadline"
-    ]
+    told = "home/.invoke.yaml:1: restart.batches: unknown key; did you mean restart.batch?; allowed: batch, deadline"
+    assert wrong(folder) == [told]
 
 
 def test_a_complete_file_given_by_f_needs_no_fabric_yaml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,10 @@
+from dataclasses import fields
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tasks.config import RolloutPolicy
 from tasks.decisions.layers import Layer, Source, check, merge, of_environment, of_file
 from tasks.decisions.schema import build, schema
 
@@ -34,7 +36,7 @@ def test_every_unknown_key_is_told_with_what_was_meant() -> None:
     layer = read(
         {"rollot": {"surge": 1}, "rollout": {"suge": 1, "domain": "x", "qqq": 1}, "group": ["web"], 5: 1}, rollout__suge=3
     )
-    keys = "surge, batch, poll, healthy_polls, warm_up, instance_deadline, deadline, max_failures, raise_max, check_revision, smoke_boot"
+    keys = ", ".join(field.name for field in fields(RolloutPolicy))
     top = "aws, management, ssh, app, image, rollout, restart, static, groups"
     assert layer.errors == [
         f"fabric.yaml: rollot: unknown key; did you mean rollout?; allowed: {top}",
