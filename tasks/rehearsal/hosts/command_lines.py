@@ -25,17 +25,13 @@ def read(argv: list[str]) -> Asked:
     asked, rest = Asked(), list(argv)
     while rest:
         word = rest.pop(0)
-        option, _, value = word.partition("=")
-        if word.startswith("-p") and not word.startswith("--") and len(word) > 2:
-            option, value = "-p", word[2:]
+        option, equals, value = word.partition("=")
+        if word[:2] in ("-p", "-P", "-n") and len(word) > 2:
+            option, equals, value = word[:2], "=", word[2:]
         if not word.startswith("-"):
             asked.words.append(word)
-        elif option in ("-p", "--property"):
-            asked.wanted += (value or rest.pop(0)).split(",")
-        elif option in ("-P",):
-            asked.wanted, asked.bare = [*asked.wanted, *(value or rest.pop(0)).split(",")], True
-        elif option in ("-n", "--lines"):
-            asked.lines = int(value or rest.pop(0))
+        elif option in ("-p", "--property", "-P", "-n", "--lines"):
+            _take(asked, option, value if equals else _next(option, rest))
         elif word == "--value":
             asked.bare = True
         elif word in ("-q", "--quiet"):
@@ -43,3 +39,19 @@ def read(argv: list[str]) -> Asked:
         elif word not in SILENT:
             raise Refused(f"systemctl: option {word} is not modelled by the rehearsal")
     return asked
+
+
+def _next(option: str, rest: list[str]) -> str:
+    if not rest:
+        raise Refused(f"systemctl: option {option} lacks its value")
+    return rest.pop(0)
+
+
+def _take(asked: Asked, option: str, value: str) -> None:
+    if option in ("-n", "--lines"):
+        if not value.isdecimal():
+            raise Refused(f"systemctl: option {option} wants a number")
+        asked.lines = int(value)
+        return
+    asked.wanted += value.split(",")
+    asked.bare = asked.bare or option == "-P"

@@ -48,7 +48,7 @@ class ProcessHosts:
         self._directory = directory
         self._kind = Kind(ssh_port, http_port, authorized_key, health_path, upstream)
         self._user = user
-        self._token = secrets.token_hex(8)
+        self.token = secrets.token_hex(8)
         self._run = Path(tempfile.mkdtemp(prefix="rehearsal-run-"))
         self._machines: dict[str, Machine] = {}
         self._turns: dict[str, asyncio.Task[None]] = {}
@@ -57,7 +57,7 @@ class ProcessHosts:
         owned = (directory / "instances", directory / "images", self._run)
         for folder in owned:
             folder.mkdir(parents=True, exist_ok=True)
-        self._reaper = reaper.Reaper(self._token, owned)
+        self._reaper = reaper.Reaper(self.token, owned)
         self._loop = LoopThread("process-hosts")
         self._closed = False
 
@@ -142,7 +142,7 @@ class ProcessHosts:
 
     def _place(self, instance_id: str, address: str) -> Place:
         root = self._directory / "instances" / instance_id
-        return Place(instance_id, address, root, self._run / instance_id, self._token, self._user)
+        return Place(instance_id, address, root, self._run / instance_id, self.token, self._user)
 
     def _image(self, image_id: str) -> Path:
         return self._directory / "images" / image_id

@@ -62,8 +62,8 @@ class Systemctl:
         """Do what a command line of systemctl says."""
         try:
             asked = read(argv)
-        except (Refused, ValueError, IndexError) as error:
-            return Answer(err=f"{error or 'systemctl: an option lacks its value'}\n", code=1)
+        except Refused as error:
+            return Answer(err=f"{error}\n", code=1)
         verb, names = (asked.words or [""])[0], [n if "." in n else f"{n}.service" for n in asked.words[1:]]
         if verb == "daemon-reload" and not names:
             self._init.load()
