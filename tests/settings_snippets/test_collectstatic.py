@@ -211,10 +211,10 @@ def test_a_static_root_on_a_file_system_of_its_own_needs_no_other_directory(proj
     shared = Path("/dev/shm")
     if not shared.is_dir() or shared.stat().st_dev == project.root.stat().st_dev:
         pytest.skip("there is no second file system here")
-    # The root of a mounted volume, seen through a link: its parent lies on another file system.
+    # As the root of a mounted volume: what lies above it is another file system.
     code = (
-        "from config import local_manifest_storage as ours\nfrom django.contrib.staticfiles.storage import staticfiles_storage as s\n"
-        "from pathlib import Path\ns.location = '/dev/shm'\nprint(s._staging(Path('/dev/shm/css/site.css')))"
+        "from pathlib import Path\nfrom django.contrib.staticfiles.storage import staticfiles_storage as storage\n"
+        "storage.location = '/dev/shm'\nprint(storage._staging(Path('/dev/shm/css/site.css')))"
     )
     assert project.django(code).out == "/dev/shm/css\n"
 
