@@ -108,7 +108,6 @@ class RolloutPolicy:
     check_revision: Yes = True
     smoke_boot: Yes = True
     rollback: Yes = True  # a new version that fails is rolled back by itself
-    rollback: Yes = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -37,8 +37,9 @@ def rollout(run: Run, to: str | None = None) -> None:
 def roll_out(run: Run, versions: Mapping[str, str] | None = None, to: str | None = None) -> None:
     """Roll the groups out one after the other.
 
-    `versions`: the version number for each launch template; `to`: the one for all others; None for the newest. A dry run shows the plan. Raises Refused with everything that speaks
-    against it, DeployError after a rollback, Resumable when it stopped half-way.
+    `versions`: the version number for each launch template; `to`: the one for all others; None for the newest. A dry run shows
+    the plan. Raises Refused with everything that speaks against it, DeployError after a rollback, Resumable when it stopped
+    half-way.
     """
     from .aws.session import Cloud
 

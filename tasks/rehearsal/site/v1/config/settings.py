@@ -24,6 +24,7 @@ STORAGES = {
 
 # The CDN passes the Host on that its visitors ask for.
 ALLOWED_HOSTS = [ENVIRONMENT.get("SHOP_DOMAIN", "shop.example.com"), *filter(None, [urlsplit(CDN).hostname])]
+ALLOWED_HOSTS += filter(None, ENVIRONMENT.get("SHOP_HOSTS", "").split(","))
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = True
 SECRET_KEY = "this shop sells nothing and keeps no secret"

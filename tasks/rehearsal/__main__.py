@@ -1,0 +1,81 @@
+"""`python -m tasks.rehearsal`: what the task `rehearse` starts in an environment of its own."""
+
+import argparse
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from .acts import Failed, Rehearsal
+from .sandbox import KEY, SECRET, Refusal, command
+from .world import DOMAIN, World
+
+SKIPPABLE = ("restart-all",)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Rehearse; return 0 when nothing was lost, 1 when something was or the rehearsal did not get through, 2 for wrong usage."""
+    parser = argparse.ArgumentParser(prog="inv rehearse", description="Rehearse a release on the stand-in cloud.")
+    parser.add_argument("--instances", type=_count, default=3)
+    parser.add_argument("--keep", action="store_true")
+    parser.add_argument("--skip", action="append", default=[], choices=SKIPPABLE)
+    given = parser.parse_args(arguments)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    top = Path(tempfile.mkdtemp(prefix="ramped-rehearsal-"))
+    try:
+        with World(top / "world") as world:
+            well = Rehearsal(world, given.instances, given.skip).play()
+            if given.keep:
+                _keep(world)
+    except (Failed, Refusal) as error:
+        print(f"rehearsal: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nrehearsal: stopped; everything that it started is gone", file=sys.stderr)
+        return 1
+    finally:
+        top.rmdir()
+    return 0 if well else 1
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 40:
+        raise argparse.ArgumentTypeError(f"found {text}; allowed: 1 to 40")
+    return int(text)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _keep(world: World) -> None:
+    """Leave the world running, say how to get at it, and wait for Ctrl-C."""
+    folder, api = world.places.operator, world.endpoints["api"]
+    fab, inv = " ".join(command("fab")), " ".join(command("inv"))
+    print(
+        f"""
+The stand-in cloud keeps running until Ctrl-C. In another terminal:
+
+  cd {folder}
+  export AWS_ENDPOINT_URL={api} AWS_ACCESS_KEY_ID={KEY} AWS_SECRET_ACCESS_KEY={SECRET} AWS_REGION=eu-central-1
+  unset AWS_PROFILE AWS_SESSION_TOKEN AWS_IGNORE_CONFIGURED_ENDPOINT_URLS
+
+  {inv} status                         any task: fabric.yaml there points at the stand-in
+  {fab} deploy --revision {world.v1[:12]}     back to version 1, for example
+  aws autoscaling describe-auto-scaling-groups
+  git clone {world.places.top}/origin.git   what `deploy` fetches; push to main to release
+  curl -H 'Host: {DOMAIN}' {world.endpoints["balancer"]}/
+  {world.endpoints["balancer"]}/      in a browser; its files come from {world.endpoints["cdn"]}
+
+Ctrl-C ends it and removes everything.""",
+        flush=True,
+    )
+    threading.Event().wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""`rehearse`: a whole release on a stand-in cloud on this machine, with the real tasks, hosts and visitors."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import gettempdir
+
+from invoke import Collection, Context, task
+
+from .errors import SettingsError
+
+_NEEDED = ("moto", "flask", "asyncssh", "gunicorn", "django", "whitenoise")
+
+
+@task(
+    auto_shortflags=False,
+    iterable=["skip"],
+    help={
+        "instances": "how many web instances (1 to 40)",
+        "keep": "leave the stand-in cloud running until Ctrl-C, and say how to use it",
+        "skip": "show what happens without a part of the release: restart-all",
+    },
+)
+def rehearse(c: Context, instances: int = 3, keep: bool = False, skip: Sequence[str] = ()) -> None:
+    """Rehearse: ship a new release of a Django site to a stand-in cloud on this machine, under traffic; no AWS, no root.
+
+    Needs no fabric.yaml. Exit code 0 only when no request failed.
+    """
+    missing = [name for name in _NEEDED if find_spec(name) is None]
+    if missing:
+        wanted = Path(__file__).parent / "rehearsal/requirements.txt"
+        raise SettingsError(f"rehearse needs {', '.join(missing)}: pip install -r {wanted}")
+    if c.config.run.dry:
+        print("would build a stand-in cloud on 127.0.0.0/8, ship a release to it under traffic, and remove it")
+        return
+    arguments = ["--instances", str(instances), *(["--keep"] if keep else []), *(f"--skip={part}" for part in skip)]
+    _become(f"{__package__}.rehearsal", arguments)
+
+
+def _become(module: str, arguments: Sequence[str]) -> None:
+    """Go on as another module, in an environment in which nothing says where a real account is or who would ask."""
+    from .rehearsal.sandbox import bare
+
+    root = Path(__file__).parents[1]
+    environment = bare(os.environ, Path(gettempdir())) | {"PYTHONPATH": str(root)}
+    sys.stdout.flush()
+    os.execve(sys.executable, [sys.executable, "-m", module, *arguments], environment)
+
+
+ns = Collection(rehearse)
