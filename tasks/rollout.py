@@ -52,12 +52,18 @@ def roll_out(run: Run, versions: Mapping[str, str] | None = None, to: str | None
 def _one(run: Run, cloud: Cloud, name: str, versions: Mapping[str, str], to: str | None) -> None:
     from .aws import fleets
     from .decisions.plan import plan
-    from .decisions.rollout import Goal
+    from .decisions.rollout import Goal, decide
+    from .decisions.steps import Done
 
     fleet, group = fleets.observe(cloud, name)
     target, source = _versions(cloud, group, fleet, versions.get(group.template, to))
-    policy = _policy(run, fleet, (source, target), group.at or run.clock.now())
+    now = group.at or run.clock.now()
+    policy = _policy(run, fleet, (source, target), now)
     goal = Goal(f"{uuid.uuid4().hex[:8]}", source.number, target.number)
+    first = decide(fleet, policy, goal, now)
+    if isinstance(first, Done):
+        run.out.say(str(first))
+        return
     _preflight(run, cloud, fleet, group, policy, target)
     if run.dry:
         run.out.say(
