@@ -252,17 +252,20 @@ def test_an_absolute_static_url_is_checked_by_its_path_and_must_be_the_one_of_th
 
 def test_submodules_are_checked_out_at_their_commits(world: ShopWorld) -> None:
     (world.disk() / ".gitconfig").write_text('[protocol "file"]\n\tallow = always\n')
-    with_lib = world.commit({".gitmodules": f'[submodule "lib"]\n\tpath = lib\n\turl = {world.origin}\n'}, message="lib")
-    work = world.folder / "work-0"
-    who = "-c user.name=a -c user.email=a@example.com"
-    sh(f"git update-index --add --cacheinfo 160000,{world.v1},lib && git {who} commit -qm sub", work)
-    sh(f"git push -q {world.origin} HEAD:refs/heads/main", work)
-    assert deploy_release(world.run(), None).revision != with_lib
-    assert sh("git rev-parse HEAD", world.disk() / "app/lib") == world.v1
-    # Another commit in the submodule than the tree names is what a checkout that was cut short leaves: no reason to refuse.
-    sh(f"git fetch -q origin refs/prepared/v2 && git checkout -q {world.v2}", world.disk() / "app/lib")
-    deploy_release(world.run(), None)
-    assert sh("git rev-parse HEAD", world.disk() / "app/lib") == world.v1
+    world.commit({".gitmodules": f'[submodule "lib"]\n\tpath = lib\n\turl = {world.origin}\n'})
+    who, lib = "-c user.name=a -c user.email=a@example.com", world.disk() / "app/lib"
+    sh(f"git update-index --add --cacheinfo 160000,{world.v1},lib && git {who} commit -qm sub", world.folder / "work-0")
+    sh(f"git push -q {world.origin} HEAD:refs/heads/main", world.folder / "work-0")
+    with opened(world) as host:
+        checkout.switch(world.run(), host, None)
+        assert sh("git rev-parse HEAD", lib) == world.v1
+        # Another commit in the submodule than the tree names is what a checkout that was cut short leaves: no reason to refuse.
+        sh(f"git fetch -q origin refs/prepared/v2 && git checkout -q {world.v2}", lib)
+        checkout.switch(world.run(), host, None)
+        assert sh("git rev-parse HEAD", lib) == world.v1
+        (lib / "manage.py").write_text("changed\n")
+        with pytest.raises(Refused, match="differ from what is committed: lib"):
+            checkout.switch(world.run(), host, None)
 
 
 def test_a_checkout_that_was_cut_short_is_finished(world: ShopWorld) -> None:
@@ -271,25 +274,33 @@ def test_a_checkout_that_was_cut_short_is_finished(world: ShopWorld) -> None:
     (app / ".git/ramped/checkout").write_text(f"{world.v2}\n")
     (app / ".git/index.lock").touch()
     (app / "shop/views.py").write_text("half a fi")
-    assert deploy_release(world.run(), world.v2).revision == world.v2
+    sh(f"git update-ref refs/heads/next {world.v2}", world.origin)
+    with opened(world) as host:
+        assert checkout.switch(world.run(), host, world.v2) == world.v2
     assert f"an earlier checkout of {world.v2[:12]} was cut short" in world.printed
     assert sh("git status --porcelain", app) == "" and not (app / ".git/ramped/checkout").exists()
 
 
-@pytest.mark.parametrize("moment", ["-> 3", "requirements: changed", "-> 4", "-> 5", "-> 6", "-> 7"])
-def test_killed_anywhere_the_same_command_finishes(golden: Golden, tmp_path: Path, moment: str) -> None:
-    tasks = "from ops.deploy import ns\n"
-    with ShopWorld(golden, tmp_path / "world") as world:
-        world.publish(world.v2)
-        (tmp_path / "operator").mkdir()
-        folder = Folder(tmp_path / "operator", tasks, world.fabric_yaml())
+def test_killed_again_and_again_the_same_command_finishes(world: ShopWorld, tmp_path: Path) -> None:
+    world.publish(world.v2)
+    (tmp_path / "operator").mkdir()
+    folder = Folder(tmp_path / "operator", "from ops.deploy import ns\n", world.fabric_yaml())
+    for moment in ("-> 3", "requirements: changed", "-> 4", "-> 5", "-> 6", "-> 7"):
         killed = folder.interrupt("fab", "deploy", when=moment, number=signal.SIGKILL)
         assert killed.code == -signal.SIGKILL
-        answer = folder.run("fab", "deploy")
-        assert answer.code == 0, answer.err + answer.out
-        assert "all 3 new static files" in answer.out
-        assert (world.disk() / "app/REVISION").read_text() == f"{world.v2}\n"
-        assert world.tags()["ramped:revision"] == world.v2
+        assert "ramped:revision" not in world.tags()
+    answer = folder.run("fab", "deploy")
+    assert answer.code == 0, answer.err + answer.out
+    assert "all 3 new static files" in answer.out
+    assert (world.disk() / "app/REVISION").read_text() == f"{world.v2}\n"
+    assert world.tags()["ramped:revision"] == world.v2
+
+
+def test_ctrl_c_tells_how_to_go_on(world: ShopWorld, tmp_path: Path) -> None:
+    (tmp_path / "operator").mkdir()
+    folder = Folder(tmp_path / "operator", "from ops.deploy import ns\n", world.fabric_yaml())
+    stopped = folder.interrupt("fab", "deploy", when="-> 5", number=signal.SIGINT)
+    assert stopped.code == 3 and "To go on: fab deploy" in stopped.err
 
 
 def test_both_commands_refuse_in_one_line(still: ShopWorld, tmp_path: Path) -> None:

@@ -31,6 +31,12 @@ def redact(text: str) -> str:
     return re.sub(r"(://)[^/\s@]+@", r"\1***@", text)
 
 
+def gist(text: str, lines: int = 3) -> str:
+    """Return the end of what a command printed on one line, without passwords; the end of a traceback says what it was."""
+    last = [line.strip() for line in text.splitlines() if line.strip()][-lines:]
+    return redact(" | ".join(last))[-1000:]
+
+
 def locked(app: App, command: str, wait: int = WAIT) -> str:
     """Run a command when no other one that was locked runs on the checkout; a killed deploy may have left one behind.
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..decisions.commands import redact
+from ..decisions.commands import gist, redact
 from ..errors import HostUnreachable, RemoteFailed, TimedOut
 from .http import HttpAnswer, NoAnswer, Tunnels
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from paramiko import Channel
 
 QUICK = 60.0  # seconds for a command that only looks
-_TAIL = 2000  # characters of what a failed command printed
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ class Host:
                 command, hide=True, warn=True, in_stream=False, pty=False, timeout=timeout, encoding="utf-8"
             )
         except CommandTimedOut as error:
-            seen = _tail(error.result.stdout + error.result.stderr)
+            seen = gist(error.result.stdout + error.result.stderr)
             raise TimedOut(f"{self.name}: `{shown}`", timeout, seen or "nothing was printed") from error
         except (SSHException, ThreadException, EOFError, OSError) as error:
             raise HostUnreachable(f"{self.name}: the connection broke while `{shown}` ran: {reason(error)}") from error
@@ -92,7 +91,7 @@ class Host:
     def checked(self, answer: Answer, label: str) -> Answer:
         """Return the answer of a command that exited 0; raise RemoteFailed for any other."""
         if answer.code:
-            raise RemoteFailed(self.name, redact(label), answer.code, _tail(answer.stderr.strip() or answer.stdout))
+            raise RemoteFailed(self.name, redact(label), answer.code, gist(answer.stderr.strip() or answer.stdout))
         return answer
 
     def http(
@@ -145,10 +144,6 @@ class Host:
             raise NoAnswer(f"{where} from {self.name}: {reason(error)}") from error
         channel.settimeout(timeout)
         return channel
-
-
-def _tail(text: str) -> str:
-    return redact(text.strip())[-_TAIL:]
 
 
 def reason(error: BaseException) -> str:

@@ -132,3 +132,10 @@ def test_a_record_is_never_half_written(tmp_path: Path) -> None:
 )
 def test_passwords_are_taken_out_of_addresses(text: str, shown: str) -> None:
     assert commands.redact(text) == shown
+
+
+def test_the_gist_of_what_was_printed_is_one_line() -> None:
+    assert commands.gist("a\n b\n\nc\n  d  \n") == "b | c | d"
+    assert commands.gist("fatal: https://me:secret@example.com/ not found\n") == "fatal: https://***@example.com/ not found"
+    assert commands.gist("") == ""
+    assert len(commands.gist("x" * 5000)) == 1000
