@@ -1,4 +1,5 @@
 import inspect
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -6,6 +7,7 @@ from typing import Any
 import pytest
 from invoke import Collection, Config, Context, Program, Task
 
+from tasks import ns
 from tasks.command import command
 from tasks.context import Run
 from tasks.errors import DeployError, Resumable, SettingsError
@@ -100,3 +102,11 @@ def test_the_program_exits_with_the_code_and_without_a_traceback(context: Contex
     assert caught.value.code == 2
     told = capsys.readouterr().err.splitlines()
     assert [line.split(";")[0] for line in told] == ["fabric.yaml:3: aws.regoin: unknown key", "fabric.yaml: aws.region: missing"]
+
+
+@pytest.mark.parametrize("name", sorted(ns.tasks))
+def test_every_task_says_what_it_does_and_what_its_options_mean(name: str) -> None:
+    task = ns.tasks[name]
+    first = (inspect.getdoc(task.body) or "").splitlines()[0]
+    assert re.fullmatch(r"[A-Z].*\.", first), first
+    assert all(argument.help for argument in task.get_arguments())
