@@ -1,0 +1,113 @@
+"""The units, the policy and the pasted lines: each read by whom it is for."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import pytest
+
+from .project import SNIPPETS, Project
+
+SERVICES = {
+    "autoscaling": "autoscaling",
+    "ec2": "ec2",
+    "elasticloadbalancing": "elbv2",
+    "cloudfront": "cloudfront",
+    "ssm": "ssm",
+}
+
+
+def statements() -> list[dict[str, Any]]:
+    policy = json.loads((SNIPPETS / "aws/operator-policy.json").read_text())
+    return list(policy["Statement"])
+
+
+def actions(statement: dict[str, Any]) -> list[str]:
+    named = statement["Action"]
+    return [named] if isinstance(named, str) else list(named)
+
+
+def test_every_action_of_the_policy_is_a_call_that_aws_knows() -> None:
+    session = botocore.session.get_session()
+    known = {
+        f"{prefix}:{name}" for prefix, model in SERVICES.items() for name in session.get_service_model(model).operation_names
+    } | {"iam:PassRole"}
+    assert {action for statement in statements() for action in actions(statement)} - known == set()
+
+
+def test_only_what_reads_is_allowed_everywhere() -> None:
+    wide = [statement for statement in statements() if statement["Resource"] == "*" and "Condition" not in statement]
+    assert [
+        action for statement in wide for action in actions(statement) if not re.match(r"[a-z0-9]+:(Describe|Get|List)", action)
+    ] == []
+
+
+def test_no_action_is_a_pattern_and_no_statement_has_a_name_twice() -> None:
+    assert not any("*" in action for statement in statements() for action in actions(statement))
+    names = [statement["Sid"] for statement in statements()]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze here")
+def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
+    for unit in (SNIPPETS / "systemd").glob("gunicorn.*"):
+        # The paths and users of the site are not on this machine.
+        text = unit.read_text().replace("/srv/shop/venv/bin/python", sys.executable).replace("=/srv/shop/app", f"={tmp_path}")
+        (tmp_path / unit.name).write_text(re.sub(r"^(User|Group|SocketUser|SocketGroup)=.*$", "", text, flags=re.MULTILINE))
+    units = sorted(str(path) for path in tmp_path.glob("gunicorn.*"))
+    ran = subprocess.run(["systemd-analyze", "verify", "--man=no", *units], capture_output=True, text=True)
+    mine = [line for line in ran.stderr.splitlines() if "gunicorn" in line]
+    assert mine == []
+
+
+def unit(name: str) -> dict[str, str]:
+    lines = (SNIPPETS / "systemd" / name).read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+
+
+def test_gunicorn_may_drain_longer_than_its_workers_need_and_nginx_waits_as_long_as_it() -> None:
+    service = unit("gunicorn.service")
+    graceful = int(re.findall(r"--graceful-timeout (\d+)", service["ExecStart"])[0])
+    assert int(service["TimeoutStopSec"]) > graceful
+    assert unit("gunicorn.socket")["ListenStream"] in (SNIPPETS / "nginx/site.conf").read_text()
+
+
+def test_gunicorn_knows_the_options_of_the_unit(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    project.static.mkdir()
+    options = unit("gunicorn.service")["ExecStart"].split()[1:]
+    ran = project.python(*options, "--check-config")
+    assert ran.code == 0, ran.err
+
+
+def test_sudo_understands_the_rules() -> None:
+    visudo = shutil.which("visudo", path="/usr/sbin:/usr/bin")
+    if visudo is None:
+        pytest.skip("no visudo here: apt-get install sudo")
+    subprocess.run([visudo, "-cf", SNIPPETS / "systemd/sudoers"], check=True, capture_output=True)
+
+
+def test_the_pasted_lines_make_a_project_that_passes_djangos_deployment_check_of_static_files(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    shutil.copyfile(SNIPPETS / "django/settings.py", project.base / "config/pasted.py")
+    shutil.copyfile(SNIPPETS / "django/urls.py", project.base / "config/urls.py")
+    (project.base / "REVISION").write_text("0123abc\n")
+    (project.base / "config/settings.py").write_text(
+        (project.base / "config/settings.py").read_text() + "\nfrom config.pasted import *\n"
+    )
+    (tmp_path / "shared").mkdir()
+    project.collectstatic()
+    assert (tmp_path / "shared/static" / project.paths()["css/site.css"]).exists()
+    code = (
+        "from django.conf import settings\nfrom django.urls import reverse\nfrom django.test import Client\n"
+        "from django.core.management import call_command\ncall_command('migrate', verbosity=0)\n"
+        "answer = Client().get(reverse('health'), headers={'host': 'www.example.com', 'x-forwarded-proto': 'https'})\n"
+        "print(settings.REVISION, answer.status_code, answer.json()['revision'])"
+    )
+    ran = project.django(code)
+    assert ran.out == "0123abc 200 0123abc\n", ran.err
