@@ -252,3 +252,14 @@ def stand_in(*, app_start: float = 0.0, **options: Any) -> Iterator[Cloud]:
         yield Cloud(standin, hosts, octet)
     finally:
         standin.close()
+
+
+def refused(call: Callable[..., Any], **params: Any) -> tuple[str, str]:
+    """Make a call that must be refused; return the error's code and message."""
+    from botocore.exceptions import ClientError
+
+    try:
+        call(**params)
+    except ClientError as error:
+        return error.response["Error"]["Code"], error.response["Error"]["Message"]
+    raise AssertionError(f"the call was not refused: {params}")

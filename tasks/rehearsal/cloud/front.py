@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 Handler = Callable[[Mapping[str, Any]], Any]
 Control = Callable[[BackendRequest], Response]
+# what a mistake of ours, or a parameter that we did not foresee, raises: the client gets an error that it can parse
+DEFECTS = (AttributeError, LookupError, TypeError, ValueError)
 CONTROL_PREFIX = "/_rehearsal/"
 
 
@@ -36,7 +38,7 @@ class Front:
         self._control = control
         self._handlers: dict[tuple[str, str], Handler] = {}
         self._own: set[str] = set()
-        self._moto: Any = DomainDispatcherApplication(create_backend_app)
+        self._moto: Any = DomainDispatcherApplication(_moto_app)
         self.on_call: Callable[[int], None] = lambda number: None
 
     def own(self, service: str, actions: Mapping[str, Handler], *, whole: bool = False) -> None:
@@ -80,14 +82,16 @@ class Front:
             if call.service in self._own:
                 raise _not_modelled(call)
             return self._ask_moto(call, environ, body)
+        except DEFECTS:
+            log.exception("%s of %s failed", call.action, call.service)
+            error = _failure(call)
+            return answer(call, error), error.code
         except ApiError as error:
             return answer(call, error), error.code
         except ServiceException as error:
             return answer(call, ApiError(error.code, error.message)), error.code
         except HTTPException as error:
             return Response(error.description or "", status=error.code or 400, headers=error.get_headers()), type(error).__name__
-        except NotImplementedError:
-            return answer(call, _not_modelled(call)), "InvalidAction"
 
     def _ask_moto(self, call: Call, environ: dict[str, Any], body: bytes) -> tuple[Response, str | None]:
         again = BackendRequest.from_values(
@@ -98,11 +102,26 @@ class Front:
             headers=[(name, value) for name, value in BackendRequest(environ).headers if name != "Content-Length"],
         )
         response = Response.from_app(self._moto, again.environ)
+        # moto answers HTML where it gives up, which no client can parse
+        if response.status_code == 501:
+            raise _not_modelled(call)
+        if response.status_code == 500 and response.mimetype == "text/html":
+            raise _failure(call)
         return response, None if response.status_code < 400 else _code_in(response)
+
+
+def _moto_app(service: Any) -> Any:
+    app = create_backend_app(service)
+    app.register_error_handler(NotImplementedError, lambda error: ("", 501))
+    return app
 
 
 def _not_modelled(call: Call) -> ApiError:
     return ApiError("InvalidAction", f"The action {call.action} of {call.service} is not modelled by the stand-in cloud.")
+
+
+def _failure(call: Call) -> ApiError:
+    return ApiError("InternalFailure", f"The stand-in cloud failed in {call.action} of {call.service}; see its log.", 500)
 
 
 def _code_in(response: Response) -> str:

@@ -61,7 +61,7 @@ class TemplateApi:
     def modify(self, params: Params) -> Any:
         """Choose the default version."""
         template = self._find(params)
-        template.default = template.get(params["SetDefaultVersion"]).number
+        template.default = template.get(params["DefaultVersion"]).number
         return {"LaunchTemplate": self._shown(template)}
 
     def delete(self, params: Params) -> Any:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from moto.core.exceptions import ServiceException
+from moto.core import errors as moto_errors
 from moto.core.model import OperationModel
 from moto.core.parse import PROTOCOL_PARSERS
 from moto.core.request import determine_request_protocol
@@ -29,6 +29,9 @@ MODELS = {
     "monitoring": "cloudwatch",
     "iam": "iam",
 }
+
+# the models name few of the codes that the services really use, and moto warns of each
+moto_errors.warn = lambda *arguments, **options: None  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,7 @@ def answer(call: Call, result: Any) -> Response:
         operation_model=operation, value_picker=XFormedAttributePicker(response_transformers=transformers)
     )
     if isinstance(result, ApiError):
-        failure = serializer.serialize(ServiceException(result.code, result.message))
+        failure = serializer.serialize(result)
         return Response(failure["body"], status=result.status, headers=dict(failure["headers"]))
     done = serializer.serialize(result)
     return Response(done["body"], status=done["status_code"], headers=dict(done["headers"]))
