@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -91,6 +89,9 @@ def _existing(run: Run, cloud: Cloud, revision: str) -> Image | None:
 
 
 def _image(run: Run, cloud: Cloud, machine: Machine, host: Host, revision: str, fresh: bool) -> Image:
+    import getpass
+    import socket
+
     from .aws import images
     from .decisions.baking import image_name, image_tags
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from invoke import Collection
 
 from .command import command
-from .decisions.releases import Release
 
 if TYPE_CHECKING:
     from .context import Run
+    from .decisions.releases import Release
     from .hosts.ssh import Host
 
 
@@ -31,7 +31,7 @@ def deploy_release(run: Run, revision: str | None) -> Release:
     """
     from .aws import instances
     from .aws.session import Cloud
-    from .decisions.releases import added
+    from .decisions.releases import Release, added
     from .hosts import checkout, site
     from .hosts.management import running_management
     from .hosts.pool import Hosts
@@ -63,6 +63,7 @@ def deploy_release(run: Run, revision: str | None) -> Release:
 def _foresee(run: Run, revision: str | None) -> Release:
     """Say what a deploy would do; looks at the management instance only if it runs."""
     from .aws.session import Cloud
+    from .decisions.releases import Release
     from .hosts import management
     from .hosts.pool import Hosts
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from invoke import Collection
 
 from .command import command
-from .decisions.invalidations import batches, reference, url_paths
 from .errors import DeployError, SettingsError
 from .waiting import wait_for
 
@@ -22,9 +20,9 @@ if TYPE_CHECKING:
     iterable=["path"],
     help={"path": "a path such as /static/css/*; repeatable. Default: new hashed files that the CDN has an error for"},
 )
-def invalidate(run: Run, path: Sequence[str] = ()) -> None:
+def invalidate(run: Run, path: Sequence[str] | None = None) -> None:
     """Invalidate CloudFront paths, or every hashed file that the CDN answers with an error; waits until it is completed."""
-    invalidate_paths(run, path)
+    invalidate_paths(run, path or ())
 
 
 def invalidate_paths(run: Run, paths: Sequence[str] = ()) -> None:
@@ -34,6 +32,7 @@ def invalidate_paths(run: Run, paths: Sequence[str] = ()) -> None:
     error afterwards.
     """
     from .aws.session import Cloud
+    from .decisions.invalidations import batches, url_paths
 
     static = run.settings.static
     if static.distribution is None:
@@ -75,7 +74,10 @@ def _failing(run: Run, cloud: Cloud) -> list[str]:
 
 
 def _one(run: Run, cloud: Cloud, paths: Sequence[str]) -> None:
+    import time
+
     from .aws import cloudfront
+    from .decisions.invalidations import reference
 
     distribution = str(run.settings.static.distribution)
     id = cloudfront.under_way(cloud, distribution, paths)

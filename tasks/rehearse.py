@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
-from tempfile import gettempdir
 
 from invoke import Collection, Context, task
 
@@ -25,11 +23,13 @@ _NEEDED = ("moto", "flask", "asyncssh", "gunicorn", "django", "whitenoise")
         "skip": "show what happens without a part of the release: restart-all",
     },
 )
-def rehearse(c: Context, instances: int = 3, keep: bool = False, skip: Sequence[str] = ()) -> None:
+def rehearse(c: Context, instances: int = 3, keep: bool = False, skip: Sequence[str] | None = None) -> None:
     """Rehearse: ship a new release of a Django site to a stand-in cloud on this machine, under traffic; no AWS, no root.
 
     Needs no fabric.yaml. Exit code 0 only when no request failed.
     """
+    from importlib.util import find_spec
+
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
         wanted = Path(__file__).parent / "rehearsal/requirements.txt"
@@ -37,12 +37,14 @@ def rehearse(c: Context, instances: int = 3, keep: bool = False, skip: Sequence[
     if c.config.run.dry:
         print("would build a stand-in cloud on 127.0.0.0/8, ship a release to it under traffic, and remove it")
         return
-    arguments = ["--instances", str(instances), *(["--keep"] if keep else []), *(f"--skip={part}" for part in skip)]
+    arguments = ["--instances", str(instances), *(["--keep"] if keep else []), *(f"--skip={part}" for part in skip or ())]
     _become(f"{__package__}.rehearsal", arguments)
 
 
 def _become(module: str, arguments: Sequence[str]) -> None:
     """Go on as another module, in an environment in which nothing says where a real account is or who would ask."""
+    from tempfile import gettempdir
+
     from .rehearsal.sandbox import bare
 
     root = Path(__file__).parents[1]

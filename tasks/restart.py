@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from invoke import Collection
 
 from .command import command
-from .decisions.fleet import count
 from .errors import SettingsError
 
 if TYPE_CHECKING:
@@ -43,6 +42,7 @@ def restart_fleet(run: Run, added: tuple[str, ...], *, batch: int | str | None =
     from .aws.serving import in_service
     from .aws.session import Cloud
     from .crew import Crew
+    from .decisions.fleet import count
 
     cloud, began = Cloud(run.settings.aws), run.clock.now()
     webs = in_service(cloud, run.settings.groups)

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import getpass
-import socket
-import uuid
-from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from invoke import Collection
 
 from .command import command
-from .decisions.fleet import Policy, count
 from .errors import Refused
 
 if TYPE_CHECKING:
@@ -21,7 +16,7 @@ if TYPE_CHECKING:
     from .aws.launch_templates import Version
     from .aws.session import Cloud
     from .context import Run
-    from .decisions.fleet import Fleet
+    from .decisions.fleet import Fleet, Policy
     from .decisions.rollout import Goal
 
 
@@ -50,6 +45,8 @@ def roll_out(run: Run, versions: Mapping[str, str] | None = None, to: str | None
 
 
 def _one(run: Run, cloud: Cloud, name: str, versions: Mapping[str, str], to: str | None) -> None:
+    import uuid
+
     from .aws import fleets
     from .decisions.plan import plan
     from .decisions.rollout import Goal, decide
@@ -96,6 +93,7 @@ def _versions(cloud: Cloud, group: Group, fleet: Fleet, to: str | None) -> tuple
 
 def _policy(run: Run, fleet: Fleet, versions: tuple[Version, ...], now: float) -> Policy:
     from .decisions.baking import revision_of
+    from .decisions.fleet import Policy, count
 
     rules = run.settings.rollout
     revisions = {v.number: revision_of(v.description) for v in versions} if rules.check_revision else {}
@@ -142,6 +140,11 @@ def _preflight(run: Run, cloud: Cloud, fleet: Fleet, group: Group, policy: Polic
 
 
 def _roll(run: Run, cloud: Cloud, group: Group, policy: Policy, goal: Goal, target: Version) -> None:
+    import getpass
+    import socket
+    import uuid
+    from contextlib import ExitStack
+
     from .aws.lock import Holder, Lock
     from .hosts.management import open_management
     from .hosts.revisions import Revisions

@@ -24,13 +24,13 @@ SKIPPABLE = ("restart-all", "invalidate", "stop")
         "skip": f"leave a part out, repeatable: {', '.join(SKIPPABLE)}",
     },
 )
-def ship(run: Run, revision: str | None = None, skip: Sequence[str] = ()) -> None:
+def ship(run: Run, revision: str | None = None, skip: Sequence[str] | None = None) -> None:
     """Deploy, restart-all, bake-ami, rollout, invalidate, in order: one command, one report."""
-    unknown = [part for part in skip if part not in SKIPPABLE]
+    unknown = [part for part in skip or () if part not in SKIPPABLE]
     if unknown:
         raise SettingsError(f"--skip: found {', '.join(unknown)}; allowed: {', '.join(SKIPPABLE)}")
     try:
-        _ship(run, revision, skip)
+        _ship(run, revision, skip or ())
     finally:
         if run.out.steps:
             run.out.report("what was done")

@@ -1,6 +1,5 @@
 """One clock, one sleeper, one poller with a deadline: every wait of every task goes through here."""
 
-import random
 import time
 from collections.abc import Callable
 from typing import Protocol, TypeVar
@@ -34,6 +33,9 @@ class SystemClock:
 
 def jittered(seconds: float) -> float:
     """Spread a polling interval by a tenth either way, so that many operators do not poll in step."""
+    # Imported here, for it costs `--list` more than all of this module.
+    import random
+
     return seconds * random.uniform(0.9, 1.1)
 
 

@@ -25,9 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
-    top = Path(tempfile.mkdtemp(prefix="ramped-rehearsal-"))
     try:
-        with World(top / "world") as world:
+        with World(Path(tempfile.mkdtemp(prefix="ramped-rehearsal-"))) as world:
             well = Rehearsal(world, given.instances, given.skip).play()
             if given.keep:
                 _keep(world)
@@ -37,8 +36,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nrehearsal: stopped; everything that it started is gone", file=sys.stderr)
         return 1
-    finally:
-        top.rmdir()
     return 0 if well else 1
 
 

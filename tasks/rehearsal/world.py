@@ -65,7 +65,7 @@ class Places:
 
 
 class World:
-    """One rehearsal's world; a context manager that leaves nothing behind, whatever happens.
+    """One rehearsal's world; a context manager that leaves nothing behind, whatever happens: `top` is removed in the end.
 
     `endpoints` are what the server printed: api, control, balancer, cdn. `environment` is the operator's.
     """
