@@ -153,11 +153,11 @@ class Cdn:
         try:
             await upstream.send(request)
             await upstream.send(h11.EndOfMessage())
-            response = await head(upstream, self._patience)
+            response = await head(upstream)
             body = b"".join([data async for data in upstream.body()])
-        except (Gone, ConnectionError) as error:
+        except (Gone, ConnectionError, TimeoutError) as error:
             raise NoAnswer(502, f"the origin's answer was cut short: {error}") from None
         finally:
-            await upstream.close()
+            upstream.abort()
         kept = tuple(pair for pair in end_to_end(response.headers) if pair[0].lower() != b"content-length")
         return response.status_code, kept, body

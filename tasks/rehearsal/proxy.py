@@ -30,7 +30,7 @@ Opening = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWrite
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a proxy waits for its upstream, in seconds."""
+    """How long a proxy waits for a connection to its upstream, and in the silence on one, in seconds."""
 
     connect: float = 10
     answer: float = 60
@@ -40,7 +40,7 @@ async def connect(opening: Opening, patience: Patience) -> Wire:
     """Open a connection to an upstream; raises NoAnswer."""
     try:
         async with asyncio.timeout(patience.connect):
-            return Wire(h11.CLIENT, *await opening())
+            return Wire(h11.CLIENT, *await opening(), patience.answer)
     except TimeoutError:
         raise NoAnswer(504, "the connection timed out") from None
     except OSError as error:
@@ -55,7 +55,7 @@ async def relay(exchange: Exchange, opening: Opening, request: h11.Request, pati
     upstream = await connect(opening, patience)
     upload = asyncio.create_task(_upload(exchange, upstream, request))
     try:
-        response = await head(upstream, patience)
+        response = await head(upstream)
         await exchange.begin(response.status_code, end_to_end(response.headers))
         async for data in upstream.body():
             await exchange.wire.send(h11.Data(data=data))
@@ -63,32 +63,31 @@ async def relay(exchange: Exchange, opening: Opening, request: h11.Request, pati
     finally:
         upload.cancel()
         await asyncio.gather(upload, return_exceptions=True)
-        await upstream.close()
+        upstream.abort()
 
 
 async def _upload(exchange: Exchange, upstream: Wire, request: h11.Request) -> None:
     """Send the request and its body; an upstream that stops reading may still answer, so the answer decides."""
-    with suppress(ConnectionError):
+    with suppress(ConnectionError, TimeoutError):
         await upstream.send(request)
         try:
             async for data in exchange.wire.body():
                 await upstream.send(h11.Data(data=data))
         except Gone:
-            await upstream.close()  # nobody waits for the answer to half a request
+            upstream.abort()  # nobody waits for the answer to half a request
             return
         await upstream.send(h11.EndOfMessage())
 
 
-async def head(upstream: Wire, patience: Patience) -> h11.Response:
+async def head(upstream: Wire) -> h11.Response:
     """Wait for the head of an upstream's answer; raises NoAnswer."""
     try:
-        async with asyncio.timeout(patience.answer):
-            while True:
-                event = await upstream.next()
-                if isinstance(event, h11.Response):
-                    return event
-                if not isinstance(event, h11.InformationalResponse):
-                    raise NoAnswer(502, "it closed the connection without an answer")
+        while True:
+            event = await upstream.next()
+            if isinstance(event, h11.Response):
+                return event
+            if not isinstance(event, h11.InformationalResponse):
+                raise NoAnswer(502, "it closed the connection without an answer")
     except TimeoutError:
         raise NoAnswer(504, "it did not answer in time") from None
     except (h11.RemoteProtocolError, ConnectionError) as error:

@@ -13,6 +13,8 @@ import h11
 
 CHUNK = 65536
 HEAD_LIMIT = 65536
+IDLE = 75.0
+LINGER = 5.0
 
 
 class Gone(Exception):
@@ -20,19 +22,24 @@ class Gone(Exception):
 
 
 class Wire:
-    """One HTTP/1.1 connection, as client or as server."""
+    """One HTTP/1.1 connection, as client or as server; `silence` is how long the other side may say nothing, in seconds."""
 
     def __init__(
-        self, role: type[h11.CLIENT] | type[h11.SERVER], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self,
+        role: type[h11.CLIENT] | type[h11.SERVER],
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        silence: float,
     ) -> None:
         self.http = h11.Connection(role, max_incomplete_event_size=HEAD_LIMIT)
         self._reader = reader
         self._writer = writer
+        self._silence = silence
         peer = writer.get_extra_info("peername")
         self.peer = peer[0] if isinstance(peer, tuple) else ""
 
     async def next(self) -> object:
-        """Return the next event; h11.ConnectionClosed when the other side has ended."""
+        """Return the next event, h11.ConnectionClosed when the other side has ended; raises TimeoutError after silence."""
         while True:
             event = self.http.next_event()
             if event is not h11.NEED_DATA:
@@ -40,23 +47,26 @@ class Wire:
             if self.http.they_are_waiting_for_100_continue:
                 await self.send(h11.InformationalResponse(status_code=100, headers=[]))
             try:
-                self.http.receive_data(await self._reader.read(CHUNK))
+                async with asyncio.timeout(self._silence):
+                    data = await self._reader.read(CHUNK)
             except ConnectionError:
-                self.http.receive_data(b"")
+                data = b""
+            self.http.receive_data(data)
 
     async def send(self, event: h11.Event) -> None:
-        """Send an event; raises ConnectionError if the other side has gone."""
+        """Send an event; raises ConnectionError if the other side has gone, TimeoutError if it does not read."""
         data = self.http.send(event)
         if data:
             self._writer.write(data)
-            await self._writer.drain()
+            async with asyncio.timeout(self._silence):
+                await self._writer.drain()
 
     async def body(self) -> AsyncIterator[bytes]:
         """Yield the body of the message under way; raises Gone if it is cut short."""
         while True:
             try:
                 event = await self.next()
-            except h11.RemoteProtocolError as error:
+            except (h11.RemoteProtocolError, TimeoutError) as error:
                 raise Gone(str(error)) from None
             if isinstance(event, h11.EndOfMessage):
                 return
@@ -65,10 +75,19 @@ class Wire:
             yield bytes(event.data)
 
     async def close(self) -> None:
-        """Close the connection."""
-        self._writer.close()
-        with suppress(ConnectionError):
-            await self._writer.wait_closed()
+        """Close the connection when the other side has taken what was sent, or after a while."""
+        try:
+            self._writer.close()
+            async with asyncio.timeout(LINGER):
+                await self._writer.wait_closed()
+        except (ConnectionError, TimeoutError):
+            pass
+        finally:
+            self.abort()
+
+    def abort(self) -> None:
+        """Close the connection at once."""
+        self._writer.transport.abort()
 
 
 @dataclass
@@ -115,7 +134,7 @@ class Exchange:
 class Server:
     """Accept connections on an address and hand each request to a handler, one after the other on a connection."""
 
-    def __init__(self, address: str, port: int, handle: Callable[[Exchange], Awaitable[None]], idle: float = 75) -> None:
+    def __init__(self, address: str, port: int, handle: Callable[[Exchange], Awaitable[None]], idle: float = IDLE) -> None:
         self.address = address
         self.port = port
         self._handle = handle
@@ -125,39 +144,44 @@ class Server:
 
     async def start(self) -> None:
         """Listen; raises OSError."""
-        self._server = await asyncio.start_server(self._client, self.address, self.port, backlog=1024)
+        self._server = await asyncio.start_server(self._accept, self.address, self.port, backlog=1024)
 
     async def close(self) -> None:
         """Stop listening and cut the open connections; again is harmless."""
-        if self._server:
-            self._server.close()
-            for task in self._clients:
-                task.cancel()
-            await asyncio.gather(*self._clients, return_exceptions=True)
-            await self._server.wait_closed()
-            self._server = None
+        if not self._server:
+            return
+        server, self._server = self._server, None
+        server.close()
+        await asyncio.sleep(0.01)  # what is being accepted at this moment still arrives
+        for task in self._clients:
+            task.cancel()
+        await asyncio.gather(*self._clients, return_exceptions=True)
+        await server.wait_closed()
 
-    async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        wire = Wire(h11.SERVER, reader, writer, self._idle)
+        if not self._server:
+            wire.abort()
+            return
+        task = asyncio.get_running_loop().create_task(self._client(wire))
         self._clients.add(task)
-        wire = Wire(h11.SERVER, reader, writer)
-        try:
-            with suppress(ConnectionError, TimeoutError, Gone, h11.LocalProtocolError):
-                while await self._one(wire):
-                    pass
-        except asyncio.CancelledError:
-            pass  # the server is closing; the stream protocol would log a cancelled handler as an error
-        finally:
+
+        def ended(task: "asyncio.Task[None]") -> None:
             self._clients.discard(task)
-            with suppress(asyncio.CancelledError):
-                await wire.close()
+            wire.abort()  # also of one that was cancelled before it began
+
+        task.add_done_callback(ended)
+
+    async def _client(self, wire: Wire) -> None:
+        with suppress(ConnectionError, TimeoutError, Gone, h11.LocalProtocolError):
+            while await self._one(wire):
+                pass
+        await wire.close()
 
     async def _one(self, wire: Wire) -> bool:
         """Serve one request; return whether another may follow on this connection."""
         try:
-            async with asyncio.timeout(self._idle):
-                event = await wire.next()
+            event = await wire.next()
         except h11.RemoteProtocolError as error:
             if wire.http.our_state is h11.IDLE:
                 bad = Exchange(wire, h11.Request(method="GET", target="/", headers=[("Host", "")]))

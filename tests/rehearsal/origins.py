@@ -11,6 +11,13 @@ from .hosts.support import address
 Answer = tuple[int, dict[str, str], bytes]
 
 
+class Quiet(ThreadingHTTPServer):
+    """Say nothing of visitors who leave early: some tests are about them."""
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        return
+
+
 class Origin:
     """A real HTTP/1.1 server with a function for each path; another path answers what was asked, as JSON."""
 
@@ -41,7 +48,7 @@ class Origin:
             def log_message(self, format: str, *args: object) -> None:
                 return
 
-        self._server = ThreadingHTTPServer((host or address(), 0), Handler)
+        self._server = Quiet((host or address(), 0), Handler)
         self.where: tuple[str, int] = (str(self._server.server_address[0]), self._server.server_address[1])
         self._thread = threading.Thread(target=lambda: self._server.serve_forever(0.02), daemon=True)
         self._thread.start()

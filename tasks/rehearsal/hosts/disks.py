@@ -1,6 +1,7 @@
 """The disks of the process hosts: folders, and an image is the copy of one."""
 
 import asyncio
+import os
 import shutil
 import stat
 from pathlib import Path
@@ -18,18 +19,19 @@ async def copy(source: Path, target: Path) -> None:
     partial = target.with_name(f"{target.name}.partial")
     await asyncio.to_thread(remove, partial)
     partial.parent.mkdir(parents=True, exist_ok=True)
-    for attempt in range(3):
-        child = await asyncio.create_subprocess_exec(
-            "cp", "-a", "--reflink=auto", "-T", str(source), str(partial), stderr=asyncio.subprocess.PIPE
-        )
-        _, errors = await child.communicate()
-        if child.returncode == 0:
-            break
-        await asyncio.to_thread(remove, partial)  # a file vanished under way: a live disk is copied at another moment
-        if attempt == 2:
-            raise DiskError(f"{source}: cannot be copied to {target}: {errors.decode(errors='replace').strip()}")
+    command = ("cp", "-a", "--reflink=auto", "-T", str(source), str(partial))
+    child = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE, env={**os.environ, "LC_ALL": "C"})
+    errors = (await child.communicate())[1].decode(errors="replace").strip()
+    if child.returncode and not (partial.is_dir() and _only_vanished(errors)):
+        await asyncio.to_thread(remove, partial)
+        raise DiskError(f"{source}: cannot be copied to {target}: {errors}")
     await asyncio.to_thread(prune, partial)
     partial.rename(target)
+
+
+def _only_vanished(errors: str) -> bool:
+    """Say whether all that went wrong is that files of a live disk were gone when their turn came: then they are not in it."""
+    return all(line.startswith("cp: cannot ") and line.endswith(": No such file or directory") for line in errors.splitlines())
 
 
 def prune(disk: Path) -> None:

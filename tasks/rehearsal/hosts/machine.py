@@ -62,7 +62,8 @@ class Machine:
         await self._sshd.start()
         self._init = Supervisor(self.place)
         self._control = await asyncio.start_unix_server(Systemctl(self._init).serve, self.place.control)
-        await asyncio.gather(self._front.start(), self._init.boot())
+        await self._front.start()
+        await self._init.boot()
         self.place.print(f"{self.place.hostname} login:")
 
     async def shut_down(self) -> None:

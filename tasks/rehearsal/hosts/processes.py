@@ -11,6 +11,7 @@ import secrets
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future
+from contextlib import ExitStack
 from pathlib import Path
 
 from ..loops import LoopThread
@@ -49,12 +50,12 @@ class ProcessHosts:
         self._kind = Kind(ssh_port, http_port, authorized_key, health_path, upstream)
         self._user = user
         self.token = secrets.token_hex(8)
-        self._run = Path(tempfile.mkdtemp(prefix="rehearsal-run-"))
+        self.run_folder = Path(tempfile.mkdtemp(prefix="rehearsal-run-", dir=_short_folder()))
         self._machines: dict[str, Machine] = {}
         self._turns: dict[str, asyncio.Task[None]] = {}
         self._images: dict[str, asyncio.Future[None]] = {}
         self._faults: dict[str, str] = {}
-        owned = (directory / "instances", directory / "images", self._run)
+        owned = (directory / "instances", directory / "images", self.run_folder)
         for folder in owned:
             folder.mkdir(parents=True, exist_ok=True)
         self._reaper = reaper.Reaper(self.token, owned)
@@ -134,15 +135,14 @@ class ProcessHosts:
         self._closed = True
         for instance_id in list(self._machines):
             self.terminate(instance_id)
-        try:
+        with ExitStack() as stack:
+            stack.callback(self._reaper.close)
+            stack.callback(self._loop.close)
             self.settle(120)
-        finally:
-            self._loop.close()
-            self._reaper.close()
 
     def _place(self, instance_id: str, address: str) -> Place:
         root = self._directory / "instances" / instance_id
-        return Place(instance_id, address, root, self._run / instance_id, self.token, self._user)
+        return Place(instance_id, address, root, self.run_folder / instance_id, self.token, self._user)
 
     def _image(self, image_id: str) -> Path:
         return self._directory / "images" / image_id
@@ -186,6 +186,12 @@ class ProcessHosts:
     async def _settle(self) -> None:
         while pending := {task for task in self._turns.values() if not task.done()}:
             await asyncio.wait(pending)
+
+
+def _short_folder() -> str:
+    """Return where temporary files go, if paths of sockets below it stay within their 107 bytes, or /tmp."""
+    usual = tempfile.gettempdir()
+    return usual if len(usual) <= 30 else "/tmp"
 
 
 def _known(fault: str | None) -> str:

@@ -1,6 +1,7 @@
 """No process outlives the rehearsal, however it ends."""
 
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -22,9 +23,10 @@ hosts = ProcessHosts(Path(folder), authorized_key=key)
 hosts.add_image("ami-1", Path(disk))
 hosts.launch("i-1", address, "ami-1", "", {})
 hosts.settle()
-print(hosts.token, flush=True)
+print(hosts.token, hosts.run_folder, flush=True)
 time.sleep(1000)
 """
+TOKEN = secrets.token_hex(4)
 RUNAWAYS = "setsid sleep 1001 >/dev/null 2>&1 & (setsid nohup sh -c 'sleep 1002; :' >/dev/null 2>&1 &) ; sleep 0.3; echo started"
 
 
@@ -42,7 +44,8 @@ def test_a_killed_server_leaves_no_process_and_no_folder(tmp_path: Path, key: Ke
     )
     assert server.stdout
     with server, server.stdout:
-        token = server.stdout.readline().strip()
+        token, run_folder = server.stdout.readline().split()
+        assert Path(run_folder, "i-1/shop.sock").is_socket()
         assert ask(place, 8080, "/") == (200, b"v1")
         visitor = Instance(type("Owner", (), {"key": key})(), "i-1", place)
         assert "started" in visitor.run(RUNAWAYS)[1]
@@ -52,7 +55,7 @@ def test_a_killed_server_leaves_no_process_and_no_folder(tmp_path: Path, key: Ke
         assert any(b"sleep 1002" in c for c in commands)
         server.send_signal(number)
     until(lambda: not any(alive(pid) for pid in pids) and not reaper.find(f"{token}/"))
-    until(lambda: not list(tmp_path.iterdir()))
+    until(lambda: not list(tmp_path.iterdir()) and not Path(run_folder).exists())
 
 
 def test_closing_leaves_no_process_and_no_folder(tmp_path: Path, key: Key, disk: Path) -> None:
@@ -71,27 +74,27 @@ def test_closing_leaves_no_process_and_no_folder(tmp_path: Path, key: Key, disk:
 
 
 def test_a_prefix_finds_what_bears_it_and_its_descendants_only() -> None:
-    mine, other = marked_sleep("t1/i-1/shop/"), marked_sleep("t1/i-10/shop/")
+    mine, other = marked_sleep(f"{TOKEN}/i-1/shop/"), marked_sleep(f"{TOKEN}/i-10/shop/")
     wrapper = subprocess.Popen(
-        ["sh", "-c", "env -i sleep 1000 & wait"], env={reaper.VARIABLE: "t1/i-1/x/", "PATH": os.environ["PATH"]}
+        ["sh", "-c", "env -i sleep 1000 & wait"], env={reaper.VARIABLE: f"{TOKEN}/i-1/x/", "PATH": os.environ["PATH"]}
     )
     try:
-        until(lambda: len(reaper.find("t1/i-1/")) == 3)
-        found = reaper.find("t1/i-1/")
+        until(lambda: len(reaper.find(f"{TOKEN}/i-1/")) == 3)
+        found = reaper.find(f"{TOKEN}/i-1/")
         assert {mine.pid, wrapper.pid} < set(found) and other.pid not in found
-        assert reaper.find("t1/i-1/shop/") == [mine.pid]
+        assert reaper.find(f"{TOKEN}/i-1/shop/") == [mine.pid]
     finally:
-        reaper.sweep("t1/")
+        reaper.sweep(f"{TOKEN}/")
         for process in (mine, other, wrapper):
             process.wait()
-    assert not reaper.find("t1/")
+    assert not reaper.find(f"{TOKEN}/")
 
 
 def test_a_process_that_has_ended_is_not_found() -> None:
-    process = marked_sleep("t2/i-1/")
+    process = marked_sleep(f"{TOKEN}-2/i-1/")
     process.kill()
     until(lambda: Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z")
-    assert reaper.find("t2/") == []
+    assert reaper.find(f"{TOKEN}-2/") == []
     reaper.send([process.pid], signal.SIGTERM)
     process.wait()
     reaper.send([process.pid], signal.SIGTERM)
