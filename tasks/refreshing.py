@@ -78,7 +78,7 @@ class Refresher:
         unit, limit = self._run.settings.app.services[0], self._run.settings.restart.deadline
         if way is Way.DRAIN:
             self._drains.leave(web, fleet)
-        host.run(commands.systemctl("reload" if way is Way.RELOAD else "restart", unit), timeout=limit)
+        host.run(commands.systemctl("reload", unit) if way is Way.RELOAD else commands.restart(unit), timeout=limit)
         knows = self._observe(host, revision)
         if way is Way.DRAIN:
             self._drains.come_back(web)

@@ -74,13 +74,25 @@ class ShopWorld(AbstractContextManager["ShopWorld"]):
     """A stand-in cloud with a management instance and web instances of the shop; every world has data of its own."""
 
     def __init__(
-        self, golden: Golden, folder: Path, *, web: int = 0, delay: int = 5, units: str | None = None, **options: Any
+        self,
+        golden: Golden,
+        folder: Path,
+        *,
+        web: int = 0,
+        delay: int = 5,
+        units: str | None = None,
+        conf: str = "",
+        health: str = "EC2",
+        **options: Any,
     ) -> None:
+        """Build it: `delay` in AWS seconds for deregistration, `conf` a gunicorn.conf.py, `health` the group's health type."""
         self.v1, self.v2, self.folder = golden.v1, golden.v2, folder
         folder.mkdir(parents=True, exist_ok=True)
         self.shared = shutil.copytree(golden.shared, folder / "shared")
         self.origin = shutil.copytree(golden.origin, folder / "origin.git")
         self._disk = self._own_disk(golden, units)
+        if conf:
+            (self._disk / "app/gunicorn.conf.py").write_text(conf)
         self.key = folder / "key"
         make_key(self.key)
         self.hosts = ProcessHosts(folder / "hosts", authorized_key=self.key.with_suffix(".pub").read_text())
@@ -89,7 +101,7 @@ class ShopWorld(AbstractContextManager["ShopWorld"]):
         self.standin.start()
         self.cloud = Cloud(self.standin, self.hosts, octet)  # type: ignore[arg-type]
         self.out, self.err = io.StringIO(), io.StringIO()
-        self._build(web, delay)
+        self._build(web, delay, health)
 
     def _own_disk(self, golden: Golden, units: str | None) -> Path:
         disk = shutil.copytree(golden.disk, self.folder / "disk", symlinks=True)
@@ -102,7 +114,7 @@ class ShopWorld(AbstractContextManager["ShopWorld"]):
             shutil.copytree(repository.UNITS[units], disk / "systemd")
         return disk
 
-    def _build(self, web: int, delay: int) -> None:
+    def _build(self, web: int, delay: int, health: str) -> None:
         ec2 = self.cloud.client("ec2")
         self.image = ec2.register_image(Name="base", RootDeviceName="/dev/sda1")["ImageId"]
         self.cloud.control("image", {"image": self.image, "disk": str(self._disk)})
@@ -111,11 +123,11 @@ class ShopWorld(AbstractContextManager["ShopWorld"]):
         ran = ec2.run_instances(ImageId=self.image, MinCount=1, MaxCount=1, SubnetId=self.subnets[0], TagSpecifications=role)
         self.management = ran["Instances"][0]["InstanceId"]
         if web:
-            self._build_web(web, delay)
+            self._build_web(web, delay, health)
         self.cloud.wait(lambda: self.cloud.instance(self.management)["State"]["Name"] == "running")
         self.hosts.settle()
 
-    def _build_web(self, count: int, delay: int) -> None:
+    def _build_web(self, count: int, delay: int, health: str) -> None:
         elb, ec2 = self.cloud.client("elbv2"), self.cloud.client("ec2")
         made = elb.create_target_group(Name="web", Protocol="HTTP", Port=8080, VpcId=self.vpc, **CHECK)
         self.target_group = made["TargetGroups"][0]["TargetGroupArn"]
@@ -130,7 +142,7 @@ class ShopWorld(AbstractContextManager["ShopWorld"]):
             DesiredCapacity=count,
             VPCZoneIdentifier=",".join(self.subnets),
             TargetGroupARNs=[self.target_group],
-            HealthCheckType="EC2",
+            HealthCheckType=health,
             LaunchTemplate={"LaunchTemplateId": template["LaunchTemplate"]["LaunchTemplateId"], "Version": "1"},
         )
         self.cloud.wait(lambda: len(self.healthy()) == count, 120)
@@ -186,6 +198,11 @@ class ShopWorld(AbstractContextManager["ShopWorld"]):
         sh(f"git add -A && git {who} commit -qm {message} && git push -q --force {self.origin} HEAD:refs/heads/main", work)
         return sh("git rev-parse HEAD", work)
 
+    def share(self, *names: str) -> None:
+        """Put files into the shared static directory, as collectstatic does."""
+        for name in names:
+            (self.shared / "static" / name).write_text("body { color: red }")
+
     def disk(self, instance: str | None = None) -> Path:
         return self.hosts.disk(instance or self.management)
 
@@ -196,8 +213,8 @@ class ShopWorld(AbstractContextManager["ShopWorld"]):
         return {tag["Key"]: tag["Value"] for tag in self.cloud.instance(instance or self.management).get("Tags", [])}
 
     def calls(self, *actions: str) -> int:
-        counted = self.cloud.control("calls")["by_action"]
-        return sum(counted.get(action, 0) for action in actions)
+        counted = self.cloud.control("calls")["actions"]
+        return sum(counted.get(action, {"count": 0})["count"] for action in actions)
 
     def fabric_yaml(self) -> str:
         """Return the settings as a file, for the real commands."""

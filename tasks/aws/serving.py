@@ -40,9 +40,8 @@ def in_service(cloud: Cloud, groups: Sequence[str]) -> list[Web]:
 
 
 def serves(cloud: Cloud, web: Web) -> bool:
-    """Tell whether an instance is still in service in its group."""
-    members = autoscaling.group(cloud, web.group).members
-    return any(member.id == web.id and member.lifecycle == "InService" for member in members)
+    """Tell whether an instance is still in service in its group; one that has died is not, though its group may not know yet."""
+    return any(one.id == web.id for one in in_service(cloud, [web.group]))
 
 
 def _mixed(webs: list[Web]) -> list[Web]:

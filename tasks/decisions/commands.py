@@ -132,6 +132,11 @@ def systemctl(verb: str, unit: str) -> str:
     return f"sudo -n systemctl {quote(verb)} {quote(unit)}"
 
 
+def restart(unit: str) -> str:
+    """Restart a unit, also one that systemd gave up on: after too many failed starts it refuses every further one."""
+    return f"{systemctl('reset-failed', unit)} 2>/dev/null; {systemctl('restart', unit)}"
+
+
 def show(unit: str, properties: Sequence[str]) -> str:
     """Print properties of a unit, as `reloading.read_service` reads them."""
     return f"systemctl show {quote(unit)} --property={','.join(properties)}"

@@ -80,7 +80,7 @@ def restart(run: Run, host: Host, units: Sequence[str]) -> None:
     """
     for unit in units:
         try:
-            host.run(commands.systemctl("restart", unit), timeout=run.settings.app.boot_deadline + 60)
+            host.run(commands.restart(unit), timeout=run.settings.app.boot_deadline + 60, label=f"systemctl restart {unit}")
         except RemoteFailed as error:
             raise DeployError(f"{error}{journal(host, unit)}") from error
 

@@ -80,6 +80,9 @@ def test_the_revision() -> None:
 def test_systemd() -> None:
     assert commands.systemctl("restart", "shop.service") == "sudo -n systemctl restart shop.service"
     assert commands.systemctl("restart", "a; reboot") == "sudo -n systemctl restart 'a; reboot'"
+    assert commands.restart("shop.service") == (
+        "sudo -n systemctl reset-failed shop.service 2>/dev/null; sudo -n systemctl restart shop.service"
+    )
     assert commands.show("shop.service", ("ExecStart", "TriggeredBy")) == (
         "systemctl show shop.service --property=ExecStart,TriggeredBy"
     )
