@@ -11,7 +11,7 @@ from invoke import Collection, Context, task
 
 from .errors import SettingsError
 
-_NEEDED = ("moto", "flask", "asyncssh", "gunicorn", "django", "whitenoise")
+_NEEDED = ("moto", "flask", "flask_cors", "h11", "asyncssh", "gunicorn", "django", "whitenoise")
 
 
 @task(

@@ -50,12 +50,18 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     folder.mkdir()
     monkeypatch.setenv("TMPDIR", str(folder))
     yield folder
+    while STARTED:
+        with STARTED.pop() as process:
+            process.kill()
     assert eventually(lambda: not list(folder.iterdir())), list(folder.iterdir())
     assert eventually(lambda: not processes(folder)), processes(folder)
 
 
+STARTED: list["subprocess.Popen[str]"] = []
+
+
 def rehearse(*arguments: str, **more: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [*sandbox.command("inv"), "rehearse", *arguments],
         cwd=ROOT,
         env=os.environ | more,
@@ -64,6 +70,8 @@ def rehearse(*arguments: str, **more: str) -> "subprocess.Popen[str]":
         text=True,
         start_new_session=True,
     )
+    STARTED.append(process)
+    return process
 
 
 def told(process: "subprocess.Popen[str]") -> tuple[int, str]:
@@ -140,7 +148,7 @@ def test_kept_it_can_be_used_as_it_says(temporary: Path) -> None:
     process = rehearse("--instances", "1", "--keep")
     out = until(process, "Ctrl-C ends it")
     folder = re.search(r"cd (\S+)", out)
-    exported = dict(re.findall(r"(AWS_\w+)=(\S+)", re.search(r"export (.*)", out)[1]))  # type: ignore[index]
+    exported = dict(re.findall(r"(AWS_\w+)=(\S+)", out))
     assert folder, out
     environment = {name: os.environ[name] for name in ("PATH", "HOME")} | exported
     status = subprocess.run(

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType
 
 from .acts import Failed, Rehearsal
-from .sandbox import KEY, SECRET, Refusal, command
+from .sandbox import KEY, REGION, SECRET, Refusal, command
 from .world import DOMAIN, World
 
 SKIPPABLE = ("restart-all",)
@@ -58,7 +58,8 @@ def _keep(world: World) -> None:
 The stand-in cloud keeps running until Ctrl-C. In another terminal:
 
   cd {folder}
-  export AWS_ENDPOINT_URL={api} AWS_ACCESS_KEY_ID={KEY} AWS_SECRET_ACCESS_KEY={SECRET} AWS_REGION=eu-central-1
+  export AWS_ENDPOINT_URL={api} AWS_REGION={REGION} AWS_DEFAULT_REGION={REGION}
+  export AWS_ACCESS_KEY_ID={KEY} AWS_SECRET_ACCESS_KEY={SECRET}
   unset AWS_PROFILE AWS_SESSION_TOKEN AWS_IGNORE_CONFIGURED_ENDPOINT_URLS
 
   {inv} status                         any task: fabric.yaml there points at the stand-in
