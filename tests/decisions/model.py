@@ -246,7 +246,9 @@ class Operator:
             self.tick()
             if self.ended:
                 return self.ended
-        raise AssertionError("no end:\n" + "\n".join(line for line in self.group.log[-300:] if " Wait: " not in line) + self.group.log[-1])
+        raise AssertionError(
+            "no end:\n" + "\n".join(line for line in self.group.log[-300:] if " Wait: " not in line) + self.group.log[-1]
+        )
 
 
 def policy(**more: object) -> Policy:
