@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from .hosts.ssh import Host
 
 
+VERIFIED = "ramped:revision"  # the tag of an instance on which a deploy has proven that revision
+
+
 @command(help={"revision": "tag, branch, full or short sha; default: the head of app.branch on origin"})
 def deploy(run: Run, revision: str | None = None) -> None:
     """Put a revision on the management instance: git, pip, migrate, collectstatic, restart; then verify it by HTTP.
@@ -46,7 +49,10 @@ def deploy_release(run: Run, revision: str | None) -> Release:
             host = hosts.wait(machine, app.boot_deadline)
             checkout.require_site(host, app)
         with run.out.step("3  git"):
-            sha = checkout.switch(run, host, revision)
+            sha = checkout.choose(run, host, revision)
+            # Until it is verified again nothing is: no image is taken of a half.
+            instances.untag(cloud, [machine.id], [VERIFIED])
+            checkout.switch(run, host, sha)
             checkout.install_requirements(run, host)
         with run.out.step("4  migrate"):
             site.migrate(run, host)
@@ -56,7 +62,7 @@ def deploy_release(run: Run, revision: str | None) -> Release:
             site.restart(run, host, app.services)
         with run.out.step("7  verify"):
             site.verify(run, host, sha, new)
-            instances.tag(cloud, [machine.id], {"ramped:revision": sha})
+            instances.tag(cloud, [machine.id], {VERIFIED: sha})
     return Release(sha, machine.id, new)
 
 

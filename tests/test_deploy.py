@@ -55,6 +55,12 @@ def opened(world: ShopWorld) -> Host:
     return open_management(world.run(), Cloud(world.settings().aws))[1]
 
 
+def take(world: ShopWorld, host: Host, revision: str | None) -> str:
+    sha = checkout.choose(world.run(), host, revision)
+    checkout.switch(world.run(), host, sha)
+    return sha
+
+
 def static_names(world: ShopWorld) -> set[str]:
     root = world.shared / "static"
     return {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file() and path.suffix not in (".gz", ".br")}
@@ -102,11 +108,11 @@ def test_a_revision_may_be_a_tag_a_branch_or_a_short_sha(world: ShopWorld) -> No
     sh(f"git branch topic {world.v1}", world.disk() / "app")
     sh(f"git update-ref refs/heads/topic {world.v2} && git update-ref refs/tags/v1.0 {world.v1}", world.origin)
     with opened(world) as host:
-        assert checkout.switch(world.run(), host, "topic") == world.v2
+        assert take(world, host, "topic") == world.v2
         assert (world.disk() / "app/REVISION").read_text() == f"{world.v2}\n"
-        assert checkout.switch(world.run(), host, "v1.0") == world.v1
-        assert checkout.switch(world.run(), host, world.v2[:9]) == world.v2
-        assert checkout.switch(world.run(), host, None) == world.v1
+        assert take(world, host, "v1.0") == world.v1
+        assert take(world, host, world.v2[:9]) == world.v2
+        assert take(world, host, None) == world.v1
 
 
 @pytest.mark.parametrize("revision", ["nowhere", "0123456789ab", "refs/heads/main", "--upload-pack=reboot", "main; touch /tmp/x"])
@@ -200,7 +206,7 @@ def test_requirements_are_installed_when_their_files_change_and_only_then(world:
     with opened(world) as host:
 
         def install(revision: str) -> bool:
-            checkout.switch(world.run(), host, revision)
+            take(world, host, revision)
             return checkout.install_requirements(world.run(), host)
 
         assert [install(world.v1), install(world.v1), install(nested), install(nested)] == [True, False, True, False]
@@ -224,6 +230,11 @@ def test_a_broken_application_is_noticed_though_the_restart_says_yes(world: Shop
     assert "The end of the journal of shop.service:" in str(caught.value) and "no such luck today" in str(caught.value)
     assert "ramped:revision" not in world.tags()
     assert deploy_release(world.run(), world.v2).revision == world.v2
+    # What was verified once is not while it is deployed anew.
+    (world.disk() / "app/gunicorn.conf.py").write_text("raise RuntimeError('this machine is not well')\n")
+    with pytest.raises(DeployError):
+        deploy_release(world.run(app={"boot_deadline": 3}), world.v2)
+    assert "ramped:revision" not in world.tags()
 
 
 def test_settings_that_do_not_load_stop_the_deploy_before_the_restart(world: ShopWorld) -> None:
@@ -257,15 +268,15 @@ def test_submodules_are_checked_out_at_their_commits(world: ShopWorld) -> None:
     sh(f"git update-index --add --cacheinfo 160000,{world.v1},lib && git {who} commit -qm sub", world.folder / "work-0")
     sh(f"git push -q {world.origin} HEAD:refs/heads/main", world.folder / "work-0")
     with opened(world) as host:
-        checkout.switch(world.run(), host, None)
+        take(world, host, None)
         assert sh("git rev-parse HEAD", lib) == world.v1
         # Another commit in the submodule than the tree names is what a checkout that was cut short leaves: no reason to refuse.
         sh(f"git fetch -q origin refs/prepared/v2 && git checkout -q {world.v2}", lib)
-        checkout.switch(world.run(), host, None)
+        take(world, host, None)
         assert sh("git rev-parse HEAD", lib) == world.v1
         (lib / "manage.py").write_text("changed\n")
         with pytest.raises(Refused, match="differ from what is committed: lib"):
-            checkout.switch(world.run(), host, None)
+            take(world, host, None)
 
 
 def test_a_checkout_that_was_cut_short_is_finished(world: ShopWorld) -> None:
@@ -276,7 +287,7 @@ def test_a_checkout_that_was_cut_short_is_finished(world: ShopWorld) -> None:
     (app / "shop/views.py").write_text("half a fi")
     sh(f"git update-ref refs/heads/next {world.v2}", world.origin)
     with opened(world) as host:
-        assert checkout.switch(world.run(), host, world.v2) == world.v2
+        assert take(world, host, world.v2) == world.v2
     assert f"an earlier checkout of {world.v2[:12]} was cut short" in world.printed
     assert sh("git status --porcelain", app) == "" and not (app / ".git/ramped/checkout").exists()
 

@@ -46,24 +46,30 @@ def git_directory(host: Host, app: App) -> str:
     return host.run(git_commands.git_directory(app)).text
 
 
-def switch(run: Run, host: Host, revision: str | None) -> str:
-    """Check out a revision and record it; the tree must be clean.
+def choose(run: Run, host: Host, revision: str | None) -> str:
+    """Fetch, and return the full sha of a revision; the tree must be clean.
 
-    `revision`: tag, branch, full or short sha; None for the head of the branch on origin. Returns the full sha. Raises Refused.
+    `revision`: tag, branch, full or short sha; None for the head of the branch on origin. What runs stays as it is. Raises
+    Refused.
     """
     app, folder = run.settings.app, git_directory(host, run.settings.app)
     change(host, app, git_commands.exclude_ours(folder), "git (info/exclude)", QUICK)
-    unfinished = host.run(git_commands.interrupted(folder)).text
-    if unfinished:
-        run.out.say(f"an earlier checkout of {unfinished[:12]} was cut short; it is thrown away")
-    else:
+    if not host.run(git_commands.interrupted(folder)).text:
         require_clean(run, host)
     change(host, app, git_commands.fetch(app), "git fetch")
     sha = resolve(host, app, revision)
     run.out.say(f"revision {sha}, before it {host.run(git_commands.head(app), check=False).text[:12] or 'none'}")
+    return sha
+
+
+def switch(run: Run, host: Host, sha: str) -> None:
+    """Check out a commit and record it in REVISION; a checkout that an earlier run left half done is thrown away."""
+    app, folder = run.settings.app, git_directory(host, run.settings.app)
+    unfinished = host.run(git_commands.interrupted(folder)).text
+    if unfinished:
+        run.out.say(f"an earlier checkout of {unfinished[:12]} was cut short; it is thrown away")
     change(host, app, git_commands.checkout(app, folder, sha, force=bool(unfinished)), "git checkout")
     change(host, app, commands.record_revision(app, sha), "writing REVISION", QUICK)
-    return sha
 
 
 def require_clean(run: Run, host: Host) -> None:

@@ -124,7 +124,8 @@ def ask_health(host: Host, app: App, address: str | None = None, *, fresh: bool 
     `address`: None for the host's own. Returns the revision if it answered 200 with one, and what was seen.
     """
     try:
-        answer = host.http(address, app.port, app.health_path, headers(app), fresh=fresh)
+        # By address, as the load balancer asks: under its own name the site need not have this path.
+        answer = host.http(address, app.port, app.health_path, {"User-Agent": "ramped"}, fresh=fresh)
     except NoAnswer as error:
         return None, str(error)
     revision = answer.json().get("revision") if answer.status == 200 else None

@@ -1,0 +1,192 @@
+"""Hosts found by their instances: whose key is believed, through whom they are reached, how long one waits for them."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tasks.aws import instances
+from tasks.aws.instances import Machine
+from tasks.aws.session import Cloud
+from tasks.decisions.host_keys import fingerprint
+from tasks.errors import HostUnreachable, Refused, TimedOut
+from tasks.hosts.keys import Trust, UnknownHostKey, WrongHostKey, trust
+from tasks.hosts.management import open_management, release_on
+from tasks.hosts.pool import Hosts, Login, read_login
+from tasks.hosts.site import ask_health, ask_revision
+from tests.hosts import sshd
+from tests.shop_world import Golden, ShopWorld, credentials
+
+OTHER = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShopWorld]:
+    folder = tmp_path_factory.mktemp("pool")
+    with ShopWorld(Golden(folder / "golden"), folder / "world", web=1) as running:
+        yield running
+
+
+@pytest.fixture
+def cloud(world: ShopWorld, monkeypatch: pytest.MonkeyPatch) -> Cloud:
+    credentials(monkeypatch)
+    return Cloud(world.settings().aws)
+
+
+def machine(cloud: Cloud, id: str) -> Machine:
+    return instances.machines(cloud, [id])[0]
+
+
+@pytest.fixture
+def web(world: ShopWorld, cloud: Cloud) -> Iterator[Machine]:
+    """The web instance, of which nobody has seen the key yet."""
+    id = world.cloud.members()[0]
+    yield machine(cloud, id)
+    instances.untag(cloud, [id], ["ramped:host-key"])
+
+
+def console_key(cloud: Cloud, id: str) -> str:
+    return " ".join(instances.console(cloud, id).split("KEYS-----\n")[1].split()[:2])
+
+
+def test_the_console_vouches_at_first_and_the_tag_afterwards(world: ShopWorld, cloud: Cloud, web: Machine) -> None:
+    key = console_key(cloud, web.id)
+    assert trust(cloud, web, world.settings().ssh) == Trust((key,), "its console output")
+    with Hosts(world.run(), cloud) as hosts:
+        assert hosts.open(web).run("echo in").text == "in"
+    assert machine(cloud, web.id).tags["ramped:host-key"] == key
+    assert trust(cloud, machine(cloud, web.id), world.settings().ssh) == Trust((key,), "its tag ramped:host-key")
+
+
+def test_a_dry_run_pins_nothing(world: ShopWorld, cloud: Cloud, web: Machine) -> None:
+    with Hosts(world.run(dry=True), cloud) as hosts:
+        hosts.open(web)
+    assert "ramped:host-key" not in machine(cloud, web.id).tags
+
+
+def test_known_hosts_comes_before_what_aws_says(world: ShopWorld, cloud: Cloud, web: Machine, tmp_path: Path) -> None:
+    known = tmp_path / "known_hosts"
+    known.write_text(f"[{web.address}]:2222 {OTHER}\n")
+    with Hosts(world.run(ssh={"known_hosts": str(known)}), cloud) as hosts, pytest.raises(WrongHostKey) as caught:
+        hosts.open(web)
+    assert f"{known} says ssh-ed25519 {fingerprint(OTHER)}" in str(caught.value)
+    # A file that says nothing of this host leaves it to AWS.
+    known.write_text(f"[127.0.0.9]:2222 {OTHER}\n")
+    with Hosts(world.run(ssh={"known_hosts": str(known)}), cloud) as hosts:
+        assert hosts.open(web).run("echo in").text == "in"
+
+
+def test_a_host_whose_key_changed_is_refused_at_once(world: ShopWorld, cloud: Cloud, web: Machine) -> None:
+    pinned = replace(web, tags={"ramped:host-key": OTHER})
+    with Hosts(world.run(), cloud) as hosts, pytest.raises(WrongHostKey, match="its tag ramped:host-key says"):
+        hosts.wait(pinned, 600)
+
+
+def test_a_host_is_connected_to_once_however_many_ask(world: ShopWorld, cloud: Cloud, web: Machine) -> None:
+    with Hosts(world.run(), cloud) as hosts, ThreadPoolExecutor(8) as pool:
+        opened = list(pool.map(lambda _: hosts.open(web), range(8)))
+        assert len({id(host) for host in opened}) == 1
+        assert len(set(pool.map(lambda host: host.run("echo $SSH_CONNECTION").text, opened))) == 1
+
+
+def test_waiting_for_a_host_says_what_it_saw(world: ShopWorld, cloud: Cloud, web: Machine) -> None:
+    late = rf"SSH on {web.id}: not within 1 s; last seen: .* refuses the connection"
+    run = world.run(ssh={"port": sshd.free_port(web.address)})
+    with Hosts(run, cloud) as hosts, pytest.raises(TimedOut, match=late):
+        hosts.wait(web, 1)
+
+
+def test_waiting_outlasts_a_boot_whose_key_nobody_knows_yet(world: ShopWorld, cloud: Cloud) -> None:
+    ran = world.cloud.client("ec2").run_instances(ImageId=world.image, MinCount=1, MaxCount=1, SubnetId=world.subnets[2])
+    id = ran["Instances"][0]["InstanceId"]
+    try:
+        with Hosts(world.run(), cloud) as hosts:
+            assert hosts.wait(machine(cloud, id), 60).run("echo in").text == "in"
+    finally:
+        world.cloud.client("ec2").terminate_instances(InstanceIds=[id])
+
+
+def test_a_web_instance_is_reached_through_the_management_instance(world: ShopWorld, cloud: Cloud, web: Machine) -> None:
+    with Hosts(world.run(ssh={"gateway": "management"}), cloud) as hosts:
+        assert hosts.open(web).run("echo $SSH_CONNECTION").text.split()[0] == world.address()
+        # The management instance itself is not behind anything.
+        assert hosts.open(machine(cloud, world.management)).run("echo in").text == "in"
+
+
+@pytest.mark.skipif(sshd.SSHD is None, reason="no sshd here: apt-get install openssh-server")
+def test_a_gateway_of_its_own_is_known_by_known_hosts_alone(world: ShopWorld, cloud: Cloud, web: Machine, tmp_path: Path) -> None:
+    bastion = sshd.start(tmp_path / "bastion")
+    try:
+        keys = tmp_path / "bastion/authorized_keys"
+        keys.write_text(" ".join(world.key.with_suffix(".pub").read_text().split()[:2]) + "\n")
+        ssh = {"gateway": f"{bastion.user}@{bastion.address}:{bastion.port}"}
+        with Hosts(world.run(ssh=ssh), cloud) as hosts, pytest.raises(UnknownHostKey, match=r"the gateway 127\.0\.0\.1 "):
+            hosts.open(web)
+        ssh["known_hosts"] = str(bastion.known_hosts(tmp_path))
+        with Hosts(world.run(ssh=ssh), cloud) as hosts:
+            assert hosts.open(web).run("echo in").text == "in"
+    finally:
+        bastion.stop()
+
+
+@pytest.mark.parametrize(
+    ("text", "login"),
+    [
+        ("bastion", ("", "bastion", 0)),
+        ("me@bastion", ("me", "bastion", 0)),
+        ("me@bastion:2222", ("me", "bastion", 2222)),
+        ("bastion:2222", ("", "bastion", 2222)),
+        ("me@[fd00::1]:2222", ("me", "fd00::1", 2222)),
+        ("[fd00::1]", ("", "fd00::1", 0)),
+    ],
+)
+def test_logins(text: str, login: tuple[str, str, int]) -> None:
+    assert read_login(text) == Login(*login)
+
+
+def test_the_management_instance_is_opened_and_closed_with_its_host(world: ShopWorld, cloud: Cloud) -> None:
+    found, host = open_management(world.run(), cloud)
+    with host:
+        assert (found.id, found.state, host.address) == (world.management, "running", world.address())
+        release = release_on(host, world.run())
+        # Nothing was deployed by us yet, so nobody knows what was there before: all of it counts as new.
+        assert release.revision == world.v1 and release.instance_id == world.management and len(release.added) >= 4
+    assert not host.connection.is_connected
+
+
+def test_revisions_are_asked_from_a_host_near_the_instance(world: ShopWorld, cloud: Cloud, web: Machine) -> None:
+    _, host = open_management(world.run(), cloud)
+    app = world.settings().app
+    with host:
+        assert ask_revision(host, app, web.address) == ask_revision(host, app) == world.v1
+        assert ask_revision(host, replace(app, health_path="/nowhere/"), web.address) is None
+        assert ask_health(host, replace(app, health_path="/nowhere/"), web.address) == (
+            None,
+            f"http://{web.address}:8080/nowhere/ answered 404 Not Found, revision unknown",
+        )
+        revision, seen = ask_health(host, replace(app, port=sshd.free_port(web.address)), web.address)
+        assert revision is None and "refused" in seen
+
+
+def test_what_was_never_deployed_cannot_be_told(world: ShopWorld, cloud: Cloud) -> None:
+    _, host = open_management(world.run(), cloud)
+    with host, pytest.raises(Refused, match="no REVISION in elsewhere, so nothing was deployed there: run deploy first"):
+        release_on(host, world.run(app={"directory": "elsewhere"}))
+
+
+def test_instances_are_found_by_id_and_unknown_ones_are_left_out(world: ShopWorld, cloud: Cloud, web: Machine) -> None:
+    assert instances.machines(cloud, []) == []
+    assert [one.id for one in instances.machines(cloud, [web.id, "i-0123456789abcdef0"])] == [web.id]
+    assert web.zone == "eu-central-1a" and web.image == world.image and web.launched > 0
+    found = instances.find_management(cloud, world.settings(management={"instance_id": web.id}).management)
+    assert found is not None and found.id == web.id
+
+
+def test_a_key_that_does_not_fit_is_told_with_the_instance(world: ShopWorld, cloud: Cloud, web: Machine, tmp_path: Path) -> None:
+    sshd.make_key(tmp_path / "stranger")
+    refusal = rf"{web.id} \(admin@{web.address}:2222\) does not let us in"
+    run = world.run(ssh={"key": str(tmp_path / "stranger")})
+    with Hosts(run, cloud) as hosts, pytest.raises(HostUnreachable, match=refusal):
+        hosts.open(web)
