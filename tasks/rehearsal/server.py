@@ -6,6 +6,8 @@ the endpoints when it is ready, and serves until its standard input ends or SIGT
 
 import argparse
 import json
+import os
+import logging
 import signal
 import sys
 import threading
@@ -74,7 +76,8 @@ def _endpoints(standin: StandIn, octet: int) -> dict[str, Any]:
 
 
 def _watch_stdin(until: threading.Event) -> None:
-    while sys.stdin.buffer.read(1):
+    # a buffered reader still waiting for its lock would abort the interpreter at its end
+    while os.read(sys.stdin.fileno(), 4096):
         pass
     until.set()
 
@@ -94,6 +97,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--options", type=json.loads, default={}, help="JSON: the cloud's options; `hosts` and `cdn` for those")
     parser.add_argument("--hosts", choices=("processes", "bare"), default="processes")
     given = parser.parse_args(arguments)
+    # asyncio warns of every answer to an SSH client that has hung up: not our reader's business.
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
     until = threading.Event()
     _obey_signals(until)
     threading.Thread(target=_watch_stdin, args=(until,), name="stdin", daemon=True).start()

@@ -1,6 +1,7 @@
 """Real HTTP health checks, many at once, from one thread."""
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -66,3 +67,5 @@ async def _status(probe: Probe) -> int:
         return int((await reader.readline()).split()[1])
     finally:
         writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()

@@ -1,6 +1,7 @@
 """The simplest real hosts: every instance is a tiny HTTP server on its own address, all of them in one thread."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -95,6 +96,7 @@ class BareHosts:
         """Stop everything."""
         for instance_id in list(self._machines):
             self.terminate(instance_id)
+        self._loop.call(self._settle())
         self._loop.close()
 
     # -- accidents
@@ -147,12 +149,22 @@ class BareHosts:
             machine.server = await asyncio.start_server(
                 lambda *streams: self._serve(machine, *streams), machine.address, self.port
             )
+            await self._close(machine)  # it may have been powered off meanwhile
 
     async def _close(self, machine: Machine, *, rebooting: bool = False) -> None:
         # a stop that a start overtook has nothing left to close
         if machine.server is not None and (rebooting or not machine.on or machine.fault == "dead"):
             machine.server.close()
             machine.server = None
+
+    @staticmethod
+    async def _settle() -> None:
+        # accepted connections become tasks, and closed ones go, some turns of the loop later
+        while rest := asyncio.all_tasks() - {asyncio.current_task()}:
+            for task in rest:
+                task.cancel()
+            await asyncio.wait(rest)
+            await asyncio.sleep(0)
 
     async def _serve(self, machine: Machine, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -167,6 +179,8 @@ class BareHosts:
             return
         finally:
             writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
 
     @staticmethod
     def _answer(machine: Machine, path: str) -> bytes:

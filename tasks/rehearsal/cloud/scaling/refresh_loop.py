@@ -101,7 +101,8 @@ class RefreshLoop:
             "PercentageCompleteOnRollback": refresh.percentage,
             "InstancesToUpdateOnRollback": len(refresh.todo),
         }
-        refresh.status, refresh.blocked_since, group.template = "RollbackInProgress", None, refresh.before
+        refresh.status, group.template = "RollbackInProgress", refresh.before
+        refresh.blocked_since, refresh.resting_until = None, 0.0
         group.swaps.clear()
         self.begin(refresh, group)
 

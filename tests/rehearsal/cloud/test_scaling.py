@@ -1,0 +1,140 @@
+"""Scaling policies, alarms that ring, scheduled actions."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from ..standin import Cloud, refused
+from .test_groups import suspend
+
+
+@pytest.fixture
+def autoscaling(cloud: Cloud) -> Any:
+    cloud.build_fleet(desired=0, least=0, most=20)
+    return cloud.client("autoscaling")
+
+
+def desired(cloud: Cloud) -> int:
+    return int(cloud.group()["DesiredCapacity"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "adjustment", "least", "before", "after"),
+    [
+        ("ChangeInCapacity", 3, 0, 2, 5),
+        ("ChangeInCapacity", -9, 0, 2, 0),
+        ("ExactCapacity", 7, 0, 2, 7),
+        ("PercentChangeInCapacity", 50, 0, 4, 6),
+        ("PercentChangeInCapacity", 10, 0, 4, 5),
+        ("PercentChangeInCapacity", -10, 0, 4, 3),
+        ("PercentChangeInCapacity", 10, 3, 4, 7),
+    ],
+)
+def test_a_simple_policy_changes_desired(
+    cloud: Cloud, autoscaling: Any, kind: str, adjustment: int, least: int, before: int, after: int
+) -> None:
+    more = {"MinAdjustmentMagnitude": least} if least else {}
+    autoscaling.put_scaling_policy(
+        AutoScalingGroupName="web", PolicyName="p", AdjustmentType=kind, ScalingAdjustment=adjustment, **more
+    )
+    suspend(cloud, "Launch")
+    autoscaling.set_desired_capacity(AutoScalingGroupName="web", DesiredCapacity=before)
+    autoscaling.execute_policy(AutoScalingGroupName="web", PolicyName="p")
+    assert desired(cloud) == after
+
+
+def test_a_step_policy_takes_the_step_that_covers_the_metric(cloud: Cloud, autoscaling: Any) -> None:
+    suspend(cloud, "Launch")
+    steps = [
+        {"MetricIntervalLowerBound": 0, "MetricIntervalUpperBound": 10, "ScalingAdjustment": 1},
+        {"MetricIntervalLowerBound": 10, "ScalingAdjustment": 5},
+    ]
+    arn = autoscaling.put_scaling_policy(
+        AutoScalingGroupName="web",
+        PolicyName="s",
+        PolicyType="StepScaling",
+        AdjustmentType="ChangeInCapacity",
+        StepAdjustments=steps,
+    )["PolicyARN"]
+    autoscaling.execute_policy(PolicyName=arn, MetricValue=95, BreachThreshold=80)
+    assert desired(cloud) == 5
+    assert refused(autoscaling.execute_policy, PolicyName=arn, MetricValue=10, BreachThreshold=80)[0] == "ValidationError"
+
+
+def test_the_cooldown_is_honoured_on_request(cloud: Cloud, autoscaling: Any) -> None:
+    suspend(cloud, "Launch")
+    autoscaling.put_scaling_policy(
+        AutoScalingGroupName="web", PolicyName="p", AdjustmentType="ChangeInCapacity", ScalingAdjustment=1, Cooldown=36_000
+    )
+    autoscaling.execute_policy(AutoScalingGroupName="web", PolicyName="p")
+    params = {"AutoScalingGroupName": "web", "PolicyName": "p", "HonorCooldown": True}
+    assert refused(autoscaling.execute_policy, **params)[0] == "ScalingActivityInProgress"
+    cloud.control("advance", {"seconds": 36_000})
+    autoscaling.execute_policy(**params)
+    assert desired(cloud) == 2
+
+
+def test_policies_are_listed_and_deleted(cloud: Cloud, autoscaling: Any) -> None:
+    for name in ("one", "two"):
+        autoscaling.put_scaling_policy(
+            AutoScalingGroupName="web", PolicyName=name, AdjustmentType="ChangeInCapacity", ScalingAdjustment=1
+        )
+    autoscaling.delete_policy(AutoScalingGroupName="web", PolicyName="one")
+    shown = autoscaling.describe_policies(AutoScalingGroupName="web")["ScalingPolicies"]
+    assert [(one["PolicyName"], one["PolicyType"], one["ScalingAdjustment"]) for one in shown] == [("two", "SimpleScaling", 1)]
+    assert refused(autoscaling.execute_policy, AutoScalingGroupName="web", PolicyName="one")[0] == "ValidationError"
+
+
+def test_an_alarm_changes_desired_at_the_nth_call(cloud: Cloud, autoscaling: Any) -> None:
+    suspend(cloud, "Launch")
+    cloud.control("alarm", {"group": "web", "change": 2, "at_call": 3})
+    assert [desired(cloud) for _ in range(3)] == [0, 0, 2]
+
+
+def test_without_alarm_notification_no_alarm_scales_out(cloud: Cloud, autoscaling: Any) -> None:
+    suspend(cloud, "AlarmNotification")
+    cloud.control("alarm", {"group": "web", "change": 2})
+    assert desired(cloud) == 0
+
+
+def test_an_alarm_stays_within_the_bounds(cloud: Cloud, autoscaling: Any) -> None:
+    suspend(cloud, "Launch")
+    cloud.control("alarm", {"group": "web", "change": 99})
+    assert desired(cloud) == 20
+
+
+def schedule(autoscaling: Any, **params: Any) -> None:
+    start = datetime.now(UTC) + timedelta(seconds=60)
+    autoscaling.put_scheduled_update_group_action(
+        AutoScalingGroupName="web", ScheduledActionName="night", StartTime=start, **params
+    )
+
+
+def test_a_scheduled_action_is_carried_out_when_it_is_due(cloud: Cloud, autoscaling: Any) -> None:
+    suspend(cloud, "Launch")
+    schedule(autoscaling, MinSize=1, MaxSize=5, DesiredCapacity=4)
+    assert len(autoscaling.describe_scheduled_actions(AutoScalingGroupName="web")["ScheduledUpdateGroupActions"]) == 1
+    assert desired(cloud) == 0
+    cloud.control("advance", {"seconds": 70 / cloud.standin.options.time_scale})
+    cloud.wait(lambda: desired(cloud) == 4)
+    assert (cloud.group()["MinSize"], cloud.group()["MaxSize"]) == (1, 5)
+    assert autoscaling.describe_scheduled_actions()["ScheduledUpdateGroupActions"] == []
+
+
+def test_one_missed_while_suspended_is_not_replayed(cloud: Cloud, autoscaling: Any) -> None:
+    suspend(cloud, "ScheduledActions", "Launch")
+    schedule(autoscaling, DesiredCapacity=4)
+    cloud.control("advance", {"seconds": 70 / cloud.standin.options.time_scale})
+    cloud.wait(lambda: not autoscaling.describe_scheduled_actions()["ScheduledUpdateGroupActions"])
+    autoscaling.resume_processes(AutoScalingGroupName="web", ScalingProcesses=["ScheduledActions"])
+    assert desired(cloud) == 0
+
+
+def test_scheduled_actions_are_deleted_and_the_past_is_refused(cloud: Cloud, autoscaling: Any) -> None:
+    schedule(autoscaling, DesiredCapacity=4)
+    params = {"AutoScalingGroupName": "web", "ScheduledActionName": "night"}
+    autoscaling.delete_scheduled_action(**params)
+    assert refused(autoscaling.delete_scheduled_action, **params)[0] == "ValidationError"
+    past = datetime.now(UTC) - timedelta(hours=1)
+    assert refused(autoscaling.put_scheduled_update_group_action, StartTime=past, **params)[0] == "ValidationError"
