@@ -4,6 +4,7 @@ from config.health import ApplicationStatus  # where you copied settings_snippet
 from django.urls import path
 
 urlpatterns = [
-    # The path is free; it is app.health_path in fabric.yaml, and stands in settings_snippets/nginx/site.conf.
+    # The path is free; settings_snippets/nginx/site.conf names it. app.health_path in fabric.yaml is the path that nginx and the
+    # load balancer know: /health_check/ and the domain.
     path("health/", ApplicationStatus.as_view(), name="health"),
 ]
