@@ -46,7 +46,7 @@ class Story:
         return f"{time.monotonic() - self.began:6.1f} s"
 
     def _step_at(self, at: float) -> str:
-        begun = [title for moment, title in self.steps if moment <= self.came + at]
+        begun = [title for moment, title in self.steps if self.came <= moment <= self.came + at]
         return begun[-1] if begun else "before the release"
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
