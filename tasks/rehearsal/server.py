@@ -6,8 +6,8 @@ the endpoints when it is ready, and serves until its standard input ends or SIGT
 
 import argparse
 import json
-import os
 import logging
+import os
 import signal
 import sys
 import threading

@@ -1,26 +1,12 @@
 """`decide` by example: a whole rollout in the model, and the table of what follows from what."""
 
-from dataclasses import replace
 
 import pytest
 
-from tasks.decisions.fleet import Fleet, Instance, Policy, Record, count, remember
-from tasks.decisions.rollout import Goal, decide, lacks_capacity
 from tasks.decisions.steps import (
-    Begin,
     Done,
     Forget,
-    Point,
-    Protect,
-    RestoreMax,
-    Resume,
-    Return,
     Stop,
-    Suspend,
-    Terminate,
-    TurnBack,
-    Unprotect,
-    Wait,
 )
 
 from .model import GOAL, Group, Operator, policy
