@@ -141,7 +141,9 @@ class Host:
             why = "sshd there forbids it: set AllowTcpForwarding" if error.code == 1 else "refused"
             raise NoAnswer(f"{where} from {self.name}: {why}") from error
         except (SSHException, EOFError, OSError) as error:
-            raise NoAnswer(f"{where} from {self.name}: {reason(error)}") from error
+            # Of two refusals at the same moment paramiko tells the reason of one.
+            why = "refused" if str(error).startswith("Unable to open channel") else reason(error)
+            raise NoAnswer(f"{where} from {self.name}: {why}") from error
         channel.settimeout(timeout)
         return channel
 

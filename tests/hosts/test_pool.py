@@ -164,7 +164,7 @@ def test_revisions_are_asked_from_a_host_near_the_instance(world: ShopWorld, clo
         assert ask_revision(host, replace(app, health_path="/nowhere/"), web.address) is None
         assert ask_health(host, replace(app, health_path="/nowhere/"), web.address) == (
             None,
-            f"http://{web.address}:8080/nowhere/ answered 404 Not Found, revision unknown",
+            f"http://{web.address}:8080/nowhere/ answered 400 Bad Request, revision unknown",
         )
         revision, seen = ask_health(host, replace(app, port=sshd.free_port(web.address)), web.address)
         assert revision is None and "refused" in seen
