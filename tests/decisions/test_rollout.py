@@ -1,6 +1,5 @@
 """`decide` by example: a whole rollout in the model, and the table of what follows from what."""
 
-
 import pytest
 
 from tasks.decisions.steps import (
