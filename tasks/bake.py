@@ -89,18 +89,16 @@ def _existing(run: Run, cloud: Cloud, revision: str) -> Image | None:
 
 
 def _image(run: Run, cloud: Cloud, machine: Machine, host: Host, revision: str, fresh: bool) -> Image:
-    import getpass
-    import socket
-
     from .aws import images
     from .decisions.baking import image_name, image_tags
+    from .whoami import who
 
     existing = None if fresh else _existing(run, cloud, revision)
     if existing:
         run.out.say(f"image {existing.id} of {revision[:12]} is {existing.state}: using it again")
         return _available(run, cloud, existing.id)
     prefix, now = run.settings.image.name, run.clock.now()
-    tags = image_tags(prefix, revision, f"{getpass.getuser()}@{socket.gethostname()}", now, run.settings.image.tags)
+    tags = image_tags(prefix, revision, who(), now, run.settings.image.tags)
     with quiet(run, host):
         id = images.create(cloud, machine.id, image_name(prefix, revision, now), tags, reboot=run.settings.image.reboot)
     run.out.say(f"image {id} of {revision[:12]} begun")

@@ -140,19 +140,20 @@ def _preflight(run: Run, cloud: Cloud, fleet: Fleet, group: Group, policy: Polic
 
 
 def _roll(run: Run, cloud: Cloud, group: Group, policy: Policy, goal: Goal, target: Version) -> None:
-    import getpass
-    import socket
+    import os
     import uuid
     from contextlib import ExitStack
 
-    from .aws.lock import Holder, Lock
+    from .aws.lock import Lock
+    from .decisions.locks import Holder
     from .hosts.management import open_management
     from .hosts.revisions import Revisions
     from .rolling import Roll
     from .smoke import smoke_boot
+    from .whoami import machine, who
 
-    who = f"{getpass.getuser()}@{socket.gethostname()}"
-    lock = Lock(cloud, group.name, Holder(uuid.uuid4().hex, who, f"rollout to version {target.number}"), run.clock)
+    holder = Holder(uuid.uuid4().hex, who(), f"rollout to version {target.number}", machine(), os.getpid())
+    lock = Lock(cloud, group.name, holder, run.clock, run.command)
     untried = all(m.version != target.number for m in group.members)
     smoke = run.settings.rollout.smoke_boot and bool(group.members) and untried
     with lock, ExitStack() as stack:
@@ -160,7 +161,7 @@ def _roll(run: Run, cloud: Cloud, group: Group, policy: Policy, goal: Goal, targ
         if policy.revisions or smoke:
             revisions.host = stack.enter_context(open_management(run, cloud)[1])
         if smoke:
-            smoke_boot(run, cloud, group, target, revisions)
+            smoke_boot(run, cloud, group, target, revisions, lock)
         Roll(run, cloud, policy, goal, revisions.ask, lock).to_the_end(group.name)
 
 

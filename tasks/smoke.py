@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .aws.autoscaling import Group
     from .aws.instances import Machine
     from .aws.launch_templates import Version
+    from .aws.lock import Lock
     from .aws.session import Cloud
     from .context import Run
     from .hosts.revisions import Revisions
@@ -20,25 +21,26 @@ if TYPE_CHECKING:
 ROLE = "ramped:role"
 
 
-def smoke_boot(run: Run, cloud: Cloud, group: Group, target: Version, revisions: Revisions) -> None:
+def smoke_boot(run: Run, cloud: Cloud, group: Group, target: Version, revisions: Revisions, lock: Lock) -> None:
     """Boot one instance of a version, wait until it is healthy and of the right revision, and terminate it.
 
-    What an earlier run left behind goes first. Raises DeployError; the fleet was not touched then.
+    What an earlier run left behind goes first; `lock` is renewed meanwhile. Raises DeployError; the fleet was not touched then.
     """
     clear(run, cloud, group.name)
     tags = {"Name": f"{group.name} smoke boot", ROLE: "smoke", "ramped:group": group.name}
     machine = instances.launch(cloud, target.template, target.number, target.data, group.subnets, tags)
     run.out.say(f"smoke boot of version {target.number}: {machine}")
     try:
-        _prove(run, cloud, machine, revision_of(target.description), revisions)
+        _prove(run, cloud, machine, revision_of(target.description), revisions, lock)
     except TimedOut as error:
         raise DeployError(f"smoke boot of version {target.number}: {error}. The fleet was not touched") from error
     finally:
         instances.terminate(cloud, [machine])
 
 
-def _prove(run: Run, cloud: Cloud, id: str, wanted: str | None, revisions: Revisions) -> None:
+def _prove(run: Run, cloud: Cloud, id: str, wanted: str | None, revisions: Revisions, lock: Lock) -> None:
     def probe() -> tuple[bool | None, str]:
+        lock.renew()
         found: list[Machine] = instances.machines(cloud, [id])
         if not found or found[0].state != "running":
             return None, f"{id} is {found[0].state if found else 'not known yet'}"

@@ -1,12 +1,14 @@
-"""The lock: an SSM parameter that must not exist yet, with holder, purpose and expiry."""
+"""The lock: an SSM parameter that must not exist yet, with holder, purpose and lease."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
+from ..decisions.locks import LEASE, Holder, free, parameter, read, write
 from ..errors import Refused, Resumable
+from ..whoami import alive, machine
 from .session import error_code
 
 if TYPE_CHECKING:
@@ -15,31 +17,29 @@ if TYPE_CHECKING:
     from ..waiting import Clock
     from .session import Cloud
 
-LEASE = 300.0  # seconds; renewed after a third of it
-
 
 @dataclass(frozen=True)
-class Holder:
-    """Who holds a lock, and until when (epoch seconds)."""
+class _Told:
+    """What the parameter says, in which version, and for how many seconds already."""
 
-    token: str
-    who: str
-    purpose: str
-    expires: float = 0.0
+    holder: Holder
+    version: int
+    age: float
 
 
 class Lock:
-    """One group's lock; a crashed holder's lease runs out by itself.
+    """One group's lock; a crashed holder's lease runs out by itself, and is taken over at once where it is known to be dead.
 
-    Put without Overwrite is atomic (PutParameter). An expired lease is taken over with Overwrite, and the parameter's version
-    tells whether somebody else did so in between.
+    Put without Overwrite is atomic (PutParameter). What is taken over is overwritten, and the parameter's version tells who was
+    the first. `again`: the command that goes on after the lock was lost.
     """
 
-    def __init__(self, cloud: Cloud, group: str, holder: Holder, clock: Clock) -> None:
+    def __init__(self, cloud: Cloud, group: str, holder: Holder, clock: Clock, again: str) -> None:
         self._ssm = cloud.client("ssm")
-        self._name = f"/ramped/{group}/lock"
+        self._name = parameter(group)
         self._holder = holder
         self._clock = clock
+        self._again = again
         self._renewed = 0.0
 
     def __enter__(self) -> Lock:
@@ -60,34 +60,6 @@ class Lock:
             if error is None:
                 raise
 
-    def _take(self) -> None:
-        from botocore.exceptions import ClientError
-
-        try:
-            self._put(overwrite=False)
-        except ClientError as error:
-            if error_code(error) != "ParameterAlreadyExists":
-                raise
-            self._take_over()
-
-    def _take_over(self) -> None:
-        from botocore.exceptions import ClientError
-
-        try:
-            told = self._ssm.get_parameter(Name=self._name)["Parameter"]
-        except ClientError as error:
-            if error_code(error) != "ParameterNotFound":
-                raise
-            raise Refused(f"{self._name}: released just now; run the same again") from error
-        other = Holder(**json.loads(told["Value"]))
-        left = other.expires - self._clock.now()
-        if left > 0:
-            raise Refused(
-                f"{self._name}: {other.who} is at it ({other.purpose}), for {left:.0f} s more unless renewed. Nothing was changed"
-            )
-        if self._put(overwrite=True) != told["Version"] + 1:
-            raise Refused(f"{self._name}: somebody else took it over at the same moment; run the same again in {LEASE:.0f} s")
-
     def renew(self) -> None:
         """Prolong the lease when a third of it is over.
 
@@ -95,26 +67,78 @@ class Lock:
         """
         if self._clock.now() - self._renewed < LEASE / 3:
             return
-        if not self._ours():
-            raise Resumable(f"{self._name}: the lock is no longer ours", "the same command")
-        self._put(overwrite=True)
+        told = self._read()
+        if told is None or not self._mine(told.holder):
+            by = f": {told.holder.who} has it ({told.holder.purpose})" if told else ""
+            raise Resumable(f"{self._name}: the lock is no longer ours{by}", self._again)
+        quicker = self._swap(told.version)
+        if quicker:
+            raise Resumable(f"{self._name}: {quicker} has taken the lock over", self._again)
 
-    def _release(self) -> None:
-        if self._ours():
-            self._ssm.delete_parameter(Name=self._name)
-
-    def _ours(self) -> bool:
+    def _take(self) -> None:
         from botocore.exceptions import ClientError
 
         try:
-            value = self._ssm.get_parameter(Name=self._name)["Parameter"]["Value"]
+            self._put(self._holder, overwrite=False)
         except ClientError as error:
-            if error_code(error) == "ParameterNotFound":
-                return False
-            raise
-        return bool(json.loads(value)["token"] == self._holder.token)
+            if error_code(error) != "ParameterAlreadyExists":
+                raise
+            self._take_over()
 
-    def _put(self, *, overwrite: bool) -> int:
+    def _take_over(self) -> None:
+        told = self._read()
+        if told is None:
+            raise Refused(f"{self._name}: released just now; run the same again")
+        other = told.holder
+        if self._mine(other):
+            return  # the answer to our own first call was lost
+        if not free(other, told.age, machine(), alive):
+            left = max(1.0, other.lease - told.age)
+            raise Refused(
+                f"{self._name}: {other.who} is at it ({other.purpose}), for {left:.0f} s more unless renewed. Nothing was changed"
+            )
+        quicker = self._swap(told.version)
+        if quicker:
+            raise Refused(f"{self._name}: {quicker} was quicker and is at it now. Nothing was changed")
+
+    def _swap(self, version: int) -> str | None:
+        """Put our holder over a version that was read; return who was quicker: theirs is put back, for it is their lock."""
+        if self._put(self._holder, overwrite=True) == version + 1:
+            return None
+        first = self._read(f":{version + 1}")
+        if first is None:
+            self._release()
+            return "somebody"
+        if self._mine(first.holder):
+            return None
+        self._put(first.holder, overwrite=True)
+        return f"{first.holder.who} ({first.holder.purpose})"
+
+    def _release(self) -> None:
+        told = self._read()
+        if told and self._mine(told.holder):
+            self._ssm.delete_parameter(Name=self._name)
+
+    def _mine(self, holder: Holder) -> bool:
+        return holder.token == self._holder.token
+
+    def _read(self, selector: str = "") -> _Told | None:
+        from botocore.exceptions import ClientError
+
+        try:
+            answer = self._ssm.get_parameter(Name=self._name + selector)
+        except ClientError as error:
+            if error_code(error) in ("ParameterNotFound", "ParameterVersionNotFound"):
+                return None
+            raise
+        told, date = answer["Parameter"], answer["ResponseMetadata"]["HTTPHeaders"].get("date")
+        # Both times are AWS's own: the clocks of two operators need not agree.
+        now = parsedate_to_datetime(date).timestamp() if date else self._clock.now()
+        try:
+            return _Told(read(told["Value"]), int(told["Version"]), now - told["LastModifiedDate"].timestamp())
+        except ValueError as error:
+            raise Refused(f"SSM parameter {self._name}: not a lock of ours ({error}); delete it when nobody is at it") from error
+
+    def _put(self, holder: Holder, *, overwrite: bool) -> int:
         self._renewed = self._clock.now()
-        value = json.dumps(asdict(self._holder) | {"expires": self._renewed + LEASE})
-        return int(self._ssm.put_parameter(Name=self._name, Value=value, Type="String", Overwrite=overwrite)["Version"])
+        return int(self._ssm.put_parameter(Name=self._name, Value=write(holder), Type="String", Overwrite=overwrite)["Version"])

@@ -1,0 +1,61 @@
+"""Whose a lock is, and whether it may be taken from them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+LEASE = 300.0  # seconds; renewed after a third of it
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds a lock.
+
+    `machine` tells where `pid` means something; "" where it cannot be told. `lease`: seconds since it was written.
+    """
+
+    token: str
+    who: str
+    purpose: str
+    machine: str = ""
+    pid: int = 0
+    lease: float = LEASE
+
+
+def write(holder: Holder) -> str:
+    """Return a holder as the value of the parameter."""
+    return json.dumps(asdict(holder))
+
+
+def read(text: str) -> Holder:
+    """Return the holder that a parameter names.
+
+    Raises ValueError where it was written by something else.
+    """
+    try:
+        return Holder(**json.loads(text))
+    except TypeError as error:
+        raise ValueError(str(error)) from error
+
+
+def parameter(group: str) -> str:
+    """Return the name of a group's lock (PutParameter: letters, digits and .-_ only; groups may be called anything)."""
+    plain = re.sub(r"[^A-Za-z0-9._-]", "-", group)
+    if plain != group:
+        plain += f"-{hashlib.sha256(group.encode()).hexdigest()[:8]}"
+    return f"/ramped/{plain}/lock"
+
+
+def free(other: Holder, age: float, machine: str, alive: Callable[[int], bool]) -> bool:
+    """Tell whether a lock may be taken over: its lease has run out, or its holder is known to be dead.
+
+    `age`: seconds since it was written or renewed, by AWS's clock; `machine`: ours; `alive` is asked for processes of this
+    machine only: elsewhere the same number is another process.
+    """
+    if age > other.lease:
+        return True
+    return bool(machine) and other.machine == machine and other.pid > 0 and not alive(other.pid)

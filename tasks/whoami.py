@@ -1,0 +1,38 @@
+"""Who runs this, and in which process of which machine."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def who() -> str:
+    """Return user and host, for people to read."""
+    # Imported when needed, for they cost `--list` more than all of this module.
+    import getpass
+    import socket
+
+    return f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+def machine() -> str:
+    """Return what is the same only where process ids can be compared: this boot, this namespace; "" where that is not known.
+
+    A host's name would not do: containers and cloned machines share theirs.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return ""
+
+
+def alive(pid: int) -> bool:
+    """Tell whether a process of this machine is there, whoever's it is."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
