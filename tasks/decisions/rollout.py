@@ -50,6 +50,9 @@ def decide(fleet: Fleet, policy: Policy, goal: Goal, now: float) -> Step:
     if fleet.record is None:
         return _begin(fleet, policy, goal, now)
     view = View(fleet, policy, fleet.record, now)
+    if view.unfinished and now > policy.until:
+        # Slow is not bad: the same command goes on.
+        return Stop(f"not finished in time: {_waiting(view)}")
     trouble = view.trouble()
     if trouble:
         return view.turn_back(trouble) if policy.rollback and not view.record.back else Stop(trouble)
@@ -154,12 +157,15 @@ class View:
         """Return how many instances serve."""
         return sum(1 for i in self.fleet.members if self.serving(i))
 
+    @property
+    def unfinished(self) -> bool:
+        """Tell whether more is left to do than to tidy up."""
+        return bool(self.old or self.missing or self.owed)
+
     def trouble(self) -> str | None:
         """Return why the run must not go on, or None."""
-        if not (self.old or self.missing or self.owed):
+        if not self.unfinished:
             return None
-        if self.now > self.policy.until:
-            return f"not finished in time: {_waiting(self)}"
         late = self.policy.instance_deadline
         for i in self.new:
             revision = self.policy.revisions.get(i.version)
@@ -210,7 +216,8 @@ class View:
                 returning=(),
                 extra=extra,
                 raised=max(self.record.raised, self.fleet.maximum) + (extra if self.policy.raise_max else 0),
-                started=self.now,
+                # AWS tells the time in whole seconds: what failed within this one belongs to the way there.
+                started=self.now + 1,
             ),
             why,
         )
@@ -230,7 +237,7 @@ def _steps(view: View) -> Iterator[Step]:
         mine = tuple(i.id for i in view.old if i.protected)
         if mine and record.protect:
             yield Unprotect(mine)
-    elif record.protect and view.old:
+    elif record.protect and view.old and view.owed:
         gated = tuple(i.id for i in view.new if view.gated(i) and not i.protected)
         if gated:
             yield Protect(gated)
