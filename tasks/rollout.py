@@ -75,6 +75,7 @@ def _one(run: Run, cloud: Cloud, name: str, versions: Mapping[str, str], to: str
 def _versions(cloud: Cloud, group: Group, fleet: Fleet, to: str | None) -> tuple[Version, Version]:
     """Return the version to go to and the one to go back to; a rollout under way knows both."""
     from .aws import launch_templates
+    from .decisions.fleet import way_back
 
     if not group.template:
         why = "a mixed-instances policy" if group.mixed else "a launch configuration"
@@ -86,9 +87,10 @@ def _versions(cloud: Cloud, group: Group, fleet: Fleet, to: str | None) -> tuple
         raise Refused(
             f"{group.name}: a rollout to version {record.target} is under way, not to {to}: run `rollout` alone to end it"
         )
-    wanted = record.target if record else to or "$Latest"
-    before = record.source if record else group.version
-    return tuple(launch_templates.version(cloud, group.template, v) for v in (wanted, before))  # type: ignore[return-value]
+    target = launch_templates.version(cloud, group.template, record.target if record else to or "$Latest")
+    before = launch_templates.version(cloud, group.template, record.source if record else group.version)
+    number = before.number if record else way_back(fleet, before.number, target.number)
+    return target, before if number == before.number else launch_templates.version(cloud, group.template, number)
 
 
 def _policy(run: Run, fleet: Fleet, versions: tuple[Version, ...], now: float) -> Policy:
@@ -115,20 +117,22 @@ def _preflight(run: Run, cloud: Cloud, fleet: Fleet, group: Group, policy: Polic
     from .aws import autoscaling, images
     from .decisions.preflight import problems
 
+    if fleet.record:
+        # What has begun must be able to end, or to go back: launches that fail then turn it round.
+        return
     found = []
     image = images.image(cloud, target.image)
     if image is None or image.state != "available":
         found.append(f"version {target.number} names image {target.image}, which is {image.state if image else 'not there'}")
-    if fleet.record is None:
-        found += problems(
-            fleet,
-            policy,
-            template=group.template,
-            target_groups=len(group.target_groups),
-            classic=group.classic_balancers,
-            mixed=group.mixed,
-            refresh=autoscaling.refreshing(cloud, group.name),
-        )
+    found += problems(
+        fleet,
+        policy,
+        template=group.template,
+        target_groups=len(group.target_groups),
+        classic=group.classic_balancers,
+        mixed=group.mixed,
+        refresh=autoscaling.refreshing(cloud, group.name),
+    )
     if found:
         raise Refused(
             f"{group.name} is not ready for a rollout:\n" + "\n".join(f"  - {one}" for one in found) + "\nNothing was changed"

@@ -67,7 +67,8 @@ def group(cloud: Cloud, name: str) -> Group:
     client = cloud.client("autoscaling")
     answer = client.describe_auto_scaling_groups(AutoScalingGroupNames=[name])
     if not answer["AutoScalingGroups"]:
-        there = sorted(g["AutoScalingGroupName"] for g in client.describe_auto_scaling_groups()["AutoScalingGroups"])
+        pages = client.get_paginator("describe_auto_scaling_groups").paginate()
+        there = sorted(g["AutoScalingGroupName"] for page in pages for g in page["AutoScalingGroups"])
         raise Refused(f"groups: no Auto Scaling group {name} in this account and region; there are: {', '.join(there) or 'none'}")
     return _group(answer["AutoScalingGroups"][0], _time(answer))
 
@@ -78,14 +79,14 @@ def _time(answer: Mapping[str, Any]) -> float | None:
 
 
 def _group(told: Mapping[str, Any], at: float | None) -> Group:
-    template = told.get("LaunchTemplate", {})
+    template = {"Version": "$Default"} | told.get("LaunchTemplate", {})
     return Group(
         name=told["AutoScalingGroupName"],
         minimum=told["MinSize"],
         maximum=told["MaxSize"],
         desired=told["DesiredCapacity"],
         template=template.get("LaunchTemplateId", ""),
-        version=template.get("Version", ""),
+        version=template["Version"],
         mixed="MixedInstancesPolicy" in told,
         members=tuple(_member(i) for i in told.get("Instances", [])),
         target_groups=tuple(told.get("TargetGroupARNs", [])),
@@ -154,7 +155,8 @@ def set_maximum(cloud: Cloud, name: str, maximum: int) -> None:
 
 
 def suspend(cloud: Cloud, name: str, processes: Sequence[str]) -> None:
-    """Suspend scaling processes."""
+    """Suspend scaling processes; an empty list would suspend all, so it is refused by an assertion."""
+    assert processes, "SuspendProcesses without a list suspends everything"
     cloud.client("autoscaling").suspend_processes(AutoScalingGroupName=name, ScalingProcesses=list(processes))
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from .session import error_code
 
 if TYPE_CHECKING:
     from .session import Cloud
@@ -37,7 +40,7 @@ def image(cloud: Cloud, id: str) -> Image | None:
     try:
         told = cloud.client("ec2").describe_images(ImageIds=[id])["Images"]
     except ClientError as error:
-        if error.response["Error"]["Code"] in ("InvalidAMIID.NotFound", "InvalidAMIID.Unavailable"):
+        if error_code(error) in ("InvalidAMIID.NotFound", "InvalidAMIID.Unavailable", "InvalidAMIID.Malformed"):
             return None
         raise
     return _image(told[0]) if told else None
@@ -46,15 +49,24 @@ def image(cloud: Cloud, id: str) -> Image | None:
 def create(cloud: Cloud, instance: str, name: str, tags: Mapping[str, str], *, reboot: bool) -> str:
     """Begin to make an image from an instance and return its id; image and snapshots are tagged at creation.
 
-    `name` is the idempotency key: EC2 refuses it a second time (CreateImage has no client token).
+    `name` is the idempotency key: EC2 refuses it a second time (CreateImage has no client token), and tells whose it is: that
+    one is ours, begun by a call whose answer was lost.
     """
+    from botocore.exceptions import ClientError
+
     pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
-    answer = cloud.client("ec2").create_image(
-        InstanceId=instance,
-        Name=name,
-        NoReboot=not reboot,
-        TagSpecifications=[{"ResourceType": kind, "Tags": pairs} for kind in ("image", "snapshot")],
-    )
+    try:
+        answer = cloud.client("ec2").create_image(
+            InstanceId=instance,
+            Name=name,
+            NoReboot=not reboot,
+            TagSpecifications=[{"ResourceType": kind, "Tags": pairs} for kind in ("image", "snapshot")],
+        )
+    except ClientError as error:
+        begun = re.search(r"\bami-[0-9a-f]+\b", str(error))
+        if error_code(error) != "InvalidAMIName.Duplicate" or begun is None:
+            raise
+        return begun[0]
     return str(answer["ImageId"])
 
 

@@ -51,8 +51,9 @@ def find_management(cloud: Cloud, management: Management) -> Machine | None:
 
 def machines(cloud: Cloud, ids: Sequence[str]) -> list[Machine]:
     """Describe instances; those that EC2 does not know (any more, or yet) are left out."""
-    # By a filter, for one unknown id in InstanceIds fails the whole call.
-    return list(_describe(cloud, Filters=[{"Name": "instance-id", "Values": list(ids)}])) if ids else []
+    # By a filter, for one unknown id in InstanceIds fails the whole call; a filter takes 200 values.
+    portions = [list(ids[start : start + 200]) for start in range(0, len(ids), 200)]
+    return [one for ids in portions for one in _describe(cloud, Filters=[{"Name": "instance-id", "Values": ids}])]
 
 
 def start(cloud: Cloud, id: str) -> None:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from .session import Cloud
 
 # From worst to best: an instance registered on several ports is as well as its worst one.
-_ORDER = ("unavailable", "unused", "draining", "unhealthy", "initial", "healthy")
+_ORDER = ("unavailable", "unused", "draining", "unhealthy.draining", "unhealthy", "initial", "healthy")
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """What a rollout knows: one frozen snapshot of the group, its targets, its activities and our record in its tags."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -111,6 +112,18 @@ def count(value: int | str, of: int) -> int:
     if isinstance(value, str):
         return max(1, of * int(value.rstrip("%")) // 100)
     return max(1, value)
+
+
+def way_back(fleet: Fleet, named: str, target: str) -> str:
+    """Return the version to go back to, as a number.
+
+    `named`: what the group's reference means now. Where that is the target already ($Latest, or a group that was pointed at
+    it before), the way back is the version that most of the others run.
+    """
+    others = Counter(i.version for i in fleet.members if i.version != target and i.version.isdecimal())
+    if named != target or not others:
+        return named
+    return max(others, key=lambda version: (others[version], int(version)))
 
 
 def remember(before: Fleet | None, now: Fleet, at: float) -> Fleet:
