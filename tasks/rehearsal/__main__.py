@@ -10,8 +10,9 @@ from pathlib import Path
 from types import FrameType
 
 from .acts import Failed, Rehearsal
+from .landscape import DOMAIN
 from .sandbox import KEY, REGION, SECRET, Refusal, command
-from .world import DOMAIN, World
+from .world import World
 
 SKIPPABLE = ("restart-all",)
 

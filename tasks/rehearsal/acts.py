@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import sandbox, traffic
+from .landscape import DOMAIN, GROUP
 from .story import Story
-from .world import DOMAIN, GROUP, World, end
+from .world import World, end
 
 PATIENCE = 120.0  # seconds for the first fleet to be healthy
 SETTLED = 2.0  # seconds of traffic before and after

@@ -16,9 +16,10 @@ from typing import Any
 
 from . import sandbox
 from .hosts.reaper import VARIABLE, Reaper
+from .landscape import DOMAIN, GROUP, Landscape
 from .site import repository
 
-DOMAIN, GROUP, USER = "shop.example.com", "shop-web", "admin"
+USER = "admin"
 PACKAGE = Path(__file__).parents[1]
 
 # AWS's durations pass ten times as fast, so that a rehearsal takes two minutes and not twenty.
@@ -34,7 +35,6 @@ OPTIONS: dict[str, Any] = {
     # Longer than CloudFront's 10 s, so that there is time to look at a cached 404.
     "cdn": {"error_ttl": 300.0},
 }
-CHECK = {"interval": 10, "timeout": 5, "healthy": 3, "unhealthy": 2, "drain": 30}  # AWS seconds and counts
 
 
 @dataclass(frozen=True)
@@ -180,74 +180,11 @@ class World:
             return json.load(answer)
 
     def _build_cloud(self) -> None:
-        ec2, elb = self.client("ec2"), self.client("elbv2")
-        octet = self.endpoints["octet"]
-        vpc = ec2.create_vpc(CidrBlock=f"127.{octet}.0.0/16")["Vpc"]["VpcId"]
-        subnets = [
-            ec2.create_subnet(VpcId=vpc, CidrBlock=f"127.{octet}.{number}.0/24", AvailabilityZone=f"{sandbox.REGION}{zone}")[
-                "Subnet"
-            ]["SubnetId"]
-            for number, zone in enumerate("abc", 1)
-        ]
-        target_group = self._target_group(elb, vpc)
-        balancer = elb.create_load_balancer(Name=GROUP, Subnets=subnets, Type="application")["LoadBalancers"][0][
-            "LoadBalancerArn"
-        ]
-        forward = [{"Type": "forward", "TargetGroupArn": target_group}]
-        elb.create_listener(LoadBalancerArn=balancer, Protocol="HTTP", Port=8080, DefaultActions=forward)
-        image = ec2.register_image(Name="base", RootDeviceName="/dev/sda1")["ImageId"]
+        landscape = Landscape(self.client, self.endpoints["octet"])
+        image = landscape.image()
         self.control("image", {"image": image, "disk": str(self._base_disk())})
-        data = {"ImageId": image, "InstanceType": "t3.small"}
-        template = ec2.create_launch_template(LaunchTemplateName=GROUP, LaunchTemplateData=data)["LaunchTemplate"][
-            "LaunchTemplateId"
-        ]
-        self.client("autoscaling").create_auto_scaling_group(
-            AutoScalingGroupName=GROUP,
-            MinSize=0,
-            MaxSize=50,
-            DesiredCapacity=0,
-            VPCZoneIdentifier=",".join(subnets),
-            TargetGroupARNs=[target_group],
-            HealthCheckType="ELB",
-            HealthCheckGracePeriod=600,
-            LaunchTemplate={"LaunchTemplateId": template, "Version": "1"},
-        )
-        self.distribution = self._distribution()
-
-    def _target_group(self, elb: Any, vpc: str) -> str:
-        made = elb.create_target_group(
-            Name=GROUP,
-            Protocol="HTTP",
-            Port=8080,
-            VpcId=vpc,
-            HealthCheckPath=f"/health_check/{DOMAIN}",
-            HealthCheckIntervalSeconds=CHECK["interval"],
-            HealthCheckTimeoutSeconds=CHECK["timeout"],
-            HealthyThresholdCount=CHECK["healthy"],
-            UnhealthyThresholdCount=CHECK["unhealthy"],
-        )
-        arn = str(made["TargetGroups"][0]["TargetGroupArn"])
-        delay = {"Key": "deregistration_delay.timeout_seconds", "Value": str(CHECK["drain"])}
-        elb.modify_target_group_attributes(TargetGroupArn=arn, Attributes=[delay])
-        return arn
-
-    def _distribution(self) -> str:
-        origin = {
-            "Id": "balancer",
-            "DomainName": "balancer.example.com",
-            "CustomOriginConfig": {"HTTPPort": 80, "HTTPSPort": 443, "OriginProtocolPolicy": "http-only"},
-        }
-        behaviour = {"TargetOriginId": "balancer", "ViewerProtocolPolicy": "allow-all"}
-        made = self.client("cloudfront").create_distribution(
-            DistributionConfig={
-                "CallerReference": self._token,
-                "Comment": "static files",
-                "Enabled": True,
-                "Origins": {"Quantity": 1, "Items": [origin]},
-                "DefaultCacheBehavior": behaviour,
-            }
-        )
-        return str(made["Distribution"]["Id"])
+        landscape.fleet(image)
+        self.distribution = landscape.distribution()
 
     def publish(self) -> None:
         """Push version 2 to the branch that is deployed."""
