@@ -69,7 +69,9 @@ class Roll:
 
     def _ask(self, fleet: Fleet) -> Fleet:
         """Ask each new instance that has become ready for its revision, until it has told it once."""
-        silent = [i for i in fleet.instances if i.ready and not i.revision and i.version in self.policy.revisions]
+        wanted = fleet.record.wanted if fleet.record else ""
+        asked = wanted in self.policy.revisions
+        silent = [i for i in fleet.instances if asked and i.version == wanted and i.ready and not i.revision]
         told = self.ask(silent) if silent else {}
         return replace(fleet, instances=tuple(replace(i, revision=told.get(i.id, i.revision)) for i in fleet.instances))
 
