@@ -35,6 +35,6 @@ def _ask(url: str) -> str:
             return ""
     except urllib.error.HTTPError as error:
         error.close()
-        return f"{error.code} {error.reason}"
+        return f"{error.code} {error.reason}".strip()
     except OSError as error:
         return str(getattr(error, "reason", error))

@@ -95,13 +95,14 @@ class Story:
         self.table("Pages by release over time (. v1, # v2)", ("from", "v1", "v2", "share", "step under way"), rows)
 
     def failures(self, failed: Sequence[Request]) -> None:
-        """Show what failed, and when."""
-        rows = [(f"{r.at:.1f} s", self._step_at(r.at), r.kind, r.problem, r.url) for r in failed[:SHOWN]]
-        self.table(
-            f"Failed requests: {len(failed)}" + (f", the first {SHOWN}" if len(failed) > SHOWN else ""),
-            ("at", "step", "kind", "problem", "url"),
-            rows,
-        )
+        """Show what failed: from when to when, how often, and during which step it began."""
+        alike: dict[tuple[str, str, str], list[float]] = {}
+        for r in failed:
+            alike.setdefault((r.kind, r.problem, r.url), []).append(r.at)
+        ordered = sorted(alike.items(), key=lambda item: item[1][0])
+        rows = [(f"{a[0]:.1f} s", f"{a[-1]:.1f} s", len(a), self._step_at(a[0]), *what) for what, a in ordered[:SHOWN]]
+        more = f", the first {SHOWN} kinds of {len(alike)}" if len(alike) > SHOWN else ""
+        self.table(f"Failed requests: {len(failed)}{more}", ("from", "to", "requests", "step", "kind", "problem", "url"), rows)
 
     def verdict(self, problems: Sequence[str], total: int) -> None:
         """Print the last line."""
