@@ -84,6 +84,10 @@ class Cloud:
         with urllib.request.urlopen(f"{self.url}/_rehearsal/{name}", data, timeout=PATIENCE) as answer:
             return json.load(answer)
 
+    def skip(self, seconds: float) -> None:
+        """Let that many real seconds pass at once: for the delays of Options (`control("advance", ...)` takes AWS seconds)."""
+        self.control("advance", {"seconds": seconds / self.standin.options.time_scale})
+
     def wait(self, happened: Callable[[], Any], seconds: float = PATIENCE, *, every: float = 0.03) -> Any:
         """Wait until it returns something true, and return that."""
         end = time.monotonic() + seconds

@@ -7,7 +7,6 @@ from typing import Any
 
 from .errors import ApiError
 
-FOR_EVER = -1
 # EC2 names the same refusals differently from the other services
 THROTTLED = {"ec2": ("RequestLimitExceeded", "Request limit exceeded.", 503)}
 EXPIRED = {

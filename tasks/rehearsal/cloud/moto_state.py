@@ -59,6 +59,11 @@ class MotoState:
         """Return CloudFront's backend."""
         return self._of("cloudfront", "aws")
 
+    @property
+    def cloudwatch(self) -> Any:
+        """Return CloudWatch's backend."""
+        return self._of("cloudwatch", self.region)
+
     def instance(self, instance_id: str) -> Any | None:
         """Return moto's instance, or None."""
         return self.instances.get(instance_id)

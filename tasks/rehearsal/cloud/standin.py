@@ -1,7 +1,8 @@
 """A stand-in cloud that serves: the HTTP front, the control loop, the routes for the balancer."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from moto.moto_server.werkzeug_app import MotoRequestHandler
@@ -59,6 +60,7 @@ class StandIn:
         self._server.daemon_threads = True  # type: ignore[attr-defined]
         self.url = f"http://{address}:{port}"
         self._ending = threading.Event()
+        self._held = False
         self._threads = [
             threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, name="api", daemon=True),
             threading.Thread(target=self._turn, name="control-loop", daemon=True),
@@ -80,7 +82,18 @@ class StandIn:
     def _turn(self) -> None:
         while not self._ending.wait(self.options.tick):
             with LOCK:
-                self.world.tick()
+                if not self._held:
+                    self.world.tick()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let nothing happen by itself for a while: calls are answered, the control loop stands still."""
+        with LOCK:
+            self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
 
     def close(self) -> None:
         """Stop serving, then the hosts, then forget everything."""

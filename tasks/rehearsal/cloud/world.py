@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..hosts.base import FaultyHosts, Hosts, ImportingHosts
+from .alarms import AlarmApi
 from .calls import CallLog
 from .checker import Checker
 from .errors import ApiError
@@ -60,6 +61,7 @@ class World:
             "elbv2": TargetApi(self.targets, self.moto).actions,
             "cloudfront": self._invalidations.actions,
             "autoscaling": self.scaling.actions,
+            "cloudwatch": AlarmApi(self.moto, self.scaling.policies).actions,
         }
 
     def tick(self) -> None:

@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import Mapping
+import socket
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from ..loops import LoopThread
 
@@ -30,7 +32,7 @@ class Machine:
     boots: int = 0
     requests: int = 0
     lines: list[str] = field(default_factory=list)
-    server: asyncio.Server | None = None
+    listener: socket.socket | None = None
 
 
 class BareHosts:
@@ -45,6 +47,8 @@ class BareHosts:
         self.revisions: dict[str, str] = {}
         self._app_start = app_start  # seconds from power on to the first answer
         self._machines: dict[str, Machine] = {}
+        self._ever: list[Machine] = []
+        self._tasks: set[asyncio.Task[None]] = set()
         self._image_faults: dict[str, str | None] = {}
         self._loop = LoopThread("bare-hosts")
 
@@ -55,13 +59,14 @@ class BareHosts:
         told = [line.removeprefix("revision=") for line in user_data.splitlines() if line.startswith("revision=")]
         revision = told[0] if told else self.revisions.get(image_id, "base")
         self._machines[instance_id] = Machine(address, image_id, Disk(revision))
+        self._ever.append(self._machines[instance_id])
         self._power_on(instance_id)
 
     def stop(self, instance_id: str) -> None:
         """Power off."""
         machine = self._machines[instance_id]
         machine.on = False
-        self._loop.submit(self._close(machine))
+        self._soon(self._sync, machine)
 
     def start(self, instance_id: str) -> None:
         """Power on again."""
@@ -70,8 +75,7 @@ class BareHosts:
 
     def reboot(self, instance_id: str) -> None:
         """Power off and on."""
-        self._loop.submit(self._close(self._machines[instance_id], rebooting=True))
-        self._power_on(instance_id)
+        self._power_on(instance_id, down_first=True)
 
     def terminate(self, instance_id: str) -> None:
         """Power off for ever."""
@@ -114,10 +118,7 @@ class BareHosts:
         _check(fault)
         machine = self._machines[instance_id]
         machine.fault = fault
-        if fault == "dead":
-            self._loop.submit(self._close(machine))
-        elif machine.on and machine.server is None:
-            self._loop.submit(self._open(machine, 0))
+        self._soon(self._sync, machine)
 
     # -- what tests ask
 
@@ -133,40 +134,57 @@ class BareHosts:
         """Return the ids of the instances that are powered on."""
         return [instance_id for instance_id, machine in list(self._machines.items()) if machine.on]
 
-    # -- inside the loop
+    # -- inside the loop: asyncio's own server loses connections that it accepts while it closes, so we accept ourselves
 
-    def _power_on(self, instance_id: str) -> None:
+    def _soon(self, work: Callable[..., object], *arguments: object) -> None:
+        self._loop.loop.call_soon_threadsafe(partial(work, *arguments))
+
+    def _power_on(self, instance_id: str, *, down_first: bool = False) -> None:
         machine = self._machines[instance_id]
         machine.boots += 1
         machine.fault = self._image_faults.get(machine.image)
         machine.lines.append(f"boot {machine.boots} of {instance_id} at {machine.address}")
-        if machine.fault != "dead":
-            self._loop.submit(self._open(machine, self._app_start))
+        if down_first:
+            self._soon(self._hang_up, machine)
+        self._soon(self._loop.loop.call_later, self._app_start, self._sync, machine)
 
-    async def _open(self, machine: Machine, delay: float) -> None:
-        await asyncio.sleep(delay)
-        if machine.on and machine.fault != "dead" and machine.server is None:
-            machine.server = await asyncio.start_server(
-                lambda *streams: self._serve(machine, *streams), machine.address, self.port
-            )
-            await self._close(machine)  # it may have been powered off meanwhile
+    def _sync(self, machine: Machine) -> None:
+        """Listen if the machine should, hang up if it should not."""
+        if not machine.on or machine.fault == "dead":
+            self._hang_up(machine)
+        elif machine.listener is None:
+            machine.listener = socket.create_server((machine.address, self.port), backlog=128)
+            machine.listener.setblocking(False)
+            self._loop.loop.add_reader(machine.listener, self._accept, machine)
 
-    async def _close(self, machine: Machine, *, rebooting: bool = False) -> None:
-        # a stop that a start overtook has nothing left to close
-        if machine.server is not None and (rebooting or not machine.on or machine.fault == "dead"):
-            machine.server.close()
-            machine.server = None
+    def _hang_up(self, machine: Machine) -> None:
+        if machine.listener is not None:
+            self._loop.loop.remove_reader(machine.listener)
+            machine.listener.close()
+            machine.listener = None
 
-    @staticmethod
-    async def _settle() -> None:
-        # accepted connections become tasks, and closed ones go, some turns of the loop later
-        while rest := asyncio.all_tasks() - {asyncio.current_task()}:
-            for task in rest:
-                task.cancel()
-            await asyncio.wait(rest)
-            await asyncio.sleep(0)
+    def _accept(self, machine: Machine) -> None:
+        assert machine.listener is not None
+        try:
+            connection, _ = machine.listener.accept()
+        except BlockingIOError:
+            return
+        connection.setblocking(False)
+        task = self._loop.loop.create_task(self._serve(machine, connection))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
-    async def _serve(self, machine: Machine, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _settle(self) -> None:
+        for machine in self._ever:
+            machine.on = False
+            self._hang_up(machine)
+        await asyncio.sleep(0)  # a task that has not begun would not close its connection
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _serve(self, machine: Machine, connection: socket.socket) -> None:
+        reader, writer = await asyncio.open_connection(sock=connection)
         try:
             path = (await reader.readline()).split()[1].decode()
             while (await reader.readline()).strip():

@@ -35,7 +35,7 @@ def heard() -> list[Sequence[str]]:
 @pytest.fixture
 def cloud(heard: list[Sequence[str]]) -> Iterator[Cloud]:
     octet, hosts = _free_octet(), BareHosts()
-    standin = StandIn(Options.of(FAST), hosts, f"127.{octet}.0.2", on_invalidated=heard.append)
+    standin = StandIn(Options.of(FAST | {"invalidation": 600.0}), hosts, f"127.{octet}.0.2", on_invalidated=heard.append)
     standin.start()
     yield Cloud(standin, hosts, octet)
     standin.close()
@@ -68,6 +68,7 @@ def test_it_is_in_progress_then_completed_and_only_then_takes_effect(
     made = invalidate(cloudfront, distribution, "/static/*")
     assert made["Status"] == "InProgress"
     assert heard == []
+    cloud.skip(600)
 
     def status() -> str:
         return str(cloudfront.get_invalidation(DistributionId=distribution, Id=made["Id"])["Invalidation"]["Status"])

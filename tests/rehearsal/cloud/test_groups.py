@@ -64,7 +64,7 @@ def test_new_bounds_move_desired_to_the_nearer_one(cloud: Cloud, autoscaling: An
 
 
 def test_scaling_in_drains_first_and_keeps_the_zones_balanced(cloud: Cloud, autoscaling: Any) -> None:
-    fleet = cloud.build_fleet(desired=5, delay=50)
+    fleet = cloud.build_fleet(desired=5, delay=250)
     autoscaling.set_desired_capacity(AutoScalingGroupName="web", DesiredCapacity=3)
     cloud.wait(lambda: "draining" in cloud.health(fleet).values())
     cloud.wait(lambda: settled(cloud, 3))

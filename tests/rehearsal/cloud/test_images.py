@@ -1,10 +1,19 @@
 """Images: unique names, real block devices, time to become available, and who may go."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from ..standin import Cloud, refused
+from ..standin import Cloud, refused, stand_in
+
+HIDDEN, PENDING = 300.0, 600.0  # seconds that only pass when they are skipped
+
+
+@pytest.fixture
+def cloud() -> Iterator[Cloud]:
+    with stand_in(image_not_found=HIDDEN, image=PENDING) as running:
+        yield running
 
 
 @pytest.fixture
@@ -28,7 +37,8 @@ def machine(cloud: Cloud) -> str:
 
 
 def image(cloud: Cloud, image_id: str) -> dict[str, Any]:
-    """Wait until the image is available and return it."""
+    """Skip the time until the image is available and return it."""
+    cloud.skip(PENDING)
 
     def found() -> Any:
         images = cloud.client("ec2").describe_images(Owners=["self"])["Images"]
@@ -42,15 +52,15 @@ def test_an_image_is_first_not_found_then_pending_then_available(machine: str, c
     ec2 = cloud.client("ec2")
     image_id = ec2.create_image(InstanceId=machine, Name="shop-1")["ImageId"]
     assert refused(ec2.describe_images, ImageIds=[image_id])[0] == "InvalidAMIID.NotFound"
-    seen = set()
 
-    def available() -> bool:
-        found = [one for one in ec2.describe_images()["Images"] if one["ImageId"] == image_id]
-        seen.update(one["State"] for one in found)
-        return "available" in seen
+    def states() -> list[str]:
+        return [one["State"] for one in ec2.describe_images()["Images"] if one["ImageId"] == image_id]
 
-    cloud.wait(available, every=0.01)
-    assert seen == {"pending", "available"}
+    assert states() == []
+    cloud.skip(HIDDEN)
+    assert cloud.wait(states) == ["pending"]
+    cloud.skip(PENDING - HIDDEN)
+    cloud.wait(lambda: states() == ["available"])
 
 
 def test_it_cannot_be_launched_while_pending(machine: str, cloud: Cloud) -> None:

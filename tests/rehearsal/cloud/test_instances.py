@@ -42,8 +42,9 @@ def test_an_instance_is_pending_then_running_then_stops_and_goes(cloud: Cloud, s
 
 
 def test_reboot_keeps_it_running_and_boots_it_again(cloud: Cloud, subnet: str) -> None:
-    instance = run(cloud, ImageId=cloud.build_image(), InstanceType="t3.small", SubnetId=subnet)
-    assert refused(cloud.client("ec2").reboot_instances, InstanceIds=[instance])[0] == "IncorrectInstanceState"
+    with cloud.standin.held():
+        instance = run(cloud, ImageId=cloud.build_image(), InstanceType="t3.small", SubnetId=subnet)
+        assert refused(cloud.client("ec2").reboot_instances, InstanceIds=[instance])[0] == "IncorrectInstanceState"
     cloud.wait(lambda: state(cloud, instance) == "running")
     cloud.client("ec2").reboot_instances(InstanceIds=[instance])
     assert state(cloud, instance) == "running"
@@ -133,8 +134,9 @@ def test_unknown_instances_and_wrong_states_are_refused(cloud: Cloud, subnet: st
     assert refused(ec2.start_instances, InstanceIds=["i-0123456789abcdef0"])[0] == "InvalidInstanceID.NotFound"
     instance = run(cloud, ImageId=cloud.build_image(), InstanceType="t3.small", SubnetId=subnet)
     cloud.wait(lambda: state(cloud, instance) == "running")
-    ec2.stop_instances(InstanceIds=[instance])
-    assert refused(ec2.start_instances, InstanceIds=[instance])[0] == "IncorrectInstanceState"
+    with cloud.standin.held():
+        ec2.stop_instances(InstanceIds=[instance])
+        assert refused(ec2.start_instances, InstanceIds=[instance])[0] == "IncorrectInstanceState"
 
 
 def test_instances_are_found_by_tag_and_state(cloud: Cloud, subnet: str) -> None:

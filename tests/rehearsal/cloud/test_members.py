@@ -26,11 +26,12 @@ def lifecycle(cloud: Cloud, instance: str) -> str:
 def test_without_decrement_it_drains_while_its_replacement_comes(cloud: Cloud, autoscaling: Any) -> None:
     fleet = cloud.build_fleet(desired=2, delay=100)
     instance = cloud.members()[0]
-    activity = terminate(cloud, instance)
-    assert activity["StatusCode"] == "WaitingForELBConnectionDraining"
-    assert lifecycle(cloud, instance) == "Terminating"
-    assert cloud.health(fleet)[instance] == "draining"
-    assert cloud.instance(instance)["State"]["Name"] == "running"  # it goes on serving what it has
+    with cloud.standin.held():
+        activity = terminate(cloud, instance)
+        assert activity["StatusCode"] == "WaitingForELBConnectionDraining"
+        assert lifecycle(cloud, instance) == "Terminating"
+        assert cloud.health(fleet)[instance] == "draining"
+        assert cloud.instance(instance)["State"]["Name"] == "running"  # it goes on serving what it has
     cloud.wait(lambda: len(cloud.group()["Instances"]) == 3)
     assert cloud.group()["DesiredCapacity"] == 2
     cloud.wait(lambda: lifecycle(cloud, instance) == "gone" and len(cloud.healthy(fleet)) == 2)
@@ -79,8 +80,9 @@ def test_an_instance_of_no_group_is_refused(cloud: Cloud, autoscaling: Any) -> N
 def test_standby_drains_does_not_count_and_is_not_checked(cloud: Cloud, autoscaling: Any, decrement: bool) -> None:
     fleet = cloud.build_fleet(desired=2)
     instance = cloud.members()[0]
-    autoscaling.enter_standby(AutoScalingGroupName="web", InstanceIds=[instance], ShouldDecrementDesiredCapacity=decrement)
-    assert lifecycle(cloud, instance) == "EnteringStandby"
+    with cloud.standin.held():
+        autoscaling.enter_standby(AutoScalingGroupName="web", InstanceIds=[instance], ShouldDecrementDesiredCapacity=decrement)
+        assert lifecycle(cloud, instance) == "EnteringStandby"
     cloud.wait(lambda: lifecycle(cloud, instance) == "Standby")
     assert instance not in cloud.health(fleet)
     cloud.control("break", {"instance": instance, "fault": "error"})

@@ -138,3 +138,23 @@ def test_scheduled_actions_are_deleted_and_the_past_is_refused(cloud: Cloud, aut
     assert refused(autoscaling.delete_scheduled_action, **params)[0] == "ValidationError"
     past = datetime.now(UTC) - timedelta(hours=1)
     assert refused(autoscaling.put_scheduled_update_group_action, StartTime=past, **params)[0] == "ValidationError"
+
+
+def test_an_alarm_of_cloudwatch_carries_out_its_policy_once_unless_suspended(cloud: Cloud, autoscaling: Any) -> None:
+    suspend(cloud, "Launch")
+    arn = autoscaling.put_scaling_policy(
+        AutoScalingGroupName="web", PolicyName="p", AdjustmentType="ChangeInCapacity", ScalingAdjustment=2
+    )["PolicyARN"]
+    cloudwatch = cloud.client("cloudwatch")
+    metric = {"MetricName": "CPUUtilization", "Namespace": "AWS/EC2", "Period": 60, "Statistic": "Average"}
+    comparison = {"EvaluationPeriods": 1, "Threshold": 80.0, "ComparisonOperator": "GreaterThanThreshold"}
+    cloudwatch.put_metric_alarm(AlarmName="busy", AlarmActions=[arn], **metric, **comparison)
+    for state in ("ALARM", "ALARM"):
+        cloudwatch.set_alarm_state(AlarmName="busy", StateValue=state, StateReason="test")
+    assert desired(cloud) == 2
+    assert cloudwatch.describe_alarms(AlarmNames=["busy"])["MetricAlarms"][0]["StateValue"] == "ALARM"
+    suspend(cloud, "AlarmNotification")
+    for state in ("OK", "ALARM"):
+        cloudwatch.set_alarm_state(AlarmName="busy", StateValue=state, StateReason="test")
+    assert desired(cloud) == 2
+    assert refused(cloudwatch.set_alarm_state, AlarmName="none", StateValue="OK", StateReason="")[0] == "ResourceNotFound"

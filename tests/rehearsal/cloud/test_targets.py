@@ -33,12 +33,24 @@ def slow_app() -> Iterator[Cloud]:
 
 
 def test_a_new_target_is_initial_until_it_answers_and_needs_one_pass_only(slow_app: Cloud) -> None:
-    fleet = slow_app.build_fleet(desired=1, wait=False)
+    fleet = slow_app.build_fleet(desired=0)
+    slow_app.client("elbv2").modify_target_group(
+        TargetGroupArn=fleet.target_group, HealthyThresholdCount=10, UnhealthyThresholdCount=10, HealthCheckIntervalSeconds=50
+    )
+    slow_app.client("autoscaling").set_desired_capacity(AutoScalingGroupName="web", DesiredCapacity=1)
     instance = slow_app.wait(slow_app.members)[0]
-    seen = slow_app.wait(lambda: slow_app.health(fleet).get(instance))
-    assert seen == "initial"
     assert slow_app.group()["Instances"][0]["HealthStatus"] == "Healthy"  # says nothing of readiness
-    slow_app.wait(lambda: slow_app.health(fleet)[instance] == "healthy")
+    seen = []
+
+    def passed() -> bool:
+        seen.append(slow_app.health(fleet)[instance])
+        return seen[-1] == "healthy"
+
+    slow_app.wait(passed)
+    assert set(seen) == {"initial", "healthy"}
+    target = slow_app.standin.world.targets.find(fleet.target_group, instance)
+    assert target is not None
+    assert target.passes < 10
 
 
 def test_a_target_whose_app_fails_falls_after_the_threshold_with_the_reason(cloud: Cloud, fleet: Fleet) -> None:
@@ -107,7 +119,7 @@ def test_the_path_is_really_asked(cloud: Cloud, fleet: Fleet) -> None:
 
 
 def test_a_deregistered_target_drains_for_the_whole_delay_then_is_unused(cloud: Cloud) -> None:
-    fleet = cloud.build_fleet(desired=2, delay=100)  # 2 s of ours
+    fleet = cloud.build_fleet(desired=2, delay=1000)
     instance = cloud.members()[0]
     elb = cloud.client("elbv2")
     elb.deregister_targets(TargetGroupArn=fleet.target_group, Targets=[{"Id": instance}])
@@ -115,6 +127,7 @@ def test_a_deregistered_target_drains_for_the_whole_delay_then_is_unused(cloud: 
     assert described(cloud, fleet, instance)["Reason"] == "Target.DeregistrationInProgress"
     cloud.wait(lambda: address(cloud, instance) not in routed(cloud, fleet))
     assert described(cloud, fleet, instance)["State"] == "draining"  # though it gets nothing new
+    cloud.control("advance", {"seconds": 1000})
     cloud.wait(lambda: described(cloud, fleet, instance)["State"] == "unused")
     assert described(cloud, fleet, instance)["Reason"] == "Target.NotRegistered"
     assert instance not in cloud.health(fleet)
@@ -142,9 +155,10 @@ def test_registering_a_draining_target_begins_anew(cloud: Cloud) -> None:
     instance = cloud.members()[0]
     targets = [{"Id": instance}]
     elb = cloud.client("elbv2")
-    elb.deregister_targets(TargetGroupArn=fleet.target_group, Targets=targets)
-    elb.register_targets(TargetGroupArn=fleet.target_group, Targets=targets)
-    assert described(cloud, fleet, instance)["State"] == "initial"
+    with cloud.standin.held():
+        elb.deregister_targets(TargetGroupArn=fleet.target_group, Targets=targets)
+        elb.register_targets(TargetGroupArn=fleet.target_group, Targets=targets)
+        assert described(cloud, fleet, instance)["State"] == "initial"
     cloud.wait(lambda: described(cloud, fleet, instance)["State"] == "healthy")
 
 

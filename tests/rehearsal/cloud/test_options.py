@@ -1,0 +1,24 @@
+"""The options, and the pace of time."""
+
+import pytest
+
+from tasks.rehearsal.cloud.options import Options
+from tasks.rehearsal.cloud.timing import Timing
+
+
+def test_options_are_made_of_json() -> None:
+    assert Options.of({"boot": 3, "time_scale": 0.5}) == Options(boot=3, time_scale=0.5)
+
+
+def test_an_unknown_option_is_named_with_those_that_exist() -> None:
+    with pytest.raises(ValueError, match=r"no such option: boots; there are .*time_scale"):
+        Options.of({"boots": 3})
+
+
+def test_aws_seconds_pass_at_their_own_scale_and_can_be_skipped() -> None:
+    timing = Timing(0.02)
+    assert timing.real(3600) == 72
+    before = timing.now()
+    timing.advance(3600)
+    assert timing.now() >= before + 72
+    assert timing.text(0) == "1970-01-01T00:00:00Z"
