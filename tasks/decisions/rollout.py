@@ -27,6 +27,7 @@ from .steps import (
     Unprotect,
     Wait,
 )
+from .view import View, waiting
 
 # Both act behind our back. Never Launch, Terminate or AlarmNotification: without scale-out a peak is an outage.
 OURS_TO_SUSPEND = ("AZRebalance", "ScheduledActions")
@@ -52,7 +53,7 @@ def decide(fleet: Fleet, policy: Policy, goal: Goal, now: float) -> Step:
     view = View(fleet, policy, fleet.record, now)
     if view.unfinished and now > policy.until:
         # Slow is not bad: the same command goes on.
-        return Stop(f"not finished in time: {_waiting(view)}")
+        return Stop(f"not finished in time: {waiting(view)}")
     trouble = view.trouble()
     if trouble:
         return view.turn_back(trouble) if policy.rollback and not view.record.back else Stop(trouble)
@@ -83,146 +84,6 @@ def _begin(fleet: Fleet, policy: Policy, goal: Goal, now: float) -> Step:
     )
 
 
-@dataclass(frozen=True)
-class View:
-    """A fleet in the middle of a run, with what follows from it."""
-
-    fleet: Fleet
-    policy: Policy
-    record: Record
-    now: float
-
-    @property
-    def new(self) -> list[Instance]:
-        """Return the members of the version that is wanted."""
-        return [i for i in self.fleet.members if i.version == self.record.wanted]
-
-    @property
-    def old(self) -> list[Instance]:
-        """Return the members that have to go."""
-        return [i for i in self.fleet.members if i.version != self.record.wanted]
-
-    @property
-    def surged(self) -> bool:
-        """Tell whether the call that points and surges has been made: it leaves a trace that we can see after a crash."""
-        if self.record.back:
-            return True
-        if self.record.pointed and self.record.surge:
-            return self.fleet.maximum >= self.record.raised
-        return self.fleet.version == self.record.target
-
-    @property
-    def pointed(self) -> bool:
-        """Tell whether the group launches the wanted version."""
-        return self.fleet.version == self.record.wanted and self.surged
-
-    @property
-    def owed(self) -> int:
-        """Return how much of the surge has not been given back yet."""
-        alive = {i.id for i in self.fleet.members}
-        gone = sum(1 for i in self.record.returning if i not in alive)
-        taken = self.record.surge if self.surged else 0
-        if self.record.back and self.pointed:
-            taken += self.record.extra
-        return max(0, taken - self.record.returned - gone)
-
-    @property
-    def returnable(self) -> int:
-        """Return how much can be given back: a decrement below MinSize is refused by the group."""
-        return max(0, min(self.owed, self.fleet.desired - self.fleet.minimum))
-
-    @property
-    def floor(self) -> int:
-        """Return the instances that must serve at any moment: what the group would desire without the surge."""
-        return self.fleet.desired - self.owed
-
-    def serving(self, instance: Instance) -> bool:
-        """Tell whether an instance counts: an old one when ready, a new one only after its gate."""
-        return self.gated(instance) if instance.version == self.record.wanted else instance.ready
-
-    def gated(self, instance: Instance) -> bool:
-        """Tell whether a new instance has passed: ready over consecutive looks, warmed up, and of the right revision."""
-        since = instance.in_service_since
-        warm = since is not None and self.now - since >= self.policy.warm_up
-        revision = self.policy.revisions.get(instance.version)
-        return (
-            instance.ready
-            and warm
-            and instance.polls >= self.policy.healthy_polls
-            and (not revision or instance.revision == revision)
-        )
-
-    @property
-    def strength(self) -> int:
-        """Return how many instances serve."""
-        return sum(1 for i in self.fleet.members if self.serving(i))
-
-    @property
-    def unfinished(self) -> bool:
-        """Tell whether more is left to do than to tidy up."""
-        return bool(self.old or self.missing or self.owed)
-
-    def trouble(self) -> str | None:
-        """Return why the run must not go on, or None."""
-        if not self.unfinished:
-            return None
-        late = self.policy.instance_deadline
-        for i in self.new:
-            revision = self.policy.revisions.get(i.version)
-            if revision and i.revision and i.revision != revision:
-                return f"{i.id} reports revision {i.revision[:12]}, not {revision[:12]}"
-            if self._late(i):
-                return f"{i.id} does not serve within {late:.0f} s: {describe(i)}"
-        bad = [f for f in self.fleet.failures if not lacks_capacity(f)]
-        if len(bad) >= self.policy.max_failures:
-            return f"{len(bad)} launches failed: {bad[0]}"
-        if self.fleet.short_since is not None and self.now - self.fleet.short_since > late:
-            reason = next(iter(self.fleet.failures), "no launch has failed")
-            return f"the group is short of instances for more than {late:.0f} s: {reason}"
-        return self._crash_loop()
-
-    def _late(self, instance: Instance) -> bool:
-        if self.gated(instance):
-            return False
-        silent = instance.ready and instance.version in self.policy.revisions and instance.revision is None
-        since = instance.in_service_since if silent else instance.idle_since
-        return since is not None and self.now - since > self.policy.instance_deadline
-
-    def _crash_loop(self) -> str | None:
-        grown = max(0, self.floor - self.record.desired)
-        most = self.record.size + self.record.extra + grown + self.policy.max_failures
-        if self.record.size and self.fleet.launches > most:
-            return f"{self.fleet.launches} launches for {self.record.size} instances: they do not stay alive"
-        return None
-
-    @property
-    def missing(self) -> int:
-        """Return how many new instances the group still has to bring into service."""
-        return max(0, self.floor - len(self.old) - sum(1 for i in self.new if self.gated(i)))
-
-    def turn_back(self, why: str) -> Step:
-        """Return the step that turns the run round, carrying over what of the surge is still there."""
-        owed = self.owed
-        bad = len(self.new)
-        extra = max(0, min(self.policy.surge, bad) - owed)
-        if not self.surged:
-            extra = 0
-        return TurnBack(
-            replace(
-                self.record,
-                back=True,
-                surge=owed,
-                returned=0,
-                returning=(),
-                extra=extra,
-                raised=max(self.record.raised, self.fleet.maximum) + (extra if self.policy.raise_max else 0),
-                # AWS tells the time in whole seconds: what failed within this one belongs to the way there.
-                started=self.now + 1,
-            ),
-            why,
-        )
-
-
 def _steps(view: View) -> Iterator[Step]:
     """Yield what there is to do, most urgent first; the first one is the answer."""
     fleet, record = view.fleet, view.record
@@ -232,6 +93,8 @@ def _steps(view: View) -> Iterator[Step]:
             yield Suspend(unsuspended)
     # Without old instances there is nothing to surge for, and max may already be restored.
     if fleet.version != record.wanted or (view.old and not view.pointed):
+        if record.back and -record.extra > view.short:
+            yield TurnBack(replace(record, extra=-view.short), "the group could launch more after all")
         yield _point(view)
     if record.back:
         mine = tuple(i.id for i in view.old if i.protected)
@@ -243,10 +106,13 @@ def _steps(view: View) -> Iterator[Step]:
             yield Protect(gated)
     if view.old and view.owed:
         yield from _replace(view)
-        yield Wait(_waiting(view))
+        yield Wait(waiting(view))
     if view.missing or any(i.leaving for i in fleet.instances):
-        yield Wait(_waiting(view))
+        yield Wait(waiting(view))
     if view.returnable:
+        if view.short:
+            # A decrement would take one that serves for one that was never launched.
+            yield Wait(waiting(view))
         yield _shrink(view)
     yield from _clean(view)
 
@@ -326,26 +192,3 @@ def _clean(view: View) -> Iterator[Step]:
     if fleet.maximum == record.raised != record.maximum and fleet.desired <= record.maximum:
         yield RestoreMax(record.maximum)
     yield Forget()
-
-
-def _waiting(view: View) -> str:
-    starting = [describe(i) for i in view.new if not view.gated(i)]
-    leaving = sum(1 for i in view.fleet.instances if i.leaving)
-    parts = [f"{view.strength} of {view.floor} serve", f"{len(view.new)} new, {len(view.old)} old"]
-    if leaving:
-        parts.append(f"{leaving} draining")
-    if view.fleet.failures:
-        parts.append(f"last failed launch: {view.fleet.failures[0]}")
-    return "; ".join(parts + starting[:3])
-
-
-def describe(instance: Instance) -> str:
-    """Say in a few words what an instance looks like."""
-    targets = "/".join(sorted(set(instance.targets))) or "no target group"
-    revision = f", revision {instance.revision[:12]}" if instance.revision else ""
-    return f"{instance.id} {instance.lifecycle}, {targets}, ready in {instance.polls} looks{revision}"
-
-
-def lacks_capacity(failure: str) -> bool:
-    """Tell a lack of capacity, which passes and which the group retries by itself, from a launch that cannot work."""
-    return any(word in failure for word in ("InsufficientInstanceCapacity", "sufficient", "Insufficient", "capacity"))

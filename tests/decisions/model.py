@@ -78,6 +78,7 @@ class Group:
     taken: int = 0  # serving capacity that the adversary took and that is not back yet
     dead: set[str] = field(default_factory=set)
     surplus: list[str] = field(default_factory=list)  # what we terminated of the wanted version
+    dry_until: float = 0.0  # no capacity: launches fail
 
     @classmethod
     def settled(cls, minimum: int, maximum: int, desired: int, **more: object) -> "Group":
@@ -113,7 +114,7 @@ class Group:
 
     def reconcile(self) -> None:
         """Launch up to desired, or scale in by zones and the oldest, protection honoured."""
-        while len(self.members()) < self.desired:
+        while len(self.members()) < self.desired and self.now >= self.dry_until:
             self.launch()
         while len(self.members()) > self.desired:
             counts = Counter(b.zone for b in self.members())
@@ -148,6 +149,7 @@ class Group:
             suspended=frozenset(self.suspended),
             record=self.record,
             launches=sum(self.launches.values()),
+            failures=("no sufficient capacity",) if len(self.members()) < self.desired else (),
         )
 
     def terminate(self, id: str, *, decrement: bool) -> None:

@@ -34,7 +34,7 @@ sizes = st.fixed_dictionaries(
 )
 crashes = st.lists(st.none() | st.integers(0, 3), max_size=40)
 events = st.lists(
-    st.tuples(st.sampled_from(["quiet", "quiet", "kill", "out", "in", "flap", "crash"]), st.integers(0, 9)), max_size=60
+    st.tuples(st.sampled_from(["quiet", "quiet", "kill", "out", "in", "flap", "crash", "dry"]), st.integers(0, 9)), max_size=60
 )
 
 
@@ -45,6 +45,7 @@ class World:
     group: Group
     surge: int
     own: int  # the group's own desired capacity, with what the adversary made of it
+    longest: float = 200.0  # without capacity, in seconds
     took: int = 0  # old or new, dead or scaled in by the adversary
     maximum: int = field(init=False)
 
@@ -68,6 +69,9 @@ class World:
         group = self.group
         group.log.append(f"{group.now:6.0f} adversary: {kind} {number}")
         boxes = group.members()
+        if group.record is None:
+            # Whoever scaled in more than the group's own took the surge, of which nothing is left.
+            self.own = max(group.minimum, self.own)
         if kind in ("kill", "flap") and boxes:
             box = boxes[number % len(boxes)]
             if kind == "flap":
@@ -75,6 +79,8 @@ class World:
             else:
                 del group.boxes[box.id]
                 self.took += 1
+        elif kind == "dry" and group.now > group.dry_until + 100:
+            group.dry_until = group.now + min(45 * number, self.longest)
         elif kind == "out":
             more = min(group.maximum, group.desired + 1 + number % 2) - group.desired
             group.desired, self.own = group.desired + max(0, more), self.own + max(0, more)
@@ -147,11 +153,12 @@ def test_under_an_adversary_capacity_and_its_changes_survive(numbers: dict, dist
 @given(sizes, events, st.integers(0, 30))
 @heavy
 def test_a_bad_version_goes_back_under_an_adversary(numbers: dict, disturbances: list, worse: int) -> None:
-    """The new version never answers, or answers and turns bad after a while."""
+    """The new version never answers, or answers and turns bad after a while; or it cannot be launched."""
     w = world(numbers)
+    w.longest = 450.0
     operator = Operator(w.group, policy(surge=numbers["surge"], batch=numbers["batch"], max_failures=1000), GOAL)
     for tick, (kind, number) in enumerate(disturbances):
-        if kind in ("out", "in", "crash"):
+        if kind in ("out", "in", "dry"):
             w.disturb(kind, number)
         if tick == worse:
             w.group.bad = frozenset({"2"})
