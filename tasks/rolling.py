@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Ask = Callable[[Sequence[Instance]], Mapping[str, str]]
 
-# Refusals in a row by a group that is busy; each is followed by another look.
+# Refusals in a row, by a group that is busy or by AWS, which wants fewer calls; each is followed by another look.
 MOST_REFUSALS = 60
 
 
@@ -50,18 +50,25 @@ class Roll:
         self.seen = None
         while True:
             self.lock.renew()
-            fleet, described, now = self._look(group)
+            looked = self._look(group)
+            if looked is None:
+                continue
+            fleet, described, now = looked
             step = decide(fleet, self.policy, self.goal, now)
             if isinstance(step, TurnBack):
-                why = step.why
+                why = why or step.why
             if self._ended(step, fleet):
                 return
             self._do(described, step)
             if isinstance(step, Forget) and fleet.record and fleet.record.back:
                 raise DeployError(_rolled_back(group, fleet, why))
 
-    def _look(self, name: str) -> tuple[Fleet, Group, float]:
-        fleet, group = fleets.observe(self.cloud, name)
+    def _look(self, name: str) -> tuple[Fleet, Group, float] | None:
+        looked = fleets.look(self.cloud, name)
+        if isinstance(looked, str):
+            self._later(name, looked)
+            return None
+        fleet, group = looked
         # AWS's own clock: the operator's may be wrong, and launches are dated by AWS.
         now = group.at or self.run.clock.now()
         self.seen = self._ask(remember(self.seen, fleet, now))
@@ -88,13 +95,22 @@ class Roll:
         else:
             self.run.out.say(f"{group.name}: {step}")
         refusal = None if isinstance(step, Wait) else fleets.apply(self.cloud, group, step)
-        self.refused = self.refused + 1 if refusal else 0
         if refusal:
-            self.run.out.progress(f"{group.name} would not have it now: {refusal}")
+            self._later(group.name, refusal)
+            return
+        self.refused = 0
+        if isinstance(step, Wait):
+            self._pause()
+
+    def _later(self, group: str, refusal: str) -> None:
+        self.refused += 1
+        self.run.out.progress(f"{group} would not have it now: {refusal}")
         if self.refused > MOST_REFUSALS:
-            raise Resumable(f"{group.name}: {refusal}", self.run.command)
-        if refusal or isinstance(step, Wait):
-            self.run.clock.sleep(jittered(self.run.settings.rollout.poll))
+            raise Resumable(f"{group}: {refusal}", self.run.command)
+        self._pause()
+
+    def _pause(self) -> None:
+        self.run.clock.sleep(jittered(self.run.settings.rollout.poll))
 
 
 def _rolled_back(group: str, fleet: Fleet, why: str) -> str:

@@ -39,6 +39,15 @@ class Cloud:
         return self._session.client(name, endpoint_url=self._aws.endpoint, config=config)
 
 
+# How services say that there were too many calls, once botocore has given up trying again.
+_THROTTLED = ("Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException", "ThrottledException")
+
+
+def throttled(error: Exception) -> bool:
+    """Tell whether AWS refused a call because there were too many."""
+    return error_code(error) in _THROTTLED
+
+
 def error_code(error: Exception) -> str:
     """Return the code of botocore's ClientError, such as "Throttling", or an empty text."""
     response = getattr(error, "response", {})
