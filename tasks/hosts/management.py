@@ -42,6 +42,7 @@ def running_management(run: Run, cloud: Cloud, *, start: bool = True) -> Machine
     if run.dry or not start:
         raise Refused(f"the management instance {machine.id} is {machine.state}: start it with management-start")
     deadline = run.settings.app.boot_deadline
+    run.out.say(f"the management instance {machine.id} is {machine.state}: starting it (management-stop stops it again)")
 
     def probe() -> tuple[Machine | None, str]:
         seen = find(run, cloud)
