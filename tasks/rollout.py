@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from .aws.autoscaling import Group
     from .aws.launch_templates import Version
+    from .aws.lock import Lock
     from .aws.session import Cloud
     from .context import Run
     from .decisions.fleet import Fleet, Policy
@@ -60,6 +61,8 @@ def _one(run: Run, cloud: Cloud, name: str, versions: Mapping[str, str], to: str
     first = decide(fleet, policy, goal, now)
     if isinstance(first, Done):
         run.out.say(str(first))
+        if not run.dry:
+            _lock(run, cloud, name, "tidying up").sweep()
         return
     _preflight(run, cloud, fleet, group, policy, target)
     if run.dry:
@@ -144,20 +147,14 @@ def _preflight(run: Run, cloud: Cloud, fleet: Fleet, group: Group, policy: Polic
 
 
 def _roll(run: Run, cloud: Cloud, group: Group, policy: Policy, goal: Goal, target: Version) -> None:
-    import os
-    import uuid
     from contextlib import ExitStack
 
-    from .aws.lock import Lock
-    from .decisions.locks import Holder
     from .hosts.management import open_management
     from .hosts.revisions import Revisions
     from .rolling import Roll
     from .smoke import smoke_boot
-    from .whoami import machine, who
 
-    holder = Holder(uuid.uuid4().hex, who(), f"rollout to version {target.number}", machine(), os.getpid())
-    lock = Lock(cloud, group.name, holder, run.clock, run.command)
+    lock = _lock(run, cloud, group.name, f"rollout to version {target.number}")
     untried = all(m.version != target.number for m in group.members)
     smoke = run.settings.rollout.smoke_boot and bool(group.members) and untried
     with lock, ExitStack() as stack:
@@ -167,6 +164,17 @@ def _roll(run: Run, cloud: Cloud, group: Group, policy: Policy, goal: Goal, targ
         if smoke:
             smoke_boot(run, cloud, group, target, revisions, lock)
         Roll(run, cloud, policy, goal, revisions.ask, lock).to_the_end(group.name)
+
+
+def _lock(run: Run, cloud: Cloud, group: str, purpose: str) -> Lock:
+    import os
+    import uuid
+
+    from .aws.lock import Lock
+    from .decisions.locks import Holder
+    from .whoami import machine, who
+
+    return Lock(cloud, group, Holder(uuid.uuid4().hex, who(), purpose, machine(), os.getpid()), run.clock, run.command)
 
 
 ns = Collection(rollout)

@@ -204,20 +204,25 @@ def test_a_change_of_desired_by_an_alarm_survives(change: int, at: str) -> None:
         world.assert_done(world.next)
 
 
-def test_half_of_the_calls_are_throttled(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Their retries shall not take minutes here.
+def hurry_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let botocore's pauses between tries take no minutes; what it tries and when it gives up stays."""
     monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda self, context: 0.01)
+    monkeypatch.setattr("botocore.retries.bucket.TokenBucket.acquire", lambda self, amount=1, block=True: True)
+
+
+def test_half_of_the_calls_are_throttled(monkeypatch: pytest.MonkeyPatch) -> None:
+    hurry_retries(monkeypatch)
     with rolling(2) as world:
         world.cloud.control("faults", {"throttle": 0.5, "seed": 1})
         with world.watched():
-            world.roll(surge=2, batch=2, poll=0.5)
+            world.roll(surge=2, batch=2)
         world.cloud.control("faults", {"throttle": 0.0})
         world.assert_done(world.next, launches=2)
         assert world.cloud.control("calls")["rejected"] > 5
 
 
 def test_calls_that_are_refused_for_a_while_in_spite_of_retries_are_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda self, context: 0.01)
+    hurry_retries(monkeypatch)
     with rolling(1) as world:
         looks: list[int] = []
 

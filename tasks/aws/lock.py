@@ -60,6 +60,13 @@ class Lock:
             if error is None:
                 raise
 
+    def sweep(self) -> None:
+        """Remove a lock that a dead holder has left; one of the living stays."""
+        told = self._read()
+        if told and free(told.holder, told.age, machine(), alive):
+            with self:
+                pass
+
     def renew(self) -> None:
         """Prolong the lease when a third of it is over.
 
@@ -115,9 +122,17 @@ class Lock:
         return f"{first.holder.who} ({first.holder.purpose})"
 
     def _release(self) -> None:
+        from botocore.exceptions import ClientError
+
         told = self._read()
-        if told and self._mine(told.holder):
+        if told is None or not self._mine(told.holder):
+            return
+        try:
             self._ssm.delete_parameter(Name=self._name)
+        except ClientError as error:
+            # Gone already: the answer to our own first call was lost.
+            if error_code(error) != "ParameterNotFound":
+                raise
 
     def _mine(self, holder: Holder) -> bool:
         return holder.token == self._holder.token
