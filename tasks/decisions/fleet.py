@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 GONE = ("Terminated", "Detached", "Detaching")
 
@@ -85,7 +86,7 @@ class Fleet:
     launches: int = 0  # launches since the run began, failed ones not counted
     protects_new: bool = False
 
-    @property
+    @cached_property
     def members(self) -> tuple[Instance, ...]:
         """Return the instances that count: neither on their way out nor set aside by somebody in standby."""
         return tuple(i for i in self.instances if not i.leaving and "Standby" not in i.lifecycle)

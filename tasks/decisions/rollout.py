@@ -4,7 +4,7 @@ The rules come from "How AWS behaves" (EC2 Auto Scaling and Elastic Load Balanci
 tests over generated fleets: capacity, bounded, only-old, relative, progress, clean.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -157,18 +157,24 @@ def _victims(view: View) -> list[Instance]:
     spare = view.strength - view.floor
     zones = Counter(dict.fromkeys(view.fleet.zones, 0))
     zones.update(i.zone for i in view.fleet.members)
-    rest = sorted(view.old, key=lambda i: i.id)
+    # By likeness, each in its order: looking for the next one does not get dearer with the fleet.
+    alike: dict[tuple[bool, str], deque[Instance]] = {}
+    for i in sorted(view.old, key=lambda i: i.id):
+        alike.setdefault((view.serving(i), i.zone), deque()).append(i)
+    rest = len(view.old)
     chosen: list[Instance] = []
     while rest and len(chosen) < room:
-        fullest = len(rest) <= view.owed or max(zones.values()) - min(zones.values()) > 1
-        victim = min(rest, key=lambda i: (view.serving(i), -zones[i.zone] if fullest else zones[i.zone]))
-        if view.serving(victim):
-            if spare < 1:
-                break
-            spare -= 1
-        zones[victim.zone] -= 1
-        rest.remove(victim)
-        chosen.append(victim)
+        way = -1 if rest <= view.owed or max(zones.values()) - min(zones.values()) > 1 else 1
+        kind = min(alike, key=lambda kind: (kind[0], way * zones[kind[1]], alike[kind][0].id))
+        serving, zone = kind
+        if serving and spare < 1:
+            break
+        spare -= serving
+        zones[zone] -= 1
+        rest -= 1
+        chosen.append(alike[kind].popleft())
+        if not alike[kind]:
+            del alike[kind]
     return chosen
 
 

@@ -1,6 +1,7 @@
 """A fleet in the middle of a rollout, with all that follows from it: what is old, new, owed, short, wrong."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from .fleet import Fleet, Instance, Policy, Record
 from .steps import Step, TurnBack
@@ -15,17 +16,17 @@ class View:
     record: Record
     now: float
 
-    @property
+    @cached_property
     def new(self) -> list[Instance]:
         """Return the members of the version that is wanted."""
         return [i for i in self.fleet.members if i.version == self.record.wanted]
 
-    @property
+    @cached_property
     def old(self) -> list[Instance]:
         """Return the members that have to go."""
         return [i for i in self.fleet.members if i.version != self.record.wanted]
 
-    @property
+    @cached_property
     def surged(self) -> bool:
         """Tell whether the call that points and surges has been made: it leaves a trace that we can see after a crash."""
         if self.record.back:
@@ -39,7 +40,7 @@ class View:
         """Tell whether the group launches the wanted version."""
         return self.fleet.version == self.record.wanted and self.surged
 
-    @property
+    @cached_property
     def owed(self) -> int:
         """Return how much of the surge has not been given back yet."""
         alive = {i.id for i in self.fleet.members}
@@ -80,7 +81,7 @@ class View:
         """Return how many members the group still lacks: it has not launched them, or cannot."""
         return max(0, self.fleet.desired - len(self.fleet.members))
 
-    @property
+    @cached_property
     def strength(self) -> int:
         """Return how many instances serve."""
         return sum(1 for i in self.fleet.members if self.serving(i))
@@ -124,7 +125,7 @@ class View:
             return f"{self.fleet.launches} launches for {self.record.size} instances: they do not stay alive"
         return None
 
-    @property
+    @cached_property
     def missing(self) -> int:
         """Return how many new instances the group still has to bring into service."""
         return max(0, self.floor - len(self.old) - sum(1 for i in self.new if self.gated(i)))

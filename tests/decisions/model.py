@@ -89,8 +89,8 @@ class Group:
         return group
 
     def launch(self, ready: bool = False) -> None:
-        counts = Counter(b.zone for b in self.members())
-        zone = min(ZONES, key=lambda z: (counts[z], z))
+        zones = [b.zone for b in self.boxes.values() if b.leaves is None]
+        zone = min(ZONES, key=lambda z: (zones.count(z), z))
         self.born += 1
         serves = self.now if ready else self.now + self.boot
         if self.version in self.bad:

@@ -18,7 +18,7 @@ from tasks.decisions.steps import Done, Forget, Stop, Wait
 
 from .model import GOAL, Group, Operator, policy
 
-EXAMPLES = int(os.environ.get("RAMPED_EXAMPLES", "2000"))
+EXAMPLES = int(os.environ.get("RAMPED_EXAMPLES", "3500"))
 heavy = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 
 sizes = st.fixed_dictionaries(

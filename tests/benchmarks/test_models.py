@@ -1,0 +1,47 @@
+"""The benchmarks over the model decide something too: that a rollout ended well, that a state is new, that a property broke."""
+
+from dataclasses import replace
+
+from tests.decisions.test_rollout_properties import World
+
+from .exhaustive import after, explore, families, key
+from .virtual import measure, table
+
+
+def test_a_large_rollout_launches_each_instance_once_and_shows_its_cost() -> None:
+    cost = measure(30)
+    assert cost.launches == cost.instances == 30
+    assert 0 < cost.steps < cost.looks
+    assert table([cost]).splitlines()[1].split()[:2] == ["30", "30"]
+
+
+def test_steps_per_instance_do_not_grow() -> None:
+    small, large = measure(50), measure(500)
+    assert large.steps / 500 <= small.steps / 50
+
+
+def test_states_are_told_apart_by_what_matters_and_not_by_the_time() -> None:
+    fleets = list(families())[-1]
+    group = fleets.start.group
+    known = key(fleets.start)
+    later = after(fleets, fleets.start, ("tick", 0))
+    assert later and key(later) != known
+    assert key(replace(fleets.start, took=1)) != known
+    group.pass_time(1000)
+    assert key(fleets.start) == known
+
+
+def test_small_fleets_hold_their_properties() -> None:
+    states, broken = explore(list(families()), 1500)
+    assert states >= 1500
+    assert not broken, broken[0]
+
+
+def test_a_broken_property_is_found_with_its_story(monkeypatch) -> None:  # noqa: ANN001
+    def check(self: World) -> None:
+        assert self.group.desired <= self.own, "bounded"
+
+    monkeypatch.setattr(World, "check", check)
+    _, broken = explore(list(families())[-1:], 1500)
+    assert broken and broken[0].startswith("bounded")
+    assert "suspend AZRebalance" in broken[0]
