@@ -1,0 +1,281 @@
+"""The local-manifest storage for big trees: `collectstatic` again costs what has changed, not what there is.
+
+Copy this file and its sibling local_manifest_storage.py into the project, and name IncrementalStaticFilesStorage as the backend
+of "staticfiles" in STORAGES. Manifest and files are those of LocalManifestStaticFilesStorage, and so of stock; what differs:
+
+- STATIC_ROOT is listed once, by several threads. What the list has is neither read nor compressed nor written again; only the
+  sources are read. (collectstatic counts as "copied" whatever it compared.)
+- Beside STATIC_ROOT, in `.<its name>.incoming/`, lies `originals.json`: which content the unhashed files have, and which files
+  are not worth compressing. It is taken away before the first unhashed file is written and put back in the end: a run that was
+  killed leaves none, and the next one compares the files themselves. Where that folder cannot be made, every run does.
+- Runs on one STATIC_ROOT wait for each other (flock on a file in that folder; NFSv4, and so EFS, has it).
+- New files do not wait in memory: what was rewritten lies in the machine's temporary folder until it is published.
+
+A file that was cut short or altered by something else keeps its name, so the list cannot tell. STATICFILES_VERIFY=1 in the
+environment (`STATICFILES_VERIFY=1 manage.py collectstatic`), or "OPTIONS": {"verify": True}, reads all that this release names,
+with its .gz and .br, and publishes anew what is not what it should be.
+"""
+
+# mypy: allow-subclassing-any
+
+from __future__ import annotations
+
+import fcntl
+import gzip
+import json
+import os
+import tempfile
+import zlib
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from django.core.files.base import ContentFile, File
+
+from .local_manifest_storage import LocalManifestStaticFilesStorage
+
+RECORD = "originals.json"
+LISTING_THREADS = 16
+
+
+@dataclass
+class _Run:
+    """What one run of collectstatic knows."""
+
+    held: ExitStack
+    record: Path | None
+    present: set[str]
+    originals: dict[str, str] = field(default_factory=dict)  # name: hash of the content
+    bare: set[str] = field(default_factory=set)  # names whose missing .gz or .br is not worth having
+    digests: dict[str, str] = field(default_factory=dict)
+    sources: dict[str, tuple[Any, str]] = field(default_factory=dict)
+    rewritten: dict[str, Path] = field(default_factory=dict)
+    spool: Path | None = None
+    plain: list[tuple[str, str, Any]] = field(default_factory=list)
+    good: dict[str, bool] = field(default_factory=dict)
+
+
+class IncrementalStaticFilesStorage(LocalManifestStaticFilesStorage):
+    """Publish only what is missing; options are those of LocalManifestStaticFilesStorage, and `verify`."""
+
+    def __init__(self, *args: Any, verify: bool = False, **kwargs: Any) -> None:
+        self.verify = verify or os.environ.get("STATICFILES_VERIFY", "") not in ("", "0")
+        self._run: _Run | None = None
+        super().__init__(*args, **kwargs)
+
+    # What collectstatic asks while it copies.
+
+    def exists(self, name: str) -> bool:
+        """Return whether there is such a file; collectstatic's first question, for STATIC_ROOT itself, begins a run."""
+        if str(name) == str(self.location):
+            self._end()
+            self._begin()
+        run = self._run
+        if run is None or str(name) in ("", str(self.location)):
+            return bool(super().exists(name))
+        if self._publication is None:
+            return f"{name}/" in run.present  # of files `_save` compares the contents
+        return name not in self._publication.hashed and (name in run.sources or name in run.present or super().exists(name))
+
+    def open(self, name: str, mode: str = "rb") -> Any:
+        """Open a file; while files are published, the source of it."""
+        if self._run is not None and name in self._run.sources:
+            storage, path = self._run.sources[name]
+            return storage.open(path)
+        return super().open(name, mode)
+
+    def file_hash(self, name: str, content: Any = None) -> Any:
+        """Return the hash of a file; that of a source is made once."""
+        run = self._run
+        if run is None or name not in run.digests or isinstance(content, ContentFile):
+            return super().file_hash(name, content)
+        return run.digests[name]
+
+    # Publishing.
+
+    def post_process(self, paths: dict[str, Any], dry_run: bool = False, **options: Any) -> Iterator[tuple[str, str | None, Any]]:
+        """Publish what is missing, then the manifest, then note what the unhashed files are."""
+        run = self._begin()
+        try:
+            if not dry_run:
+                run.sources = dict(paths)
+            yield from super().post_process(paths, dry_run=dry_run, **options)
+            if not dry_run:
+                yield from run.plain
+                self._write_record(run, set(paths))
+        finally:
+            self._end()
+
+    def _post_process(self, paths: Any, adjustable_paths: Any, hashed_files: Any) -> Iterator[tuple[Any, ...]]:
+        """Let Django look names up in a set, and keep from its list look-ups all names that need none."""
+        adjustable = frozenset(adjustable_paths)
+        for item in super()._post_process(paths, adjustable, hashed_files):
+            if item[0] in adjustable or isinstance(item[2], Exception) or self._run is None:
+                yield item
+            else:
+                self._run.plain.append(item[:3])
+
+    def compress_files(self, paths: Iterable[str]) -> Iterable[tuple[str, str]]:
+        """Publish the rewritten files, and whatever compressed file is missing."""
+        plain = self._run.plain if self._run else []
+        names = {*paths, *(name for name, _, _ in plain), *(hashed for _, hashed, _ in plain)}
+        return super().compress_files(sorted(names))
+
+    def _save(self, name: str, content: File[Any]) -> str:
+        run = self._run
+        if run is None:
+            return str(super()._save(name, content))
+        if not self._publication or name not in self._publication.hashed:
+            return self._save_original(run, name, content)
+        if not self._is_good(run, name) and name not in run.rewritten:
+            if not isinstance(content, ContentFile):
+                return self._place_file(run, name, content)
+            if run.spool is None:
+                run.spool = Path(run.held.enter_context(tempfile.TemporaryDirectory(prefix="collectstatic")))
+            spooled = run.rewritten[name] = run.spool / str(len(run.rewritten))
+            content.seek(0)
+            spooled.write_bytes(content.read())
+        return name
+
+    def _save_original(self, run: _Run, name: str, content: File[Any]) -> str:
+        digest = run.digests[name] = str(super().file_hash(name, content))
+        if run.originals.get(name) != digest and not (name in run.present and self._digest(name) == digest):
+            if run.record is not None:
+                run.record.unlink(missing_ok=True)
+            run.bare.discard(name)
+            for variant in {f"{name}.gz", f"{name}.br"} & run.present:
+                Path(self.path(variant)).unlink(missing_ok=True)  # the new content may not be worth one
+                run.present.discard(variant)
+            self._place_file(run, name, content)
+        run.originals[name] = digest
+        return name
+
+    def _place_file(self, run: _Run, name: str, content: File[Any]) -> str:
+        """Write a file, its compressed variants first."""
+        run.present.discard(name)
+        super(LocalManifestStaticFilesStorage, self)._save(name, content)
+        run.present.add(name)
+        run.good[name] = True
+        return name
+
+    def _complete(self, name: str) -> None:
+        run = self._run
+        if run is None:
+            super()._complete(name)
+        elif name in run.rewritten:
+            with run.rewritten.pop(name).open("rb") as stream:
+                self._place_file(run, name, File(stream, name))
+        elif self.compressor.should_compress(name) and not self._has_variants(run, name):
+            super()._complete(name)
+
+    def _before_placing(self, temporary: Path, full_path: Path) -> None:
+        super()._before_placing(temporary, full_path)
+        if self._run is not None:
+            name = full_path.relative_to(self.location).as_posix()
+            self._run.bare.add(name)
+            self._run.present |= {name + end for end in (".gz", ".br") if Path(f"{full_path}{end}").exists()}
+
+    def _is_compressed(self, full_path: Path) -> bool:
+        return super()._is_compressed(full_path) if self._run is None else False
+
+    # What is there, and is it good?
+
+    def _is_good(self, run: _Run, name: str) -> bool:
+        if name not in run.present:
+            return False
+        if self.verify and name not in run.good:
+            run.good[name] = f".{self._digest(name)}" in Path(name).name
+        return run.good.get(name, True)
+
+    def _digest(self, name: str) -> str:
+        with super().open(name) as file:
+            return str(super().file_hash(name, file))
+
+    def _has_variants(self, run: _Run, name: str) -> bool:
+        """Return whether the compressed variants are there, or known to be not worth having."""
+        suffixes = [".gz", ".br"] if self.compressor.use_brotli else [".gz"]
+        there = [suffix for suffix in suffixes if name + suffix in run.present]
+        if self.verify and name not in run.bare:
+            return len(there) == len(suffixes) and all(self._unpacks(name, suffix) for suffix in there)
+        return name in run.bare or len(there) == len(suffixes)
+
+    def _unpacks(self, name: str, suffix: str) -> bool:
+        packed = Path(self.path(name + suffix)).read_bytes()
+        if suffix == ".gz":
+            try:
+                content = gzip.decompress(packed)
+            except (OSError, EOFError, zlib.error):
+                return False
+        else:
+            import brotli  # type: ignore[import-not-found, unused-ignore]
+
+            try:
+                content = brotli.decompress(packed)
+            except brotli.error:
+                return False
+        return bool(content == Path(self.path(name)).read_bytes())
+
+    # A run.
+
+    def _begin(self) -> _Run:
+        if self._run is None:
+            held = ExitStack()
+            root = Path(self.location)
+            self._make_directories(root)
+            staging = self._staging(root / "x")
+            beside = staging != root
+            if beside:
+                lock = os.open(staging / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+                held.callback(os.close, lock)
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            self._run = _Run(held, staging / RECORD if beside else None, set(_listing(root)))
+            self._read_record(self._run)
+        return self._run
+
+    def _end(self) -> None:
+        if self._run is not None:
+            run, self._run = self._run, None
+            run.held.close()
+
+    def _read_record(self, run: _Run) -> None:
+        try:
+            stored = json.loads(run.record.read_bytes()) if run.record and not self.verify else {}
+            run.originals = {name: digest for name, digest in stored.get("originals", {}).items() if name in run.present}
+            if stored.get("compressor") == self._compressor_mark():
+                run.bare = set(stored["bare"])
+        except (OSError, ValueError, TypeError, AttributeError, KeyError):
+            run.originals, run.bare = {}, set()
+
+    def _write_record(self, run: _Run, names: set[str]) -> None:
+        if run.record is None:
+            return
+        suffixes = (".gz", ".br") if self.compressor.use_brotli else (".gz",)
+        live = {*names, *self.hashed_files.values()}
+        bare = sorted(name for name in run.bare & live if any(name + end not in run.present for end in suffixes))
+        record = {"originals": run.originals, "bare": bare, "compressor": self._compressor_mark()}
+        temporary = run.record.with_suffix(".new")
+        temporary.write_text(json.dumps(record))
+        temporary.replace(run.record)
+
+    def _compressor_mark(self) -> str:
+        return f"{self.compressor.use_brotli} {self.compressor.extension_re.pattern}"
+
+
+def _listing(root: Path) -> Iterator[str]:
+    """Yield the names of all files below a directory, and of all folders with a slash; each directory is read once."""
+
+    def read(directory: str) -> tuple[list[str], list[str]]:
+        with os.scandir(root / directory) as entries:
+            found = [(f"{directory}{entry.name}", entry.is_dir()) for entry in entries]
+        return [name for name, folder in found if not folder], [f"{name}/" for name, folder in found if folder]
+
+    waiting = [""]
+    with ThreadPoolExecutor(LISTING_THREADS) as executor:
+        while waiting:
+            level = list(executor.map(read, waiting))
+            for names, folders in level:
+                yield from (*names, *folders)
+            waiting = [folder for _, folders in level for folder in folders]
