@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from tasks.aws import autoscaling
@@ -26,7 +27,7 @@ from tasks.waiting import SystemClock
 
 from .rehearsal.standin import REGION, Cloud, Fleet, stand_in
 
-FAST = RolloutPolicy(poll=0.05, healthy_polls=2, instance_deadline=60, deadline=600, smoke_boot=False, check_revision=False)
+FAST = RolloutPolicy(poll=0.1, healthy_polls=2, instance_deadline=60, deadline=600, smoke_boot=False, check_revision=False)
 COMMAND = "fab rollout"
 
 
@@ -71,7 +72,7 @@ class RollingWorld:
 
         self.out = Printed()
 
-    @property
+    @cached_property
     def api(self) -> Api:
         return Api(Aws(region=REGION, endpoint=self.cloud.url))
 
@@ -139,7 +140,7 @@ class RollingWorld:
         group = world.scaling.groups.find(self.fleet.group)
 
         def look() -> None:
-            while not done.wait(0.01):
+            while not done.wait(0.02):
                 states = [world.targets.find(self.fleet.target_group, id) for id in list(group.members)]
                 self.least.append(sum(1 for s in states if s is not None and s.state == "healthy"))
                 self.most.append(len(group.counted()))

@@ -28,7 +28,7 @@ def changes(world: RollingWorld, *actions: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("replaced", [False, True], ids=["deregistered stays", "deregistered is replaced"])
-@pytest.mark.parametrize(("desired", "surge", "batch"), [(4, 1, 1), (3, 2, 2)])
+@pytest.mark.parametrize(("desired", "surge", "batch"), [(3, 1, 1), (4, 2, 2)])
 def test_every_instance_is_replaced_and_never_fewer_serve(replaced: bool, desired: int, surge: int, batch: int) -> None:
     with rolling(desired, standin={"replace_deregistered": replaced}) as world:
         old = world.cloud.members()
@@ -85,8 +85,7 @@ def test_a_bad_latest_version_goes_back_to_what_the_instances_run() -> None:
         world.assert_done("1")
 
 
-@pytest.mark.parametrize("fault", ["error", "dead"])
-@pytest.mark.parametrize("replaced", [False, True], ids=["deregistered stays", "deregistered is replaced"])
+@pytest.mark.parametrize(("fault", "replaced"), [("error", False), ("dead", True)])
 def test_a_bad_image_is_rolled_back_and_everything_is_as_before(fault: str, replaced: bool) -> None:
     """`error`: the site answers 500; `dead`: the instance never answers."""
     with rolling(3, standin={"replace_deregistered": replaced}) as world:
@@ -165,7 +164,7 @@ def _raise(kind: type[BaseException]) -> Any:
     return act
 
 
-@pytest.mark.parametrize("at", ["record run", "suspend", "point the group", "protect", "terminate i-", "given back", "unprotect"])
+@pytest.mark.parametrize("at", ["point the group", "given back"])
 def test_ctrl_c_gives_the_lock_back_and_the_next_run_ends_it(at: str) -> None:
     with rolling(2) as world:
         with world.watched():
@@ -191,9 +190,8 @@ def test_an_instance_that_dies_in_the_middle_is_replaced(which: str) -> None:
         world.assert_done(world.next)
 
 
-@pytest.mark.parametrize("change", [+2, -1])
-@pytest.mark.parametrize("at", ["suspend", "terminate i-"])
-def test_a_change_of_desired_by_an_alarm_survives(change: int, at: str) -> None:
+@pytest.mark.parametrize(("at", "change"), [("suspend", +2), ("terminate i-", +2), ("terminate i-", -1)])
+def test_a_change_of_desired_by_an_alarm_survives(at: str, change: int) -> None:
     with rolling(3, least=1, most=8) as world:
         world.when(at, lambda: world.cloud.control("alarm", {"group": "web", "change": change}))
         with world.watched(min(3, 3 + change)):
