@@ -116,5 +116,5 @@ class Roll:
 def _rolled_back(group: str, fleet: Fleet, why: str) -> str:
     record = fleet.record
     assert record is not None
-    reason = why or "an earlier run found it bad"
+    reason = (why or "an earlier run found it bad").rstrip(".")
     return f"{group}: version {record.target} was rolled back to {record.source}: {reason}. Every instance serves as before"

@@ -182,6 +182,8 @@ def rolling(
 
 def build(cloud: Cloud, desired: int, **fleet: Any) -> RollingWorld:
     built = cloud.build_fleet(desired, **fleet)
+    for activity in cloud.standin.world.scaling.groups.find(built.group).activities:
+        activity.started -= 3600  # a fleet is not rolled out within the second of its birth
     image = cloud.build_image(f"next-{built.group}", "v2")
     world = RollingWorld(cloud, built, image, cloud.new_version(built, image), {})
     world.before = world.shape()
