@@ -22,6 +22,7 @@ from tasks.context import Run
 from tasks.decisions.fleet import Instance, Policy
 from tasks.decisions.locks import parameter
 from tasks.output import Output
+from tasks.rehearsal.cloud.moto_state import LOCK
 from tasks.rollout import roll_out
 from tasks.waiting import SystemClock
 
@@ -141,9 +142,10 @@ class RollingWorld:
 
         def look() -> None:
             while not done.wait(0.02):
-                states = [world.targets.find(self.fleet.target_group, id) for id in list(group.members)]
-                self.least.append(sum(1 for s in states if s is not None and s.state == "healthy"))
-                self.most.append(len(group.counted()))
+                with LOCK:  # one moment, not members of one and health of a later one
+                    states = [world.targets.find(self.fleet.target_group, id) for id in group.members]
+                    self.least.append(sum(1 for s in states if s is not None and s.state == "healthy"))
+                    self.most.append(len(group.counted()))
 
         thread = threading.Thread(target=look, daemon=True)
         thread.start()

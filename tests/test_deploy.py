@@ -225,7 +225,7 @@ def test_requirements_are_installed_when_their_files_change_and_only_then(world:
 def test_a_broken_application_is_noticed_though_the_restart_says_yes(world: ShopWorld) -> None:
     broken = world.commit({"config/wsgi.py": "raise RuntimeError('no such luck today')\n"})
     with pytest.raises(DeployError, match="the health view with revision") as caught:
-        deploy_release(world.run(app={"boot_deadline": 6}), broken)
+        deploy_release(world.run(app={"boot_deadline": 10}), broken)
     assert "502 Bad Gateway" in str(caught.value) or "503" in str(caught.value) or "refused" in str(caught.value)
     assert "The end of the journal of shop.service:" in str(caught.value) and "no such luck today" in str(caught.value)
     assert "ramped:revision" not in world.tags()

@@ -142,7 +142,7 @@ def show(unit: str, properties: Sequence[str]) -> str:
     return f"systemctl show {quote(unit)} --property={','.join(properties)}"
 
 
-def journal(unit: str, lines: int = 15) -> str:
+def journal(unit: str, lines: int = 40) -> str:
     """Print the end of a unit's journal where there is one."""
     ask = f"journalctl -u {quote(unit)} -n {lines} --no-pager"
     return f"if command -v journalctl >/dev/null; then sudo -n {ask} 2>/dev/null || {ask} 2>/dev/null || true; fi"

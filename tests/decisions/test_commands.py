@@ -89,7 +89,7 @@ def test_systemd() -> None:
 
 
 def test_journal() -> None:
-    ask = "journalctl -u shop.service -n 15 --no-pager"
+    ask = "journalctl -u shop.service -n 40 --no-pager"
     assert commands.journal("shop.service") == (
         f"if command -v journalctl >/dev/null; then sudo -n {ask} 2>/dev/null || {ask} 2>/dev/null || true; fi"
     )
