@@ -155,27 +155,50 @@ def _victims(view: View) -> list[Instance]:
         return []
     room = view.policy.batch - sum(1 for i in view.fleet.instances if i.leaving and i.version != view.record.wanted)
     spare = view.strength - view.floor
+    chosen: list[Instance] = []
+    for i in _order(view):
+        if len(chosen) >= room or (view.serving(i) and spare < 1):
+            break
+        spare -= view.serving(i)
+        chosen.append(i)
+    return chosen
+
+
+def _order(view: View) -> list[Instance]:
+    """Put the old instances in the order in which they go: those that do not serve first, those that give the surge back last.
+
+    The last ones are kept where the group is fullest, so that giving them back leaves its zones balanced: else AZRebalance,
+    resumed in the end, would begin to launch and to terminate. The others go evenly, for a replacement may come up in another
+    zone than the one it replaces, and as long as every zone has an old one left there is another choice for the last ones.
+    """
     zones = Counter(dict.fromkeys(view.fleet.zones, 0))
     zones.update(i.zone for i in view.fleet.members)
+    for _ in range(view.short if zones else 0):
+        zones[min(zones, key=lambda zone: (zones[zone], zone))] += 1
     # By likeness, each in its order: looking for the next one does not get dearer with the fleet.
     alike: dict[tuple[bool, str], deque[Instance]] = {}
     for i in sorted(view.old, key=lambda i: i.id):
         alike.setdefault((view.serving(i), i.zone), deque()).append(i)
-    rest = len(view.old)
-    chosen: list[Instance] = []
-    while rest and len(chosen) < room:
-        way = -1 if rest <= view.owed or max(zones.values()) - min(zones.values()) > 1 else 1
-        kind = min(alike, key=lambda kind: (kind[0], way * zones[kind[1]], alike[kind][0].id))
-        serving, zone = kind
-        if serving and spare < 1:
-            break
-        spare -= serving
-        zones[zone] -= 1
-        rest -= 1
-        chosen.append(alike[kind].popleft())
-        if not alike[kind]:
-            del alike[kind]
-    return chosen
+    left = Counter(i.zone for i in view.old)
+    full, last = Counter(zones), list[Instance]()
+    for _ in range(min(view.owed, len(view.old))):
+        kind = max(alike, key=lambda kind: (kind[0], full[kind[1]], left[kind[1]], kind[1]))
+        last.append(_take(alike, kind, -1))
+        full[kind[1]] -= 1
+    order: list[Instance] = []
+    while alike:
+        kind = min(alike, key=lambda kind: (kind[0], -left[kind[1]], zones[kind[1]], kind[1]))
+        order.append(_take(alike, kind, 0))
+        left[kind[1]] -= 1
+        zones[kind[1]] -= 1
+    return sorted(order + last, key=view.serving)
+
+
+def _take(alike: dict[tuple[bool, str], deque[Instance]], kind: tuple[bool, str], end: int) -> Instance:
+    taken = alike[kind].pop() if end else alike[kind].popleft()
+    if not alike[kind]:
+        del alike[kind]
+    return taken
 
 
 def _shrink(view: View) -> Step:

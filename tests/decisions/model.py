@@ -5,6 +5,7 @@ It follows "How AWS behaves": a write is atomic, everything else takes its time,
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from random import Random
 
 from tasks.decisions.fleet import Fleet, Instance, Policy, Record, remember
 from tasks.decisions.rollout import Goal, decide
@@ -79,6 +80,7 @@ class Group:
     dead: set[str] = field(default_factory=set)
     surplus: list[str] = field(default_factory=list)  # what we terminated of the wanted version
     dry_until: float = 0.0  # no capacity: launches fail
+    ties: Random = field(default_factory=lambda: Random(0))  # which of several emptiest zones a launch comes up in
 
     @classmethod
     def settled(cls, minimum: int, maximum: int, desired: int, **more: object) -> "Group":
@@ -90,7 +92,8 @@ class Group:
 
     def launch(self, ready: bool = False) -> None:
         zones = [b.zone for b in self.boxes.values() if b.leaves is None]
-        zone = min(ZONES, key=lambda z: (zones.count(z), z))
+        emptiest = min(zones.count(z) for z in ZONES)
+        zone = self.ties.choice([z for z in ZONES if zones.count(z) == emptiest])
         self.born += 1
         serves = self.now if ready else self.now + self.boot
         if self.version in self.bad:
