@@ -7,6 +7,7 @@ DeployError (exit 1)
 ├── RemoteFailed (exit 1)       a command on a host failed
 ├── HostUnreachable (exit 1)    SSH could not connect, or the host is not who it should be
 ├── CloudError (exit 1)         AWS refused a call
+├── RolledBack (exit 1)         the new version was bad, or somebody turned back; the old one serves everywhere
 └── Resumable (exit 3)          stopped half-way; names the command that goes on
 """
 
@@ -55,6 +56,10 @@ class HostUnreachable(DeployError):
 
 class CloudError(DeployError):
     """Say which AWS call was refused, and why."""
+
+
+class RolledBack(DeployError):
+    """Say which version was rolled back, and why; everything serves as before."""
 
 
 class Resumable(DeployError):

@@ -10,7 +10,7 @@ from .aws import fleets
 from .decisions.fleet import Fleet, Instance, Policy, remember
 from .decisions.rollout import Goal, decide
 from .decisions.steps import Done, Forget, Step, Stop, TurnBack, Wait
-from .errors import DeployError, Resumable
+from .errors import Resumable, RolledBack
 from .waiting import jittered
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Roll:
     def to_the_end(self, group: str) -> None:
         """Go on until nothing is left to do.
 
-        Raises DeployError when the new version was rolled back, Resumable when it stopped half-way.
+        Raises RolledBack when the new version was rolled back, Resumable when it stopped half-way.
         """
         why = ""
         self.seen = None
@@ -61,7 +61,7 @@ class Roll:
                 return
             self._do(described, step)
             if isinstance(step, Forget) and fleet.record and fleet.record.back:
-                raise DeployError(_rolled_back(group, fleet, why))
+                raise RolledBack(_rolled_back(group, fleet, why))
 
     def _look(self, name: str) -> tuple[Fleet, Group, float] | None:
         looked = fleets.look(self.cloud, name)

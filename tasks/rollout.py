@@ -56,13 +56,13 @@ def _one(run: Run, cloud: Cloud, name: str, versions: Mapping[str, str], to: str
     fleet, group = fleets.observe(cloud, name)
     target, source = _versions(cloud, group, fleet, versions.get(group.template, to))
     now = group.at or run.clock.now()
-    policy = _policy(run, fleet, (source, target), now)
+    policy = policy_of(run, fleet, (source, target), now)
     goal = Goal(f"{uuid.uuid4().hex[:8]}", source.number, target.number)
     first = decide(fleet, policy, goal, now)
     if isinstance(first, Done):
         run.out.say(str(first))
         if not run.dry:
-            _lock(run, cloud, name, "tidying up").sweep()
+            lock_of(run, cloud, name, "tidying up").sweep()
         return
     _preflight(run, cloud, fleet, group, policy, target)
     if run.dry:
@@ -96,7 +96,8 @@ def _versions(cloud: Cloud, group: Group, fleet: Fleet, to: str | None) -> tuple
     return target, before if number == before.number else launch_templates.version(cloud, group.template, number)
 
 
-def _policy(run: Run, fleet: Fleet, versions: tuple[Version, ...], now: float) -> Policy:
+def policy_of(run: Run, fleet: Fleet, versions: tuple[Version, ...], now: float) -> Policy:
+    """Return the numbers of the settings for a fleet; `versions`: those whose revision is asked; `now` in epoch seconds."""
     from .decisions.baking import revision_of
     from .decisions.fleet import Policy, count
 
@@ -154,7 +155,7 @@ def _roll(run: Run, cloud: Cloud, group: Group, policy: Policy, goal: Goal, targ
     from .rolling import Roll
     from .smoke import smoke_boot
 
-    lock = _lock(run, cloud, group.name, f"rollout to version {target.number}")
+    lock = lock_of(run, cloud, group.name, f"rollout to version {target.number}")
     untried = all(m.version != target.number for m in group.members)
     smoke = run.settings.rollout.smoke_boot and bool(group.members) and untried
     with lock, ExitStack() as stack:
@@ -166,7 +167,8 @@ def _roll(run: Run, cloud: Cloud, group: Group, policy: Policy, goal: Goal, targ
         Roll(run, cloud, policy, goal, revisions.ask, lock).to_the_end(group.name)
 
 
-def _lock(run: Run, cloud: Cloud, group: str, purpose: str) -> Lock:
+def lock_of(run: Run, cloud: Cloud, group: str, purpose: str) -> Lock:
+    """Return the lock of a group, not taken yet; `purpose` is shown to others."""
     import os
     import uuid
 
@@ -174,7 +176,13 @@ def _lock(run: Run, cloud: Cloud, group: str, purpose: str) -> Lock:
     from .decisions.locks import Holder
     from .whoami import machine, who
 
-    return Lock(cloud, group, Holder(uuid.uuid4().hex, who(), purpose, machine(), os.getpid()), run.clock, run.command)
+    return Lock(
+        cloud,
+        group,
+        Holder(uuid.uuid4().hex, who(), purpose, machine(), os.getpid(), since=run.clock.now()),
+        run.clock,
+        run.command,
+    )
 
 
 ns = Collection(rollout)

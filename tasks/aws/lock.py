@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
-from ..decisions.locks import LEASE, Holder, free, parameter, read, write
+from ..decisions.locks import LEASE, Holder, describe, free, parameter, read, write
 from ..errors import Refused, Resumable
 from ..whoami import alive, machine
 from .session import error_code
@@ -66,6 +66,26 @@ class Lock:
         if told and free(told.holder, told.age, machine(), alive):
             with self:
                 pass
+
+    def held(self) -> tuple[str, bool] | None:
+        """Return who holds it, in words, and whether it may be taken over; None where nobody does."""
+        told = self._read()
+        if told is None:
+            return None
+        return describe(told.holder, told.age), free(told.holder, told.age, machine(), alive)
+
+    def remove(self) -> None:
+        """Remove the lock, whoever holds it.
+
+        Raises Refused when somebody renewed or took it meanwhile.
+        """
+        told = self._read()
+        if told is None:
+            return
+        quicker = self._swap(told.version)
+        if quicker:
+            raise Refused(f"{self._name}: {quicker} was quicker and is at it now. Nothing was changed")
+        self._release()
 
     def renew(self) -> None:
         """Prolong the lease when a third of it is over.

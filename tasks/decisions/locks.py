@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
@@ -15,7 +16,8 @@ LEASE = 300.0  # seconds; renewed after a third of it
 class Holder:
     """Who holds a lock.
 
-    `machine` tells where `pid` means something; "" where it cannot be told. `lease`: seconds since it was written.
+    `machine` tells where `pid` means something; "" where it cannot be told. `lease`: seconds since it was written;
+    `since`: when it was wanted, in epoch seconds by the holder's clock, 0 where that is not told.
     """
 
     token: str
@@ -24,6 +26,7 @@ class Holder:
     machine: str = ""
     pid: int = 0
     lease: float = LEASE
+    since: float = 0.0
 
 
 def write(holder: Holder) -> str:
@@ -48,6 +51,15 @@ def parameter(group: str) -> str:
     if plain != group:
         plain += f"-{hashlib.sha256(group.encode()).hexdigest()[:8]}"
     return f"/ramped/{plain}/lock"
+
+
+def describe(holder: Holder, age: float) -> str:
+    """Say who holds a lock, what for, since when and until when; `age`: seconds since it was written or renewed."""
+    since = time.strftime(", since %Y-%m-%d %H:%M:%S UTC", time.gmtime(holder.since)) if holder.since else ""
+    left = holder.lease - age
+    lease = f"runs out in {left:.0f} s unless renewed" if left > 0 else f"ran out {-left:.0f} s ago"
+    process = f", process {holder.pid}" if holder.pid else ""
+    return f"held by {holder.who}{process} ({holder.purpose}){since}; {lease}"
 
 
 def free(other: Holder, age: float, machine: str, alive: Callable[[int], bool]) -> bool:

@@ -1,0 +1,130 @@
+"""`history` and `rollback`: the versions that can be gone back to, and the way there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from invoke import Collection
+
+from .command import command
+from .errors import Refused, RolledBack, SettingsError
+
+if TYPE_CHECKING:
+    from .aws.autoscaling import Group
+    from .aws.session import Cloud
+    from .context import Run
+    from .decisions.fleet import Fleet
+    from .decisions.versions import Candidate
+
+COLUMNS = ("version", "revision", "image", "baked", "by", "is")
+
+
+@command(changes=False, help={"limit": "how many versions, newest first; default: 20"})
+def history(run: Run, limit: int = 20) -> None:
+    """Show the template versions that can be rolled back to: revision, image, when it was baked and by whom."""
+    if limit < 1:
+        raise SettingsError(f"--limit: found {limit}; allowed: 1 or more")
+    from .aws import fleets
+    from .aws.session import Cloud
+
+    cloud = Cloud(run.settings.aws)
+    for name in run.settings.groups:
+        fleet, group = fleets.observe(cloud, name)
+        found, live = _known(cloud, fleet, group)
+        run.out.table(f"{name}: the newest of {len(found)} versions", COLUMNS, _rows(found, live)[:limit])
+
+
+@command(help={"to": "version number or revision; default: the version before the live one"})
+def rollback(run: Run, to: str | None = None) -> None:
+    """Roll back to the version before, or to a version or revision, by the same careful steps; turns back a rollout under way.
+
+    The newest older version of ours whose image still exists is the one before. The database is not rolled back.
+    """
+    from .aws.session import Cloud
+
+    cloud = Cloud(run.settings.aws)
+    for name in run.settings.groups:
+        _back(replace(run, settings=replace(run.settings, groups=(name,))), cloud, name, to)
+
+
+def _back(run: Run, cloud: Cloud, name: str, to: str | None) -> None:
+    from .aws import fleets
+    from .decisions.versions import choose
+    from .rollout import roll_out
+
+    fleet, group = fleets.observe(cloud, name)
+    found, live = _known(cloud, fleet, group)
+    record = fleet.record
+    if record is None:
+        chosen = choose(found, live, to)
+        run.out.say(f"{name}: back from version {live} to {chosen}")
+        roll_out(run, {}, chosen.number)
+        return
+    if to is not None and choose(found, live, to).number != record.source:
+        raise Refused(
+            f"{name}: a rollout from version {record.source} to {record.target} is under way: `rollback` alone turns it back"
+        )
+    if run.dry:
+        run.out.say(f"{name}: would turn the rollout to version {record.target} back to {record.source}")
+        return
+    if not record.back:
+        _turn(run, cloud, name)
+    try:
+        roll_out(run)
+    except RolledBack as error:
+        run.out.say(str(error))
+
+
+def _turn(run: Run, cloud: Cloud, name: str) -> None:
+    """Write into the record that the rollout under way goes back."""
+    from .aws import fleets
+    from .decisions.view import View
+    from .rollout import lock_of, policy_of
+
+    with lock_of(run, cloud, name, "turning a rollout back"):
+        fleet, group = fleets.observe(cloud, name)
+        if fleet.record is None or fleet.record.back:
+            return
+        now = group.at or run.clock.now()
+        step = View(fleet, policy_of(run, fleet, (), now), fleet.record, now).turn_back("by hand")
+        run.out.say(f"{name}: {step}")
+        refusal = fleets.apply(cloud, group, step)
+        if refusal:
+            raise Refused(f"{name} would not have it now: {refusal}. Run the same again")
+
+
+def _known(cloud: Cloud, fleet: Fleet, group: Group) -> tuple[list[Candidate], str]:
+    """Return the versions of the group's template, newest first, and the number of the live one."""
+    from .aws import images, launch_templates
+    from .decisions.baking import revision_of
+    from .decisions.versions import Candidate, live
+
+    if not group.template:
+        raise Refused(f"{group.name} has no launch template of its own: there are no versions to choose from")
+    versions = launch_templates.versions(cloud, group.template)
+    there = images.existing(cloud, sorted({v.image for v in versions if v.image}))
+    found = []
+    for v in versions:
+        image = there.get(v.image)
+        tags = image.tags if image else {}
+        by, at, exists = tags.get("ramped:by", ""), tags.get("ramped:at", ""), image is not None and image.state == "available"
+        found.append(Candidate(v.number, revision_of(v.description), v.image, exists, at, by, v.default))
+    named = launch_templates.version(cloud, group.template, group.version).number
+    return found, live(fleet, named)
+
+
+def _rows(found: list[Candidate], live: str) -> list[list[str]]:
+    from .decisions.versions import previous
+
+    before = previous(found, live)
+    rows = []
+    for c in found:
+        marks = [("live", c.number == live), ("default", c.default), ("previous", c == before)]
+        image = c.image + ("" if c.exists else ", gone")
+        shown = ", ".join(mark for mark, applies in marks if applies)
+        rows.append([c.number, (c.revision or "not ours")[:12], image or "-", c.at or "-", c.by or "-", shown])
+    return rows
+
+
+ns = Collection(history, rollback)
