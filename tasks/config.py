@@ -7,6 +7,7 @@ The fields are the schema: the annotation says what is allowed, a field without 
 from dataclasses import dataclass, field
 
 from .decisions.setting_types import (
+    Alarms,
     Branch,
     Count,
     Deadline,
@@ -22,10 +23,12 @@ from .decisions.setting_types import (
     Line,
     Login,
     Origin,
+    Percentages,
     Port,
     Quantity,
     Region,
     RoleTag,
+    Some,
     StaticPath,
     TagMap,
     Units,
@@ -101,6 +104,10 @@ class RolloutPolicy:
     poll: Interval = 5.0  # between two looks
     healthy_polls: Count = 3
     warm_up: WarmUp = 0  # in service before an instance counts
+    canary: Some = 0  # new instances before the first pause
+    checkpoints: Percentages = ()  # of the instances, before a further pause
+    bake: WarmUp = 0  # length of a pause
+    alarms: Alarms = ()  # CloudWatch alarms that stop it
     instance_deadline: Deadline = 900  # from launch to serving
     deadline: Deadline = 14400  # for the whole rollout
     max_failures: Count = 3  # failed launches of the new version

@@ -43,6 +43,7 @@ Count = Annotated[int, Whole(1)]
 Port = Annotated[int, Whole(1, 65535)]
 Deadline = Annotated[int, Whole(1, unit="seconds")]
 WarmUp = Annotated[int, Whole(0, unit="seconds")]
+Some = Annotated[int, Whole(0)]
 Interval = Annotated[float, Seconds()]
 Quantity = Annotated[int | str, Amount()]
 TagMap = Annotated[Mapping[str, str], Tags()]
@@ -53,6 +54,8 @@ InstanceId = Annotated[str, Text("an instance id such as i-0123456789abcdef0", r
 RoleTag = Annotated[str, Text("key=value", r"(?!aws:)[^=\x00-\x1f]{1,128}=[^\x00-\x1f]{1,256}")]
 # Of the 128 letters that EC2 allows (CreateImage, "Name"), the revision and the time take 28.
 ImageName = Annotated[str, Text("3 to 100 letters, digits, blanks or ()[]./-'@_", r"[A-Za-z0-9()\[\] ./'@_-]{3,100}")]
+Percentages = Annotated[tuple[str, ...], Texts(Text("a percentage such as 25%", r"(?:[1-9][0-9]?|100)%"))]
+Alarms = Annotated[tuple[str, ...], Texts(Text("the name of a CloudWatch alarm", r"[^\x00-\x1f\x7f]{1,255}"))]
 DistributionId = Annotated[str, Text("a CloudFront distribution id such as E2QWRUHAPOMQZL", r"[A-Z0-9]{8,20}", _id_only)]
 
 Login = Annotated[str, Text("a user's name", _LOGIN)]
