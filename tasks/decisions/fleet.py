@@ -61,6 +61,7 @@ class Record:
     extra: int = 0  # surged once more for the way back
     returned: int = 0
     returning: tuple[str, ...] = ()
+    passed: int = 0  # new instances that have been looked at long enough, at a pause
 
     @property
     def wanted(self) -> str:
@@ -85,6 +86,7 @@ class Fleet:
     short_since: float | None = None  # since when the group has fewer members than it desires
     launches: int = 0  # launches since the run began, failed ones not counted
     protects_new: bool = False
+    alarms: tuple[str, ...] = ()  # those of the policy's alarms that have gone off
 
     @cached_property
     def members(self) -> tuple[Instance, ...]:
@@ -105,6 +107,13 @@ class Policy:
     max_failures: int = 3
     raise_max: bool = True
     rollback: bool = True
+    canary: int = 0  # new instances before the first pause; the surge is no larger
+    pauses: tuple[int, ...] = ()  # new instances at which it pauses, the canary among them
+    bake: float = 0  # length of a pause, and of the one in the end
+    confirmed: bool = False  # somebody has said to go on past every pause
+    together: bool = False  # with other groups: none is over before all are
+    hold: bool = False  # the others are not as far
+    stop: str = ""  # why another group has failed
     revisions: Mapping[str, str] = field(default_factory=dict)  # template version -> revision its instances must report
 
 

@@ -31,6 +31,7 @@ def to_tags(record: Record) -> dict[str, str]:
         "back": int(record.back),
         "extra": record.extra,
         "returned": record.returned,
+        "passed": record.passed,
     }
     return {MAIN: " ".join(f"{k}={v}" for k, v in fields.items()), RETURNING: " ".join(record.returning)}
 
@@ -60,6 +61,7 @@ def from_tags(tags: Mapping[str, str]) -> Record | None:
             back=told["back"] == "1",
             extra=int(told["extra"]),
             returned=int(told["returned"]),
+            passed=int(told.get("passed", "0")),
             returning=tuple(tags.get(RETURNING, "").split()),
         )
     except KeyError as error:

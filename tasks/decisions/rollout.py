@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from .fleet import Fleet, Instance, Policy, Record
+from .pauses import before_pause, last_pause, pause
 from .records import MOST_RETURNING
 from .steps import (
     Begin,
@@ -51,7 +52,7 @@ def decide(fleet: Fleet, policy: Policy, goal: Goal, now: float) -> Step:
     if fleet.record is None:
         return _begin(fleet, policy, goal, now)
     view = View(fleet, policy, fleet.record, now)
-    if view.unfinished and now > policy.until:
+    if (view.unfinished or view.watched) and now > policy.until:
         # Slow is not bad: the same command goes on.
         return Stop(f"not finished in time: {waiting(view)}")
     trouble = view.trouble()
@@ -64,7 +65,7 @@ def _begin(fleet: Fleet, policy: Policy, goal: Goal, now: float) -> Step:
     old = [i for i in fleet.members if i.version != goal.target]
     if not old and fleet.version == goal.target:
         return Done(f"every instance of {fleet.group} runs version {goal.target}")
-    surge = min(policy.surge, len(old))
+    surge = min(policy.surge, len(old), policy.canary or policy.surge)
     return Begin(
         Record(
             run=goal.run,
@@ -105,6 +106,7 @@ def _steps(view: View) -> Iterator[Step]:
         if gated:
             yield Protect(gated)
     if view.old and view.owed:
+        yield from pause(view)
         yield from _replace(view)
         yield Wait(waiting(view))
     if view.missing or any(i.leaving for i in fleet.instances):
@@ -114,6 +116,7 @@ def _steps(view: View) -> Iterator[Step]:
             # A decrement would take one that serves for one that was never launched.
             yield Wait(waiting(view))
         yield _shrink(view)
+    yield from last_pause(view)
     yield from _clean(view)
 
 
@@ -154,6 +157,8 @@ def _victims(view: View) -> list[Instance]:
     if coming and not any(view.gated(i) for i in view.new):
         return []
     room = view.policy.batch - sum(1 for i in view.fleet.instances if i.leaving and i.version != view.record.wanted)
+    ahead = before_pause(view)
+    room = room if ahead is None else min(room, ahead)
     spare = view.strength - view.floor
     chosen: list[Instance] = []
     for i in _order(view):

@@ -115,6 +115,16 @@ class Forget(Step):
 
 
 @dataclass(frozen=True)
+class Advance(Step):
+    """Go on after a pause. The record says so, for the run that comes after a crash."""
+
+    record: Record
+
+    def __str__(self) -> str:
+        return f"go on: {self.record.passed} of {self.record.size} new ones have been looked at"
+
+
+@dataclass(frozen=True)
 class Wait(Step):
     """Look again later."""
 
@@ -122,6 +132,11 @@ class Wait(Step):
 
     def __str__(self) -> str:
         return self.why
+
+
+@dataclass(frozen=True)
+class Hold(Wait):
+    """Look again later: this group is there, others are not."""
 
 
 @dataclass(frozen=True)
@@ -143,6 +158,11 @@ class Stop(Step):
 
     def __str__(self) -> str:
         return self.why
+
+
+@dataclass(frozen=True)
+class Pause(Stop):
+    """Go no further until somebody says so."""
 
 
 @dataclass(frozen=True)

@@ -91,10 +91,20 @@ class View:
         """Tell whether more is left to do than to tidy up."""
         return bool(self.old or self.missing or self.owed)
 
+    @property
+    def watched(self) -> bool:
+        """Tell whether the run may still turn round though nothing is left to replace: it bakes, or other groups are not there."""
+        policy, record = self.policy, self.record
+        return not record.back and (policy.bake > 0 or policy.together) and record.passed < max(1, record.size)
+
     def trouble(self) -> str | None:
         """Return why the run must not go on, or None."""
-        if not self.unfinished:
+        if not self.unfinished and not self.watched:
             return None
+        if not self.record.back and self.policy.stop:
+            return self.policy.stop
+        if not self.record.back and self.fleet.alarms:
+            return f"alarm {', '.join(self.fleet.alarms)} has gone off"
         late = self.policy.instance_deadline
         for i in self.new:
             revision = self.policy.revisions.get(i.version)

@@ -10,6 +10,7 @@ from random import Random
 from tasks.decisions.fleet import Fleet, Instance, Policy, Record, remember
 from tasks.decisions.rollout import Goal, decide
 from tasks.decisions.steps import (
+    Advance,
     Begin,
     Done,
     Forget,
@@ -80,6 +81,7 @@ class Group:
     dead: set[str] = field(default_factory=set)
     surplus: list[str] = field(default_factory=list)  # what we terminated of the wanted version
     dry_until: float = 0.0  # no capacity: launches fail
+    alarms: tuple[str, ...] = ()
     ties: Random = field(default_factory=lambda: Random(0))  # which of several emptiest zones a launch comes up in
 
     @classmethod
@@ -151,6 +153,7 @@ class Group:
             zones=ZONES,
             suspended=frozenset(self.suspended),
             record=self.record,
+            alarms=self.alarms,
             launches=sum(self.launches.values()),
             failures=("no sufficient capacity",) if len(self.members()) < self.desired else (),
         )
@@ -182,7 +185,7 @@ class Group:
         match step:
             case Begin(record):
                 yield lambda: setattr(self, "record", record)
-            case TurnBack(record):
+            case TurnBack(record) | Advance(record):
                 yield lambda: setattr(self, "record", record)
             case Suspend(processes):
                 yield lambda: self.suspended.update(processes)
