@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from .aws import fleets
 from .decisions.fleet import Fleet, Instance, Policy, remember
 from .decisions.rollout import Goal, decide
-from .decisions.steps import Done, Forget, Step, Stop, TurnBack, Wait
+from .decisions.steps import Advance, Done, Forget, Hold, Pause, Step, Stop, TurnBack, Wait
+from .decisions.together import Orders, Standing, orders
 from .errors import Resumable, RolledBack
 from .waiting import jittered
 
@@ -34,39 +35,43 @@ class Roll:
 
     run: Run
     cloud: Cloud
+    group: str
     policy: Policy
     goal: Goal
     ask: Ask
     lock: Lock
     seen: Fleet | None = None
-    refused: int = field(default=0)
+    refused: int = 0
+    standing: Standing = Standing.GOING
+    told: str = ""  # why it paused, or what came of the way back
+    due: float = 0.0  # when it looks again
+    why: str = ""
 
-    def to_the_end(self, group: str) -> None:
-        """Go on until nothing is left to do.
+    def turn(self, orders: Orders) -> None:
+        """Look once, and take one step. Raises Resumable when it stopped half-way."""
+        looked = self._look()
+        if looked is None:
+            return
+        fleet, described, now = looked
+        step = decide(fleet, replace(self.policy, hold=orders.hold, stop=orders.stop), self.goal, now)
+        self.standing = _standing(fleet, step)
+        if isinstance(step, TurnBack):
+            self.why = self.why or step.why
+        if isinstance(step, Pause):
+            self.told = str(step)
+        elif isinstance(step, Stop):
+            raise Resumable(f"{self.group}: {step}", self.run.command)
+        elif isinstance(step, Done):
+            self.run.out.say(str(step))
+        else:
+            done = self._do(described, step)
+            if isinstance(step, Forget) and self.standing is Standing.BACK and done:
+                self.standing, self.told = Standing.RETURNED, _rolled_back(self.group, fleet, self.why)
 
-        Raises RolledBack when the new version was rolled back, Resumable when it stopped half-way.
-        """
-        why = ""
-        self.seen = None
-        while True:
-            self.lock.renew()
-            looked = self._look(group)
-            if looked is None:
-                continue
-            fleet, described, now = looked
-            step = decide(fleet, self.policy, self.goal, now)
-            if isinstance(step, TurnBack):
-                why = why or step.why
-            if self._ended(step, fleet):
-                return
-            self._do(described, step)
-            if isinstance(step, Forget) and fleet.record and fleet.record.back:
-                raise RolledBack(_rolled_back(group, fleet, why))
-
-    def _look(self, name: str) -> tuple[Fleet, Group, float] | None:
-        looked = fleets.look(self.cloud, name)
+    def _look(self) -> tuple[Fleet, Group, float] | None:
+        looked = fleets.look(self.cloud, self.group, self.run.settings.rollout.alarms)
         if isinstance(looked, str):
-            self._later(name, looked)
+            self._later(looked)
             return None
         fleet, group = looked
         # AWS's own clock: the operator's may be wrong, and launches are dated by AWS.
@@ -82,35 +87,74 @@ class Roll:
         told = self.ask(silent) if silent else {}
         return replace(fleet, instances=tuple(replace(i, revision=told.get(i.id, i.revision)) for i in fleet.instances))
 
-    def _ended(self, step: Step, fleet: Fleet) -> bool:
-        if isinstance(step, Stop):
-            raise Resumable(f"{fleet.group}: {step}", self.run.command)
-        if isinstance(step, Done):
-            self.run.out.say(str(step))
-        return isinstance(step, Done)
-
-    def _do(self, group: Group, step: Step) -> None:
+    def _do(self, group: Group, step: Step) -> bool:
+        named = f"{self.group}: {step}"
         if isinstance(step, Wait):
-            self.run.out.progress(str(step))
+            self.run.out.progress(named if self.policy.together else str(step))
         else:
-            self.run.out.say(f"{group.name}: {step}")
+            self.run.out.say(named)
         refusal = None if isinstance(step, Wait) else fleets.apply(self.cloud, group, step)
         if refusal:
-            self._later(group.name, refusal)
-            return
+            self._later(refusal)
+            return False
         self.refused = 0
         if isinstance(step, Wait):
-            self._pause()
+            self._rest()
+        return True
 
-    def _later(self, group: str, refusal: str) -> None:
+    def _later(self, refusal: str) -> None:
         self.refused += 1
-        self.run.out.progress(f"{group} would not have it now: {refusal}")
+        self.run.out.progress(f"{self.group} would not have it now: {refusal}")
         if self.refused > MOST_REFUSALS:
-            raise Resumable(f"{group}: {refusal}", self.run.command)
-        self._pause()
+            raise Resumable(f"{self.group}: {refusal}", self.run.command)
+        self._rest()
 
-    def _pause(self) -> None:
-        self.run.clock.sleep(jittered(self.run.settings.rollout.poll))
+    def _rest(self) -> None:
+        self.due = self.run.clock.now() + jittered(self.run.settings.rollout.poll)
+
+
+def roll(rolls: Sequence[Roll]) -> None:
+    """Take groups to the end, each at its own pace, none over before all are there.
+
+    Raises RolledBack when a new version was rolled back, Resumable when it stopped half-way.
+    """
+    while True:
+        standings = {one.group: one.standing for one in rolls}
+        acting = [one for one in rolls if orders(one.group, standings).act]
+        if not acting:
+            break
+        one = min(acting, key=lambda one: one.due)
+        early = one.due - one.run.clock.now()
+        if early > 0:
+            # No longer than a poll, should the clock be set back meanwhile.
+            one.run.clock.sleep(min(early, 2 * one.run.settings.rollout.poll))
+        for each in rolls:
+            each.lock.renew()
+        one.turn(orders(one.group, standings))
+    _tell(rolls)
+
+
+def _tell(rolls: Sequence[Roll]) -> None:
+    back = [one.told for one in rolls if one.standing is Standing.RETURNED]
+    if back:
+        raise RolledBack("\n".join(back))
+    paused = [f"{one.group}: {one.told}" for one in rolls if one.standing is Standing.PAUSED]
+    if paused:
+        again = rolls[0].run.command
+        raise Resumable("\n".join(paused), again if " --yes" in again else f"{again} --yes")
+
+
+def _standing(fleet: Fleet, step: Step) -> Standing:
+    record = step.record if isinstance(step, Advance) else fleet.record
+    if isinstance(step, Done):
+        return Standing.OVER
+    if isinstance(step, TurnBack) or (record is not None and record.back):
+        return Standing.BACK
+    if isinstance(step, Pause):
+        return Standing.PAUSED
+    if isinstance(step, Hold):
+        return Standing.THERE
+    return Standing.ENDING if record is not None and record.passed >= max(1, record.size) else Standing.GOING
 
 
 def _rolled_back(group: str, fleet: Fleet, why: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from invoke import Collection
@@ -10,7 +11,7 @@ from .command import command
 from .errors import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from .aws.autoscaling import Group
     from .aws.launch_templates import Version
@@ -19,60 +20,109 @@ if TYPE_CHECKING:
     from .context import Run
     from .decisions.fleet import Fleet, Policy
     from .decisions.rollout import Goal
+    from .decisions.together import Standing
 
 
-@command(help={"to": "launch template version; default: the newest one"})
-def rollout(run: Run, to: str | None = None) -> None:
+@dataclass(frozen=True)
+class Aim:
+    """One group, and where it is to go: what there is to know before anything is written."""
+
+    fleet: Fleet
+    group: Group
+    policy: Policy
+    goal: Goal
+    target: Version
+
+    @property
+    def name(self) -> str:
+        """Return the name of the group."""
+        return self.group.name
+
+
+@command(
+    help={
+        "to": "launch template version; default: the newest one",
+        "yes": "go on past a canary or a checkpoint at which it stops",
+    }
+)
+def rollout(run: Run, to: str | None = None, yes: bool = False) -> None:
     """Replace every instance by one of the newest template version, surge first; resumes a rollout that stopped half-way.
 
-    A rollout under way goes on to its own version. A new version that fails is rolled back (rollout.rollback).
+    A rollout under way goes on to its own version. A new version that fails is rolled back (rollout.rollback). Several groups
+    go side by side, and one that fails takes the others back with it.
     """
-    roll_out(run, {}, to)
+    roll_out(run, {}, to, yes=yes)
 
 
-def roll_out(run: Run, versions: Mapping[str, str] | None = None, to: str | None = None) -> None:
-    """Roll the groups out one after the other.
+def roll_out(run: Run, versions: Mapping[str, str] | None = None, to: str | None = None, *, yes: bool = False) -> None:
+    """Roll the groups out side by side.
 
-    `versions`: the version number for each launch template; `to`: the one for all others; None for the newest. A dry run shows
-    the plan. Raises Refused with everything that speaks against it, DeployError after a rollback, Resumable when it stopped
-    half-way.
+    `versions`: the version number for each launch template; `to`: the one for all others; None for the newest; `yes`: go on past
+    every pause. A dry run shows the plan. Raises Refused with everything that speaks against it, DeployError after a rollback,
+    Resumable when it stopped half-way.
     """
     from .aws.session import Cloud
 
     cloud = Cloud(run.settings.aws)
     with run.out.step("10 rollout"):
-        for name in run.settings.groups:
-            _one(run, cloud, name, versions or {}, to)
+        aims = [_aim(run, cloud, name, versions or {}, to, yes=yes) for name in run.settings.groups]
+        ahead = _ahead(run, cloud, aims)
+        if len(ahead) > 1:
+            ahead = [replace(aim, policy=replace(aim.policy, together=True)) for aim in ahead]
+        refused = [text for aim in ahead if (text := _preflight(run, cloud, aim))]
+        if refused:
+            raise Refused("\n".join([*refused, "Nothing was changed"]))
+        if run.dry:
+            for aim in ahead:
+                _show(run, aim)
+        elif ahead:
+            _roll(run, cloud, ahead)
 
 
-def _one(run: Run, cloud: Cloud, name: str, versions: Mapping[str, str], to: str | None) -> None:
+def _aim(run: Run, cloud: Cloud, name: str, versions: Mapping[str, str], to: str | None, *, yes: bool) -> Aim:
     import uuid
 
     from .aws import fleets
-    from .decisions.plan import plan
-    from .decisions.rollout import Goal, decide
+    from .decisions.rollout import Goal
+
+    fleet, group = fleets.observe(cloud, name, run.settings.rollout.alarms)
+    target, source = _versions(cloud, group, fleet, versions.get(group.template, to))
+    policy = policy_of(run, fleet, (target, source), group.at or run.clock.now())
+    goal = Goal(f"{uuid.uuid4().hex[:8]}", source.number, target.number)
+    return Aim(fleet, group, replace(policy, confirmed=yes), goal, target)
+
+
+def _ahead(run: Run, cloud: Cloud, aims: Sequence[Aim]) -> list[Aim]:
+    """Return the groups in which there is something to do."""
+    from .decisions.rollout import decide
     from .decisions.steps import Done
 
-    fleet, group = fleets.observe(cloud, name)
-    target, source = _versions(cloud, group, fleet, versions.get(group.template, to))
-    now = group.at or run.clock.now()
-    policy = policy_of(run, fleet, (source, target), now)
-    goal = Goal(f"{uuid.uuid4().hex[:8]}", source.number, target.number)
-    first = decide(fleet, policy, goal, now)
-    if isinstance(first, Done):
-        run.out.say(str(first))
-        if not run.dry:
-            lock_of(run, cloud, name, "tidying up").sweep()
-        return
-    _preflight(run, cloud, fleet, group, policy, target)
-    if run.dry:
-        run.out.say(
-            f"{name}: would go from version {source.number} to {target.number} ({target.description or 'no description'}):"
-        )
-        for step in plan(fleet, policy, goal):
-            run.out.say(f"  {step}")
-        return
-    _roll(run, cloud, group, policy, goal, target)
+    turned = [aim.name for aim in aims if aim.fleet.record and aim.fleet.record.back]
+    ahead = []
+    for aim in aims:
+        first = decide(aim.fleet, aim.policy, aim.goal, aim.group.at or run.clock.now())
+        if isinstance(first, Done):
+            run.out.say(str(first))
+            if not run.dry:
+                lock_of(run, cloud, aim.name, "tidying up").sweep()
+        elif turned and not aim.fleet.record:
+            run.out.say(f"{aim.name} stays as it is: {turned[0]} is being rolled back, and the groups go together")
+        else:
+            ahead.append(aim)
+    return ahead
+
+
+def _show(run: Run, aim: Aim) -> None:
+    from .decisions.plan import plan
+
+    target, pauses = aim.target, aim.policy.pauses
+    described = target.description or "no description"
+    run.out.say(f"{aim.name}: would go from version {aim.goal.source} to {target.number} ({described}):")
+    for step in plan(aim.fleet, aim.policy, aim.goal):
+        run.out.say(f"  {step}")
+    if pauses or aim.policy.bake:
+        after = ", ".join(str(number) for number in (*pauses, *(["all"] if aim.policy.bake else [])))
+        run.out.say(f"  with a pause after {after} of the new ones")
 
 
 def _versions(cloud: Cloud, group: Group, fleet: Fleet, to: str | None) -> tuple[Version, Version]:
@@ -100,8 +150,10 @@ def policy_of(run: Run, fleet: Fleet, versions: tuple[Version, ...], now: float)
     """Return the numbers of the settings for a fleet; `versions`: those whose revision is asked; `now` in epoch seconds."""
     from .decisions.baking import revision_of
     from .decisions.fleet import Policy, count
+    from .decisions.pauses import pauses
 
     rules = run.settings.rollout
+    size = fleet.record.size if fleet.record else len(fleet.members)
     revisions = {v.number: revision_of(v.description) for v in versions} if rules.check_revision else {}
     return Policy(
         surge=count(rules.surge, fleet.desired),
@@ -112,25 +164,30 @@ def policy_of(run: Run, fleet: Fleet, versions: tuple[Version, ...], now: float)
         until=now + rules.deadline,
         max_failures=rules.max_failures,
         raise_max=rules.raise_max,
+        canary=rules.canary,
+        pauses=pauses(rules.canary, rules.checkpoints, size),
+        bake=rules.bake,
         rollback=rules.rollback,
         revisions={number: revision for number, revision in revisions.items() if revision},
     )
 
 
-def _preflight(run: Run, cloud: Cloud, fleet: Fleet, group: Group, policy: Policy, target: Version) -> None:
+def _preflight(run: Run, cloud: Cloud, aim: Aim) -> str:
+    """Return what speaks against a new run, or nothing."""
     from .aws import autoscaling, images
     from .decisions.preflight import problems
 
+    fleet, group, target = aim.fleet, aim.group, aim.target
     if fleet.record:
         # What has begun must be able to end, or to go back: launches that fail then turn it round.
-        return
+        return ""
     found = []
     image = images.image(cloud, target.image)
     if image is None or image.state != "available":
         found.append(f"version {target.number} names image {target.image}, which is {image.state if image else 'not there'}")
     found += problems(
         fleet,
-        policy,
+        aim.policy,
         template=group.template,
         target_groups=len(group.target_groups),
         classic=group.classic_balancers,
@@ -138,33 +195,50 @@ def _preflight(run: Run, cloud: Cloud, fleet: Fleet, group: Group, policy: Polic
         refresh=autoscaling.refreshing(cloud, group.name),
     )
     if found:
-        raise Refused(
-            f"{group.name} is not ready for a rollout:\n" + "\n".join(f"  - {one}" for one in found) + "\nNothing was changed"
-        )
+        return f"{group.name} is not ready for a rollout:\n" + "\n".join(f"  - {one}" for one in found)
     if group.version.startswith("$"):
         run.out.warn(
             f"{group.name} follows {group.version}; it will name a numbered version from now on, so that it can be rolled back"
         )
+    return ""
 
 
-def _roll(run: Run, cloud: Cloud, group: Group, policy: Policy, goal: Goal, target: Version) -> None:
+def _roll(run: Run, cloud: Cloud, aims: Sequence[Aim]) -> None:
     from contextlib import ExitStack
 
     from .hosts.management import open_management
     from .hosts.revisions import Revisions
-    from .rolling import Roll
+    from .rolling import Roll, roll
     from .smoke import smoke_boot
 
-    lock = lock_of(run, cloud, group.name, f"rollout to version {target.number}")
-    untried = all(m.version != target.number for m in group.members)
-    smoke = run.settings.rollout.smoke_boot and bool(group.members) and untried
-    with lock, ExitStack() as stack:
+    untried = {
+        (aim.group.template, aim.target.number): aim
+        for aim in aims
+        if aim.group.members and all(m.version != aim.target.number for m in aim.group.members)
+    }
+    tried = list(untried.values()) if run.settings.rollout.smoke_boot else []
+    with ExitStack() as stack:
+        locks = {
+            aim.name: stack.enter_context(lock_of(run, cloud, aim.name, f"rollout to version {aim.target.number}"))
+            for aim in aims
+        }
         revisions = Revisions(run.settings.app, cloud)
-        if policy.revisions or smoke:
+        if tried or any(aim.policy.revisions for aim in aims):
             revisions.host = stack.enter_context(open_management(run, cloud)[1])
-        if smoke:
-            smoke_boot(run, cloud, group, target, revisions, lock)
-        Roll(run, cloud, policy, goal, revisions.ask, lock).to_the_end(group.name)
+        for aim in tried:
+            smoke_boot(run, cloud, aim.group, aim.target, revisions, locks[aim.name])
+        roll(
+            [
+                Roll(run, cloud, aim.name, aim.policy, aim.goal, revisions.ask, locks[aim.name], standing=_standing(aim))
+                for aim in aims
+            ]
+        )
+
+
+def _standing(aim: Aim) -> Standing:
+    from .decisions.together import Standing
+
+    return Standing.BACK if aim.fleet.record and aim.fleet.record.back else Standing.GOING
 
 
 def lock_of(run: Run, cloud: Cloud, group: str, purpose: str) -> Lock:

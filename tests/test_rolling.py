@@ -10,7 +10,7 @@ from tasks.decisions.locks import Holder, parameter, write
 from tasks.decisions.rollout import Goal
 from tasks.errors import DeployError, Refused, Resumable
 from tasks.guard import Guard
-from tasks.rolling import Roll
+from tasks.rolling import Roll, roll
 from tasks.rollout import roll_out
 from tasks.waiting import SystemClock
 from tests.rolling_world import COMMAND, RollingWorld, rolling
@@ -465,7 +465,7 @@ def gate(world: RollingWorld, wanted: str, **more: Any) -> None:
     run, policy = world.run(), world.policy(revisions={world.next: wanted}, **more)
     lock = Lock(world.api, "web", Holder("t", "me", "test"), run.clock, run.command)
     with lock:
-        Roll(run, world.api, policy, Goal("r", "1", world.next), world.ask, lock).to_the_end("web")
+        roll([Roll(run, world.api, "web", policy, Goal("r", "1", world.next), world.ask, lock)])
 
 
 def test_the_revision_is_asked_of_each_new_instance() -> None:

@@ -24,9 +24,12 @@ from ..decisions.steps import (
 )
 from ..errors import Refused
 from . import autoscaling, target_groups
+from .alarms import firing
 from .session import error_code, throttled
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .autoscaling import Activity, Group, Member
     from .session import Cloud
 
@@ -42,20 +45,20 @@ _LATER = (
 )
 
 
-def look(cloud: Cloud, name: str) -> tuple[Fleet, Group] | str:
+def look(cloud: Cloud, name: str, alarms: Sequence[str] = ()) -> tuple[Fleet, Group] | str:
     """Observe a group, or return why that has to wait: AWS asks for fewer calls. Raises as `observe` does."""
     from botocore.exceptions import ClientError
 
     try:
-        return observe(cloud, name)
+        return observe(cloud, name, alarms)
     except ClientError as error:
         if not throttled(error):
             raise
         return str(error.response["Error"].get("Message", error))
 
 
-def observe(cloud: Cloud, name: str) -> tuple[Fleet, Group]:
-    """Look at a group once: the group, its target groups and, during a run, its activities.
+def observe(cloud: Cloud, name: str, alarms: Sequence[str] = ()) -> tuple[Fleet, Group]:
+    """Look at a group once: the group, its target groups and, during a run, its activities and the alarms that are to stop it.
 
     The number of calls does not grow with the fleet, but for pages. Raises Refused when the group or its record cannot be read.
     """
@@ -80,6 +83,7 @@ def observe(cloud: Cloud, name: str) -> tuple[Fleet, Group]:
         failures=tuple(a.message or a.description for a in done if a.status == "Failed" and _LAUNCH.match(a.description)),
         launches=len(launched),
         protects_new=group.protects_new,
+        alarms=firing(cloud, alarms) if record and not record.back else (),
     )
     return fleet, group
 

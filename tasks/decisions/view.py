@@ -93,7 +93,7 @@ class View:
 
     @property
     def watched(self) -> bool:
-        """Tell whether the run may still turn round though nothing is left to replace: it bakes, or other groups are not there."""
+        """Tell whether the run may still turn round though nothing is left to replace: it bakes, or others are not there."""
         policy, record = self.policy, self.record
         return not record.back and (policy.bake > 0 or policy.together) and record.passed < max(1, record.size)
 

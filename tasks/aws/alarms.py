@@ -1,0 +1,30 @@
+"""CloudWatch's alarms: which of them have gone off."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .session import Cloud
+
+# "DescribeAlarms": so many names in one call.
+_NAMES = 100
+
+
+def states(cloud: Cloud, names: Sequence[str]) -> dict[str, str]:
+    """Return the state of each alarm, metric or composite, by its name; one that does not exist is missing."""
+    found = {}
+    for first in range(0, len(names), _NAMES):
+        wanted = list(names[first : first + _NAMES])
+        told = cloud.client("cloudwatch").describe_alarms(
+            AlarmNames=wanted, AlarmTypes=["MetricAlarm", "CompositeAlarm"], MaxRecords=_NAMES
+        )
+        for alarm in [*told.get("MetricAlarms", ()), *told.get("CompositeAlarms", ())]:
+            found[alarm["AlarmName"]] = alarm["StateValue"]
+    return found
+
+
+def firing(cloud: Cloud, names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of those that are in ALARM."""
+    return tuple(sorted(name for name, state in states(cloud, names).items() if state == "ALARM"))
