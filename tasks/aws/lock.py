@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from ..waiting import Clock
     from .session import Cloud
 
+# Seconds. Whoever took a lock over within this time may be giving it back to one who was quicker: that one is to be named.
+_SETTLED = 2.0
+
 
 @dataclass(frozen=True)
 class _Told:
@@ -120,6 +123,10 @@ class Lock:
         if self._mine(other):
             return  # the answer to our own first call was lost
         if not free(other, told.age, machine(), alive):
+            if told.age < _SETTLED:
+                self._clock.sleep(_SETTLED)
+                told = self._read() or told
+                other = told.holder
             left = max(1.0, other.lease - told.age)
             raise Refused(
                 f"{self._name}: {other.who} is at it ({other.purpose}), for {left:.0f} s more unless renewed. Nothing was changed"

@@ -96,8 +96,8 @@ def test_a_long_command_goes_by_its_label(host: Host) -> None:
 
 
 def test_a_command_that_does_not_end_in_time_is_left_with_what_it_printed(host: Host) -> None:
-    with pytest.raises(TimedOut, match="not within 1 s; last seen: begun"):
-        host.run("echo begun; sleep 60", timeout=1)
+    with pytest.raises(TimedOut, match="not within 4 s; last seen: begun"):
+        host.run("echo begun; sleep 60", timeout=4)
     assert host.run("echo still there").text == "still there"
 
 

@@ -57,7 +57,8 @@ def test_launch_before_terminate_needs_both_percentages_and_never_falls_below(cl
     least: list[int] = []
 
     def over() -> bool:
-        least.append(len(cloud.healthy(fleet)))
+        with cloud.standin.held():  # members and their health are two calls, and must be of one moment
+            least.append(len(cloud.healthy(fleet)))
         return shown(cloud, refresh)["Status"] == "Successful"
 
     cloud.wait(over)
