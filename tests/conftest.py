@@ -10,7 +10,7 @@ import pytest
 _FOREIGN = ("AWS_", "INVOKE_", "FABRIC_", "DJANGO_", "GIT_", "SSH_", "RAMPED_")
 _ALONE = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "LINES", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
 
-# A process in the background of a script, or under nohup, hands down that these are ignored: what the tests start could not be stopped.
+# In the background of a script, or under nohup, these are ignored, by children too: what the tests start could not be stopped.
 for _number in (signal.SIGHUP, signal.SIGQUIT):
     signal.signal(_number, signal.SIG_DFL)
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
