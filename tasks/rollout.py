@@ -174,8 +174,8 @@ def policy_of(run: Run, fleet: Fleet, versions: tuple[Version, ...], now: float)
 
 def _preflight(run: Run, cloud: Cloud, aim: Aim) -> str:
     """Return what speaks against a new run, or nothing."""
-    from .aws import autoscaling, images
-    from .decisions.preflight import problems
+    from .aws import alarms, autoscaling, images
+    from .decisions.preflight import alarming, problems
 
     fleet, group, target = aim.fleet, aim.group, aim.target
     if fleet.record:
@@ -194,6 +194,8 @@ def _preflight(run: Run, cloud: Cloud, aim: Aim) -> str:
         mixed=group.mixed,
         refresh=autoscaling.refreshing(cloud, group.name),
     )
+    names = run.settings.rollout.alarms
+    found += alarming(names, alarms.states(cloud, names))
     if found:
         return f"{group.name} is not ready for a rollout:\n" + "\n".join(f"  - {one}" for one in found)
     if group.version.startswith("$"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from .fleet import Fleet, Policy
 
 # Without these the group does not replace, does not register, or does not notice.
@@ -30,6 +32,13 @@ def problems(
     if stopped:
         found.append(f"{', '.join(stopped)} suspended by somebody: resume them first")
     return found + _sizes(fleet, policy) + _instances(fleet)
+
+
+def alarming(names: Sequence[str], states: Mapping[str, str]) -> list[str]:
+    """Return which of the alarms that are to stop a run can tell nothing; `states`: of those that exist."""
+    found = [f"there is no alarm {name} (rollout.alarms)" for name in names if name not in states]
+    gone_off = [name for name in names if states.get(name) == "ALARM"]
+    return found + [f"alarm {name} has gone off already: the new version could not be told from it" for name in gone_off]
 
 
 def _sizes(fleet: Fleet, policy: Policy) -> list[str]:

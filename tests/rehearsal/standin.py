@@ -135,12 +135,13 @@ class Cloud:
         return image
 
     def build_network(self, zones: int = 3) -> tuple[str, list[str], str]:
-        """Make a VPC, a subnet in each zone (127.N.1.0/24, ...), a security group."""
+        """Make a VPC, a subnet in each zone (127.N.1.0/24, ..., in the next VPC 127.N.11.0/24, ...), a security group."""
         ec2 = self.client("ec2")
+        first = 10 * len([one for one in ec2.describe_vpcs()["Vpcs"] if not one["IsDefault"]])
         vpc = ec2.create_vpc(CidrBlock=f"127.{self.octet}.0.0/16")["Vpc"]["VpcId"]
         subnets = [
             ec2.create_subnet(
-                VpcId=vpc, CidrBlock=f"127.{self.octet}.{number}.0/24", AvailabilityZone=REGION + "abc"[number - 1]
+                VpcId=vpc, CidrBlock=f"127.{self.octet}.{first + number}.0/24", AvailabilityZone=REGION + "abc"[number - 1]
             )["Subnet"]["SubnetId"]
             for number in range(1, zones + 1)
         ]
