@@ -9,8 +9,11 @@ from invoke import Collection
 
 from .command import command
 from .errors import Refused, RolledBack, SettingsError
+from .rollout import roll_out
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .aws.autoscaling import Group
     from .aws.session import Cloud
     from .context import Run
@@ -41,37 +44,52 @@ def rollback(run: Run, to: str | None = None) -> None:
 
     The newest older version of ours whose image still exists is the one before. The database is not rolled back.
     """
+    from .aws import fleets
     from .aws.session import Cloud
 
     cloud = Cloud(run.settings.aws)
-    for name in run.settings.groups:
-        _back(replace(run, settings=replace(run.settings, groups=(name,))), cloud, name, to)
+    looked = [fleets.observe(cloud, name) for name in run.settings.groups]
+    under_way = [fleet for fleet, _ in looked if fleet.record]
+    for fleet, group in looked:
+        if fleet.record and to is not None and _chosen(cloud, fleet, group, to).number != fleet.record.source:
+            raise Refused(
+                f"{group.name}: a rollout from version {fleet.record.source} to {fleet.record.target} is under way: "
+                "`rollback` alone turns it back"
+            )
+    if under_way:
+        _turn_back(run, cloud, under_way)
+    for fleet, group in looked:
+        if not fleet.record:
+            chosen = _chosen(cloud, fleet, group, to)
+            run.out.say(f"{group.name}: back to {chosen}")
+            roll_out(_at_once(run, [group.name]), {}, chosen.number)
 
 
-def _back(run: Run, cloud: Cloud, name: str, to: str | None) -> None:
-    from .aws import fleets
+def _chosen(cloud: Cloud, fleet: Fleet, group: Group, to: str | None) -> Candidate:
     from .decisions.versions import choose
-    from .rollout import roll_out
 
-    fleet, group = fleets.observe(cloud, name)
     found, live = _known(cloud, fleet, group)
-    record = fleet.record
-    if record is None:
-        chosen = choose(found, live, to)
-        run.out.say(f"{name}: back from version {live} to {chosen}")
-        roll_out(run, {}, chosen.number)
-        return
-    if to is not None and choose(found, live, to).number != record.source:
-        raise Refused(
-            f"{name}: a rollout from version {record.source} to {record.target} is under way: `rollback` alone turns it back"
-        )
+    return choose(found, live, to)
+
+
+def _at_once(run: Run, groups: Sequence[str]) -> Run:
+    """Return the run for these groups, without what looks at a new version for long: an alarm may be why we go back."""
+    policy = replace(run.settings.rollout, canary=0, checkpoints=(), bake=0, alarms=())
+    return replace(run, settings=replace(run.settings, groups=tuple(groups), rollout=policy))
+
+
+def _turn_back(run: Run, cloud: Cloud, under_way: Sequence[Fleet]) -> None:
+    for fleet in under_way:
+        record = fleet.record
+        assert record is not None
+        if run.dry:
+            run.out.say(f"{fleet.group}: would turn the rollout to version {record.target} back to {record.source}")
+        elif not record.back:
+            _turn(run, cloud, fleet.group)
     if run.dry:
-        run.out.say(f"{name}: would turn the rollout to version {record.target} back to {record.source}")
         return
-    if not record.back:
-        _turn(run, cloud, name)
     try:
-        roll_out(run)
+        roll_out(_at_once(run, [fleet.group for fleet in under_way]))
     except RolledBack as error:
         run.out.say(str(error))
 

@@ -21,22 +21,23 @@ SKIPPABLE = ("restart-all", "invalidate", "stop")
     iterable=["skip"],
     help={
         "revision": "commit, tag or branch; default: the head of app.branch",
+        "yes": "go on past a canary or a checkpoint at which it stops",
         "skip": f"leave a part out, repeatable: {', '.join(SKIPPABLE)}",
     },
 )
-def ship(run: Run, revision: str | None = None, skip: Sequence[str] | None = None) -> None:
+def ship(run: Run, revision: str | None = None, skip: Sequence[str] | None = None, yes: bool = False) -> None:
     """Deploy, restart-all, bake-ami, rollout, invalidate, in order: one command, one report."""
     unknown = [part for part in skip or () if part not in SKIPPABLE]
     if unknown:
         raise SettingsError(f"--skip: found {', '.join(unknown)}; allowed: {', '.join(SKIPPABLE)}")
     try:
-        _ship(run, revision, skip or ())
+        _ship(run, revision, skip or (), yes=yes)
     finally:
         if run.out.steps:
             run.out.report("what was done")
 
 
-def _ship(run: Run, revision: str | None, skip: Sequence[str]) -> None:
+def _ship(run: Run, revision: str | None, skip: Sequence[str], *, yes: bool) -> None:
     from .bake import bake
     from .deploy import deploy_release
     from .invalidate import invalidate_paths
@@ -44,18 +45,18 @@ def _ship(run: Run, revision: str | None, skip: Sequence[str]) -> None:
     from .restart import restart_fleet
     from .rollout import roll_out
 
-    _end_half_way(run)
+    _end_half_way(run, yes=yes)
     release = deploy_release(run, revision)
     if "restart-all" not in skip:
         restart_fleet(run, release.added)
-    roll_out(run, bake(run))
+    roll_out(run, bake(run), yes=yes)
     if run.settings.static.distribution and run.settings.static.cdn and "invalidate" not in skip:
         invalidate_paths(run)
     if not run.settings.management.keep_running and "stop" not in skip:
         stop(run)
 
 
-def _end_half_way(run: Run) -> None:
+def _end_half_way(run: Run, *, yes: bool) -> None:
     """End the rollout that an earlier run left half-way, so that the same command goes on after a crash."""
     from .aws import fleets
     from .aws.session import Cloud
@@ -66,7 +67,7 @@ def _end_half_way(run: Run) -> None:
     versions = sorted({record.target for record in records if record})
     if versions:
         run.out.say(f"a rollout to version {', '.join(versions)} is half-way: that one first")
-        roll_out(run)
+        roll_out(run, yes=yes)
 
 
 ns = Collection(ship)

@@ -9,6 +9,7 @@ import pytest
 
 from tasks.context import Run
 from tasks.errors import DeployError, Refused, Resumable, RolledBack
+from tasks.history import rollback
 from tasks.rollout import roll_out
 from tests.rehearsal.standin import stand_in
 from tests.rolling_world import RollingWorld, build, rolling
@@ -166,3 +167,24 @@ def test_a_canary_in_each_group() -> None:
         roll_out(both((web, api), canary=1), yes=True)
         web.assert_done(web.next, launches=2)
         api.assert_done(api.next, launches=3)
+
+
+def test_both_are_turned_back_by_hand_though_the_alarm_that_is_why_has_gone_off() -> None:
+    with two() as (web, api):
+        alarm(web)
+        with pytest.raises(Resumable):
+            roll_out(both((web, api), canary=1, alarms=(ALARM,)))
+        alarm(web, "ALARM")
+        run = both((web, api), canary=1, alarms=(ALARM,))
+        with web.watched(), api.watched():
+            rollback.body.__wrapped__(run)
+        web.assert_done("1")
+        api.assert_done("1")
+        # Later, by hand, when both had long been on the new version.
+        alarm(web)
+        roll_out(both((web, api), alarms=(ALARM,)))
+        alarm(web, "ALARM")
+        with web.watched(), api.watched():
+            rollback.body.__wrapped__(run, to="1")
+        web.assert_done("1")
+        api.assert_done("1")
