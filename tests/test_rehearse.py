@@ -205,12 +205,14 @@ def test_an_endpoint_outside_of_this_machine_is_refused(tmp_path: Path) -> None:
         sandbox.require_own({}, "https://ec2.eu-central-1.amazonaws.com")
 
 
-# What the tasks call only where gunicorn must be drained to be restarted (tests/test_restart.py), or by themselves never.
+# What the tasks call only where gunicorn must be drained to be restarted (tests/test_restart.py), where alarms are set
+# (tests/test_rolling_together.py), or by themselves never.
 ELSEWHERE = {
     "elasticloadbalancing:DeregisterTargets",
     "elasticloadbalancing:RegisterTargets",
     "elasticloadbalancing:DescribeTargetGroupAttributes",
     "ec2:DeleteTags",
+    "cloudwatch:DescribeAlarms",
     "iam:PassRole",
 }
 SERVICES = {"elbv2": "elasticloadbalancing"}

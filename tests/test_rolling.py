@@ -1,6 +1,7 @@
 """`rollout` against the stand-in cloud's real HTTP API: whole rollouts, and what can happen to them."""
 
 import contextlib
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from tasks.aws.lock import Lock
 from tasks.decisions.locks import Holder, parameter, write
 from tasks.decisions.rollout import Goal
-from tasks.errors import DeployError, Refused, Resumable
+from tasks.errors import DeployError, Refused, Resumable, RolledBack
 from tasks.guard import Guard
 from tasks.rolling import Roll, roll
 from tasks.rollout import roll_out
@@ -188,6 +189,56 @@ def test_an_instance_that_dies_in_the_middle_is_replaced(which: str) -> None:
         world.when("terminate i-" if which == "old" else "protect i-", kill)
         world.roll()
         world.assert_done(world.next)
+
+
+@pytest.mark.parametrize("which", ["old", "new"])
+def test_an_instance_that_is_interrupted_or_terminated_by_hand_is_replaced(which: str) -> None:
+    """EC2 ends it without asking the group, as for a spot instance, or as somebody does in the console."""
+    with rolling(3) as world:
+
+        def end() -> None:
+            wanted = "1" if which == "old" else "2"
+            victims = [m.id for m in world.group().members if m.version == wanted and m.lifecycle == "InService"]
+            world.cloud.client("ec2").terminate_instances(InstanceIds=victims[-1:])
+
+        world.when("terminate i-" if which == "old" else "protect i-", end)
+        world.roll()
+        world.assert_done(world.next)
+
+
+def test_a_scheduled_action_waits_until_the_rollout_is_over() -> None:
+    with rolling(3, least=1, most=8) as world:
+        asg = world.cloud.client("autoscaling")
+
+        def schedule() -> None:
+            soon = datetime.fromtimestamp(world.group().at + 1, UTC)
+            asg.put_scheduled_update_group_action(
+                AutoScalingGroupName="web", ScheduledActionName="night", DesiredCapacity=1, StartTime=soon
+            )
+
+        world.when("point the group", schedule)
+        with world.watched():
+            world.roll()
+        # One that was due while it was suspended is not made up for (user guide, "Suspend and resume processes").
+        world.assert_done(world.next, launches=3)
+
+
+def test_a_long_drain_does_not_hold_the_next_boot_up() -> None:
+    with rolling(3, delay=300) as world:
+        with world.watched():
+            world.roll(deadline=1200, instance_deadline=600)
+        world.assert_done(world.next, launches=3)
+        counted = [int(line.split(" draining")[0].split()[-1]) for line in world.printed.splitlines() if " draining" in line]
+        assert max(counted) <= 1, "never two batches at once"
+
+
+def test_a_version_that_turns_bad_while_it_bakes_is_rolled_back() -> None:
+    """All are new when they begin to answer 500; the group itself replaces them by others that do the same."""
+    with rolling(2) as world:
+        world.when("all are new and bake", lambda: world.cloud.control("faults", {"images": {world.image: "error"}}))
+        with pytest.raises(RolledBack, match="version 2 was rolled back to 1"):
+            world.roll(bake=600, instance_deadline=20)
+        world.assert_done("1")
 
 
 @pytest.mark.parametrize(("at", "change"), [("suspend", +2), ("terminate i-", +2), ("terminate i-", -1)])

@@ -19,6 +19,7 @@ SERVICES = {
     "elasticloadbalancing": "elbv2",
     "cloudfront": "cloudfront",
     "ssm": "ssm",
+    "cloudwatch": "cloudwatch",
 }
 
 
