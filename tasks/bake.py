@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .aws.autoscaling import Group
     from .aws.images import Image
     from .aws.instances import Machine
+    from .aws.launch_templates import Version
     from .aws.session import Cloud
     from .context import Run
     from .hosts.ssh import Host
@@ -27,7 +28,7 @@ def bake_ami(run: Run, fresh: bool = False) -> None:
     bake(run, fresh=fresh)
 
 
-def bake(run: Run, *, fresh: bool = False) -> dict[str, str]:
+def bake(run: Run, *, fresh: bool = False) -> dict[str, Version]:
     """Bake what is deployed on the management instance; return the template version made for each template.
 
     `fresh`: do not reuse an image of the same revision. A dry run says what would be made. Raises Refused when the deploy there
@@ -43,7 +44,7 @@ def bake(run: Run, *, fresh: bool = False) -> dict[str, str]:
     with host:
         revision = _verified(run, machine, host)
         if run.dry:
-            return _foresee(run, cloud, groups, revision, fresh)
+            return foresee(run, revision, fresh=fresh)
         with run.out.step("8  image"):
             image = _image(run, cloud, machine, host, revision, fresh)
     with run.out.step("9  template version"):
@@ -72,12 +73,30 @@ def _templates(groups: list[Group]) -> dict[str, str]:
     return {g.template: g.version for g in groups}
 
 
-def _foresee(run: Run, cloud: Cloud, groups: list[Group], revision: str, fresh: bool) -> dict[str, str]:
+def foresee(run: Run, revision: str, *, fresh: bool = False) -> dict[str, Version]:
+    """Say what would be baked of a revision; return the version of each template that would boot it, made or not."""
+    from .aws import autoscaling, launch_templates
+    from .aws.session import Cloud
+    from .decisions.baking import description
+
+    cloud = Cloud(run.settings.aws)
+    groups = [autoscaling.group(cloud, name) for name in run.settings.groups]
     existing = None if fresh else _existing(run, cloud, revision)
     run.out.say(f"would use image {existing.id} again" if existing else f"would make an image of revision {revision[:12]}")
+    foreseen = {}
     for template, source in _templates(groups).items():
-        run.out.say(f"would make a version of {template} from version {source}, unless there is one of that image")
-    return {}
+        known = launch_templates.versions(cloud, template)
+        there = next((v for v in known if existing and v.image == existing.id), None)
+        next_one = str(int(known[0].number) + 1)
+        foreseen[template] = there or launch_templates.Version(
+            template, next_one, description(revision, "a new image"), False, {}
+        )
+        run.out.say(
+            f"version {there.number} of {template} boots it already"
+            if there
+            else f"would make version {next_one} of {template} from version {source}"
+        )
+    return foreseen
 
 
 def _existing(run: Run, cloud: Cloud, revision: str) -> Image | None:
@@ -142,7 +161,7 @@ def _available(run: Run, cloud: Cloud, id: str) -> Image:
     )
 
 
-def _version(run: Run, cloud: Cloud, template: str, source: str, revision: str, image: Image) -> str:
+def _version(run: Run, cloud: Cloud, template: str, source: str, revision: str, image: Image) -> Version:
     """Find the version of a template that boots an image, or make it from the source version."""
     from .aws import launch_templates
     from .decisions.baking import changes, description, token
@@ -151,7 +170,7 @@ def _version(run: Run, cloud: Cloud, template: str, source: str, revision: str, 
     for there in launch_templates.versions(cloud, template):
         if there.description == text and there.image == image.id:
             run.out.say(f"version {there.number} of {template} boots {image.id} already")
-            return there.number
+            return there
     before = launch_templates.version(cloud, template, source)
     data = changes(before.data, image.id, image.snapshots)
     number = launch_templates.add(cloud, before, text, data, token(template, before.number, image.id))
@@ -160,7 +179,7 @@ def _version(run: Run, cloud: Cloud, template: str, source: str, revision: str, 
     if made.image != image.id:
         raise DeployError(f"version {number} of {template} names image {made.image or 'none'}, not {image.id}")
     run.out.say(f"version {number} of {template} made from {before.number}, boots {image.id} ({revision[:12]})")
-    return number
+    return made
 
 
 ns = Collection(bake_ami)

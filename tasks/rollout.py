@@ -54,18 +54,19 @@ def rollout(run: Run, to: str | None = None, yes: bool = False) -> None:
     roll_out(run, {}, to, yes=yes)
 
 
-def roll_out(run: Run, versions: Mapping[str, str] | None = None, to: str | None = None, *, yes: bool = False) -> None:
+def roll_out(run: Run, versions: Mapping[str, Version] | None = None, to: str | None = None, *, yes: bool = False) -> None:
     """Roll the groups out side by side.
 
-    `versions`: the version number for each launch template; `to`: the one for all others; None for the newest; `yes`: go on past
-    every pause. A dry run shows the plan. Raises Refused with everything that speaks against it, DeployError after a rollback,
-    Resumable when it stopped half-way.
+    `versions`: the version of each launch template; `to`: the number for all others; None for the newest; `yes`: go on past every
+    pause. A dry run shows the plan, also to a version that is not made yet. Raises Refused with everything that speaks against
+    it, DeployError after a rollback, Resumable when it stopped half-way.
     """
     from .aws.session import Cloud
 
     cloud = Cloud(run.settings.aws)
     with run.out.step("10 rollout"):
-        aims = [_aim(run, cloud, name, versions or {}, to, yes=yes) for name in run.settings.groups]
+        aims = [_aim(run, cloud, name, versions or {}, to) for name in run.settings.groups]
+        aims = [replace(aim, policy=replace(aim.policy, confirmed=yes)) for aim in aims]
         ahead = _ahead(run, cloud, aims)
         if len(ahead) > 1:
             ahead = [replace(aim, policy=replace(aim.policy, together=True)) for aim in ahead]
@@ -79,17 +80,17 @@ def roll_out(run: Run, versions: Mapping[str, str] | None = None, to: str | None
             _roll(run, cloud, ahead)
 
 
-def _aim(run: Run, cloud: Cloud, name: str, versions: Mapping[str, str], to: str | None, *, yes: bool) -> Aim:
+def _aim(run: Run, cloud: Cloud, name: str, versions: Mapping[str, Version], to: str | None) -> Aim:
     import uuid
 
     from .aws import fleets
     from .decisions.rollout import Goal
 
     fleet, group = fleets.observe(cloud, name, run.settings.rollout.alarms)
-    target, source = _versions(cloud, group, fleet, versions.get(group.template, to))
+    target, source = _versions(cloud, group, fleet, versions.get(group.template), to)
     policy = policy_of(run, fleet, (target, source), group.at or run.clock.now())
     goal = Goal(f"{uuid.uuid4().hex[:8]}", source.number, target.number)
-    return Aim(fleet, group, replace(policy, confirmed=yes), goal, target)
+    return Aim(fleet, group, policy, goal, target)
 
 
 def _ahead(run: Run, cloud: Cloud, aims: Sequence[Aim]) -> list[Aim]:
@@ -125,8 +126,11 @@ def _show(run: Run, aim: Aim) -> None:
         run.out.say(f"  with a pause after {after} of the new ones")
 
 
-def _versions(cloud: Cloud, group: Group, fleet: Fleet, to: str | None) -> tuple[Version, Version]:
-    """Return the version to go to and the one to go back to; a rollout under way knows both."""
+def _versions(cloud: Cloud, group: Group, fleet: Fleet, target: Version | None, to: str | None) -> tuple[Version, Version]:
+    """Return the version to go to and the one to go back to; a rollout under way knows both.
+
+    `target`: the version to go to, which a dry run may only foresee; None for the one that `to` names.
+    """
     from .aws import launch_templates
     from .decisions.fleet import way_back
 
@@ -135,12 +139,12 @@ def _versions(cloud: Cloud, group: Group, fleet: Fleet, to: str | None) -> tuple
         raise Refused(
             f"{group.name} has {why} instead of a launch template: this rollout does not handle it. Nothing was changed"
         )
-    record = fleet.record
-    if record and to and to != record.target:
+    record, wanted = fleet.record, target.number if target else to
+    if record and wanted and wanted != record.target:
         raise Refused(
-            f"{group.name}: a rollout to version {record.target} is under way, not to {to}: run `rollout` alone to end it"
+            f"{group.name}: a rollout to version {record.target} is under way, not to {wanted}: run `rollout` alone to end it"
         )
-    target = launch_templates.version(cloud, group.template, record.target if record else to or "$Latest")
+    target = target or launch_templates.version(cloud, group.template, record.target if record else to or "$Latest")
     before = launch_templates.version(cloud, group.template, record.source if record else group.version)
     number = before.number if record else way_back(fleet, before.number, target.number)
     return target, before if number == before.number else launch_templates.version(cloud, group.template, number)
@@ -182,8 +186,9 @@ def _preflight(run: Run, cloud: Cloud, aim: Aim) -> str:
         # What has begun must be able to end, or to go back: launches that fail then turn it round.
         return ""
     found = []
-    image = images.image(cloud, target.image)
-    if image is None or image.state != "available":
+    foreseen = run.dry and not target.image
+    image = None if foreseen else images.image(cloud, target.image)
+    if not foreseen and (image is None or image.state != "available"):
         found.append(f"version {target.number} names image {target.image}, which is {image.state if image else 'not there'}")
     found += problems(
         fleet,

@@ -38,9 +38,8 @@ def ship(run: Run, revision: str | None = None, skip: Sequence[str] | None = Non
 
 
 def _ship(run: Run, revision: str | None, skip: Sequence[str], *, yes: bool) -> None:
-    from .bake import bake
+    from .bake import bake, foresee
     from .deploy import deploy_release
-    from .invalidate import invalidate_paths
     from .management import stop
     from .restart import restart_fleet
     from .rollout import roll_out
@@ -49,11 +48,20 @@ def _ship(run: Run, revision: str | None, skip: Sequence[str], *, yes: bool) -> 
     release = deploy_release(run, revision)
     if "restart-all" not in skip:
         restart_fleet(run, release.added)
-    roll_out(run, bake(run), yes=yes)
+    roll_out(run, foresee(run, release.revision) if run.dry else bake(run), yes=yes)
     if run.settings.static.distribution and run.settings.static.cdn and "invalidate" not in skip:
-        invalidate_paths(run)
+        _invalidate(run)
     if not run.settings.management.keep_running and "stop" not in skip:
         stop(run)
+
+
+def _invalidate(run: Run) -> None:
+    from .invalidate import invalidate_paths
+
+    if run.dry:
+        run.out.say(f"would invalidate every hashed file of the release that {run.settings.static.cdn} answers with an error")
+    else:
+        invalidate_paths(run)
 
 
 def _end_half_way(run: Run, *, yes: bool) -> None:

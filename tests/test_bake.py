@@ -54,7 +54,7 @@ def test_an_image_and_a_version_are_made_once_for_a_revision(world: ShopWorld) -
     made = bake(fast(world, image={"tags": {"team": "web"}}))
     (image,) = images(world)
     lt, versions = template(world)
-    assert made == {lt: str(versions[0]["VersionNumber"])}
+    assert {template: version.number for template, version in made.items()} == {lt: str(versions[0]["VersionNumber"])}
     assert image["Name"].startswith(f"shop-{world.v1[:12]}-")
     tags = {tag["Key"]: tag["Value"] for tag in image["Tags"]}
     assert (tags["ramped:revision"], tags["ramped:site"], tags["team"]) == (world.v1, "shop", "web")
@@ -202,7 +202,9 @@ def test_a_service_that_does_not_exist_is_named(world: ShopWorld) -> None:
 
 def test_a_dry_run_says_what_would_be_made(world: ShopWorld) -> None:
     with changes(world) as calls:
-        assert bake(fast(world, dry=True)) == {}
+        (foreseen,) = bake(fast(world, dry=True)).values()
+    newest = template(world)[1][0]["VersionNumber"]
+    assert (foreseen.number, foreseen.image) == (str(newest + 1), "")
     assert calls == []
     assert f"would make an image of revision {world.v1[:12]}" in world.printed
-    assert "would make a version of lt-" in world.printed
+    assert f"would make version {newest + 1} of lt-" in world.printed
