@@ -9,7 +9,7 @@ from invoke import Collection
 
 from .command import command
 from .errors import Refused, RolledBack, SettingsError
-from .rollout import roll_out
+from .rollout import refuse_aborted, roll_out
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,6 +51,7 @@ def rollback(run: Run, to: str | None = None) -> None:
     looked = [fleets.observe(cloud, name) for name in run.settings.groups]
     under_way = [fleet for fleet, _ in looked if fleet.record]
     for fleet, group in looked:
+        refuse_aborted(fleet)
         if fleet.record and to is not None and _chosen(cloud, fleet, group, to).number != fleet.record.source:
             raise Refused(
                 f"{group.name}: a rollout from version {fleet.record.source} to {fleet.record.target} is under way: "

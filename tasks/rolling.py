@@ -148,7 +148,7 @@ def _standing(fleet: Fleet, step: Step) -> Standing:
     record = step.record if isinstance(step, Advance) else fleet.record
     if isinstance(step, Done):
         return Standing.OVER
-    if isinstance(step, TurnBack) or (record is not None and record.back):
+    if isinstance(step, TurnBack) or (record is not None and record.back and not record.aborted):
         return Standing.BACK
     if isinstance(step, Pause):
         return Standing.PAUSED

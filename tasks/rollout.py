@@ -87,10 +87,19 @@ def _aim(run: Run, cloud: Cloud, name: str, versions: Mapping[str, Version], to:
     from .decisions.rollout import Goal
 
     fleet, group = fleets.observe(cloud, name, run.settings.rollout.alarms)
+    refuse_aborted(fleet)
     target, source = _versions(cloud, group, fleet, versions.get(group.template), to)
     policy = policy_of(run, fleet, (target, source), group.at or run.clock.now())
     goal = Goal(f"{uuid.uuid4().hex[:8]}", source.number, target.number)
     return Aim(fleet, group, policy, goal, target)
+
+
+def refuse_aborted(fleet: Fleet) -> None:
+    """Raise Refused where an abort has begun: it has to end before anything else."""
+    if fleet.record and fleet.record.aborted:
+        raise Refused(
+            f"{fleet.group}: the rollout to version {fleet.record.target} is being aborted: run `abort` again to end that first"
+        )
 
 
 def _ahead(run: Run, cloud: Cloud, aims: Sequence[Aim]) -> list[Aim]:

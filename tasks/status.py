@@ -76,7 +76,9 @@ def _remarks(fleet: Fleet) -> list[str]:
         )
         left = sum(1 for i in fleet.members if i.version != record.wanted)
         found.append(
-            f"a rollout {way} is under way or was stopped: {left} of {record.size} instances are left; `rollout` goes on"
+            f"the rollout to version {record.target} is being aborted, or that was stopped; `abort` goes on"
+            if record.aborted
+            else f"a rollout {way} is under way or was stopped: {left} of {record.size} instances are left; `rollout` goes on"
         )
     return found
 

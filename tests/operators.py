@@ -1,7 +1,7 @@
 """Operators that die: a process that forks one for each line of JSON on its input, and tells how it ended.
 
-{"url", "group", "to", "kill": n or null, "when": "before" | "after"}: roll the group out; SIGKILL at the n-th changing API call,
-before it is sent or after its answer came. Answers {"signal", "code", "writes"} on a line.
+{"url", "group", "to": a version, or null to abort, "kill": n or null, "when": "before" | "after"}: SIGKILL at the n-th changing
+API call, before it is sent or after its answer came. Answers {"signal", "code", "writes"} on a line.
 """
 
 import io
@@ -14,6 +14,8 @@ from typing import Any
 import boto3  # noqa: F401  (before the fork, so that no operator has to)
 from botocore.client import BaseClient
 
+from tasks.abort import end_runs
+from tasks.aws.session import Cloud
 from tasks.context import Run
 from tasks.errors import DeployError
 from tasks.output import Output
@@ -50,7 +52,10 @@ def _operate(order: dict[str, Any], told: int) -> None:
         _count(order, told)
         out = Output(io.StringIO(), sys.stderr)
         run = Run(settings_of(order["url"], order["group"]), out, SystemClock(), False, COMMAND)
-        roll_out(run, {}, order["to"])
+        if order["to"]:
+            roll_out(run, {}, order["to"])
+        else:
+            end_runs(run, Cloud(run.settings.aws), run.settings.groups)
         code = 0
     except DeployError as error:
         print(error, file=sys.stderr)
@@ -70,10 +75,11 @@ def _count(order: dict[str, Any], told: int) -> None:
         mine = count[0] == order["kill"]
         if mine and order["when"] == "before":
             os.kill(os.getpid(), signal.SIGKILL)
-        answer = call(client, operation, params)
-        if mine:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return answer
+        try:
+            return call(client, operation, params)
+        finally:
+            if mine:
+                os.kill(os.getpid(), signal.SIGKILL)
 
     BaseClient._make_api_call = counted
 

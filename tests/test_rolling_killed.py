@@ -32,7 +32,7 @@ class Operators:
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
 
-    def roll(self, world: RollingWorld, to: str, kill: int | None = None, when: str = "") -> dict[str, Any]:
+    def roll(self, world: RollingWorld, to: str | None, kill: int | None = None, when: str = "") -> dict[str, Any]:
         assert self._process.stdin and self._process.stdout
         order = {"url": world.cloud.url, "group": world.fleet.group, "to": to, "kill": kill, "when": when}
         self._process.stdin.write(json.dumps(order) + "\n")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..decisions.fleet import Fleet, Instance
 from ..decisions.records import TAGS, from_tags, to_tags
 from ..decisions.steps import (
+    Abort,
     Advance,
     Begin,
     Forget,
@@ -132,7 +133,7 @@ def apply(cloud: Cloud, group: Group, step: Step) -> str | None:
 def _apply(cloud: Cloud, group: Group, step: Step) -> None:
     name = group.name
     match step:
-        case Begin(record) | TurnBack(record) | Advance(record):
+        case Begin(record) | TurnBack(record) | Advance(record) | Abort(record):
             autoscaling.write_tags(cloud, name, to_tags(record))
         case Suspend(processes):
             autoscaling.suspend(cloud, name, processes)

@@ -58,6 +58,7 @@ class Record:
     protect: bool = True
     pointed: bool = False  # the group named the target before we began
     back: bool = False  # rolling back to `source`
+    aborted: bool = False  # giving the surge back, and leaving the instances as they are
     extra: int = 0  # surged once more for the way back
     returned: int = 0
     returning: tuple[str, ...] = ()
@@ -65,7 +66,9 @@ class Record:
 
     @property
     def wanted(self) -> str:
-        """Return the version that the fleet shall have in the end."""
+        """Return the version that the group shall launch in the end."""
+        if self.aborted:
+            return self.target if self.pointed else self.source
         return self.source if self.back else self.target
 
 
@@ -114,6 +117,7 @@ class Policy:
     together: bool = False  # with other groups: none is over before all are
     hold: bool = False  # the others are not as far
     stop: str = ""  # why another group has failed
+    abort: bool = False  # stop what is under way for good, and begin nothing
     revisions: Mapping[str, str] = field(default_factory=dict)  # template version -> revision its instances must report
 
 

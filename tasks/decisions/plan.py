@@ -7,6 +7,7 @@ from dataclasses import replace
 from .fleet import Fleet, Instance, Policy
 from .rollout import Goal, decide
 from .steps import (
+    Abort,
     Begin,
     Done,
     Forget,
@@ -58,7 +59,7 @@ def _emptiest(fleet: Fleet, members: list[Instance]) -> str:
 
 def _after(fleet: Fleet, step: Step) -> Fleet:
     match step:
-        case Begin(record) | TurnBack(record):
+        case Begin(record) | TurnBack(record) | Abort(record):
             # The plan counts launches from here.
             return replace(fleet, record=record, launches=0)
         case Suspend(processes):

@@ -12,6 +12,7 @@ from .fleet import Fleet, Instance, Policy, Record
 from .pauses import before_pause, last_pause, pause
 from .records import MOST_RETURNING
 from .steps import (
+    Abort,
     Begin,
     Done,
     Forget,
@@ -50,9 +51,11 @@ def decide(fleet: Fleet, policy: Policy, goal: Goal, now: float) -> Step:
     resumption after a crash and its rollback are one function.
     """
     if fleet.record is None:
-        return _begin(fleet, policy, goal, now)
+        return Done(_at_rest(fleet)) if policy.abort else _begin(fleet, policy, goal, now)
     view = View(fleet, policy, fleet.record, now)
-    if (view.unfinished or view.watched) and now > policy.until:
+    if policy.abort and not fleet.record.aborted:
+        return view.abort()
+    if now > policy.until and (view.unfinished or view.watched or view.leaving):
         # Slow is not bad: the same command goes on.
         return Stop(f"not finished in time: {waiting(view)}")
     trouble = view.trouble()
@@ -85,6 +88,12 @@ def _begin(fleet: Fleet, policy: Policy, goal: Goal, now: float) -> Step:
     )
 
 
+def _at_rest(fleet: Fleet) -> str:
+    versions = Counter(i.version for i in fleet.members)
+    run = ", ".join(f"{count} of version {version}" for version, count in sorted(versions.items())) or "no instances"
+    return f"no rollout of {fleet.group} is under way: {run}; it launches version {fleet.version}"
+
+
 def _steps(view: View) -> Iterator[Step]:
     """Yield what there is to do, most urgent first; the first one is the answer."""
     fleet, record = view.fleet, view.record
@@ -95,10 +104,11 @@ def _steps(view: View) -> Iterator[Step]:
     # Without old instances there is nothing to surge for, and max may already be restored.
     if fleet.version != record.wanted or (view.old and not view.pointed):
         if record.back and -record.extra > view.short:
-            yield TurnBack(replace(record, extra=-view.short), "the group could launch more after all")
+            more = replace(record, extra=-view.short)
+            yield Abort(more) if record.aborted else TurnBack(more, "the group could launch more after all")
         yield _point(view)
     if record.back:
-        mine = tuple(i.id for i in view.old if i.protected)
+        mine = tuple(i.id for i in fleet.members if i.protected and i.version == record.target)
         if mine and record.protect:
             yield Unprotect(mine)
     elif record.protect and view.old and view.owed:
@@ -109,7 +119,7 @@ def _steps(view: View) -> Iterator[Step]:
         yield from pause(view)
         yield from _replace(view)
         yield Wait(waiting(view))
-    if view.missing or any(i.leaving for i in fleet.instances):
+    if view.missing or view.leaving:
         yield Wait(waiting(view))
     if view.returnable:
         if view.short:
@@ -207,10 +217,15 @@ def _take(alike: dict[tuple[bool, str], deque[Instance]], kind: tuple[bool, str]
 
 
 def _shrink(view: View) -> Step:
-    """Give the surge back where no old instance is left to take it from: they died by themselves."""
-    last = sorted(view.new, key=lambda i: (view.gated(i), -i.since, i.id))
-    ids = tuple(i.id for i in last[: min(view.returnable, MOST_RETURNING)])
-    return Return(ids, _returning(view, ids))
+    """Give the surge back where no old instance is left to take it from: they died by themselves, or the run is aborted."""
+    left, zones = list(view.new), Counter(i.zone for i in view.new)
+    ids = list[str]()
+    while left and len(ids) < min(view.returnable, MOST_RETURNING):
+        one = min(left, key=lambda i: (i.ready, view.serving(i), i.version == view.record.target, -zones[i.zone], -i.since, i.id))
+        left.remove(one)
+        zones[one.zone] -= 1
+        ids.append(one.id)
+    return Return(tuple(ids), _returning(view, tuple(ids)))
 
 
 def _clean(view: View) -> Iterator[Step]:

@@ -151,6 +151,16 @@ class TurnBack(Step):
 
 
 @dataclass(frozen=True)
+class Abort(Step):
+    """End the run where it is. The record is written first."""
+
+    record: Record
+
+    def __str__(self) -> str:
+        return f"abort the rollout to version {self.record.target}: the surge and the settings go back, the instances stay"
+
+
+@dataclass(frozen=True)
 class Stop(Step):
     """Go no further; the fleet stays as it is until somebody looks."""
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from .fleet import Fleet, Instance, Policy, Record
-from .steps import Step, TurnBack
+from .steps import Abort, Step, TurnBack
 
 
 @dataclass(frozen=True)
@@ -18,13 +18,15 @@ class View:
 
     @cached_property
     def new(self) -> list[Instance]:
-        """Return the members of the version that is wanted."""
-        return [i for i in self.fleet.members if i.version == self.record.wanted]
+        """Return the members that may stay: those of the version that is wanted."""
+        stay = self.record.aborted
+        return [i for i in self.fleet.members if stay or i.version == self.record.wanted]
 
     @cached_property
     def old(self) -> list[Instance]:
         """Return the members that have to go."""
-        return [i for i in self.fleet.members if i.version != self.record.wanted]
+        stay = self.record.aborted
+        return [i for i in self.fleet.members if not stay and i.version != self.record.wanted]
 
     @cached_property
     def surged(self) -> bool:
@@ -87,6 +89,11 @@ class View:
         return sum(1 for i in self.fleet.members if self.serving(i))
 
     @property
+    def leaving(self) -> int:
+        """Return how many instances are on their way out."""
+        return sum(1 for i in self.fleet.instances if i.leaving)
+
+    @property
     def unfinished(self) -> bool:
         """Tell whether more is left to do than to tidy up."""
         return bool(self.old or self.missing or self.owed)
@@ -99,7 +106,7 @@ class View:
 
     def trouble(self) -> str | None:
         """Return why the run must not go on, or None."""
-        if not self.unfinished and not self.watched:
+        if self.record.aborted or not (self.unfinished or self.watched):
             return None
         if not self.record.back and self.policy.stop:
             return self.policy.stop
@@ -138,6 +145,8 @@ class View:
     @cached_property
     def missing(self) -> int:
         """Return how many new instances the group still has to bring into service."""
+        if self.record.aborted:
+            return 0
         return max(0, self.floor - len(self.old) - sum(1 for i in self.new if self.gated(i)))
 
     def turn_back(self, why: str) -> Step:
@@ -162,14 +171,21 @@ class View:
             why,
         )
 
+    def abort(self) -> Step:
+        """Return the step that ends the run where it is."""
+        aborted = replace(self.record, back=True, aborted=True, surge=self.owed, returned=0, returning=())
+        # What could not be launched is given up with the call that points the group back, where there is one.
+        given_up = min(self.short, self.owed) if self.fleet.version != aborted.wanted else 0
+        return Abort(replace(aborted, extra=-given_up))
+
 
 def waiting(view: View) -> str:
     """Say what is waited for."""
     starting = [describe(i) for i in view.new if not view.gated(i)]
-    leaving = sum(1 for i in view.fleet.instances if i.leaving)
-    parts = [f"{view.strength} of {view.floor} serve", f"{len(view.new)} new, {len(view.old)} old"]
-    if leaving:
-        parts.append(f"{leaving} draining")
+    new = sum(1 for i in view.fleet.members if i.version == view.record.wanted)
+    parts = [f"{view.strength} of {view.floor} serve", f"{new} new, {len(view.fleet.members) - new} old"]
+    if view.leaving:
+        parts.append(f"{view.leaving} draining")
     if view.fleet.failures:
         parts.append(f"last failed launch: {view.fleet.failures[0]}")
     return "; ".join(parts + starting[:3])

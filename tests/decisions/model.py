@@ -10,6 +10,7 @@ from random import Random
 from tasks.decisions.fleet import Fleet, Instance, Policy, Record, remember
 from tasks.decisions.rollout import Goal, decide
 from tasks.decisions.steps import (
+    Abort,
     Advance,
     Begin,
     Done,
@@ -185,7 +186,7 @@ class Group:
         match step:
             case Begin(record):
                 yield lambda: setattr(self, "record", record)
-            case TurnBack(record) | Advance(record):
+            case TurnBack(record) | Advance(record) | Abort(record):
                 yield lambda: setattr(self, "record", record)
             case Suspend(processes):
                 yield lambda: self.suspended.update(processes)
@@ -243,7 +244,8 @@ class Operator:
             self.seen = None
         if isinstance(step, Wait):
             self.group.pass_time(TICK)
-        back = self.seen is not None and self.seen.record is not None and self.seen.record.back
+        record = self.seen.record if self.seen else None
+        back = record is not None and record.back and not record.aborted
         if isinstance(step, Done | Stop) or (isinstance(step, Forget) and back):
             self.ended = step
         return step

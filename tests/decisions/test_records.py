@@ -27,6 +27,7 @@ records = st.builds(
     back=st.booleans(),
     extra=st.integers(-9999, 9999),
     returned=small,
+    aborted=st.booleans(),
     passed=small,
     returning=st.lists(st.text("0123456789abcdef", min_size=17, max_size=17).map("i-{}".format), max_size=MOST_RETURNING).map(
         tuple
