@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -73,20 +74,25 @@ class Host:
         from invoke.exceptions import CommandTimedOut, ThreadException
         from paramiko import SSHException
 
-        shown = redact(label or command)
+        shown, begun = redact(label or command), time.monotonic()
         try:
             result = self.connection.run(
                 command, hide=True, warn=True, in_stream=False, pty=False, timeout=timeout, encoding="utf-8"
             )
         except CommandTimedOut as error:
-            seen = gist(error.result.stdout + error.result.stderr)
-            raise TimedOut(f"{self.name}: `{shown}`", timeout, seen or "nothing was printed") from error
+            raise self._late(shown, timeout, error.result.stdout + error.result.stderr) from error
         except (SSHException, ThreadException, EOFError, OSError) as error:
             raise HostUnreachable(f"{self.name}: the connection broke while `{shown}` ran: {reason(error)}") from error
         answer = Answer(result.stdout, result.stderr, result.exited)
+        if answer.code < 0 and time.monotonic() - begun >= timeout:
+            # Invoke's timer closes the channel, and may not be over yet when Invoke looks whether it was the timer.
+            raise self._late(shown, timeout, answer.stdout + answer.stderr)
         if answer.code < 0:
             raise HostUnreachable(f"{self.name}: the connection broke while `{shown}` ran; it may still be running there")
         return self.checked(answer, shown) if check else answer
+
+    def _late(self, shown: str, timeout: float, printed: str) -> TimedOut:
+        return TimedOut(f"{self.name}: `{shown}`", timeout, gist(printed) or "nothing was printed")
 
     def checked(self, answer: Answer, label: str) -> Answer:
         """Return the answer of a command that exited 0; raise RemoteFailed for any other."""

@@ -101,6 +101,14 @@ def test_a_command_that_does_not_end_in_time_is_left_with_what_it_printed(host: 
     assert host.run("echo still there").text == "still there"
 
 
+def test_a_timer_that_is_not_over_yet_when_its_work_is_seen_makes_no_broken_connection_of_it(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fabric.runners.Remote.timed_out", False)
+    with pytest.raises(TimedOut, match="not within 1 s; last seen"):
+        host.run("echo begun; sleep 60", timeout=1)
+
+
 def test_much_output_on_both_streams_arrives_whole(host: Host) -> None:
     # More than the window of an SSH channel, which blocks whoever reads one stream to its end first.
     answer = host.run("head -c 3000000 /dev/zero | tr '\\0' a; head -c 3000000 /dev/zero | tr '\\0' b >&2")
