@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from .aws import fleets
+from .aws.diagnosis import findings
 from .decisions.fleet import Fleet, Instance, Policy, remember
 from .decisions.rollout import Goal, decide
 from .decisions.steps import Advance, Done, Forget, Hold, Pause, Step, Stop, TurnBack, Wait
 from .decisions.together import Orders, Standing, orders
+from .decisions.view import View
 from .errors import Resumable, RolledBack
 from .waiting import jittered
 
@@ -30,7 +32,8 @@ MOST_REFUSALS = 60
 class Roll:
     """One group on its way to a version.
 
-    `ask` returns the revisions that instances report over HTTP, by id; `lock` is renewed as time goes by.
+    `ask` returns the revisions that instances report over HTTP, by id, and `answers` what they answer to a health check; `lock`
+    is renewed as time goes by.
     """
 
     run: Run
@@ -40,6 +43,7 @@ class Roll:
     goal: Goal
     ask: Ask
     lock: Lock
+    answers: Callable[[Sequence[Instance]], Mapping[str, str]] = lambda asked: {}
     seen: Fleet | None = None
     refused: int = 0
     standing: Standing = Standing.GOING
@@ -57,6 +61,8 @@ class Roll:
         self.standing = _standing(fleet, step)
         if isinstance(step, TurnBack):
             self.why = self.why or step.why
+        if isinstance(step, TurnBack | Stop) and not isinstance(step, Pause):
+            self._explain(fleet, described, now)
         if isinstance(step, Pause):
             self.told = str(step)
         elif isinstance(step, Stop):
@@ -86,6 +92,15 @@ class Roll:
         silent = [i for i in fleet.instances if asked and i.version == wanted and i.ready and not i.revision]
         told = self.ask(silent) if silent else {}
         return replace(fleet, instances=tuple(replace(i, revision=told.get(i.id, i.revision)) for i in fleet.instances))
+
+    def _explain(self, fleet: Fleet, group: Group, now: float) -> None:
+        """Say all that can be known of new instances that do not serve, while they are still there."""
+        assert fleet.record is not None
+        suspects = View(fleet, self.policy, fleet.record, now).suspects
+        for id, answer in self.answers(suspects).items():
+            self.run.out.say(f"{id}: {answer}")
+        for line in findings(self.cloud, group, [i.id for i in suspects]):
+            self.run.out.say(line)
 
     def _do(self, group: Group, step: Step) -> bool:
         named = f"{self.group}: {step}"

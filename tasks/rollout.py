@@ -245,7 +245,17 @@ def _roll(run: Run, cloud: Cloud, aims: Sequence[Aim]) -> None:
             smoke_boot(run, cloud, aim.group, aim.target, revisions, locks[aim.name])
         roll(
             [
-                Roll(run, cloud, aim.name, aim.policy, aim.goal, revisions.ask, locks[aim.name], standing=_standing(aim))
+                Roll(
+                    run,
+                    cloud,
+                    aim.name,
+                    aim.policy,
+                    aim.goal,
+                    revisions.ask,
+                    locks[aim.name],
+                    answers=revisions.answers,
+                    standing=_standing(aim),
+                )
                 for aim in aims
             ]
         )

@@ -96,8 +96,19 @@ def test_a_bad_image_is_rolled_back_and_everything_is_as_before(fault: str, repl
             world.roll(instance_deadline=2)
         assert caught.value.code == 1
         assert "version 2 was rolled back to 1: i-" in str(caught.value) and "does not serve within 2 s" in str(caught.value)
+        assert "web finds it unhealthy: Health checks failed" in world.printed
+        assert "the end of its console:" in world.printed
         world.assert_done("1")
         assert set(world.cloud.members()) == set(old)
+
+
+def test_a_console_that_may_not_be_read_does_not_stop_the_way_back() -> None:
+    with rolling(2) as world:
+        world.cloud.control("faults", {"images": {world.image: "dead"}, "denied": ["GetConsoleOutput"]})
+        with world.watched(), pytest.raises(DeployError, match="was rolled back to 1"):
+            world.roll(instance_deadline=2)
+        assert "console cannot be read: UnauthorizedOperation" in world.printed
+        world.assert_done("1")
 
 
 def test_an_image_that_turns_bad_half_way_is_rolled_back() -> None:

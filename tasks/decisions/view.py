@@ -79,6 +79,11 @@ class View:
         )
 
     @property
+    def suspects(self) -> list[Instance]:
+        """Return new instances that do not serve, the oldest first: no more than somebody would read about."""
+        return sorted((i for i in self.new if not self.gated(i)), key=lambda i: (i.since, i.id))[:2]
+
+    @property
     def short(self) -> int:
         """Return how many members the group still lacks: it has not launched them, or cannot."""
         return max(0, self.fleet.desired - len(self.fleet.members))

@@ -30,6 +30,13 @@ class Revisions:
         told = {i.id: self.of(self._addresses[i.id])[0] for i in silent if i.id in self._addresses}
         return {id: revision for id, revision in told.items() if revision}
 
+    def answers(self, asked: Sequence[Instance]) -> Mapping[str, str]:
+        """Return what instances answer to the health check, by id; nothing where there is no host to ask from."""
+        if self.host is None:
+            return {}
+        self._find([i.id for i in asked])
+        return {i.id: self.of(self._addresses[i.id])[1] for i in asked if i.id in self._addresses}
+
     def of(self, address: str) -> tuple[str | None, str]:
         """Return the revision that an address reports, or None, and what was seen."""
         if self.host is None:
