@@ -163,3 +163,35 @@ def test_a_bad_image_rolls_back_by_itself_where_asked(cloud: Cloud) -> None:
     cloud.control("advance", {"seconds": 3700})
     ended(cloud, refresh, "RollbackSuccessful")
     cloud.wait(lambda: revisions(cloud) == ["v1", "v1"])
+
+
+def alarm(cloud: Cloud, name: str, state: str) -> None:
+    cloudwatch = cloud.client("cloudwatch")
+    settings = {"EvaluationPeriods": 1, "Threshold": 1.0, "ComparisonOperator": "GreaterThanThreshold", "Period": 60}
+    metric = {"Namespace": "AWS/ApplicationELB", "MetricName": "HTTPCode_Target_5XX_Count", "Statistic": "Sum"}
+    if not cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]:
+        cloudwatch.put_metric_alarm(AlarmName=name, **metric, **settings)
+    cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason="the test says so")
+
+
+def test_it_bakes_before_it_is_successful_and_an_alarm_turns_it_round_until_then(cloud: Cloud) -> None:
+    fleet = cloud.build_fleet(desired=2)
+    alarm(cloud, "5xx", "OK")
+    version = cloud.new_version(fleet, cloud.build_image("second", "v2"))
+    rules = {"MinHealthyPercentage": 100, "MaxHealthyPercentage": 150, "AutoRollback": True, "BakeTime": 100000}
+    refresh = start(cloud, fleet, version, **rules, AlarmSpecification={"Alarms": ["5xx"]})
+    assert ended(cloud, refresh, "Baking")["PercentageComplete"] == 100
+    assert revisions(cloud) == ["v2", "v2"]
+    alarm(cloud, "5xx", "ALARM")
+    done = ended(cloud, refresh, "RollbackSuccessful")
+    assert done["RollbackDetails"]["RollbackReason"] == "The CloudWatch alarm 5xx is in the ALARM state."
+    assert revisions(cloud) == ["v1", "v1"]
+
+
+def test_a_bake_that_passes_is_a_success(cloud: Cloud) -> None:
+    fleet = cloud.build_fleet(desired=1)
+    version = cloud.new_version(fleet, cloud.build_image("second", "v2"))
+    rules = {"MinHealthyPercentage": 100, "MaxHealthyPercentage": 200, "BakeTime": 100}
+    refresh = start(cloud, fleet, version, **rules)
+    ended(cloud, refresh, "Baking")
+    ended(cloud, refresh, "Successful")

@@ -26,12 +26,17 @@ class Preferences:
     standby: str = "Wait"
     checkpoints: tuple[int, ...] = ()
     checkpoint_delay: int = 3600
+    bake: int = 0
+    alarms: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, given: Params) -> "Preferences":
         """Read and check what was asked. Raises ApiError."""
         least = int(given.get("MinHealthyPercentage", 90))
         most = int(given["MaxHealthyPercentage"]) if "MaxHealthyPercentage" in given else None
+        alarms = tuple(given.get("AlarmSpecification", {}).get("Alarms", ()))
+        if len(alarms) > 10:
+            raise invalid("AlarmSpecification names at most 10 alarms.")
         if most is not None and not (100 <= most <= 200 and most - least <= 100):
             raise invalid("MaxHealthyPercentage must be 100 to 200, and at most 100 above MinHealthyPercentage.")
         return cls(
@@ -44,6 +49,8 @@ class Preferences:
             given.get("StandbyInstances", "Wait"),
             tuple(int(one) for one in given.get("CheckpointPercentages", ())),
             int(given.get("CheckpointDelay", 3600)),
+            int(given.get("BakeTime", 0)),
+            alarms,
         )
 
 
@@ -65,6 +72,7 @@ class Refresh:
     ended: float | None = None
     next_checkpoint: int = 0
     resting_until: float = 0.0
+    baked_at: float | None = None
     blocked_since: float | None = None
     details: Params | None = None  # of a rollback
 

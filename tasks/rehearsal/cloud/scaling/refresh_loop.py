@@ -1,5 +1,7 @@
 """The turn of an instance refresh: replace what is to be replaced, within the bounds, until none is left."""
 
+from collections.abc import Callable
+
 from ..orders import resolve
 from ..templates import Templates
 from ..timing import Timing
@@ -16,12 +18,21 @@ PATIENCE = 3600  # AWS seconds that a refresh waits for protected and standby in
 class RefreshLoop:
     """Move refreshes on."""
 
-    def __init__(self, loop: GroupLoop, lifecycle: Lifecycle, judge: Judge, templates: Templates, timing: Timing) -> None:
+    def __init__(
+        self,
+        loop: GroupLoop,
+        lifecycle: Lifecycle,
+        judge: Judge,
+        templates: Templates,
+        timing: Timing,
+        rings: Callable[[str], bool],
+    ) -> None:
         self._loop = loop
         self._lifecycle = lifecycle
         self._judge = judge
         self._templates = templates
         self._timing = timing
+        self._rings = rings
 
     def begin(self, refresh: Refresh, group: Group) -> None:
         """List what is to be replaced."""
@@ -42,12 +53,30 @@ class RefreshLoop:
         refresh.todo = [one for one in refresh.todo if one in group.members and self._open(group.members[one])]
         if refresh.status == "Cancelling":
             self.end(refresh, group, "Cancelled", now)
-        elif not group.runs("InstanceRefresh") or self._given_up(refresh, group, now) or self._resting(refresh, group, now):
+        elif (
+            not group.runs("InstanceRefresh")
+            or self._alarmed(refresh, group, now)
+            or self._given_up(refresh, group, now)
+            or self._resting(refresh, group, now)
+        ):
             return
         elif refresh.todo:
             self._replace(refresh, group, now)
-        elif self._warm(refresh, group, now) >= group.desired and not group.swaps:
+        elif self._warm(refresh, group, now) >= group.desired and not group.swaps and self._baked(refresh, now):
             self.end(refresh, group, "RollbackSuccessful" if refresh.rolling_back else "Successful", now)
+
+    def _alarmed(self, refresh: Refresh, group: Group, now: float) -> bool:
+        ringing = [] if refresh.rolling_back else [name for name in refresh.preferences.alarms if self._rings(name)]
+        if ringing:
+            self.fail(refresh, group, now, f"The CloudWatch alarm {ringing[0]} is in the ALARM state.")
+        return bool(ringing)
+
+    def _baked(self, refresh: Refresh, now: float) -> bool:
+        if refresh.rolling_back or not refresh.preferences.bake:
+            return True
+        if refresh.baked_at is None:
+            refresh.status, refresh.baked_at = "Baking", now + self._timing.real(refresh.preferences.bake)
+        return now >= refresh.baked_at
 
     @staticmethod
     def _open(member: Member) -> bool:

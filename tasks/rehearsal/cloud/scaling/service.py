@@ -43,7 +43,12 @@ class AutoScaling:
         config = GroupConfig(launcher, moto)
         self.policies = Policies(self.groups, timing)
         self._schedules = Schedules(self.groups, timing)
-        refresh_loop = RefreshLoop(self._loop, lifecycle, judge, templates, timing)
+
+        def rings(alarm: str) -> bool:
+            known = moto.cloudwatch.alarms.get(alarm)
+            return known is not None and known.state_value == "ALARM"
+
+        refresh_loop = RefreshLoop(self._loop, lifecycle, judge, templates, timing, rings)
         self._refreshes = RefreshApi(self.groups, config, refresh_loop, timing)
         parts: list[Any] = [
             GroupApi(self.groups, config, lifecycle, targets, moto, timing),
