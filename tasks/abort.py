@@ -35,10 +35,13 @@ def end_runs(run: Run, cloud: Cloud, groups: Sequence[str]) -> None:
     Raises Refused while somebody else is at it, Resumable when it stopped half-way.
     """
     from contextlib import ExitStack
+    from functools import partial
 
-    from .aws import fleets
+    from .aws import fleets, refreshes
     from .decisions.plan import plan
+    from .decisions.refreshes import follow
     from .decisions.rollout import Goal
+    from .following import Following
     from .rolling import Roll, roll
     from .rollout import lock_of, policy_of
     from .smoke import clear
@@ -49,13 +52,15 @@ def end_runs(run: Run, cloud: Cloud, groups: Sequence[str]) -> None:
         for name in groups:
             fleet, group = fleets.observe(cloud, name)
             policy = replace(policy_of(run, fleet, (), group.at or run.clock.now()), abort=True)
+            refresh = refreshes.under_way(cloud, name)
             if run.dry:
-                for step in plan(fleet, policy, nowhere):
+                for step in [follow(fleet, refresh, policy, nowhere, (), 0.0)] if refresh else plan(fleet, policy, nowhere):
                     run.out.say(f"{name}: {step}")
                 continue
             lock = stack.enter_context(lock_of(run, cloud, name, "aborting a rollout"))
             clear(run, cloud, name)
-            rolls.append(Roll(run, cloud, name, policy, nowhere, lambda silent: {}, lock))
+            kind = partial(Following, refresh=refresh) if refresh else Roll
+            rolls.append(kind(run, cloud, name, policy, nowhere, lambda silent: {}, lock))
         roll(rolls)
 
 

@@ -13,6 +13,7 @@ from .decisions.setting_types import (
     Deadline,
     DistributionId,
     Domain,
+    Engine,
     Gateway,
     GroupNames,
     ImageName,
@@ -99,6 +100,7 @@ class Image:
 class RolloutPolicy:
     """How fast and how carefully a group is replaced; percentages are of the desired capacity."""
 
+    engine: Engine = "ramped"  # or EC2 Auto Scaling's own
     surge: Quantity = 1
     batch: Quantity = 1
     poll: Interval = 5.0  # between two looks

@@ -51,6 +51,11 @@ class Roll:
     due: float = 0.0  # when it looks again
     why: str = ""
 
+    @property
+    def wanted(self) -> str:
+        """Return the version whose instances are asked for their revision where no record says so."""
+        return ""
+
     def turn(self, orders: Orders) -> None:
         """Look once, and take one step. Raises Resumable when it stopped half-way."""
         looked = self._look()
@@ -62,7 +67,8 @@ class Roll:
         if isinstance(step, TurnBack):
             self.why = self.why or step.why
         if isinstance(step, TurnBack | Stop) and not isinstance(step, Pause):
-            self._explain(fleet, described, now)
+            assert fleet.record is not None
+            self._explain(View(fleet, self.policy, fleet.record, now), described)
         if isinstance(step, Pause):
             self.told = str(step)
         elif isinstance(step, Stop):
@@ -75,7 +81,7 @@ class Roll:
                 self.standing, self.told = Standing.RETURNED, _rolled_back(self.group, fleet, self.why)
 
     def _look(self) -> tuple[Fleet, Group, float] | None:
-        looked = fleets.look(self.cloud, self.group, self.run.settings.rollout.alarms)
+        looked = self._observed()
         if isinstance(looked, str):
             self._later(looked)
             return None
@@ -85,18 +91,20 @@ class Roll:
         self.seen = self._ask(remember(self.seen, fleet, now))
         return self.seen, group, now
 
+    def _observed(self) -> tuple[Fleet, Group] | str:
+        return fleets.look(self.cloud, self.group, self.run.settings.rollout.alarms)
+
     def _ask(self, fleet: Fleet) -> Fleet:
         """Ask each new instance that has become ready for its revision, until it has told it once."""
-        wanted = fleet.record.wanted if fleet.record else ""
+        wanted = fleet.record.wanted if fleet.record else self.wanted
         asked = wanted in self.policy.revisions
         silent = [i for i in fleet.instances if asked and i.version == wanted and i.ready and not i.revision]
         told = self.ask(silent) if silent else {}
         return replace(fleet, instances=tuple(replace(i, revision=told.get(i.id, i.revision)) for i in fleet.instances))
 
-    def _explain(self, fleet: Fleet, group: Group, now: float) -> None:
+    def _explain(self, view: View, group: Group) -> None:
         """Say all that can be known of new instances that do not serve, while they are still there."""
-        assert fleet.record is not None
-        suspects = View(fleet, self.policy, fleet.record, now).suspects
+        suspects = view.suspects
         for id, answer in self.answers(suspects).items():
             self.run.out.say(f"{id}: {answer}")
         for line in findings(self.cloud, group, [i.id for i in suspects]):
@@ -108,7 +116,7 @@ class Roll:
             self.run.out.progress(named if self.policy.together else str(step))
         else:
             self.run.out.say(named)
-        refusal = None if isinstance(step, Wait) else fleets.apply(self.cloud, group, step)
+        refusal = None if isinstance(step, Wait) else self._applied(group, step)
         if refusal:
             self._later(refusal)
             return False
@@ -116,6 +124,9 @@ class Roll:
         if isinstance(step, Wait):
             self._rest()
         return True
+
+    def _applied(self, group: Group, step: Step) -> str | None:
+        return fleets.apply(self.cloud, group, step)
 
     def _later(self, refusal: str) -> None:
         self.refused += 1

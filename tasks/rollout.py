@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from invoke import Collection
 
 from .command import command
-from .errors import Refused
+from .errors import Refused, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,8 +19,13 @@ if TYPE_CHECKING:
     from .aws.session import Cloud
     from .context import Run
     from .decisions.fleet import Fleet, Policy
+    from .decisions.refreshes import Refresh
     from .decisions.rollout import Goal
+    from .decisions.steps import Step
     from .decisions.together import Standing
+
+REFRESH = "instance-refresh"
+ENGINES = ("ramped", REFRESH)
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,7 @@ class Aim:
     policy: Policy
     goal: Goal
     target: Version
+    refresh: Refresh | None  # an instance refresh under way
 
     @property
     def name(self) -> str:
@@ -43,15 +49,24 @@ class Aim:
     help={
         "to": "launch template version; default: the newest one",
         "yes": "go on past a canary or a checkpoint at which it stops",
+        "engine": "ramped, or instance-refresh; default: rollout.engine",
     }
 )
-def rollout(run: Run, to: str | None = None, yes: bool = False) -> None:
+def rollout(run: Run, to: str | None = None, yes: bool = False, engine: str | None = None) -> None:
     """Replace every instance by one of the newest template version, surge first; resumes a rollout that stopped half-way.
 
     A rollout under way goes on to its own version. A new version that fails is rolled back (rollout.rollback). Several groups
     go side by side, and one that fails takes the others back with it.
     """
-    roll_out(run, {}, to, yes=yes)
+    roll_out(_by(run, engine), {}, to, yes=yes)
+
+
+def _by(run: Run, engine: str | None) -> Run:
+    if engine is None:
+        return run
+    if engine not in ENGINES:
+        raise SettingsError(f"--engine: found {engine}; allowed: {' or '.join(ENGINES)}")
+    return replace(run, settings=replace(run.settings, rollout=replace(run.settings.rollout, engine=engine)))
 
 
 def roll_out(run: Run, versions: Mapping[str, Version] | None = None, to: str | None = None, *, yes: bool = False) -> None:
@@ -83,7 +98,7 @@ def roll_out(run: Run, versions: Mapping[str, Version] | None = None, to: str | 
 def _aim(run: Run, cloud: Cloud, name: str, versions: Mapping[str, Version], to: str | None) -> Aim:
     import uuid
 
-    from .aws import fleets
+    from .aws import fleets, refreshes
     from .decisions.rollout import Goal
 
     fleet, group = fleets.observe(cloud, name, run.settings.rollout.alarms)
@@ -91,7 +106,7 @@ def _aim(run: Run, cloud: Cloud, name: str, versions: Mapping[str, Version], to:
     target, source = _versions(cloud, group, fleet, versions.get(group.template), to)
     policy = policy_of(run, fleet, (target, source), group.at or run.clock.now())
     goal = Goal(f"{uuid.uuid4().hex[:8]}", source.number, target.number)
-    return Aim(fleet, group, policy, goal, target)
+    return Aim(fleet, group, policy, goal, target, refreshes.under_way(cloud, name))
 
 
 def refuse_aborted(fleet: Fleet) -> None:
@@ -111,7 +126,7 @@ def _ahead(run: Run, cloud: Cloud, aims: Sequence[Aim]) -> list[Aim]:
     ahead = []
     for aim in aims:
         first = decide(aim.fleet, aim.policy, aim.goal, aim.group.at or run.clock.now())
-        if isinstance(first, Done):
+        if isinstance(first, Done) and not aim.refresh:
             run.out.say(str(first))
             if not run.dry:
                 lock_of(run, cloud, aim.name, "tidying up").sweep()
@@ -123,16 +138,23 @@ def _ahead(run: Run, cloud: Cloud, aims: Sequence[Aim]) -> list[Aim]:
 
 
 def _show(run: Run, aim: Aim) -> None:
-    from .decisions.plan import plan
-
     target, pauses = aim.target, aim.policy.pauses
     described = target.description or "no description"
     run.out.say(f"{aim.name}: would go from version {aim.goal.source} to {target.number} ({described}):")
-    for step in plan(aim.fleet, aim.policy, aim.goal):
+    for step in _foreseen(run, aim):
         run.out.say(f"  {step}")
     if pauses or aim.policy.bake:
         after = ", ".join(str(number) for number in (*pauses, *(["all"] if aim.policy.bake else [])))
         run.out.say(f"  with a pause after {after} of the new ones")
+
+
+def _foreseen(run: Run, aim: Aim) -> Sequence[Step]:
+    from .decisions.plan import plan
+    from .decisions.refreshes import foreseen
+
+    if run.settings.rollout.engine == REFRESH:
+        return foreseen(aim.fleet, aim.policy, aim.goal, run.settings.rollout.alarms)
+    return plan(aim.fleet, aim.policy, aim.goal)
 
 
 def _versions(cloud: Cloud, group: Group, fleet: Fleet, target: Version | None, to: str | None) -> tuple[Version, Version]:
@@ -187,10 +209,16 @@ def policy_of(run: Run, fleet: Fleet, versions: tuple[Version, ...], now: float)
 
 def _preflight(run: Run, cloud: Cloud, aim: Aim) -> str:
     """Return what speaks against a new run, or nothing."""
-    from .aws import alarms, autoscaling, images
+    from .aws import alarms, images
     from .decisions.preflight import alarming, problems
+    from .decisions.refreshes import unfit
 
-    fleet, group, target = aim.fleet, aim.group, aim.target
+    fleet, group, target, refresh = aim.fleet, aim.group, aim.target, aim.refresh
+    by_refresh = run.settings.rollout.engine == REFRESH
+    if by_refresh and fleet.record:
+        return f"{group.name}: a rollout is under way that is no instance refresh: `rollout --engine ramped` goes on with it"
+    if by_refresh and refresh and refresh.version == target.number:
+        return ""
     if fleet.record:
         # What has begun must be able to end, or to go back: launches that fail then turn it round.
         return ""
@@ -206,10 +234,11 @@ def _preflight(run: Run, cloud: Cloud, aim: Aim) -> str:
         target_groups=len(group.target_groups),
         classic=group.classic_balancers,
         mixed=group.mixed,
-        refresh=autoscaling.refreshing(cloud, group.name),
+        refresh=refresh,
     )
     names = run.settings.rollout.alarms
     found += alarming(names, alarms.states(cloud, names))
+    found += unfit(aim.policy, names, fleet.suspended) if by_refresh else []
     if found:
         return f"{group.name} is not ready for a rollout:\n" + "\n".join(f"  - {one}" for one in found)
     if group.version.startswith("$"):
@@ -222,6 +251,7 @@ def _preflight(run: Run, cloud: Cloud, aim: Aim) -> str:
 def _roll(run: Run, cloud: Cloud, aims: Sequence[Aim]) -> None:
     from contextlib import ExitStack
 
+    from .following import Following
     from .hosts.management import open_management
     from .hosts.revisions import Revisions
     from .rolling import Roll, roll
@@ -230,7 +260,7 @@ def _roll(run: Run, cloud: Cloud, aims: Sequence[Aim]) -> None:
     untried = {
         (aim.group.template, aim.target.number): aim
         for aim in aims
-        if aim.group.members and all(m.version != aim.target.number for m in aim.group.members)
+        if aim.group.members and not aim.refresh and all(m.version != aim.target.number for m in aim.group.members)
     }
     tried = list(untried.values()) if run.settings.rollout.smoke_boot else []
     with ExitStack() as stack:
@@ -243,9 +273,10 @@ def _roll(run: Run, cloud: Cloud, aims: Sequence[Aim]) -> None:
             revisions.host = stack.enter_context(open_management(run, cloud)[1])
         for aim in tried:
             smoke_boot(run, cloud, aim.group, aim.target, revisions, locks[aim.name])
+        kind = Following if run.settings.rollout.engine == REFRESH else Roll
         roll(
             [
-                Roll(
+                kind(
                     run,
                     cloud,
                     aim.name,

@@ -132,13 +132,6 @@ def _activities(cloud: Cloud, name: str) -> Iterator[Mapping[str, Any]]:
         yield from page["Activities"]
 
 
-def refreshing(cloud: Cloud, name: str) -> str | None:
-    """Return the status of an instance refresh that is under way, or None."""
-    refreshes = cloud.client("autoscaling").describe_instance_refreshes(AutoScalingGroupName=name)["InstanceRefreshes"]
-    under_way = ("Pending", "InProgress", "Cancelling", "RollbackInProgress", "Baking")
-    return next((r["Status"] for r in refreshes if r["Status"] in under_way), None)
-
-
 def point(cloud: Cloud, group: Group, version: str, desired: int, maximum: int) -> None:
     """Set template version, desired and max in one call: all of it happens or nothing."""
     cloud.client("autoscaling").update_auto_scaling_group(

@@ -46,21 +46,22 @@ _LATER = (
 )
 
 
-def look(cloud: Cloud, name: str, alarms: Sequence[str] = ()) -> tuple[Fleet, Group] | str:
+def look(cloud: Cloud, name: str, alarms: Sequence[str] = (), since: float | None = None) -> tuple[Fleet, Group] | str:
     """Observe a group, or return why that has to wait: AWS asks for fewer calls. Raises as `observe` does."""
     from botocore.exceptions import ClientError
 
     try:
-        return observe(cloud, name, alarms)
+        return observe(cloud, name, alarms, since)
     except ClientError as error:
         if not throttled(error):
             raise
         return str(error.response["Error"].get("Message", error))
 
 
-def observe(cloud: Cloud, name: str, alarms: Sequence[str] = ()) -> tuple[Fleet, Group]:
+def observe(cloud: Cloud, name: str, alarms: Sequence[str] = (), since: float | None = None) -> tuple[Fleet, Group]:
     """Look at a group once: the group, its target groups and, during a run, its activities and the alarms that are to stop it.
 
+    `since`: epoch seconds from which activities are read where no record of a run says it; None: none are read.
     The number of calls does not grow with the fleet, but for pages. Raises Refused when the group or its record cannot be read.
     """
     group = autoscaling.group(cloud, name)
@@ -69,7 +70,8 @@ def observe(cloud: Cloud, name: str, alarms: Sequence[str] = ()) -> tuple[Fleet,
     except ValueError as error:
         raise Refused(f"{name}: the record of the rollout under way cannot be read: {error}") from error
     health = [target_groups.health(cloud, arn) for arn in group.target_groups]
-    done = autoscaling.activities(cloud, name, record.started) if record else []
+    since = record.started if record else since
+    done = [] if since is None else autoscaling.activities(cloud, name, since)
     launched = _launches(done)
     fleet = Fleet(
         group=name,

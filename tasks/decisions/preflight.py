@@ -5,17 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from .fleet import Fleet, Policy
+from .refreshes import Refresh
 
 # Without these the group does not replace, does not register, or does not notice.
 NEEDED = ("Launch", "Terminate", "AddToLoadBalancer", "HealthCheck", "ReplaceUnhealthy")
 
 
 def problems(
-    fleet: Fleet, policy: Policy, *, template: str, target_groups: int, classic: tuple[str, ...], mixed: bool, refresh: str | None
+    fleet: Fleet,
+    policy: Policy,
+    *,
+    template: str,
+    target_groups: int,
+    classic: tuple[str, ...],
+    mixed: bool,
+    refresh: Refresh | None,
 ) -> list[str]:
     """Return why a new run must not begin; an empty list when it may.
 
-    `template`: id of the launch template, "" without one; `refresh`: the status of an instance refresh under way.
+    `template`: id of the launch template, "" without one; `refresh`: an instance refresh under way.
     """
     found = []
     if mixed:
@@ -27,7 +35,9 @@ def problems(
     if not target_groups:
         found.append("it is attached to no target group, so nothing tells whether an instance serves")
     if refresh:
-        found.append(f"an instance refresh is {refresh}: let it end, or cancel it")
+        found.append(
+            f"an instance refresh to version {refresh.version or 'unknown'} is {refresh.status}: let it end, or `abort` it"
+        )
     stopped = [p for p in NEEDED if p in fleet.suspended]
     if stopped:
         found.append(f"{', '.join(stopped)} suspended by somebody: resume them first")

@@ -51,7 +51,7 @@ def decide(fleet: Fleet, policy: Policy, goal: Goal, now: float) -> Step:
     resumption after a crash and its rollback are one function.
     """
     if fleet.record is None:
-        return Done(_at_rest(fleet)) if policy.abort else _begin(fleet, policy, goal, now)
+        return Done(at_rest(fleet)) if policy.abort else _begin(fleet, policy, goal, now)
     view = View(fleet, policy, fleet.record, now)
     if policy.abort and not fleet.record.aborted:
         return view.abort()
@@ -88,7 +88,8 @@ def _begin(fleet: Fleet, policy: Policy, goal: Goal, now: float) -> Step:
     )
 
 
-def _at_rest(fleet: Fleet) -> str:
+def at_rest(fleet: Fleet) -> str:
+    """Say what runs in a group of which no rollout is under way."""
     versions = Counter(i.version for i in fleet.members)
     run = ", ".join(f"{count} of version {version}" for version, count in sorted(versions.items())) or "no instances"
     return f"no rollout of {fleet.group} is under way: {run}; it launches version {fleet.version}"

@@ -56,6 +56,7 @@ RoleTag = Annotated[str, Text("key=value", r"(?!aws:)[^=\x00-\x1f]{1,128}=[^\x00
 ImageName = Annotated[str, Text("3 to 100 letters, digits, blanks or ()[]./-'@_", r"[A-Za-z0-9()\[\] ./'@_-]{3,100}")]
 Percentages = Annotated[tuple[str, ...], Texts(Text("a percentage such as 25%", r"(?:[1-9][0-9]?|100)%"))]
 Alarms = Annotated[tuple[str, ...], Texts(Text("the name of a CloudWatch alarm", r"[^\x00-\x1f\x7f]{1,255}"))]
+Engine = Annotated[str, Text("ramped or instance-refresh", "ramped|instance-refresh")]
 DistributionId = Annotated[str, Text("a CloudFront distribution id such as E2QWRUHAPOMQZL", r"[A-Z0-9]{8,20}", _id_only)]
 
 Login = Annotated[str, Text("a user's name", _LOGIN)]

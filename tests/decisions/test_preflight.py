@@ -7,6 +7,7 @@ import pytest
 
 from tasks.decisions.fleet import Fleet, Instance, Policy
 from tasks.decisions.preflight import problems
+from tasks.decisions.refreshes import Refresh
 
 
 def member(id: str, **more: Any) -> Instance:
@@ -32,7 +33,7 @@ def test_a_fleet_in_order_has_none() -> None:
         ({"template": ""}, "no launch template"),
         ({"classic": ("old-lb",)}, "Classic Load Balancers (old-lb)"),
         ({"target_groups": 0}, "no target group"),
-        ({"refresh": "InProgress"}, "an instance refresh is InProgress"),
+        ({"refresh": Refresh("r", "InProgress", "lt-1", "7", 0.0)}, "an instance refresh to version 7 is InProgress"),
     ],
 )
 def test_what_the_group_is(more: dict[str, Any], words: str) -> None:
@@ -80,4 +81,4 @@ def test_room_below_max(maximum: int, surge: int, room: bool) -> None:
 
 def test_everything_is_named_at_once() -> None:
     bad = replace(WELL, suspended=frozenset({"Launch"}), instances=(member("i-1", lifecycle="Standby"),))
-    assert len(found(bad, refresh="Pending", target_groups=0)) == 5
+    assert len(found(bad, refresh=Refresh("r", "Pending", "lt-1", "7", 0.0), target_groups=0)) == 5

@@ -286,3 +286,13 @@ def test_a_mixed_group_counts_weights_and_its_overrides_ignore_the_base_template
     cloud.wait(lambda: settled(cloud, 3))
     assert {cloud.hosts.revision(one) for one in cloud.members()} == {"own"}
     assert cloud.group()["MixedInstancesPolicy"]["LaunchTemplate"]["Overrides"][0]["WeightedCapacity"] == "2"
+
+
+def test_metrics_are_remembered_and_forgotten(cloud: Cloud) -> None:
+    cloud.build_fleet(desired=0)
+    autoscaling = cloud.client("autoscaling")
+    autoscaling.enable_metrics_collection(AutoScalingGroupName="web", Granularity="1Minute")
+    autoscaling.disable_metrics_collection(AutoScalingGroupName="web", Metrics=["GroupMinSize"])
+    assert len(cloud.group()["EnabledMetrics"]) == 7
+    autoscaling.disable_metrics_collection(AutoScalingGroupName="web")
+    assert cloud.group()["EnabledMetrics"] == []

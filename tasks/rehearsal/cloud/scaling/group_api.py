@@ -18,6 +18,18 @@ from .state import PROCESSES, Group
 
 Params = Mapping[str, Any]
 
+# "Enable Auto Scaling group metrics": those of groups without weights and warm pools.
+METRICS = (
+    "GroupMinSize",
+    "GroupMaxSize",
+    "GroupDesiredCapacity",
+    "GroupInServiceInstances",
+    "GroupPendingInstances",
+    "GroupStandbyInstances",
+    "GroupTerminatingInstances",
+    "GroupTotalInstances",
+)
+
 
 class GroupApi:
     """Answer the calls about groups."""
@@ -38,6 +50,8 @@ class GroupApi:
             "DescribeAutoScalingGroups": self.describe,
             "DescribeScalingActivities": self.activities,
             "SetDesiredCapacity": self.set_desired,
+            "EnableMetricsCollection": self.enable_metrics,
+            "DisableMetricsCollection": self.disable_metrics,
             "SuspendProcesses": self.suspend,
             "ResumeProcesses": self.resume,
             "DescribeScalingProcessTypes": self.process_types,
@@ -49,6 +63,18 @@ class GroupApi:
 
     def _find(self, params: Params) -> Group:
         return self._groups.find(params["AutoScalingGroupName"])
+
+    def enable_metrics(self, params: Params) -> Any:
+        """Remember which of its metrics a group is to send; it sends none."""
+        group = self._find(params)
+        group.metrics = sorted({*group.metrics, *params.get("Metrics", METRICS)})
+        return {}
+
+    def disable_metrics(self, params: Params) -> Any:
+        """Forget metrics, all of them where none is named."""
+        group, named = self._find(params), params.get("Metrics") or METRICS
+        group.metrics = [metric for metric in group.metrics if metric not in named]
+        return {}
 
     def create(self, params: Params) -> Any:
         """Create a group; its first instances come with the next turn of the loop."""

@@ -132,6 +132,11 @@ class RefreshLoop:
         }
         refresh.status, group.template = "RollbackInProgress", refresh.before
         refresh.blocked_since, refresh.resting_until = None, 0.0
+        for swap in group.swaps:
+            # What was launched first and is not in service yet goes, and not one of those whose place it was to take.
+            new = group.members.get(swap.new)
+            if new is not None and new.counted and swap.old:
+                self._lifecycle.leave(group, new, f"an instance was taken out of service: {_why(refresh)}")
         group.swaps.clear()
         self.begin(refresh, group)
 

@@ -1,0 +1,93 @@
+"""Instance refreshes of EC2 Auto Scaling: looked at, and the steps that are made with them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..decisions.refreshes import Cancel, GoBack, Pin, Refresh, Start
+from .session import error_code, throttled
+
+if TYPE_CHECKING:
+    from ..decisions.steps import Step
+    from .autoscaling import Group
+    from .session import Cloud
+
+# Answers that the next look puts right: it has begun, has ended or is on its way back by now.
+_LATER = (
+    "InstanceRefreshInProgress",
+    "ActiveInstanceRefreshNotFound",
+    "IrreversibleInstanceRefresh",
+    "ScalingActivityInProgress",
+    "ResourceContention",
+)
+
+
+def newest(cloud: Cloud, name: str) -> list[Refresh]:
+    """Return the last refreshes of a group, newest first (DescribeInstanceRefreshes)."""
+    told = cloud.client("autoscaling").describe_instance_refreshes(AutoScalingGroupName=name, MaxRecords=10)
+    found = []
+    for one in told["InstanceRefreshes"]:
+        template = one.get("DesiredConfiguration", {}).get("LaunchTemplate", {})
+        reason = one.get("RollbackDetails", {}).get("RollbackReason") or one.get("StatusReason", "")
+        found.append(
+            Refresh(
+                id=one["InstanceRefreshId"],
+                status=one["Status"],
+                template=template.get("LaunchTemplateId", ""),
+                version=template.get("Version", ""),
+                started=one["StartTime"].timestamp() if "StartTime" in one else 0.0,
+                reason=reason,
+                percentage=one.get("PercentageComplete", 0),
+            )
+        )
+    return found
+
+
+def under_way(cloud: Cloud, name: str) -> Refresh | None:
+    """Return the refresh of a group that has not ended, or None."""
+    return next((one for one in newest(cloud, name) if one.under_way), None)
+
+
+def look(cloud: Cloud, name: str) -> list[Refresh] | str:
+    """Return the last refreshes, or why that has to wait: AWS asks for fewer calls."""
+    from botocore.exceptions import ClientError
+
+    try:
+        return newest(cloud, name)
+    except ClientError as error:
+        if not throttled(error):
+            raise
+        return str(error.response["Error"].get("Message", error))
+
+
+def apply(cloud: Cloud, group: Group, step: Step) -> str | None:
+    """Make the API call of a step; return None, or why it would not be had now: the next look decides anew."""
+    from botocore.exceptions import ClientError
+
+    try:
+        _apply(cloud, group, step)
+    except ClientError as error:
+        if error_code(error) in _LATER or throttled(error):
+            return str(error.response["Error"].get("Message", error))
+        raise
+    return None
+
+
+def _apply(cloud: Cloud, group: Group, step: Step) -> None:
+    client, name = cloud.client("autoscaling"), group.name
+    match step:
+        case Pin(version):
+            client.update_auto_scaling_group(AutoScalingGroupName=name, LaunchTemplate=_template(group, version))
+        case Start(version, preferences):
+            wanted = {"LaunchTemplate": _template(group, version)}
+            client.start_instance_refresh(AutoScalingGroupName=name, Preferences=dict(preferences), DesiredConfiguration=wanted)
+        case GoBack():
+            client.rollback_instance_refresh(AutoScalingGroupName=name)
+        case Cancel():
+            client.cancel_instance_refresh(AutoScalingGroupName=name)
+        case _:
+            raise AssertionError(f"{step!r} is not for AWS")
+
+
+def _template(group: Group, version: str) -> dict[str, str]:
+    return {"LaunchTemplateId": group.template, "Version": version}
