@@ -92,7 +92,7 @@ class Roll:
         return self.seen, group, now
 
     def _observed(self) -> tuple[Fleet, Group] | str:
-        return fleets.look(self.cloud, self.group, self.run.settings.rollout.alarms)
+        return fleets.look(self.cloud, self.group, self.run.settings.rollout.alarms, seen=self.seen)
 
     def _ask(self, fleet: Fleet) -> Fleet:
         """Ask each new instance that has become ready for its revision, until it has told it once."""

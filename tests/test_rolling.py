@@ -55,6 +55,16 @@ def test_twenty_instances_by_fours() -> None:
         assert max(world.most) <= 24
 
 
+def test_activities_are_read_only_when_there_may_be_some() -> None:
+    with rolling(2) as world:
+        world.cloud.control("calls/clear", {})
+        world.roll(healthy_polls=10)
+        counts = {name: one["count"] for name, one in world.cloud.control("calls")["actions"].items()}
+        looks = counts["autoscaling:DescribeAutoScalingGroups"]
+        assert counts["autoscaling:DescribeScalingActivities"] < looks / 2
+        world.assert_done(world.next, launches=2)
+
+
 @pytest.mark.parametrize(("desired", "least", "most"), [(0, 0, 1), (1, 1, 1), (2, 2, 2), (1, 0, 3)])
 def test_small_fleets_and_those_at_their_bounds(desired: int, least: int, most: int) -> None:
     with rolling(desired, least=least, most=most) as world:

@@ -46,22 +46,27 @@ _LATER = (
 )
 
 
-def look(cloud: Cloud, name: str, alarms: Sequence[str] = (), since: float | None = None) -> tuple[Fleet, Group] | str:
+def look(
+    cloud: Cloud, name: str, alarms: Sequence[str] = (), since: float | None = None, seen: Fleet | None = None
+) -> tuple[Fleet, Group] | str:
     """Observe a group, or return why that has to wait: AWS asks for fewer calls. Raises as `observe` does."""
     from botocore.exceptions import ClientError
 
     try:
-        return observe(cloud, name, alarms, since)
+        return observe(cloud, name, alarms, since, seen)
     except ClientError as error:
         if not throttled(error):
             raise
         return str(error.response["Error"].get("Message", error))
 
 
-def observe(cloud: Cloud, name: str, alarms: Sequence[str] = (), since: float | None = None) -> tuple[Fleet, Group]:
+def observe(
+    cloud: Cloud, name: str, alarms: Sequence[str] = (), since: float | None = None, seen: Fleet | None = None
+) -> tuple[Fleet, Group]:
     """Look at a group once: the group, its target groups and, during a run, its activities and the alarms that are to stop it.
 
-    `since`: epoch seconds from which activities are read where no record of a run says it; None: none are read.
+    `since`: epoch seconds from which activities are read where no record of a run says it; None: none are read. `seen`: the look
+    before; while the group is whole and its members are the same, no launch has failed or come, and none are read either.
     The number of calls does not grow with the fleet, but for pages. Raises Refused when the group or its record cannot be read.
     """
     group = autoscaling.group(cloud, name)
@@ -71,8 +76,10 @@ def observe(cloud: Cloud, name: str, alarms: Sequence[str] = (), since: float | 
         raise Refused(f"{name}: the record of the rollout under way cannot be read: {error}") from error
     health = [target_groups.health(cloud, arn) for arn in group.target_groups]
     since = record.started if record else since
-    done = [] if since is None else autoscaling.activities(cloud, name, since)
+    known = seen if seen and seen.record == record and _at_rest(group, seen) else None
+    done = [] if since is None or known else autoscaling.activities(cloud, name, since)
     launched = _launches(done)
+    failures = tuple(a.message or a.description for a in done if a.status == "Failed" and _LAUNCH.match(a.description))
     fleet = Fleet(
         group=name,
         minimum=group.minimum,
@@ -83,12 +90,18 @@ def observe(cloud: Cloud, name: str, alarms: Sequence[str] = (), since: float | 
         zones=group.zones,
         suspended=group.suspended,
         record=record,
-        failures=tuple(a.message or a.description for a in done if a.status == "Failed" and _LAUNCH.match(a.description)),
-        launches=len(launched),
+        failures=known.failures if known else failures,
+        launches=known.launches if known else len(launched),
         protects_new=group.protects_new,
         alarms=firing(cloud, alarms) if record and not record.back else (),
     )
     return fleet, group
+
+
+def _at_rest(group: Group, seen: Fleet) -> bool:
+    here, before = {m.id for m in group.members}, {i.id for i in seen.instances}
+    leaving = sum(1 for m in group.members if m.lifecycle.startswith("Terminating"))
+    return here == before and len(group.members) - leaving >= group.desired
 
 
 def _launches(activities: list[Activity]) -> dict[str, float]:
