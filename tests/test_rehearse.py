@@ -206,13 +206,16 @@ def test_an_endpoint_outside_of_this_machine_is_refused(tmp_path: Path) -> None:
 
 
 # What the tasks call only where gunicorn must be drained to be restarted (tests/test_restart.py), where alarms are set
-# (tests/test_rolling_together.py), or by themselves never.
+# (tests/test_rolling_together.py), with the other engine (tests/test_following.py), or by themselves never.
 ELSEWHERE = {
     "elasticloadbalancing:DeregisterTargets",
     "elasticloadbalancing:RegisterTargets",
     "elasticloadbalancing:DescribeTargetGroupAttributes",
     "ec2:DeleteTags",
     "cloudwatch:DescribeAlarms",
+    "autoscaling:StartInstanceRefresh",
+    "autoscaling:RollbackInstanceRefresh",
+    "autoscaling:CancelInstanceRefresh",
     "iam:PassRole",
 }
 SERVICES = {"elbv2": "elasticloadbalancing"}

@@ -40,6 +40,20 @@ class NoAnswer(HostUnreachable):
     """Say which address did not answer, and how."""
 
 
+class _Connection(http.client.HTTPConnection):
+    """A connection over a channel, which is open until `hang_up`.
+
+    http.client closes a connection that the server will close before it reads the body: the file made from a socket
+    outlives that, the file made from a channel loses what has not come yet.
+    """
+
+    def close(self) -> None:
+        pass
+
+    def hang_up(self) -> None:
+        super().close()
+
+
 class Tunnels:
     """Keep HTTP connections through one SSH connection open for the next request.
 
@@ -49,7 +63,7 @@ class Tunnels:
     def __init__(self, dial: Dial) -> None:
         self._dial = dial
         # list.append and list.pop are atomic: several threads share it.
-        self._idle: dict[tuple[str, int], list[http.client.HTTPConnection]] = {}
+        self._idle: dict[tuple[str, int], list[_Connection]] = {}
 
     def ask(
         self, address: str, port: int, path: str, headers: Mapping[str, str], *, method: str, timeout: float, fresh: bool
@@ -65,7 +79,7 @@ class Tunnels:
                 answer = self._once(idle.pop(), idle, method, path, headers)
                 if answer is not None:
                     return answer
-            connection = http.client.HTTPConnection(address, port, timeout=timeout)
+            connection = _Connection(address, port, timeout=timeout)
             connection.sock = self._dial(address, port, timeout)
             answer = self._once(connection, idle, method, path, headers)
         except TimeoutError as error:
@@ -78,12 +92,12 @@ class Tunnels:
         """Close the idle connections."""
         for connections in self._idle.values():
             while connections:
-                connections.pop().close()
+                connections.pop().hang_up()
 
     @staticmethod
     def _once(
-        connection: http.client.HTTPConnection,
-        idle: list[http.client.HTTPConnection],
+        connection: _Connection,
+        idle: list[_Connection],
         method: str,
         path: str,
         headers: Mapping[str, str],
@@ -104,4 +118,4 @@ class Tunnels:
             if kept:
                 idle.append(connection)
             else:
-                connection.close()
+                connection.hang_up()

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tasks.aws import autoscaling, cloudfront, fleets, images, instances, launch_templates, target_groups
+from tasks.aws import autoscaling, cloudfront, fleets, images, instances, launch_templates, refreshes, target_groups
 from tasks.aws.session import Cloud as Api
 from tasks.aws.session import error_code, throttled
 from tasks.decisions.steps import Protect, Terminate
@@ -104,12 +104,13 @@ def test_the_groups_that_exist_are_named(cloud: Cloud, fleet: Fleet, api: Api) -
 
 
 def test_a_refresh_is_seen(cloud: Cloud, fleet: Fleet, api: Api) -> None:
-    assert autoscaling.refreshing(api, "web") is None
+    assert refreshes.under_way(api, "web") is None
     asg = cloud.client("autoscaling")
     asg.start_instance_refresh(AutoScalingGroupName="web", Preferences={"MinHealthyPercentage": 100, "MaxHealthyPercentage": 110})
-    assert autoscaling.refreshing(api, "web") in ("Pending", "InProgress")
+    seen = refreshes.under_way(api, "web")
+    assert seen is not None and seen.status in ("Pending", "InProgress")
     asg.cancel_instance_refresh(AutoScalingGroupName="web")
-    cloud.wait(lambda: autoscaling.refreshing(api, "web") is None)
+    cloud.wait(lambda: refreshes.under_way(api, "web") is None)
 
 
 def test_health_in_each_target_group(cloud: Cloud, fleet: Fleet, api: Api) -> None:

@@ -2,6 +2,7 @@
 
 import http.server
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -44,6 +45,8 @@ class Site(http.server.BaseHTTPRequestHandler):
         if "last" in self.path:
             self.send_header("Connection", "close")
         self.end_headers()
+        if "slow" in self.path:
+            time.sleep(0.2)
         if self.command == "GET":
             self.wfile.write(body)
         # The server hangs up without having said so, as one does whose keep-alive time has passed.
@@ -147,8 +150,9 @@ def test_http_asks_again_when_the_kept_connection_was_closed_meanwhile(host: Hos
     assert Site.connections == 2
 
 
-def test_http_does_not_keep_a_connection_that_the_server_closes(host: Host, site: int) -> None:
-    assert host.http("127.0.0.1", site, "/last").status == 200
+@pytest.mark.parametrize("path", ["/last", "/last/slow"])
+def test_http_does_not_keep_a_connection_that_the_server_closes(host: Host, site: int, path: str) -> None:
+    assert host.http("127.0.0.1", site, path).body.startswith(path.encode())
     assert host.http("127.0.0.1", site, "/next").status == 200
     assert Site.connections == 2
 
