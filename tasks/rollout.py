@@ -77,6 +77,7 @@ def roll_out(run: Run, versions: Mapping[str, Version] | None = None, to: str | 
     it, DeployError after a rollback, Resumable when it stopped half-way.
     """
     from .aws.session import Cloud
+    from .preflight import preflight
 
     cloud = Cloud(run.settings.aws)
     with run.out.step("10 rollout"):
@@ -85,7 +86,7 @@ def roll_out(run: Run, versions: Mapping[str, Version] | None = None, to: str | 
         ahead = _ahead(run, cloud, aims)
         if len(ahead) > 1:
             ahead = [replace(aim, policy=replace(aim.policy, together=True)) for aim in ahead]
-        refused = [text for aim in ahead if (text := _preflight(run, cloud, aim))]
+        refused = [text for aim in ahead if (text := preflight(run, cloud, aim))]
         if refused:
             raise Refused("\n".join([*refused, "Nothing was changed"]))
         if run.dry:
@@ -205,47 +206,6 @@ def policy_of(run: Run, fleet: Fleet, versions: tuple[Version, ...], now: float)
         rollback=rules.rollback,
         revisions={number: revision for number, revision in revisions.items() if revision},
     )
-
-
-def _preflight(run: Run, cloud: Cloud, aim: Aim) -> str:
-    """Return what speaks against a new run, or nothing."""
-    from .aws import alarms, images
-    from .decisions.preflight import alarming, problems
-    from .decisions.refreshes import unfit
-
-    fleet, group, target, refresh = aim.fleet, aim.group, aim.target, aim.refresh
-    by_refresh = run.settings.rollout.engine == REFRESH
-    if by_refresh and fleet.record:
-        return f"{group.name}: a rollout is under way that is no instance refresh: `rollout --engine ramped` goes on with it"
-    if by_refresh and refresh and refresh.version == target.number:
-        return ""
-    if fleet.record:
-        # What has begun must be able to end, or to go back: launches that fail then turn it round.
-        return ""
-    found = []
-    foreseen = run.dry and not target.image
-    image = None if foreseen else images.image(cloud, target.image)
-    if not foreseen and (image is None or image.state != "available"):
-        found.append(f"version {target.number} names image {target.image}, which is {image.state if image else 'not there'}")
-    found += problems(
-        fleet,
-        aim.policy,
-        template=group.template,
-        target_groups=len(group.target_groups),
-        classic=group.classic_balancers,
-        mixed=group.mixed,
-        refresh=refresh,
-    )
-    names = run.settings.rollout.alarms
-    found += alarming(names, alarms.states(cloud, names))
-    found += unfit(aim.policy, names, fleet.suspended) if by_refresh else []
-    if found:
-        return f"{group.name} is not ready for a rollout:\n" + "\n".join(f"  - {one}" for one in found)
-    if group.version.startswith("$"):
-        run.out.warn(
-            f"{group.name} follows {group.version}; it will name a numbered version from now on, so that it can be rolled back"
-        )
-    return ""
 
 
 def _roll(run: Run, cloud: Cloud, aims: Sequence[Aim]) -> None:

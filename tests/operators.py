@@ -68,7 +68,7 @@ def _count(order: dict[str, Any], told: int) -> None:
     call, count = BaseClient._make_api_call, [0]
 
     def counted(client: Any, operation: str, params: Any) -> Any:
-        if operation.startswith(READS):
+        if operation.startswith(READS) or params.get("DryRun"):
             return call(client, operation, params)
         count[0] += 1
         os.write(told, f"{operation}\n".encode())

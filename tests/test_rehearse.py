@@ -210,7 +210,6 @@ def test_an_endpoint_outside_of_this_machine_is_refused(tmp_path: Path) -> None:
 ELSEWHERE = {
     "elasticloadbalancing:DeregisterTargets",
     "elasticloadbalancing:RegisterTargets",
-    "elasticloadbalancing:DescribeTargetGroupAttributes",
     "ec2:DeleteTags",
     "cloudwatch:DescribeAlarms",
     "autoscaling:StartInstanceRefresh",

@@ -73,6 +73,25 @@ def test_small_fleets_and_those_at_their_bounds(desired: int, least: int, most: 
         world.assert_done(world.next, launches=desired)
 
 
+@pytest.mark.parametrize("engine", ["ramped", "instance-refresh"])
+def test_a_version_that_may_not_be_launched_is_refused_before_anything_is_written(engine: str) -> None:
+    with rolling(2) as world:
+        world.cloud.control("calls/clear", {})
+        world.cloud.control("faults", {"denied": ["RunInstances"]})
+        with pytest.raises(Refused, match=r"version 2 could not be launched: .* not authorized to perform: ec2:RunInstances"):
+            world.roll(engine=engine)
+        assert {one["action"] for one in changes(world)} == {"ec2:RunInstances"}
+
+
+def test_draining_that_may_outlast_the_deadline_is_said() -> None:
+    with rolling(2) as world:
+        attributes = [{"Key": "deregistration_delay.timeout_seconds", "Value": "400"}]
+        arn = world.fleet.target_group
+        world.cloud.client("elbv2").modify_target_group_attributes(TargetGroupArn=arn, Attributes=attributes)
+        world.roll(dry=True)
+        assert "web drains up to 400 s and there are 2 batches" in world.printed
+
+
 def test_no_room_below_max_is_refused_where_max_may_not_be_raised() -> None:
     with rolling(1, most=1) as world:
         world.cloud.control("calls/clear", {})
@@ -85,7 +104,7 @@ def test_a_group_that_follows_the_latest_version_names_a_number_afterwards() -> 
     with rolling(2, version="$Latest") as world:
         world.roll()
         world.assert_done(world.next, launches=2)
-        assert "web follows $Latest; it will name a numbered version from now on" in world.printed
+        assert "web follows $Latest; it will name a number from now on" in world.printed
 
 
 def test_a_bad_latest_version_goes_back_to_what_the_instances_run() -> None:

@@ -108,7 +108,7 @@ class Drains:
             return True
 
     def _delay(self, arn: str) -> float:
-        return float(target_groups.attributes(self._cloud, arn).get("deregistration_delay.timeout_seconds", "300"))
+        return float(target_groups.deregistration_delay(self._cloud, arn))
 
     def _wait(self, what: str, probe: Probe, deadline: float) -> None:
         wait_for(what, probe, clock=self._clock, deadline=deadline, every=2.0, seen=self._run.out.progress)

@@ -78,22 +78,44 @@ def launch(
 
     `data`: the version's parameters; `subnets`: those of the group, of which the first is taken.
     """
-    arguments: dict[str, Any] = {}
+    answer = cloud.client("ec2").run_instances(**_launch(template, version, data, subnets), **_tagged(tags))
+    return str(answer["Instances"][0]["InstanceId"])
+
+
+def refusal(cloud: Cloud, template: str, version: str, data: Mapping[str, Any], subnets: Sequence[str]) -> str | None:
+    """Return why EC2 would not launch an instance of a template version for this caller, or None; nothing is launched.
+
+    EC2 looks at permissions and parameters in a dry run (RunInstances, DryRun), not at capacity. EC2 Auto Scaling demands the
+    same permission of whoever names a template version in a group.
+    """
+    from botocore.exceptions import ClientError
+
+    from .session import error_code, throttled
+
+    try:
+        cloud.client("ec2").run_instances(DryRun=True, **_launch(template, version, data, subnets))
+    except ClientError as error:
+        if error_code(error) == "DryRunOperation" or throttled(error):
+            return None
+        # What follows is a blob that only `aws sts decode-authorization-message` can read.
+        return str(error.response["Error"].get("Message", error)).partition(" Encoded authorization")[0]
+    return None
+
+
+def _launch(template: str, version: str, data: Mapping[str, Any], subnets: Sequence[str]) -> dict[str, Any]:
+    asked: dict[str, Any] = {"LaunchTemplate": {"LaunchTemplateId": template, "Version": version}, "MinCount": 1, "MaxCount": 1}
     interfaces = [dict(one) for one in data.get("NetworkInterfaces", [])]
     if interfaces and subnets:
         # RunInstances refuses a subnet beside network interfaces: it goes into the first of them.
-        arguments["NetworkInterfaces"] = [{**interfaces[0], "SubnetId": subnets[0]}, *interfaces[1:]]
+        asked["NetworkInterfaces"] = [{**interfaces[0], "SubnetId": subnets[0]}, *interfaces[1:]]
     elif subnets:
-        arguments["SubnetId"] = subnets[0]
+        asked["SubnetId"] = subnets[0]
+    return asked
+
+
+def _tagged(tags: Mapping[str, str]) -> dict[str, Any]:
     pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
-    answer = cloud.client("ec2").run_instances(
-        LaunchTemplate={"LaunchTemplateId": template, "Version": version},
-        MinCount=1,
-        MaxCount=1,
-        TagSpecifications=[{"ResourceType": "instance", "Tags": pairs}],
-        **arguments,
-    )
-    return str(answer["Instances"][0]["InstanceId"])
+    return {"TagSpecifications": [{"ResourceType": "instance", "Tags": pairs}]}
 
 
 def with_tags(cloud: Cloud, tags: Mapping[str, str]) -> list[Machine]:

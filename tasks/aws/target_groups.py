@@ -43,6 +43,11 @@ def attributes(cloud: Cloud, arn: str) -> Mapping[str, str]:
     return {one["Key"]: one["Value"] for one in told["Attributes"]}
 
 
+def deregistration_delay(cloud: Cloud, arn: str) -> int:
+    """Return for how many seconds a target of this group drains at most."""
+    return int(attributes(cloud, arn).get("deregistration_delay.timeout_seconds", 300))
+
+
 def register(cloud: Cloud, arn: str, id: str) -> None:
     """Register an instance with a target group, on the group's port."""
     cloud.client("elbv2").register_targets(TargetGroupArn=arn, Targets=[{"Id": id}])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from .fleet import Fleet, Policy
@@ -49,6 +50,21 @@ def alarming(names: Sequence[str], states: Mapping[str, str]) -> list[str]:
     found = [f"there is no alarm {name} (rollout.alarms)" for name in names if name not in states]
     gone_off = [name for name in names if states.get(name) == "ALARM"]
     return found + [f"alarm {name} has gone off already: the new version could not be told from it" for name in gone_off]
+
+
+def slow_draining(delays: Mapping[str, int], size: int, batch: int, deadline: float) -> list[str]:
+    """Return which target groups may drain so slowly that a run meets its deadline.
+
+    `delays`: seconds of deregistration delay by target group; a target without connections is done sooner ("Deregistration
+    delay" in the guide of Elastic Load Balancing), so this is no reason to refuse.
+    """
+    rounds = math.ceil(size / batch)
+    return [
+        f"target group {name} drains up to {delay} s and there are {rounds} batches: with long connections that may take "
+        f"{rounds * delay} s, more than rollout.deadline ({deadline:.0f} s); see deregistration_delay.timeout_seconds"
+        for name, delay in delays.items()
+        if rounds * delay > deadline
+    ]
 
 
 def _sizes(fleet: Fleet, policy: Policy) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tasks.decisions.fleet import Fleet, Instance, Policy
-from tasks.decisions.preflight import problems
+from tasks.decisions.preflight import problems, slow_draining
 from tasks.decisions.refreshes import Refresh
 
 
@@ -82,3 +82,12 @@ def test_room_below_max(maximum: int, surge: int, room: bool) -> None:
 def test_everything_is_named_at_once() -> None:
     bad = replace(WELL, suspended=frozenset({"Launch"}), instances=(member("i-1", lifecycle="Standby"),))
     assert len(found(bad, refresh=Refresh("r", "Pending", "lt-1", "7", 0.0), target_groups=0)) == 5
+
+
+@pytest.mark.parametrize(("batch", "slow"), [(1, True), (2, True), (3, False), (6, False)])
+def test_draining_that_may_outlast_the_deadline_is_told_with_its_figures(batch: int, slow: bool) -> None:
+    told = slow_draining({"web": 300, "quick": 5}, 6, batch, 600)
+    assert bool(told) == slow
+    if slow:
+        assert len(told) == 1 and f"web drains up to 300 s and there are {6 // batch} batches" in told[0]
+        assert f"may take {6 // batch * 300} s, more than rollout.deadline (600 s)" in told[0]

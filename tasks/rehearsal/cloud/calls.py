@@ -27,7 +27,7 @@ class CallLog:
         """Note how a call ended; `error` is the code of its refusal, `at` is seconds since the epoch."""
         if error:
             self._rejected[f"{service}:{action}"] += 1
-        if not action.startswith(("Describe", "Get", "List")):
+        if not action.startswith(("Describe", "Get", "List")) and error != "DryRunOperation":
             self._last.append({"action": f"{service}:{action}", "at": at, "params": dict(params), "error": error})
 
     def report(self) -> dict[str, Any]:
