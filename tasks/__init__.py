@@ -7,13 +7,43 @@ sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)
 
 from invoke import Collection  # noqa: E402
 
-from . import abort, bake, deploy, history, invalidate, management, rehearse, restart, rollout, ship, status, unlock  # noqa: E402
+from . import (  # noqa: E402
+    abort,
+    bake,
+    check_static,
+    deploy,
+    history,
+    invalidate,
+    management,
+    rehearse,
+    restart,
+    rollout,
+    ship,
+    status,
+    unlock,
+    warm_cdn,
+)
 from .startup import explain_crashes  # noqa: E402
 
 explain_crashes()
 
 # Each family of commands is a module that ends in its collection; here they become one flat list.
-_families = (abort, bake, deploy, history, invalidate, management, rehearse, restart, rollout, ship, status, unlock)
+_families = (
+    abort,
+    bake,
+    check_static,
+    deploy,
+    history,
+    invalidate,
+    management,
+    rehearse,
+    restart,
+    rollout,
+    ship,
+    status,
+    unlock,
+    warm_cdn,
+)
 ns = Collection(*(task for family in _families for task in family.ns.tasks.values()))
 
 __all__ = ["ns"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from invoke import Collection
@@ -32,7 +32,7 @@ def invalidate_paths(run: Run, paths: Sequence[str] = ()) -> None:
     error afterwards.
     """
     from .aws.session import Cloud
-    from .decisions.invalidations import batches, url_paths
+    from .decisions.invalidations import url_paths
 
     static = run.settings.static
     if static.distribution is None:
@@ -46,10 +46,31 @@ def invalidate_paths(run: Run, paths: Sequence[str] = ()) -> None:
         if run.dry:
             run.out.say(f"would invalidate {len(wanted)} paths: {', '.join(wanted[:10])}")
             return
-        for batch in batches(wanted, static.url):
-            _one(run, cloud, batch)
+        forget(run, cloud, wanted)
         if not paths:
             _require_served(run, wanted)
+
+
+def forget(run: Run, cloud: Cloud, paths: Sequence[str]) -> None:
+    """Have the distribution forget paths, and wait for that; one invalidation that is under way for them is not begun again.
+
+    Raises TimedOut.
+    """
+    from .decisions.invalidations import batches
+
+    for batch in batches(paths, run.settings.static.url):
+        _one(run, cloud, batch)
+
+
+def require_cdn(run: Run, instead: str = "") -> str:
+    """Return the address of the CDN; `instead` says what else would do.
+
+    Raises SettingsError when it is not set.
+    """
+    if run.settings.static.cdn is None:
+        wanted = "the CDN's address, so that the files can be asked for"
+        raise SettingsError(f"static.cdn: found null; allowed here: {wanted}{instead}")
+    return run.settings.static.cdn
 
 
 def _failing(run: Run, cloud: Cloud) -> list[str]:
@@ -59,15 +80,12 @@ def _failing(run: Run, cloud: Cloud) -> list[str]:
     from .hosts.site import ask_manifest
 
     static = run.settings.static
-    if static.cdn is None:
-        raise SettingsError(
-            "static.cdn: found null; allowed here: the CDN's address, so that the files can be asked for; or give --path"
-        )
+    base = require_cdn(run, "; or give --path")
     _, host = open_management(run, cloud)
     with host:
         files = ask_manifest(host, run.settings.app, "").files
-    run.out.say(f"asking {static.cdn} for {len(files)} hashed files")
-    wrong = failures(static.cdn, [static.url + name for name in files], run.out.progress)
+    run.out.say(f"asking {base} for {len(files)} hashed files")
+    wrong = failures(base, [static.url + name for name in files], run.out.progress)
     for path, seen in list(wrong.items())[:10]:
         run.out.say(f"{path}: {seen}")
     return sorted(wrong)
@@ -97,10 +115,16 @@ def _require_served(run: Run, paths: Sequence[str]) -> None:
 
     still = failures(str(run.settings.static.cdn), paths, run.out.progress)
     if still:
-        some = ", ".join(f"{path} ({seen})" for path, seen in list(still.items())[:5])
-        raise DeployError(
-            f"the CDN still has errors for {len(still)} files: {some}. Do the web instances serve them? Run restart-all"
-        )
+        raise not_served(still)
+
+
+def not_served(wrong: Mapping[str, str]) -> DeployError:
+    """Return the error for files that the CDN does not serve, though it has forgotten what it knew of them."""
+    from .hosts.site import shown
+
+    return DeployError(
+        f"the CDN still has errors for {len(wrong)} files: {shown(wrong)}. Do the web instances serve them? Run restart-all"
+    )
 
 
 ns = Collection(invalidate)

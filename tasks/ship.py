@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from .context import Run
 
-SKIPPABLE = ("restart-all", "invalidate", "stop")
+SKIPPABLE = ("restart-all", "warm-cdn", "invalidate", "stop")
 
 
 @command(
@@ -26,7 +26,7 @@ SKIPPABLE = ("restart-all", "invalidate", "stop")
     },
 )
 def ship(run: Run, revision: str | None = None, skip: Sequence[str] | None = None, yes: bool = False) -> None:
-    """Deploy, restart-all, bake-ami, rollout, invalidate, in order: one command, one report."""
+    """Deploy, restart-all, warm-cdn, bake-ami, rollout, invalidate, in order: one command, one report."""
     unknown = [part for part in skip or () if part not in SKIPPABLE]
     if unknown:
         raise SettingsError(f"--skip: found {', '.join(unknown)}; allowed: {', '.join(SKIPPABLE)}")
@@ -43,11 +43,15 @@ def _ship(run: Run, revision: str | None, skip: Sequence[str], *, yes: bool) -> 
     from .management import stop
     from .restart import restart_fleet
     from .rollout import roll_out
+    from .warm_cdn import warm
 
     _end_half_way(run, yes=yes)
     release = deploy_release(run, revision)
     if "restart-all" not in skip:
         restart_fleet(run, release.added)
+        # Never without restart-all: what the web instances do not serve yet would be remembered as an error.
+        if run.settings.static.cdn and "warm-cdn" not in skip:
+            warm(run, release.added)
     roll_out(run, foresee(run, release.revision) if run.dry else bake(run), yes=yes)
     if run.settings.static.distribution and run.settings.static.cdn and "invalidate" not in skip:
         _invalidate(run)

@@ -34,7 +34,9 @@ def revisions(world: ShopWorld) -> set[str]:
 
 def test_a_part_that_is_not_known_is_refused_before_anything_is_asked(world: ShopWorld) -> None:
     before = world.cloud.control("calls")["total"]
-    with pytest.raises(SettingsError, match="--skip: found bake-ami, deploy; allowed: restart-all, invalidate, stop") as caught:
+    with pytest.raises(
+        SettingsError, match="--skip: found bake-ami, deploy; allowed: restart-all, warm-cdn, invalidate, stop"
+    ) as caught:
         go(fast(world), skip=["bake-ami", "restart-all", "deploy"])
     assert caught.value.code == 2 and world.cloud.control("calls")["total"] == before
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..decisions import commands
+from ..decisions.contents import Contents
 from ..decisions.releases import Manifest, read_manifest
 from ..errors import DeployError, Refused, RemoteFailed, TimedOut
 from ..waiting import wait_for
@@ -12,7 +13,7 @@ from .checkout import LONG, change, git_directory
 from .http import NoAnswer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ..config import App
     from ..context import Run
@@ -88,16 +89,23 @@ def restart(run: Run, host: Host, units: Sequence[str]) -> None:
 def verify(run: Run, host: Host, sha: str, added: Sequence[str]) -> None:
     """Ask the site on a host for its revision, then for every static file that the release added.
 
-    Raises TimedOut when the health view does not answer with the revision, DeployError when files are missing.
+    Raises TimedOut when the health view does not answer with the revision, DeployError when files are missing or have other bytes
+    than their names say.
     """
     app = run.settings.app
     await_revision(run, host, sha)
-    missing = host.check_many([run.settings.static.url + name for name in added], headers(app), port=app.port)
-    if missing:
-        some = ", ".join(f"{path} ({seen})" for path, seen in list(missing.items())[:_SHOWN])
-        more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
-        raise DeployError(f"{host.name}: {len(missing)} of {len(added)} new static files are not served: {some}{more}")
+    contents = Contents()
+    paths = [run.settings.static.url + name for name in added]
+    wrong = host.check_many(paths, headers(app), port=app.port, judge=contents.learn) | contents.misnamed()
+    if wrong:
+        raise DeployError(f"{host.name}: {len(wrong)} of {len(added)} new static files are not served: {shown(wrong)}")
     run.out.say(f"{host.name} serves {sha[:12]} and all {len(added)} new static files")
+
+
+def shown(wrong: Mapping[str, str]) -> str:
+    """Return the first of the paths that are not as they should be, and how many more there are."""
+    some = ", ".join(f"{path} ({seen})" for path, seen in list(wrong.items())[:_SHOWN])
+    return f"{some} and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else some
 
 
 def await_revision(run: Run, host: Host, sha: str) -> None:

@@ -118,11 +118,18 @@ class Host:
         return self._tunnels.ask(address or self.address, port, path, headers or {}, method=method, timeout=timeout, fresh=fresh)
 
     def check_many(
-        self, paths: Sequence[str], headers: Mapping[str, str], *, port: int, width: int = 8, timeout: float = 30.0
+        self,
+        paths: Sequence[str],
+        headers: Mapping[str, str],
+        *,
+        port: int,
+        judge: Callable[[str, bytes], str] | None = None,
+        width: int = 8,
+        timeout: float = 30.0,
     ) -> dict[str, str]:
         """Ask this host for many paths, `width` at a time, and read every answer to its end.
 
-        Returns the paths that were not answered with 200, each with what came instead.
+        `judge(path, body)`: what is wrong with a body, or "". Returns what is wrong by path, an answer other than 200 too.
         """
 
         def ask(path: str) -> str:
@@ -130,7 +137,9 @@ class Host:
                 answer = self.http(None, port, path, headers, timeout=timeout)
             except NoAnswer as error:
                 return str(error)
-            return "" if answer.status == 200 else str(answer)
+            if answer.status != 200:
+                return str(answer)
+            return judge(path, answer.body) if judge else ""
 
         with ThreadPoolExecutor(width, thread_name_prefix=self.name) as pool:
             return {path: seen for path, seen in zip(paths, pool.map(ask, paths), strict=True) if seen}
