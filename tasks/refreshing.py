@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import TYPE_CHECKING
 
 from .decisions import commands
@@ -50,8 +51,10 @@ class Refresher:
         if TAG in web.machine.tags:
             self._run.out.say(f"{web.id}: was taken out of its target groups by an earlier run, and is put back")
             self._drains.come_back(web)
-        done = "nothing: it serves them already"
-        if not (only_if_needed and self._serves_all(host)):
+        finds = self._finds_new_files(host)
+        if (finds or only_if_needed) and self._serves_all(host):
+            done = f"nothing: it {'finds new files by itself' if finds else 'serves them already'}"
+        else:
             done = self._renew(host, web, fleet).value
         self._targets.await_healthy(self._run, web, self._clock)
         return done
@@ -59,6 +62,18 @@ class Refresher:
     def _serves_all(self, host: Host) -> bool:
         app = self._run.settings.app
         return self._missing(host) is None and not host.check_many(self._paths, headers(app), port=app.port)
+
+    def _finds_new_files(self, host: Host) -> bool:
+        """Tell whether the site looks for a static file when it is asked for (settings_snippets/django/static_middleware.py).
+
+        Its 404 may not be stored; WhiteNoise, which reads the directory at start, says nothing of the kind.
+        """
+        path = f"{self._run.settings.static.url}ramped.{uuid.uuid4().hex[:12]}.css"
+        try:
+            answer = host.http(None, self._run.settings.app.port, path, headers(self._run.settings.app))
+        except NoAnswer:
+            return False
+        return answer.status == 404 and "no-store" in answer.headers.get("cache-control", "")
 
     def _renew(self, host: Host, web: Web, fleet: int) -> Way:
         unit = self._run.settings.app.services[0]

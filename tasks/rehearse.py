@@ -20,10 +20,13 @@ _NEEDED = ("moto", "flask", "flask_cors", "h11", "asyncssh", "gunicorn", "django
     help={
         "instances": "how many web instances (1 to 40)",
         "keep": "leave the stand-in cloud running until Ctrl-C, and say how to use it",
+        "static-middleware": "the site serves its static files by the drop-in static_middleware.py: nothing is restarted",
         "skip": "show what happens without a part of the release: restart-all",
     },
 )
-def rehearse(c: Context, instances: int = 3, keep: bool = False, skip: Sequence[str] | None = None) -> None:
+def rehearse(
+    c: Context, instances: int = 3, keep: bool = False, static_middleware: bool = False, skip: Sequence[str] | None = None
+) -> None:
     """Rehearse: ship a new release of a Django site to a stand-in cloud on this machine, under traffic; no AWS, no root.
 
     Needs no fabric.yaml. Exit code 0 only when no request failed.
@@ -37,7 +40,8 @@ def rehearse(c: Context, instances: int = 3, keep: bool = False, skip: Sequence[
     if c.config.run.dry:
         print("would build a stand-in cloud on 127.0.0.0/8, ship a release to it under traffic, and remove it")
         return
-    arguments = ["--instances", str(instances), *(["--keep"] if keep else []), *(f"--skip={part}" for part in skip or ())]
+    flags = [flag for flag, on in (("--keep", keep), ("--static-middleware", static_middleware)) if on]
+    arguments = ["--instances", str(instances), *flags, *(f"--skip={part}" for part in skip or ())]
     _become(f"{__package__}.rehearsal", arguments)
 
 

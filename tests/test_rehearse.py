@@ -108,7 +108,15 @@ def test_a_release_replaces_the_other_and_no_request_fails(temporary: Path) -> N
         "7  verify",
         "restart-all",
     ]
-    for step in [*steps, "8  image", "9  template version", "10 rollout", "invalidate", "11 stop the management instance"]:
+    for step in [
+        *steps,
+        "8  image",
+        "9  template version",
+        "10 rollout",
+        "warm-cdn",
+        "invalidate",
+        "11 stop the management instance",
+    ]:
         assert re.search(rf"\| {step} +[\d.]+ s +ok$", out, re.M), step
     before, after = out.split("The fleet before")[1].split("The fleet after")
     assert before.count("InService  healthy  2 ") == 3 and "desired 3 (min 3, max 3)" in before
@@ -129,6 +137,14 @@ def test_without_restart_all_the_cdn_remembers_a_404_until_it_is_invalidated(tem
     assert re.search(r"the CDN answers 200 ", again) and "the CDN answers 404" not in again, out
     assert re.search(r"^FAILED after .*requests failed", out, re.M)
     assert re.search(r"\d+ +10 rollout +file +status 404, named by a page of v2", out), out
+
+
+def test_with_the_static_middleware_no_old_instance_is_restarted(temporary: Path) -> None:
+    code, out = told(rehearse("--instances", "2", "--static-middleware"))
+    assert code == 0, out
+    refreshed = out.split("-> restart-all")[1].split("ok restart-all")[0]
+    assert refreshed.count("nothing: it finds new files by itself") == 2 and "reload" not in refreshed, out
+    assert not re.search(r"file +404", out), out
 
 
 @pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])

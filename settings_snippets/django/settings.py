@@ -32,6 +32,8 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
         "BACKEND": "config.local_manifest_storage.LocalManifestStaticFilesStorage",
+        # Big trees: collectstatic again costs what has changed. Copy incremental_storage.py beside it and name
+        # "config.incremental_storage.IncrementalStaticFilesStorage".
         # If your JavaScript modules import each other by relative paths:
         # "OPTIONS": {"support_js_module_import_aggregation": True},
     },
@@ -43,6 +45,7 @@ STORAGES = {
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",  # right after SecurityMiddleware
+    # or, to find new files without a restart: "config.static_middleware.StaticFilesMiddleware" in its place
     # ... the others
 ]
 

@@ -23,12 +23,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--instances", type=_count, default=3)
     parser.add_argument("--keep", action="store_true")
     parser.add_argument("--skip", action="append", default=[], choices=SKIPPABLE)
+    parser.add_argument("--static-middleware", action="store_true")
     given = parser.parse_args(arguments)
     # SIGINT too: a shell has the commands that it starts in the background ignore it.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
-        with World(Path(tempfile.mkdtemp(prefix="ramped-rehearsal-"))) as world:
+        top = Path(tempfile.mkdtemp(prefix="ramped-rehearsal-"))
+        with World(top, static_middleware=given.static_middleware) as world:
             well = Rehearsal(world, given.instances, given.skip).play()
             if given.keep:
                 _keep(world)

@@ -67,11 +67,13 @@ class Places:
 class World:
     """One rehearsal's world; a context manager that leaves nothing behind, whatever happens: `top` is removed in the end.
 
-    `endpoints` are what the server printed: api, control, balancer, cdn. `environment` is the operator's.
+    `static_middleware`: the shop serves its static files by the drop-in instead of WhiteNoise's middleware. `endpoints` are what
+    the server printed: api, control, balancer, cdn. `environment` is the operator's.
     """
 
-    def __init__(self, top: Path) -> None:
+    def __init__(self, top: Path, *, static_middleware: bool = False) -> None:
         self.places = Places(top)
+        self._static_middleware = static_middleware
         self.endpoints: Mapping[str, Any] = {}
         self.environment: dict[str, str] = {}
         self.distribution = ""
@@ -131,6 +133,8 @@ class World:
             (disk / name).symlink_to(self.places.shared / name)
         balancer = self.endpoints["balancer"].rpartition(":")[0].removeprefix("http://")
         told = f"SHOP_CDN={self.endpoints['cdn']}\nSHOP_DOMAIN={DOMAIN}\nSHOP_HOSTS={balancer}\n"
+        if self._static_middleware:
+            told += "SHOP_STATIC_MIDDLEWARE=config.static_middleware.StaticFilesMiddleware\n"
         (disk / "shop.env").write_text(told, encoding="utf-8")
         return disk
 

@@ -29,10 +29,12 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = True
 SECRET_KEY = "this shop sells nothing and keeps no secret"
 
+STATIC_MIDDLEWARE = ENVIRONMENT.get("SHOP_STATIC_MIDDLEWARE", "whitenoise.middleware.WhiteNoiseMiddleware")
+
 INSTALLED_APPS = ["django.contrib.staticfiles", "shop.apps.ShopConfig"]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    STATIC_MIDDLEWARE,
     "django.middleware.common.CommonMiddleware",
 ]
 ROOT_URLCONF = "config.urls"
