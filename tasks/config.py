@@ -135,6 +135,8 @@ class Static:
     cdn: Origin | None = None
     distribution: DistributionId | None = None
     deadline: Deadline = 1800  # for an invalidation
+    keep: Count = 3  # releases whose files are kept in any case
+    grace: WarmUp = 604800  # for which a release's files are kept after the next one was deployed
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,7 +34,7 @@ def history(run: Run, limit: int = 20) -> None:
     cloud = Cloud(run.settings.aws)
     for name in run.settings.groups:
         fleet, group = fleets.observe(cloud, name)
-        found, live = _known(cloud, fleet, group)
+        found, live = known_versions(cloud, fleet, group)
         run.out.table(f"{name}: the newest of {len(found)} versions", COLUMNS, _rows(found, live)[:limit])
 
 
@@ -69,7 +69,7 @@ def rollback(run: Run, to: str | None = None) -> None:
 def _chosen(cloud: Cloud, fleet: Fleet, group: Group, to: str | None) -> Candidate:
     from .decisions.versions import choose
 
-    found, live = _known(cloud, fleet, group)
+    found, live = known_versions(cloud, fleet, group)
     return choose(found, live, to)
 
 
@@ -113,7 +113,7 @@ def _turn(run: Run, cloud: Cloud, name: str) -> None:
             raise Refused(f"{name} would not have it now: {refusal}. Run the same again")
 
 
-def _known(cloud: Cloud, fleet: Fleet, group: Group) -> tuple[list[Candidate], str]:
+def known_versions(cloud: Cloud, fleet: Fleet, group: Group) -> tuple[list[Candidate], str]:
     """Return the versions of the group's template, newest first, and the number of the live one."""
     from .aws import images, launch_templates
     from .decisions.baking import revision_of

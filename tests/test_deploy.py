@@ -246,7 +246,7 @@ def test_settings_that_do_not_load_stop_the_deploy_before_the_restart(world: Sho
 
 
 def test_files_that_the_site_does_not_serve_are_named(world: ShopWorld) -> None:
-    settings = (world.disk() / "app/config/settings.py").read_text().replace('"whitenoise.middleware.WhiteNoiseMiddleware",', "")
+    settings = (world.disk() / "app/config/settings.py").read_text().replace("    STATIC_MIDDLEWARE,\n", "")
     unserved = world.commit({"config/settings.py": settings})
     with pytest.raises(DeployError, match=r"3 of 3 new static files are not served: /static/shop/.*\(404 Not Found\)"):
         deploy_release(world.run(), unserved)

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from shlex import quote
 from typing import TYPE_CHECKING
 
+from .pruning import MARK as PRUNED
 from .releases import MARK
-from .remote_scripts import manifest_script, requirements_script
+from .remote_scripts import manifest_script, prune_script, requirements_script
 
 if TYPE_CHECKING:
     from ..config import App
@@ -121,10 +122,15 @@ def collectstatic(app: App) -> str:
     return manage(app, "collectstatic --noinput --no-color")
 
 
-def manifest(app: App, git_directory: str, sha: str, *, write: bool) -> str:
+def manifest(app: App, git_directory: str, sha: str, *, write: bool = False, archive: bool = False) -> str:
     """Print what the site knows of its static files, as `releases.read_manifest` reads it."""
     keep = f"{git_directory}/ramped/{sha}.before.json"
-    return manage(app, f"shell -c {quote(manifest_script(MARK, keep, write=write))}")
+    return manage(app, f"shell -v 0 -c {quote(manifest_script(MARK, keep, write=write, archive=sha if archive else ''))}")
+
+
+def prune(app: App, retire: Sequence[str], token: str, *, dry: bool) -> str:
+    """Print the archived releases, as `pruning.read_archives` reads them, and retire some."""
+    return manage(app, f"shell -v 0 -c {quote(prune_script(PRUNED, retire, token, dry=dry))}")
 
 
 def systemctl(verb: str, unit: str) -> str:

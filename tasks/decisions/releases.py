@@ -26,6 +26,7 @@ class Manifest:
     hashed: bool  # whether the storage names files by their content at all
     problem: str = ""  # why the manifest could not be read
     before: tuple[str, ...] = field(default=())  # hashed names before this release, where they were remembered
+    unarchived: str = ""  # why the names could not be archived beside STATIC_ROOT
 
     @property
     def path(self) -> str:
@@ -45,6 +46,7 @@ def read_manifest(printed: str) -> Manifest | None:
         hashed=bool(told["hashed"]),
         problem=str(told["problem"]),
         before=_names(told["before"]),
+        unarchived=str(told["unarchived"]),
     )
 
 

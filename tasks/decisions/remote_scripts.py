@@ -3,6 +3,8 @@
 They run on every Python and Django that the drop-ins support, and change nothing but the one file that they are given.
 """
 
+from collections.abc import Sequence
+
 # The problem is printed, not raised: before the first collectstatic of all there is no manifest, and that is no error yet.
 # `keep` is written once, before the first collectstatic of a release: a repeated run must still know what was there before.
 _MANIFEST = """
@@ -10,7 +12,8 @@ import json, os
 from django.conf import settings
 from django.contrib.staticfiles.storage import staticfiles_storage as storage
 from django.core.exceptions import ImproperlyConfigured
-keep, write, problem, names, hashed, before = {keep!r}, {write!r}, "", [], True, []
+keep, write, archive, problem, names, hashed, before = {keep!r}, {write!r}, {archive!r}, "", [], True, []
+unarchived = ""
 try:
     hashed = hasattr(storage, "hashed_files")
     names = sorted(set(storage.hashed_files.values())) if hashed else []
@@ -24,7 +27,70 @@ if write and not os.path.exists(keep):
 if os.path.exists(keep):
     with open(keep) as file:
         before = json.load(file)
-told = dict(url=settings.STATIC_URL, files=names, hashed=hashed, problem=problem, before=before)
+if archive and hashed and not problem:
+    root = os.path.abspath(settings.STATIC_ROOT)
+    folder = os.path.join(os.path.dirname(root), "." + os.path.basename(root) + ".releases")
+    path = os.path.join(folder, archive + ".json")
+    known = {{new for old, new in storage.hashed_files.items() if new != old}}
+    try:
+        os.makedirs(folder, exist_ok=True)
+        for earlier in (path, path + ".retired"):
+            if os.path.exists(earlier):
+                with open(earlier) as file:
+                    known.update(json.load(file))
+        with open(path + ".new", "w") as file:
+            json.dump(sorted(known), file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(path + ".new", path)
+    except OSError as error:
+        unarchived = str(error)
+told = dict(url=settings.STATIC_URL, files=names, hashed=hashed, problem=problem, before=before, unarchived=unarchived)
+print("\\n{mark}" + json.dumps(told), flush=True)
+"""
+
+# A manifest is renamed first and removed last: killed anywhere in between, the next run still knows which names were its own,
+# and a manifest that is counted as live has all of its files. `token` stands for the archives that were judged.
+_PRUNE = """
+import hashlib, json, os, time
+from django.conf import settings
+from django.contrib.staticfiles.storage import staticfiles_storage as storage
+retire, token, dry = {retire!r}, {token!r}, {dry!r}
+root = os.path.abspath(settings.STATIC_ROOT)
+folder = os.path.join(os.path.dirname(root), "." + os.path.basename(root) + ".releases")
+there = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+at = {{}}
+names = {{}}
+for file in there:
+    if file.endswith((".json", ".json.retired")):
+        with open(os.path.join(folder, file)) as stream:
+            names[file] = set(json.load(stream))
+    if file.endswith(".json"):
+        at[file[:-5]] = os.stat(os.path.join(folder, file)).st_mtime
+seen = hashlib.sha256(json.dumps(sorted(at.items())).encode()).hexdigest()
+told = dict(at=at, now=time.time(), token=seen, done=token == seen, files=0, size=0)
+if told["done"]:
+    leave = [file for file in names if file.endswith(".retired") or file[:-5] in retire]
+    live, doomed = set(storage.hashed_files.values()), set()
+    for file in names:
+        (doomed if file in leave else live).update(names[file])
+    if not dry:
+        for revision in retire:
+            path = os.path.join(folder, revision + ".json")
+            os.replace(path, path + ".retired")
+    for name in sorted(doomed - live):
+        path = os.path.normpath(os.path.join(root, name))
+        if not path.startswith(root + os.sep):
+            continue
+        for path in (path, path + ".gz", path + ".br"):
+            if os.path.isfile(path):
+                told["files"] += 1
+                told["size"] += os.stat(path).st_size
+                if not dry:
+                    os.unlink(path)
+    if not dry:
+        for file in {{file.removesuffix(".retired") for file in leave}}:
+            os.unlink(os.path.join(folder, file + ".retired"))
 print("\\n{mark}" + json.dumps(told), flush=True)
 """
 
@@ -47,13 +113,23 @@ print(digest.hexdigest())
 """
 
 
-def manifest_script(mark: str, keep: str, *, write: bool) -> str:
+def manifest_script(mark: str, keep: str, *, write: bool, archive: str = "") -> str:
     """Return the program for `manage.py shell -c` that prints what the site knows of its static files.
 
     `mark`: what its line begins with; `keep`: absolute path of the names that were there before this release; `write`:
-    whether to make that file, if there is none, of the names that are there now.
+    whether to make that file, if there is none, of the names that are there now; `archive`: the revision under which the names
+    are archived beside STATIC_ROOT, for `prune_script`; empty: they are not.
     """
-    return _MANIFEST.format(mark=mark, keep=keep, write=write).strip()
+    return _MANIFEST.format(mark=mark, keep=keep, write=write, archive=archive).strip()
+
+
+def prune_script(mark: str, retire: Sequence[str], token: str, *, dry: bool) -> str:
+    """Return the program for `manage.py shell -c` that prints the archived releases, and retires some of them.
+
+    `retire`: revisions; what only they name is deleted, with what an earlier run left; `token`: that of the archives which were
+    judged, and nothing is deleted when it is no longer theirs; `dry`: only count.
+    """
+    return _PRUNE.format(mark=mark, retire=list(retire), token=token, dry=dry).strip()
 
 
 def requirements_script() -> str:

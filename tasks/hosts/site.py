@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..decisions import commands
 from ..decisions.contents import Contents
-from ..decisions.releases import Manifest, read_manifest
+from ..decisions.releases import MARK, Manifest, read_manifest
 from ..errors import DeployError, Refused, RemoteFailed, TimedOut
 from ..waiting import wait_for
 from .checkout import LONG, change, git_directory
@@ -50,11 +50,18 @@ def collect(run: Run, host: Host, sha: str) -> Manifest:
         raise Refused(
             f"static.url: found {run.settings.static.url}, but the site has STATIC_URL {before.url}; allowed here: {before.path}"
         )
-    told = change(host, app, commands.collectstatic(app), "manage.py collectstatic").stdout.strip()
-    run.out.say(told.splitlines()[-1] if told else "collectstatic printed nothing")
-    manifest = ask_manifest(host, app, sha)
+    # One command under one lock: in between nothing is pruned that the new release has found there.
+    command = f"{commands.collectstatic(app)} && {commands.manifest(app, git_directory(host, app), sha, archive=True)}"
+    told = change(host, app, command, "manage.py collectstatic").stdout
+    manifest = read_manifest(told)
+    if manifest is None:
+        raise RemoteFailed(host.name, "manage.py shell (asking for the manifest)", 0, told)
+    said = told.partition(MARK)[0].strip()
+    run.out.say(said.splitlines()[-1] if said else "collectstatic printed nothing")
     if manifest.problem:
         raise RemoteFailed(host.name, "manage.py collectstatic", 0, f"afterwards the manifest cannot be read: {manifest.problem}")
+    if manifest.unarchived:
+        run.out.warn(f"this release's manifest is not archived, so prune-static will refuse to work: {manifest.unarchived}")
     if not manifest.hashed:
         run.out.warn("the static files have no hashed names (see settings_snippets/django): none of them can be checked")
     return manifest

@@ -43,7 +43,7 @@ def test_manage() -> None:
 
 def test_manifest() -> None:
     command = commands.manifest(APP, "/home/me/app/.git", "abc", write=True)
-    assert command.startswith("cd ~/app && ~/venv/bin/python manage.py shell -c 'import json, os\n")
+    assert command.startswith("cd ~/app && ~/venv/bin/python manage.py shell -v 0 -c 'import json, os\n")
     # repr quotes the path, the shell quotes that again
     assert "/home/me/app/.git/ramped/abc.before.json" in command
     assert command != commands.manifest(APP, "/home/me/app/.git", "abc", write=False)

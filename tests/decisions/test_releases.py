@@ -2,7 +2,10 @@ import pytest
 
 from tasks.decisions.releases import MARK, Manifest, added, named_file, read_manifest
 
-LINE = MARK + '{"url": "/static/", "files": ["a.1.css", "b.2.js"], "hashed": true, "problem": "", "before": ["a.1.css"]}'
+LINE = (
+    MARK
+    + '{"url": "/static/", "files": ["a.1.css", "b.2.js"], "hashed": true, "problem": "", "before": ["a.1.css"], "unarchived": ""}'
+)
 
 
 def test_the_answer_is_found_among_chatter() -> None:
