@@ -3,8 +3,8 @@ import pytest
 from tasks.decisions.releases import MARK, Manifest, added, named_file, read_manifest
 
 LINE = (
-    MARK
-    + '{"url": "/static/", "files": ["a.1.css", "b.2.js"], "hashed": true, "problem": "", "before": ["a.1.css"], "unarchived": ""}'
+    f'{MARK}{{"url": "/static/", "files": ["a.1.css", "b.2.js"], "hashed": true, "problem": "", "before": ["a.1.css"], '
+    '"unarchived": ""}'
 )
 
 
