@@ -41,7 +41,7 @@ class Following(Roll):
         policy = replace(self.policy, hold=orders.hold, stop="" if self.backwards else orders.stop or self.policy.stop)
         step = follow(fleet, self.refresh, policy, self.goal, self.run.settings.rollout.alarms, now)
         if isinstance(step, GoBack | Stop | Returned) and self.refresh:
-            self.why = self.why or str(step)
+            self.why = self.why or (step.why if isinstance(step, GoBack) else str(step))
             self._explain(view_of(fleet, self.refresh, policy, self.goal, now), described)
         if isinstance(step, Stop):
             raise Resumable(f"{self.group}: {step}", self.run.command)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .aws.session import Cloud
     from .context import Run
     from .decisions.fleet import Fleet
+    from .decisions.refreshes import Refresh
     from .decisions.versions import Candidate
 
 COLUMNS = ("version", "revision", "image", "baked", "by", "is")
@@ -48,6 +49,7 @@ def rollback(run: Run, to: str | None = None) -> None:
     from .aws.session import Cloud
 
     cloud = Cloud(run.settings.aws)
+    refreshed = _refreshed(run, cloud, to)
     looked = [fleets.observe(cloud, name) for name in run.settings.groups]
     under_way = [fleet for fleet, _ in looked if fleet.record]
     for fleet, group in looked:
@@ -59,11 +61,38 @@ def rollback(run: Run, to: str | None = None) -> None:
             )
     if under_way:
         _turn_back(run, cloud, under_way)
+    for name, refresh in refreshed.items():
+        _turn_refresh_back(run, name, refresh)
     for fleet, group in looked:
-        if not fleet.record:
+        if not fleet.record and group.name not in refreshed:
             chosen = _chosen(cloud, fleet, group, to)
             run.out.say(f"{group.name}: back to {chosen}")
             roll_out(_at_once(run, [group.name]), {}, chosen.number)
+
+
+def _refreshed(run: Run, cloud: Cloud, to: str | None) -> dict[str, Refresh]:
+    """Return the instance refreshes under way by group; where one is, a version cannot be chosen."""
+    from .aws import refreshes
+
+    found = {name: one for name in run.settings.groups if (one := refreshes.under_way(cloud, name))}
+    if found and to is not None:
+        names = ", ".join(f"{name} to version {one.version}" for name, one in found.items())
+        raise Refused(f"an instance refresh is under way ({names}): `rollback` alone turns it back. Nothing was changed")
+    return found
+
+
+def _turn_refresh_back(run: Run, name: str, refresh: Refresh) -> None:
+    from .rollout import REFRESH
+
+    if run.dry:
+        run.out.say(f"{name}: would turn the instance refresh to version {refresh.version} back")
+        return
+    alone = _at_once(run, [name])
+    policy = replace(alone.settings.rollout, engine=REFRESH, rollback=True)
+    try:
+        roll_out(replace(alone, settings=replace(alone.settings, rollout=policy)), {}, refresh.version, stop="by hand")
+    except RolledBack as error:
+        run.out.say(str(error))
 
 
 def _chosen(cloud: Cloud, fleet: Fleet, group: Group, to: str | None) -> Candidate:

@@ -69,12 +69,15 @@ def _by(run: Run, engine: str | None) -> Run:
     return replace(run, settings=replace(run.settings, rollout=replace(run.settings.rollout, engine=engine)))
 
 
-def roll_out(run: Run, versions: Mapping[str, Version] | None = None, to: str | None = None, *, yes: bool = False) -> None:
+def roll_out(
+    run: Run, versions: Mapping[str, Version] | None = None, to: str | None = None, *, yes: bool = False, stop: str = ""
+) -> None:
     """Roll the groups out side by side.
 
     `versions`: the version of each launch template; `to`: the number for all others; None for the newest; `yes`: go on past every
-    pause. A dry run shows the plan, also to a version that is not made yet. Raises Refused with everything that speaks against
-    it, DeployError after a rollback, Resumable when it stopped half-way.
+    pause; `stop`: why an instance refresh that is under way has to turn back. A dry run shows the plan, also to a version that is
+    not made yet. Raises Refused with everything that speaks against it, DeployError after a rollback, Resumable when it stopped
+    half-way.
     """
     from .aws.session import Cloud
     from .preflight import preflight
@@ -82,7 +85,9 @@ def roll_out(run: Run, versions: Mapping[str, Version] | None = None, to: str | 
     cloud = Cloud(run.settings.aws)
     with run.out.step("10 rollout"):
         aims = [_aim(run, cloud, name, versions or {}, to) for name in run.settings.groups]
-        aims = [replace(aim, policy=replace(aim.policy, confirmed=yes)) for aim in aims]
+        aims = [replace(aim, policy=replace(aim.policy, confirmed=yes, stop=stop)) for aim in aims]
+        if stop and not all(aim.refresh for aim in aims):
+            raise Refused("the instance refresh has ended meanwhile: run the same again. Nothing was changed")
         ahead = _ahead(run, cloud, aims)
         if len(ahead) > 1:
             ahead = [replace(aim, policy=replace(aim.policy, together=True)) for aim in ahead]
@@ -233,23 +238,14 @@ def _roll(run: Run, cloud: Cloud, aims: Sequence[Aim]) -> None:
             revisions.host = stack.enter_context(open_management(run, cloud)[1])
         for aim in tried:
             smoke_boot(run, cloud, aim.group, aim.target, revisions, locks[aim.name])
-        kind = Following if run.settings.rollout.engine == REFRESH else Roll
-        roll(
-            [
-                kind(
-                    run,
-                    cloud,
-                    aim.name,
-                    aim.policy,
-                    aim.goal,
-                    revisions.ask,
-                    locks[aim.name],
-                    answers=revisions.answers,
-                    standing=_standing(aim),
-                )
-                for aim in aims
-            ]
-        )
+        rolls: list[Roll] = []
+        for aim in aims:
+            common = (run, cloud, aim.name, aim.policy, aim.goal, revisions.ask, locks[aim.name], revisions.answers)
+            if run.settings.rollout.engine == REFRESH:
+                rolls.append(Following(*common, refresh=aim.refresh))
+            else:
+                rolls.append(Roll(*common, standing=_standing(aim)))
+        roll(rolls)
 
 
 def _standing(aim: Aim) -> Standing:

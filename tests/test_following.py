@@ -9,6 +9,7 @@ import pytest
 
 from tasks.abort import end_runs
 from tasks.errors import Refused, Resumable, RolledBack, SettingsError
+from tasks.history import rollback
 from tasks.rollout import REFRESH, roll_out, rollout
 from tests.rehearsal.standin import stand_in
 from tests.rolling_world import RollingWorld, build, rolling
@@ -155,6 +156,23 @@ def test_without_rollback_it_stops_and_abort_cancels() -> None:
             end_runs(world.run(), world.api, ("web",))
         assert refreshes(world)[0]["Status"] == "Cancelled" and world.group().version == "1"
         assert "no rollout of web is under way" in world.printed and not world.locks()
+
+
+def test_rollback_turns_a_refresh_back() -> None:
+    with rolling(5) as world:
+        world.when("InProgress", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            roll(world, checkpoints=("20%",), bake=600)  # it stands still there
+        with pytest.raises(Refused, match="web to version 2.*`rollback` alone turns it back"):
+            rollback.body.__wrapped__(world.run(), to="1")
+        rollback.body.__wrapped__(world.run(dry=True))
+        assert "would turn the instance refresh to version 2 back" in world.printed
+        assert [one["Status"] for one in refreshes(world)] == ["InProgress"]
+        with world.watched():
+            rollback.body.__wrapped__(world.run())
+        world.assert_done("1")
+        assert [one["Status"] for one in refreshes(world)] == ["RollbackSuccessful"]
+        assert "version 2 was rolled back to 1: by hand" in world.printed
 
 
 def test_one_engine_does_not_meddle_with_the_other() -> None:
