@@ -30,6 +30,13 @@ def interrupt() -> None:
     raise KeyboardInterrupt
 
 
+def leave_half_way(world: RollingWorld) -> None:
+    """Begin a refresh that stands still at its first checkpoint, and go."""
+    world.when("InProgress", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        roll(world, checkpoints=("20%",), bake=600)
+
+
 def refreshes(world: RollingWorld) -> list[dict[str, Any]]:
     told = world.cloud.client("autoscaling").describe_instance_refreshes(AutoScalingGroupName=world.fleet.group)
     return list(told["InstanceRefreshes"])
@@ -160,9 +167,7 @@ def test_without_rollback_it_stops_and_abort_cancels() -> None:
 
 def test_rollback_turns_a_refresh_back() -> None:
     with rolling(5) as world:
-        world.when("InProgress", interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            roll(world, checkpoints=("20%",), bake=600)  # it stands still there
+        leave_half_way(world)
         with pytest.raises(Refused, match="web to version 2.*`rollback` alone turns it back"):
             rollback.body.__wrapped__(world.run(), to="1")
         rollback.body.__wrapped__(world.run(dry=True))
@@ -177,9 +182,7 @@ def test_rollback_turns_a_refresh_back() -> None:
 
 def test_one_engine_does_not_meddle_with_the_other() -> None:
     with rolling(5) as world:
-        world.when("InProgress", interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            roll(world, checkpoints=("20%",), bake=600)  # it stands still there
+        leave_half_way(world)
         with pytest.raises(Refused, match="an instance refresh to version 2 is (Pending|InProgress): let it end, or `abort` it"):
             world.roll()
         end_runs(world.run(), world.api, ("web",))
