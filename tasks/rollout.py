@@ -245,7 +245,12 @@ def _roll(run: Run, cloud: Cloud, aims: Sequence[Aim]) -> None:
                 rolls.append(Following(*common, refresh=aim.refresh))
             else:
                 rolls.append(Roll(*common, standing=_standing(aim)))
+        began = run.clock.now()
         roll(rolls)
+    if len(aims) > 1:
+        took = f"{run.clock.now() - began:.0f} s"
+        rows = [[aim.name, aim.goal.source, aim.goal.target, str(len(aim.group.members)), took] for aim in aims]
+        run.out.table("rolled out together", ("group", "from", "to", "instances", "took"), rows)
 
 
 def _standing(aim: Aim) -> Standing:

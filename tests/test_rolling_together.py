@@ -100,6 +100,11 @@ def test_two_groups_go_side_by_side() -> None:
         said = [line.split(":")[0] for line in web.printed.splitlines() if ": terminate i-" in line]
         assert said != sorted(said) and said != sorted(said, reverse=True), "they take turns"
         assert web.printed.index("web: drop the run's tags") > web.printed.rindex("api: terminate i-")
+        rows = [line.split() for line in web.printed.partition("rolled out together")[2].splitlines()]
+        assert {tuple(row[:4]) for row in rows if row[:1] in (["web"], ["api"])} == {
+            ("web", "1", "2", "2"),
+            ("api", "1", "2", "3"),
+        }
 
 
 @pytest.mark.parametrize("bad", ["web", "api"])
