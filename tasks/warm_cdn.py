@@ -21,16 +21,15 @@ def warm_cdn(run: Run, whole: bool = False) -> None:
     Run it when the web instances serve the new files: after restart-all. It warms the CDN's locations that answer from here.
     """
     from .aws.session import Cloud
-    from .decisions.releases import added
-    from .hosts.management import open_management
+    from .hosts.management import open_management, release_on
     from .hosts.site import ask_manifest
     from .invalidate import require_cdn
 
     require_cdn(run)
     _, host = open_management(run, Cloud(run.settings.aws))
     with host:
-        manifest = ask_manifest(host, run.settings.app, "")
-    warm(run, manifest.files if whole else added(manifest))
+        files = ask_manifest(host, run.settings.app, "").files if whole else release_on(host, run).added
+    warm(run, files)
 
 
 def warm(run: Run, files: Sequence[str]) -> None:

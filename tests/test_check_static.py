@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from tasks.check_static import check_static
+from tasks.deploy import deploy_release
 from tasks.errors import DeployError, SettingsError
+from tasks.restart import restart_fleet
 from tasks.warm_cdn import warm, warm_cdn
 from tests.shipping_world import cdn, changes, fast, world_in
 from tests.shop_world import ShopWorld, credentials
@@ -116,6 +118,17 @@ def test_a_cached_error_is_invalidated_and_the_file_fetched(world: ShopWorld, st
         warm_cdn.body.__wrapped__(fast(world, static=static), whole=True)
     assert calls == ["CreateInvalidation"]
     assert get(static, path) == (200, "Hit from cloudfront")
+
+
+def test_of_the_release_only_what_it_added_is_fetched(world: ShopWorld, static: Static) -> None:
+    old = hashed(world)
+    world.publish(world.v2)
+    release = deploy_release(fast(world), None)
+    restart_fleet(fast(world), release.added)
+    warm_cdn.body.__wrapped__(fast(world, static=static))
+    assert f"fetching {len(release.added)} new static files" in world.printed
+    assert get(static, f"/static/{release.added[0]}") == (200, "Hit from cloudfront")
+    assert get(static, old[0])[1].startswith("Miss")
 
 
 def test_what_the_web_instances_do_not_serve_is_an_error(world: ShopWorld, static: Static) -> None:
