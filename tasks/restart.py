@@ -33,8 +33,8 @@ def restart_all(run: Run, batch: str | None = None, only_if_needed: bool = False
     restart_fleet(run, added, batch=batch, only_if_needed=only_if_needed)
 
 
-def restart_fleet(run: Run, added: tuple[str, ...], *, batch: int | str | None = None, only_if_needed: bool = False) -> None:
-    """Refresh every in-service web instance of all groups.
+def restart_fleet(run: Run, added: tuple[str, ...], *, batch: int | str | None = None, only_if_needed: bool = False) -> int:
+    """Refresh every in-service web instance of all groups; return how many there are.
 
     `added`: the hashed files that the release added, below static.url; `batch`: None for that of the settings;
     `only_if_needed`: leave those alone that serve them all. Raises Resumable at the first failure.
@@ -52,12 +52,13 @@ def restart_fleet(run: Run, added: tuple[str, ...], *, batch: int | str | None =
     )
     if run.dry:
         run.out.say(f"would refresh {', '.join(web.id for web in webs) or 'nothing'}")
-        return
+        return len(webs)
     with run.out.step("restart-all"), Crew(run, cloud, added, only_if_needed=only_if_needed) as crew:
         crew.go_through(webs, size)
         # Those that were booting when we began may have listed the static files before the new ones came.
         late = [web for web in in_service(cloud, run.settings.groups) if web.id not in crew.seen and web.machine.launched < began]
         crew.go_through(late, size)
+    return len(webs) + len(late)
 
 
 def _batch(value: int | str) -> int | str:

@@ -48,9 +48,9 @@ def _ship(run: Run, revision: str | None, skip: Sequence[str], *, yes: bool) -> 
     _end_half_way(run, yes=yes)
     release = deploy_release(run, revision)
     if "restart-all" not in skip:
-        restart_fleet(run, release.added)
+        serving = restart_fleet(run, release.added)
         # Never without restart-all: what the web instances do not serve yet would be remembered as an error.
-        if run.settings.static.cdn and "warm-cdn" not in skip:
+        if serving and run.settings.static.cdn and "warm-cdn" not in skip:
             warm(run, release.added)
     roll_out(run, foresee(run, release.revision) if run.dry else bake(run), yes=yes)
     if run.settings.static.distribution and run.settings.static.cdn and "invalidate" not in skip:

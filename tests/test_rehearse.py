@@ -260,7 +260,7 @@ def test_the_operator_policy_allows_what_the_tasks_call_and_no_more(temporary: P
                 check=False,
             )
             # Without a fleet the CDN cannot serve what `ship` asks it for in the end.
-            assert done.returncode == 0 or command == "ship", done
+            assert done.returncode == 0 or command == "ship", done.stdout + done.stderr
         _grow(world)
         world.publish()
         done = subprocess.run(
@@ -271,7 +271,7 @@ def test_the_operator_policy_allows_what_the_tasks_call_and_no_more(temporary: P
             text=True,
             check=False,
         )
-        assert done.returncode == 0, done
+        assert done.returncode == 0, done.stdout + done.stderr
         asked = world.control("calls")["actions"]
     called = {f"{SERVICES.get(service, service)}:{action}" for service, _, action in (name.partition(":") for name in asked)}
     # The rehearsal's own calls, to bring the fleet to its size.

@@ -34,10 +34,9 @@ if archive and hashed and not problem:
     known = {{new for old, new in storage.hashed_files.items() if new != old}}
     try:
         os.makedirs(folder, exist_ok=True)
-        for earlier in (path, path + ".retired"):
-            if os.path.exists(earlier):
-                with open(earlier) as file:
-                    known.update(json.load(file))
+        if os.path.exists(path):
+            with open(path) as file:
+                known.update(json.load(file))
         with open(path + ".new", "w") as file:
             json.dump(sorted(known), file)
             file.flush()
@@ -62,7 +61,7 @@ there = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
 at = {{}}
 names = {{}}
 for file in there:
-    if file.endswith((".json", ".json.retired")):
+    if file.endswith((".json", ".retired")):
         with open(os.path.join(folder, file)) as stream:
             names[file] = set(json.load(stream))
     if file.endswith(".json"):
@@ -76,8 +75,11 @@ if told["done"]:
         (doomed if file in leave else live).update(names[file])
     if not dry:
         for revision in retire:
-            path = os.path.join(folder, revision + ".json")
-            os.replace(path, path + ".retired")
+            # A name of its own: the release may have been retired, and deployed again, before.
+            aside = revision + "." + str(time.time_ns()) + ".retired"
+            os.replace(os.path.join(folder, revision + ".json"), os.path.join(folder, aside))
+            leave.remove(revision + ".json")
+            leave.append(aside)
     for name in sorted(doomed - live):
         path = os.path.normpath(os.path.join(root, name))
         if not path.startswith(root + os.sep):
@@ -89,8 +91,8 @@ if told["done"]:
                 if not dry:
                     os.unlink(path)
     if not dry:
-        for file in {{file.removesuffix(".retired") for file in leave}}:
-            os.unlink(os.path.join(folder, file + ".retired"))
+        for file in leave:
+            os.unlink(os.path.join(folder, file))
 print("\\n{mark}" + json.dumps(told), flush=True)
 """
 
