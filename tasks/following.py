@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from .aws import fleets, refreshes
+from .aws import fleets, launch_templates, refreshes
 from .decisions.refreshes import Cancel, GoBack, Pin, Refresh, Returned, Start, follow, view_of
 from .decisions.rollout import Goal
-from .decisions.steps import Done, Hold, Stop
+from .decisions.steps import Copy, Done, Hold, Stop
 from .decisions.together import Standing
 from .errors import Resumable
 from .rolling import Roll
@@ -26,6 +26,7 @@ class Following(Roll):
 
     refresh: Refresh | None = None
     backwards: bool = False  # the goal is the old version
+    pinned: bool = False  # the group followed $Latest until we named a number
 
     @property
     def wanted(self) -> str:
@@ -46,16 +47,18 @@ class Following(Roll):
         if isinstance(step, Stop):
             raise Resumable(f"{self.group}: {step}", self.run.command)
         if isinstance(step, Returned | Done):
-            self._end(step)
+            self._end(described, step)
         else:
             self._take(described, step)
 
-    def _end(self, step: Step) -> None:
+    def _end(self, group: Group, step: Step) -> None:
         if isinstance(step, Done) and not self.backwards:
             self.run.out.say(str(step))
             self.standing = Standing.OVER
             return
         old, new = (self.goal.target, self.goal.source) if self.backwards else (self.goal.source, self.goal.target)
+        if self.pinned and launch_templates.version(self.cloud, group.template, "$Latest").number == new:
+            self._do(group, Copy(old, self.goal.run))
         reason = (self.why or str(step)).rstrip(".")
         self.told = f"{self.group}: version {new} was rolled back to {old}: {reason}. Every instance serves as before"
         self.standing = Standing.RETURNED
@@ -68,6 +71,7 @@ class Following(Roll):
             self.standing = Standing.BACK
         if not self._do(group, step):
             return
+        self.pinned = self.pinned or (isinstance(step, Pin) and group.version == "$Latest")
         if isinstance(step, Start) and step.version != self.goal.target:
             self.goal = Goal(self.goal.run, self.goal.target, self.goal.source)
             self.backwards, self.standing = True, Standing.BACK
@@ -88,5 +92,6 @@ class Following(Roll):
         return next((one for one in found if one.under_way and one.version == self.goal.target), None)
 
     def _applied(self, group: Group, step: Step) -> str | None:
-        steps = (Pin, Start, GoBack, Cancel)
-        return refreshes.apply(self.cloud, group, step) if isinstance(step, steps) else None
+        if isinstance(step, Pin | Start | GoBack | Cancel):
+            return refreshes.apply(self.cloud, group, step)
+        return super()._applied(group, step) if isinstance(step, Copy) else None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .aws import alarms, images, instances, target_groups
-from .decisions.preflight import alarming, problems, slow_draining
+from .aws import alarms, autoscaling, images, instances, target_groups
+from .decisions.preflight import alarming, problems, slow_draining, slow_hooks
 from .decisions.refreshes import unfit
 from .rollout import REFRESH
 
@@ -34,7 +34,8 @@ def preflight(run: Run, cloud: Cloud, aim: Aim) -> str:
     if group.version.startswith("$"):
         run.out.warn(f"{name} follows {group.version}; it will name a number from now on, so that it can be rolled back")
     delays = {arn.split("/")[1]: target_groups.deregistration_delay(cloud, arn) for arn in group.target_groups}
-    for one in slow_draining(delays, len(group.members), aim.policy.batch, run.settings.rollout.deadline):
+    slow = slow_draining(delays, len(group.members), aim.policy.batch, run.settings.rollout.deadline)
+    for one in slow + slow_hooks(autoscaling.launch_hooks(cloud, name), aim.policy.instance_deadline):
         run.out.warn(f"{name}: {one}")
     return ""
 

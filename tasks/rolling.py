@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from .aws import fleets
 from .aws.diagnosis import findings
 from .decisions.fleet import Fleet, Instance, Policy, remember
+from .decisions.pace import Pace
 from .decisions.rollout import Goal, decide
 from .decisions.steps import Advance, Done, Forget, Hold, Pause, Step, Stop, TurnBack, Wait
 from .decisions.together import Orders, Standing, orders
@@ -45,6 +46,7 @@ class Roll:
     lock: Lock
     answers: Callable[[Sequence[Instance]], Mapping[str, str]] = lambda asked: {}
     seen: Fleet | None = None
+    pace: Pace = Pace()
     refused: int = 0
     standing: Standing = Standing.GOING
     told: str = ""  # why it paused, or what came of the way back
@@ -89,7 +91,13 @@ class Roll:
         # AWS's own clock: the operator's may be wrong, and launches are dated by AWS.
         now = group.at or self.run.clock.now()
         self.seen = self._ask(remember(self.seen, fleet, now))
+        self.pace = self.pace.after(self._new, self.run.clock.now())
         return self.seen, group, now
+
+    @property
+    def _new(self) -> list[Instance]:
+        record = self.seen.record if self.seen else None
+        return [i for i in self.seen.members if i.version == record.wanted] if self.seen and record else []
 
     def _observed(self) -> tuple[Fleet, Group] | str:
         return fleets.look(self.cloud, self.group, self.run.settings.rollout.alarms, seen=self.seen)
@@ -122,7 +130,8 @@ class Roll:
             return False
         self.refused = 0
         if isinstance(step, Wait):
-            self._rest()
+            poll, at = self.run.settings.rollout.poll, self.run.clock.now()
+            self._rest(self.pace.rest(self._new, self.policy.healthy_polls, at, poll))
         return True
 
     def _applied(self, group: Group, step: Step) -> str | None:
@@ -133,10 +142,10 @@ class Roll:
         self.run.out.progress(f"{self.group} would not have it now: {refusal}")
         if self.refused > MOST_REFUSALS:
             raise Resumable(f"{self.group}: {refusal}", self.run.command)
-        self._rest()
+        self._rest(self.run.settings.rollout.poll)
 
-    def _rest(self) -> None:
-        self.due = self.run.clock.now() + jittered(self.run.settings.rollout.poll)
+    def _rest(self, seconds: float) -> None:
+        self.due = self.run.clock.now() + jittered(seconds)
 
 
 def roll(rolls: Sequence[Roll]) -> None:

@@ -99,12 +99,16 @@ class RollingWorld:
             "sizes": (group.minimum, group.maximum, group.desired),
             "suspended": group.suspended,
             "tags": dict(group.tags),
-            "protected": sum(m.protected for m in group.members),
-            "members": len(group.members),
+            "protected": sum(m.protected for m in self.staying()),
+            "members": len(self.staying()),
         }
 
+    def staying(self) -> list[autoscaling.Member]:
+        """Return the members that are not on their way out: nobody waits until the last one has drained."""
+        return [m for m in self.group().members if not m.lifecycle.startswith("Terminat")]
+
     def versions(self) -> list[str]:
-        return sorted(m.version for m in self.group().members)
+        return sorted(m.version for m in self.staying())
 
     def launches(self) -> int:
         """Return how many instances the group has launched since it was built."""

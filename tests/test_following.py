@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tasks.abort import end_runs
+from tasks.aws import launch_templates
 from tasks.errors import Refused, Resumable, RolledBack, SettingsError
 from tasks.history import rollback
 from tasks.rollout import REFRESH, roll_out, rollout
@@ -68,6 +69,8 @@ def test_a_group_that_follows_the_latest_version_is_pinned_first_so_that_it_can_
         with world.watched(), pytest.raises(RolledBack):
             roll(world, instance_deadline=2)
         assert world.group().version == "1" and set(world.versions()) == {"1"}
+        newest, *_, first = launch_templates.versions(world.api, world.fleet.template)
+        assert (newest.number, newest.image) == ("3", first.image)
 
 
 @pytest.mark.parametrize("fault", ["error", "dead"])

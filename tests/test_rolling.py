@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tasks.aws import launch_templates
 from tasks.aws.lock import Lock
 from tasks.decisions.locks import Holder, parameter, write
 from tasks.decisions.rollout import Goal
@@ -113,6 +114,17 @@ def test_a_bad_latest_version_goes_back_to_what_the_instances_run() -> None:
         with world.watched(), pytest.raises(DeployError, match="version 2 was rolled back to 1: i-.* does not serve within 2 s"):
             world.roll(instance_deadline=2)
         world.assert_done("1")
+        assert "copy version 1 to a new one, so that $Latest is good again" in world.printed
+        newest, *_, first = launch_templates.versions(world.api, world.fleet.template)
+        assert (newest.number, newest.image, newest.description) == ("3", first.image, first.description)
+
+
+def test_a_group_that_names_a_number_gets_no_copy_on_its_way_back() -> None:
+    with rolling(2) as world:
+        world.cloud.control("faults", {"images": {world.image: "error"}})
+        with pytest.raises(RolledBack):
+            world.roll(instance_deadline=2)
+        assert len(launch_templates.versions(world.api, world.fleet.template)) == 2
 
 
 @pytest.mark.parametrize(("fault", "replaced"), [("error", False), ("dead", True)])
@@ -258,7 +270,7 @@ def test_a_scheduled_action_waits_until_the_rollout_is_over() -> None:
 
         world.when("point the group", schedule)
         with world.watched():
-            world.roll()
+            world.roll(warm_up=1)  # so that the action is due before the end
         # One that was due while it was suspended is not made up for (user guide, "Suspend and resume processes").
         world.assert_done(world.next, launches=3)
 
@@ -351,7 +363,7 @@ def test_a_launch_hook_delays_and_does_not_disturb() -> None:
         asg = world.cloud.client("autoscaling")
         asg.put_lifecycle_hook(
             LifecycleHookName="warm", AutoScalingGroupName="web", LifecycleTransition="autoscaling:EC2_INSTANCE_LAUNCHING",
-            HeartbeatTimeout=30, DefaultResult="CONTINUE",
+            HeartbeatTimeout=70, DefaultResult="CONTINUE",
         )  # fmt: skip
         asg.put_lifecycle_hook(
             LifecycleHookName="bye", AutoScalingGroupName="web", LifecycleTransition="autoscaling:EC2_INSTANCE_TERMINATING",
@@ -360,6 +372,8 @@ def test_a_launch_hook_delays_and_does_not_disturb() -> None:
         with world.watched():
             world.roll()
         world.assert_done(world.next, launches=2)
+        assert "web: launch hook warm may hold a new instance 70 s, and after 60 s (rollout.instance_deadline)" in world.printed
+        assert "launch hook bye" not in world.printed
 
 
 def test_two_target_groups_must_both_find_it_healthy() -> None:

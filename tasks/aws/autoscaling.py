@@ -132,6 +132,16 @@ def _activities(cloud: Cloud, name: str) -> Iterator[Mapping[str, Any]]:
         yield from page["Activities"]
 
 
+def launch_hooks(cloud: Cloud, name: str) -> dict[str, int]:
+    """Return how many seconds each lifecycle hook of a group may hold a new instance (DescribeLifecycleHooks)."""
+    told = cloud.client("autoscaling").describe_lifecycle_hooks(AutoScalingGroupName=name)["LifecycleHooks"]
+    return {
+        hook["LifecycleHookName"]: hook["HeartbeatTimeout"]
+        for hook in told
+        if hook["LifecycleTransition"] == "autoscaling:EC2_INSTANCE_LAUNCHING"
+    }
+
+
 def point(cloud: Cloud, group: Group, version: str, desired: int, maximum: int) -> None:
     """Set template version, desired and max in one call: all of it happens or nothing."""
     cloud.client("autoscaling").update_auto_scaling_group(

@@ -11,6 +11,7 @@ from ..decisions.steps import (
     Abort,
     Advance,
     Begin,
+    Copy,
     Forget,
     Point,
     Protect,
@@ -24,7 +25,7 @@ from ..decisions.steps import (
     Unprotect,
 )
 from ..errors import Refused
-from . import autoscaling, target_groups
+from . import autoscaling, launch_templates, target_groups
 from .alarms import firing
 from .session import error_code, throttled
 
@@ -94,8 +95,13 @@ def observe(
         launches=known.launches if known else len(launched),
         protects_new=group.protects_new,
         alarms=firing(cloud, alarms) if record and not record.back else (),
+        latest=_latest(cloud, group) if record and record.back and record.latest else "",
     )
     return fleet, group
+
+
+def _latest(cloud: Cloud, group: Group) -> str:
+    return launch_templates.version(cloud, group.template, "$Latest").number
 
 
 def _at_rest(group: Group, seen: Fleet) -> bool:
@@ -154,6 +160,8 @@ def _apply(cloud: Cloud, group: Group, step: Step) -> None:
             autoscaling.suspend(cloud, name, processes)
         case Resume(processes):
             autoscaling.resume(cloud, name, processes)
+        case Copy(version, run):
+            launch_templates.copy(cloud, group.template, version, run)
         case Point(version, desired, maximum):
             autoscaling.point(cloud, group, version, desired, maximum)
         case Protect(ids):

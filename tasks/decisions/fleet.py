@@ -57,6 +57,7 @@ class Record:
     suspended: tuple[str, ...] = ()
     protect: bool = True
     pointed: bool = False  # the group named the target before we began
+    latest: bool = False  # it followed $Latest
     back: bool = False  # rolling back to `source`
     aborted: bool = False  # giving the surge back, and leaving the instances as they are
     extra: int = 0  # surged once more for the way back
@@ -90,6 +91,7 @@ class Fleet:
     launches: int = 0  # launches since the run began, failed ones not counted
     protects_new: bool = False
     alarms: tuple[str, ...] = ()  # those of the policy's alarms that have gone off
+    latest: str = ""  # the newest version of its template, on the way back of a group that followed $Latest
 
     @cached_property
     def members(self) -> tuple[Instance, ...]:

@@ -67,6 +67,20 @@ def slow_draining(delays: Mapping[str, int], size: int, batch: int, deadline: fl
     ]
 
 
+def slow_hooks(hooks: Mapping[str, int], deadline: float) -> list[str]:
+    """Return which launch hooks may hold an instance for as long as it may take; `hooks`: seconds by name.
+
+    Whoever completes the hook usually does so sooner ("Lifecycle hooks" in the guide of EC2 Auto Scaling), so this is no reason
+    to refuse.
+    """
+    return [
+        f"launch hook {name} may hold a new instance {seconds} s, and after {deadline:.0f} s (rollout.instance_deadline) it "
+        "counts as failed: see that the hook is completed sooner"
+        for name, seconds in hooks.items()
+        if seconds >= deadline
+    ]
+
+
 def _sizes(fleet: Fleet, policy: Policy) -> list[str]:
     found = []
     if len(fleet.members) != fleet.desired:

@@ -139,10 +139,8 @@ def follow(fleet: Fleet, refresh: Refresh | None, policy: Policy, goal: Goal, al
     view = view_of(fleet, refresh, policy, goal, now)
     done = f"instance refresh {refresh.id}: {refresh.status}"
     late = now > policy.until
-    if refresh.status == "RollbackSuccessful" and not (view.leaving and not late):
-        return Returned(refresh.reason)
     if refresh.status == "RollbackSuccessful":
-        return Wait(f"{done}; {waiting(view)}")
+        return Returned(refresh.reason)
     if refresh.status == "Successful":
         return _successful(view, done)
     if not refresh.under_way:
@@ -169,7 +167,7 @@ def _successful(view: View, done: str) -> Step:
     if view.policy.stop:
         # A refresh that has ended cannot be rolled back: another one goes the same way back.
         return Start(view.record.source, preferences(view.fleet, replace(view.policy, pauses=(), bake=0)))
-    if view.missing or view.leaving or view.old:
+    if view.missing or view.old:
         late = view.now > view.policy.until
         return Stop(f"{done}, but {waiting(view)}") if late else Wait(f"{done}; {waiting(view)}")
     if view.policy.hold:

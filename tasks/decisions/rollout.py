@@ -14,6 +14,7 @@ from .records import MOST_RETURNING
 from .steps import (
     Abort,
     Begin,
+    Copy,
     Done,
     Forget,
     Point,
@@ -55,7 +56,7 @@ def decide(fleet: Fleet, policy: Policy, goal: Goal, now: float) -> Step:
     view = View(fleet, policy, fleet.record, now)
     if policy.abort and not fleet.record.aborted:
         return view.abort()
-    if now > policy.until and (view.unfinished or view.watched or view.leaving):
+    if now > policy.until and (view.unfinished or view.watched):
         # Slow is not bad: the same command goes on.
         return Stop(f"not finished in time: {waiting(view)}")
     trouble = view.trouble()
@@ -67,7 +68,9 @@ def decide(fleet: Fleet, policy: Policy, goal: Goal, now: float) -> Step:
 def _begin(fleet: Fleet, policy: Policy, goal: Goal, now: float) -> Step:
     old = [i for i in fleet.members if i.version != goal.target]
     if not old and fleet.version == goal.target:
-        return Done(f"every instance of {fleet.group} runs version {goal.target}")
+        leaving = sum(1 for i in fleet.instances if i.leaving)
+        drains = f" ({leaving} more on the way out)" if leaving else ""
+        return Done(f"every instance of {fleet.group} runs version {goal.target}{drains}")
     surge = min(policy.surge, len(old), policy.canary or policy.surge)
     return Begin(
         Record(
@@ -84,6 +87,7 @@ def _begin(fleet: Fleet, policy: Policy, goal: Goal, now: float) -> Step:
             suspended=tuple(p for p in OURS_TO_SUSPEND if p not in fleet.suspended),
             protect=not fleet.protects_new,
             pointed=fleet.version == goal.target,
+            latest=fleet.version == "$Latest",
         )
     )
 
@@ -108,6 +112,8 @@ def _steps(view: View) -> Iterator[Step]:
             more = replace(record, extra=-view.short)
             yield Abort(more) if record.aborted else TurnBack(more, "the group could launch more after all")
         yield _point(view)
+    if record.back and not record.aborted and fleet.latest == record.target:
+        yield Copy(record.source, record.run)
     if record.back:
         mine = tuple(i.id for i in fleet.members if i.protected and i.version == record.target)
         if mine and record.protect:
@@ -120,7 +126,8 @@ def _steps(view: View) -> Iterator[Step]:
         yield from pause(view)
         yield from _replace(view)
         yield Wait(waiting(view))
-    if view.missing or view.leaving:
+    # What drains goes by itself, and may take as long as its target group or a hook lets it.
+    if view.missing:
         yield Wait(waiting(view))
     if view.returnable:
         if view.short:

@@ -125,6 +125,17 @@ class Advance(Step):
 
 
 @dataclass(frozen=True)
+class Copy(Step):
+    """Make a newest template version that copies an older one, so that $Latest means no version that was rolled back."""
+
+    version: str
+    run: str
+
+    def __str__(self) -> str:
+        return f"copy version {self.version} to a new one, so that $Latest is good again"
+
+
+@dataclass(frozen=True)
 class Wait(Step):
     """Look again later."""
 

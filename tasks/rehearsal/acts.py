@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from .landscape import DOMAIN, GROUP
 from .story import Story
 from .world import World, end
 
-PATIENCE = 120.0  # seconds for the first fleet to be healthy
+PATIENCE = 120.0  # seconds for the fleet to be as it should
 SETTLED = 2.0  # seconds of traffic before and after
 
 
@@ -43,8 +43,9 @@ class Rehearsal:
         self.world.publish()
         self.world.control("calls/clear", {})
         shipped = self._ship()
-        after = self._capture("inv", "status")
         calls = self.world.control("calls")
+        self._drained()
+        after = self._capture("inv", "status")
         if self.skip:
             self._show_cached_error(traffic.read(out))
         time.sleep(SETTLED)
@@ -67,15 +68,22 @@ class Rehearsal:
         scaling, elb = self.world.client("autoscaling"), self.world.client("elbv2")
         scaling.update_auto_scaling_group(AutoScalingGroupName=GROUP, MinSize=size, MaxSize=size, DesiredCapacity=size)
         arn = scaling.describe_auto_scaling_groups()["AutoScalingGroups"][0]["TargetGroupARNs"][0]
-        deadline = time.monotonic() + PATIENCE
-        while True:
+
+        def healthy() -> int:
             targets = elb.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
-            healthy = sum(1 for t in targets if t["TargetHealth"]["State"] == "healthy")
-            if healthy == size:
-                return
-            if time.monotonic() > deadline:
-                raise Failed(f"{healthy} of {size} instances are healthy after {PATIENCE:.0f} s")
-            time.sleep(0.3)
+            return sum(1 for t in targets if t["TargetHealth"]["State"] == "healthy")
+
+        _wait_for(f"{size} healthy instances", healthy, size)
+
+    def _drained(self) -> None:
+        """Wait for the last old instance to be gone, under traffic: `ship` is over while it drains."""
+        scaling = self.world.client("autoscaling")
+
+        def leaving() -> int:
+            members = scaling.describe_auto_scaling_groups()["AutoScalingGroups"][0]["Instances"]
+            return sum(1 for m in members if m["LifecycleState"].startswith("Terminating"))
+
+        _wait_for("0 instances that drain", leaving, 0)
 
     def _visitors(self, out: Path) -> "subprocess.Popen[bytes]":
         self.story.act("Act 2: visitors come")
@@ -156,3 +164,11 @@ class Rehearsal:
         if done.returncode != 0:
             raise Failed(f"`{name} {' '.join(arguments)}` exited {done.returncode}: {done.stderr.strip()}")
         return done.stdout.strip()
+
+
+def _wait_for(what: str, count: Callable[[], int], wanted: int) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while (seen := count()) != wanted:
+        if time.monotonic() > deadline:
+            raise Failed(f"not {what} within {PATIENCE:.0f} s: {seen}")
+        time.sleep(0.3)

@@ -95,10 +95,12 @@ def test_a_way_back_is_aborted_too() -> None:
 def test_it_gives_up_in_time_and_says_what_it_waits_for() -> None:
     group = Group.settled(1, 9, 3)
     half_way(group, Terminate)
-    group.boot, group.drain = 1e9, 1e9
+    group.boot, group.drain, group.dry_until = 1e9, 1e9, 1e9
     late = Operator(group, replace(ABORT, until=group.now + 20), GOAL)
+    assert isinstance(late.tick(), Abort)
+    del group.boxes[group.members()[0].id]
     assert isinstance(late.run(), Stop)
-    assert str(late.ended) == "not finished in time: 3 of 3 serve; 2 new, 1 old; 1 draining"
+    assert str(late.ended) == "not finished in time: 3 of 3 serve; 1 new, 2 old; last failed launch: no sufficient capacity"
 
 
 @pytest.mark.parametrize("kind", [Point, Terminate])

@@ -22,11 +22,13 @@ CREDENTIALS = {"AWS_ACCESS_KEY_ID": "rehearsal", "AWS_SECRET_ACCESS_KEY": "rehea
 
 # Their own sleeps and timeouts pass as AWS's time does in the stand-in cloud.
 CLOCK = """
-import os, time
-_speed, _sleep, _time = float(os.environ["ROLLOUT_SPEED"]), time.sleep, time.time
+import os, threading, time
+_speed, _sleep, _time, _wait = float(os.environ["ROLLOUT_SPEED"]), time.sleep, time.time, threading.Condition.wait
 _begun = _time()
 time.sleep = lambda seconds: _sleep(seconds / _speed)
 time.time = lambda: _begun + (_time() - _begun) * _speed
+# botocore's limiter of calls waits here.
+threading.Condition.wait = lambda self, timeout=None: _wait(self, timeout if timeout is None else timeout / _speed)
 """
 
 
