@@ -172,6 +172,8 @@ class IncrementalStaticFilesStorage(LocalManifestStaticFilesStorage):
             super()._complete(name)
 
     def _before_placing(self, temporary: Path, full_path: Path) -> None:
+        if self._run is not None and self._publication is None:
+            return  # an unhashed one: pages name it nowhere, so it may be compressed later, with the others side by side
         super()._before_placing(temporary, full_path)
         if self._run is not None:
             name = full_path.relative_to(self.location).as_posix()

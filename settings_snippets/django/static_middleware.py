@@ -35,7 +35,7 @@ from django.conf import settings as django_settings
 from django.http import HttpRequest, HttpResponseNotFound
 from django.http.response import HttpResponseBase
 from whitenoise.compress import Compressor
-from whitenoise.middleware import WhiteNoiseMiddleware
+from whitenoise.middleware import WhiteNoiseFileResponse, WhiteNoiseMiddleware
 from whitenoise.responders import NotARegularFileError
 
 KEPT = 10_000  # files and verdicts; some 4 KB each
@@ -117,6 +117,16 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):
             static_file = self.find_file(url)
         return None
 
+    @staticmethod
+    def serve(static_file: Any, request: HttpRequest) -> Any:
+        """Return WhiteNoise's response; headers that are given at once save the making of a default one and its removal."""
+        response = static_file.get_response(request.method, request.META)
+        headers = dict(response.headers)
+        served = WhiteNoiseFileResponse(response.file or (), status=int(response.status), headers=headers)
+        if "Content-Type" not in headers:
+            del served["Content-Type"]
+        return served
+
     def _passed_on(self, request: HttpRequest, response: Any) -> Any:
         url = request.path_info
         if response.status_code == 404 and self._is_below(url):
@@ -164,12 +174,12 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):
         if match is None:
             return False
         try:
+            known = self._verdicts.get(path)
+            # Asked twice for each file that is found, and an NFS client asks its server at each opening.
+            if known is not None and known[0] == _version(os.stat(path)):  # noqa: PTH116
+                return known[1]
             with open(path, "rb") as stream:  # noqa: PTH123
-                stat = os.fstat(stream.fileno())
-                version = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
-                known = self._verdicts.get(path)
-                if known is not None and known[0] == version:
-                    return known[1]
+                version = _version(os.fstat(stream.fileno()))
                 digest = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
         except OSError:
             return False
@@ -212,6 +222,10 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):
 def _trim(memory: dict[str, Any], most: int) -> None:
     while len(memory) > most:
         del memory[next(iter(memory))]
+
+
+def _version(stat: os.stat_result) -> tuple[int, int, int]:
+    return (stat.st_ino, stat.st_mtime_ns, stat.st_size)
 
 
 def _is_settled(path: str) -> bool:
