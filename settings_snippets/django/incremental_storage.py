@@ -5,9 +5,11 @@ of "staticfiles" in STORAGES. Manifest and files are those of LocalManifestStati
 
 - STATIC_ROOT is listed once, by several threads. What the list has is neither read nor compressed nor written again; only the
   sources are read. (collectstatic counts as "copied" whatever it compared.)
-- Beside STATIC_ROOT, in `.<its name>.incoming/`, lies `originals.json`: which content the unhashed files have, and which files
-  are not worth compressing. It is taken away before the first unhashed file is written and put back in the end: a run that was
-  killed leaves none, and the next one compares the files themselves. Where that folder cannot be made, every run does.
+- CSS and JS are rewritten only where they, what they name, or the rules have changed: the settings or the storage's code.
+- Beside STATIC_ROOT, in `.<its name>.incoming/`, lies `originals.json`: which content the unhashed files have, what became of
+  CSS and JS, and which files are not worth compressing. It is taken away before the first unhashed file is written and put back
+  in the end: a run that was killed leaves none, and the next one compares the files themselves. Where that folder cannot be
+  made, every run does.
 - Runs on one STATIC_ROOT wait for each other (flock on a file in that folder; NFSv4, and so EFS, has it).
 - New files do not wait in memory: what was rewritten lies in the machine's temporary folder until it is published.
 
@@ -22,8 +24,11 @@ from __future__ import annotations
 
 import fcntl
 import gzip
+import hashlib
 import json
 import os
+import posixpath
+import sys
 import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -33,12 +38,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.files.base import ContentFile, File
 
 from .local_manifest_storage import LocalManifestStaticFilesStorage
 
 RECORD = "originals.json"
 LISTING_THREADS = 16
+
+
+@dataclass(frozen=True)
+class _Rewritten:
+    """What became of a CSS or JS file."""
+
+    source: str  # hash of its content
+    hashed: str
+    named: dict[str, str]  # the files that it names: their hashed names
 
 
 @dataclass
@@ -49,13 +64,18 @@ class _Run:
     record: Path | None
     present: set[str]
     originals: dict[str, str] = field(default_factory=dict)  # name: hash of the content
+    known: dict[str, _Rewritten] = field(default_factory=dict)  # by earlier runs
     bare: set[str] = field(default_factory=set)  # names whose missing .gz or .br is not worth having
     digests: dict[str, str] = field(default_factory=dict)
     sources: dict[str, tuple[Any, str]] = field(default_factory=dict)
-    rewritten: dict[str, Path] = field(default_factory=dict)
-    spool: Path | None = None
+    rewritten: dict[str, tuple[int, int]] = field(default_factory=dict)  # where in the spool
+    spool: Any = None
     plain: list[tuple[str, str, Any]] = field(default_factory=list)
     good: dict[str, bool] = field(default_factory=dict)
+    settled: dict[str, str] | None = None  # CSS and JS that need no rewriting: their hashed names
+    done: dict[str, _Rewritten] = field(default_factory=dict)
+    named: dict[str, str] = field(default_factory=dict)
+    order: list[str] = field(default_factory=list)
 
 
 class IncrementalStaticFilesStorage(LocalManifestStaticFilesStorage):
@@ -110,18 +130,66 @@ class IncrementalStaticFilesStorage(LocalManifestStaticFilesStorage):
             self._end()
 
     def _post_process(self, paths: Any, adjustable_paths: Any, hashed_files: Any) -> Iterator[tuple[Any, ...]]:
-        """Let Django look names up in a set, and keep from its list look-ups all names that need none."""
-        adjustable = frozenset(adjustable_paths)
-        for item in super()._post_process(paths, adjustable, hashed_files):
-            if item[0] in adjustable or isinstance(item[2], Exception) or self._run is None:
+        """Leave to Django what has to be rewritten; let it look names up in a set, and keep from it what needs no look-up."""
+        run, adjustable = self._run, frozenset(adjustable_paths)
+        assert run is not None
+        if run.settled is None:
+            run.settled = self._settled(run, adjustable)
+            hashed_files.update({self.hash_key(name): hashed for name, hashed in run.settled.items()})
+            run.order = sorted(paths, key=lambda name: name.count(os.sep), reverse=True)
+        yield from ((name, run.settled[name], True, False) for name in paths if name in run.settled)
+        rest = {name: place for name, place in paths.items() if name not in run.settled}
+        for item in super()._post_process(rest, adjustable, hashed_files):
+            name, hashed, processed, _ = item
+            named, run.named = run.named, {}
+            if isinstance(processed, Exception):
+                yield item
+            elif name in adjustable:
+                run.done[name] = _Rewritten(run.digests[name], hashed, named)
                 yield item
             else:
-                self._run.plain.append(item[:3])
+                run.plain.append(item[:3])
+
+    def _settled(self, run: _Run, adjustable: frozenset[str]) -> dict[str, str]:
+        """Return the CSS and JS of which an earlier run tells what becomes of them."""
+        run.done = {
+            name: known
+            for name, known in run.known.items()
+            if name in adjustable and known.source == run.digests.get(name) and self._is_good(run, known.hashed)
+        }
+        while changed := [name for name, known in run.done.items() if not self._names_the_same(run, known, adjustable)]:
+            for name in changed:
+                del run.done[name]
+        return {name: known.hashed for name, known in run.done.items()}
+
+    def _names_the_same(self, run: _Run, known: _Rewritten, adjustable: frozenset[str]) -> bool:
+        for name, hashed in known.named.items():
+            if name in adjustable:
+                now = run.done[name].hashed if name in run.done else None
+            else:
+                now = self.hashed_name(name, File(None)) if name in run.digests else None
+            if now != hashed:
+                return False
+        return True
+
+    def _stored_name(self, name: str, hashed_files: dict[str, str]) -> str:
+        stored = str(super()._stored_name(name, hashed_files))
+        if self._run is not None:
+            self._run.named[posixpath.normpath(name)] = stored
+        return stored
+
+    def save_manifest(self) -> None:
+        """Save the manifest, in the order in which Django alone would have named the files."""
+        if self._run is not None and self._publication is None:
+            self.hashed_files = {name: self.hashed_files[name] for name in map(self.hash_key, self._run.order)}
+        super().save_manifest()
 
     def compress_files(self, paths: Iterable[str]) -> Iterable[tuple[str, str]]:
         """Publish the rewritten files, and whatever compressed file is missing."""
         plain = self._run.plain if self._run else []
         names = {*paths, *(name for name, _, _ in plain), *(hashed for _, hashed, _ in plain)}
+        if self._run and self._run.spool:
+            self._run.spool.flush()
         return super().compress_files(sorted(names))
 
     def _save(self, name: str, content: File[Any]) -> str:
@@ -134,10 +202,10 @@ class IncrementalStaticFilesStorage(LocalManifestStaticFilesStorage):
             if not isinstance(content, ContentFile):
                 return self._place_file(run, name, content)
             if run.spool is None:
-                run.spool = Path(run.held.enter_context(tempfile.TemporaryDirectory(prefix="collectstatic")))
-            spooled = run.rewritten[name] = run.spool / str(len(run.rewritten))
+                run.spool = run.held.enter_context(tempfile.TemporaryFile(prefix="collectstatic"))  # noqa: SIM115
             content.seek(0)
-            spooled.write_bytes(content.read())
+            start = run.spool.tell()
+            run.rewritten[name] = (start, run.spool.write(content.read()))
         return name
 
     def _save_original(self, run: _Run, name: str, content: File[Any]) -> str:
@@ -166,8 +234,8 @@ class IncrementalStaticFilesStorage(LocalManifestStaticFilesStorage):
         if run is None:
             super()._complete(name)
         elif name in run.rewritten:
-            with run.rewritten.pop(name).open("rb") as stream:
-                self._place_file(run, name, File(stream, name))
+            start, length = run.rewritten.pop(name)
+            self._place_file(run, name, ContentFile(os.pread(run.spool.fileno(), length, start)))
         elif self.compressor.should_compress(name) and not self._has_variants(run, name):
             super()._complete(name)
 
@@ -248,8 +316,10 @@ class IncrementalStaticFilesStorage(LocalManifestStaticFilesStorage):
             run.originals = {name: digest for name, digest in stored.get("originals", {}).items() if name in run.present}
             if stored.get("compressor") == self._compressor_mark():
                 run.bare = set(stored["bare"])
+            if stored.get("rules") == self._rules_mark():
+                run.known = {name: _Rewritten(*known) for name, known in stored["rewritten"].items()}
         except (OSError, ValueError, TypeError, AttributeError, KeyError):
-            run.originals, run.bare = {}, set()
+            run.originals, run.bare, run.known = {}, set(), {}
 
     def _write_record(self, run: _Run, names: set[str]) -> None:
         if run.record is None:
@@ -257,13 +327,28 @@ class IncrementalStaticFilesStorage(LocalManifestStaticFilesStorage):
         suffixes = (".gz", ".br") if self.compressor.use_brotli else (".gz",)
         live = {*names, *self.hashed_files.values()}
         bare = sorted(name for name in run.bare & live if any(name + end not in run.present for end in suffixes))
-        record = {"originals": run.originals, "bare": bare, "compressor": self._compressor_mark()}
+        record = {
+            "originals": run.originals,
+            "bare": bare,
+            "compressor": self._compressor_mark(),
+            "rewritten": {name: [known.source, known.hashed, known.named] for name, known in run.done.items()},
+            "rules": self._rules_mark(),
+        }
         temporary = run.record.with_suffix(".new")
         temporary.write_text(json.dumps(record))
         temporary.replace(run.record)
 
     def _compressor_mark(self) -> str:
         return f"{self.compressor.use_brotli} {self.compressor.extension_re.pattern}"
+
+    def _rules_mark(self) -> str:
+        """Tell apart by what files are rewritten: the settings, and the code, which an upgrade or a subclass may change."""
+        modules = {kind.__module__ for kind in type(self).__mro__} - {"builtins"}
+        digest = hashlib.md5(usedforsecurity=False)
+        for file in sorted(str(sys.modules[module].__file__) for module in modules):
+            digest.update(Path(file).read_bytes())
+        digest.update(repr((settings.STATIC_URL, self.patterns, self.support_js_module_import_aggregation)).encode())
+        return digest.hexdigest()
 
 
 def _listing(root: Path) -> Iterator[str]:

@@ -19,8 +19,8 @@ Made for Django 4.2 to 5.2 and WhiteNoise 6.12.
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -65,7 +65,7 @@ class _AtomicFiles(FileSystemStorage):
         self._make_directories(full_path.parent)
         with self._staged(full_path) as temporary:
             content.seek(0)
-            with temporary.open("wb") as target:
+            with temporary.open("xb") as target:
                 for chunk in content.chunks():
                     target.write(chunk.encode() if isinstance(chunk, str) else chunk)
             self._before_placing(temporary, full_path)
@@ -77,14 +77,14 @@ class _AtomicFiles(FileSystemStorage):
 
     @contextmanager
     def _staged(self, full_path: Path) -> Iterator[Path]:
-        """Lend the name of an empty temporary file; what is left of it in the end is removed."""
-        descriptor, name = tempfile.mkstemp(prefix=f".{full_path.name[:80]}.", suffix=".tmp", dir=self._staging(full_path))
-        os.close(descriptor)
+        """Lend the name of a temporary file that is to be placed; what is left of it after an error is removed."""
+        temporary = self._staging(full_path) / f".{full_path.name[:80]}.{secrets.token_hex(8)}.tmp"
         try:
-            yield Path(name)
-        finally:
+            yield temporary
+        except BaseException:
             for suffix in ("", ".br", ".gz"):
-                Path(name + suffix).unlink(missing_ok=True)
+                Path(f"{temporary}{suffix}").unlink(missing_ok=True)
+            raise
 
     def _place(self, temporary: Path, full_path: Path) -> None:
         temporary.chmod(self.file_permissions_mode)
@@ -92,6 +92,8 @@ class _AtomicFiles(FileSystemStorage):
         temporary.replace(full_path)
 
     def _make_directories(self, directory: Path) -> None:
+        if directory.is_dir():
+            return
         missing = [path for path in (directory, *directory.parents) if not path.exists()]
         for path in reversed(missing):
             with suppress(FileExistsError):  # another run was faster
@@ -251,8 +253,9 @@ class LocalManifestStaticFilesStorage(_AtomicFiles, CompressedManifestStaticFile
             super()._save(name, self._publication.rewritten[name])
         elif self.compressor.should_compress(name) and not self._is_compressed(full_path):
             with self._staged(full_path) as temporary:
-                shutil.copyfile(full_path, temporary)
+                _link_or_copy(full_path, temporary)
                 self._before_placing(temporary, full_path)
+                temporary.unlink()
 
     def _is_compressed(self, full_path: Path) -> bool:
         """Return whether the compressed variants are there; a .gz ends in the length of what it holds (RFC 1952, ISIZE)."""
@@ -273,13 +276,25 @@ class LocalManifestStaticFilesStorage(_AtomicFiles, CompressedManifestStaticFile
 
     def _staging(self, full_path: Path) -> Path:
         """Return a directory beside STATIC_ROOT where it is on the same file system, and else the directory of the target."""
+        return self._beside or full_path.parent
+
+    @cached_property
+    def _beside(self) -> Path | None:
         # A WhiteNoise that starts meanwhile lists STATIC_ROOT, and dies of a file that vanishes between listing and stat.
         root = Path(self.location).resolve()
         if root.stat().st_dev != root.parent.stat().st_dev or not os.access(root.parent, os.W_OK | os.X_OK):
-            return full_path.parent
+            return None
         staging = root.parent / f".{root.name}.incoming"
         staging.mkdir(mode=0o700, exist_ok=True)
-        return staging if os.access(staging, os.W_OK | os.X_OK) else full_path.parent
+        return staging if os.access(staging, os.W_OK | os.X_OK) else None
+
+
+def _link_or_copy(path: Path, temporary: Path) -> None:
+    """Give a file a second name to compress it by; a copy where the disk knows no hard links."""
+    try:
+        temporary.hardlink_to(path)
+    except OSError:
+        shutil.copyfile(path, temporary)
 
 
 def _manifest_root() -> str:

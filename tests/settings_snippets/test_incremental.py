@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import shutil
 import signal
 from pathlib import Path
@@ -33,6 +34,19 @@ os.stat = counted
 from django.core.management import call_command
 call_command("collectstatic", interactive=False, verbosity=0)
 print(sum(counts.values()))
+"""
+
+
+REWRITTEN = """
+from django.contrib.staticfiles.storage import HashedFilesMixin
+names, real = set(), HashedFilesMixin.url_converter
+def converter(self, name, *more):
+    names.add(name)
+    return real(self, name, *more)
+HashedFilesMixin.url_converter = converter
+from django.core.management import call_command
+call_command("collectstatic", interactive=False, verbosity=0)
+print(*sorted(names))
 """
 
 
@@ -71,8 +85,10 @@ def edit(chance: random.Random, tree: dict[str, str]) -> dict[str, str]:
 
 
 def _holds(content: str, name: str, tree: dict[str, str]) -> bool:
-    """Return whether what a kept file refers to is still there (only plain files refer to nothing)."""
-    return not name.endswith((".css", ".js")) or all(mark not in content for mark in ("import", "url(", "sourceMapping"))
+    """Return whether what a kept file refers to is still there, changed or not (only plain files refer to nothing)."""
+    links = re.findall(r"""["']([^"'#]+)[#"']|sourceMappingURL=([^*\n]+?)(?: \*|$)""", content, re.M)
+    names = [os.path.normpath(Path(name).parent / "".join(link)) for link in links]
+    return not name.endswith((".css", ".js")) or all(one in tree for one in names)
 
 
 def lay(project: Project, tree: dict[str, str]) -> None:
@@ -99,7 +115,7 @@ def test_releases_of_generated_trees_end_as_with_stock_and_nothing_published_is_
     ours = checkout(tmp_path / "ours")
     tree: dict[str, str] = {}
     known: dict[str, tuple[int, int, bytes]] = {}
-    for release in range(3):
+    for release in range(5):
         tree = edit(chance, tree)
         stock = Project(tmp_path / f"stock{release}", settings=STOCK)
         lay(ours, tree)
@@ -148,6 +164,33 @@ def test_the_operations_do_not_grow_with_what_did_not_change(tmp_path: Path) -> 
         assert ran.code == 0, ran.err
         counts.append(int(ran.out))
     assert 0 < counts[1] <= counts[0] + 2, counts
+
+
+def test_only_what_has_changed_or_names_it_is_rewritten(tmp_path: Path) -> None:
+    project = checkout(tmp_path)
+    tree = {
+        "a.css": '@import "b.css"; @import "d.css";',
+        "b.css": '@import "c.css";',
+        "c.css": 'a { background: url("c.png") }',
+        "d.css": "p { color: red }",
+        "e.js": "// e",
+        "c.png": "c",
+    }
+    lay(project, tree)
+    project.collectstatic()
+    changes: list[tuple[dict[str, str], str]] = [
+        ({}, ""),
+        ({"d.css": "p { color: blue }"}, "a.css d.css"),
+        ({"c.png": "another"}, "a.css b.css c.css"),
+        ({"new.css": '@import "c.css";'}, "new.css"),
+        ({"e.js": "// another"}, "e.js"),
+    ]
+    for change, rewritten in changes:
+        project.write(change)
+        ran = project.django(REWRITTEN)
+        assert (ran.code, ran.out.strip()) == (0, rewritten), ran.err
+    project.configure(BACKEND + RULES)
+    assert project.django(REWRITTEN).out.split() == ["a.css", "b.css", "c.css", "d.css", "e.js", "new.css"]
 
 
 @pytest.mark.parametrize("name", ["css/site.css", "img/paper.png"])
