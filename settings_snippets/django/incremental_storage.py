@@ -28,6 +28,7 @@ import hashlib
 import json
 import os
 import posixpath
+import secrets
 import sys
 import tempfile
 import zlib
@@ -346,7 +347,10 @@ class IncrementalStaticFilesStorage(LocalManifestStaticFilesStorage):
         modules = {kind.__module__ for kind in type(self).__mro__} - {"builtins"}
         digest = hashlib.md5(usedforsecurity=False)
         for file in sorted(str(sys.modules[module].__file__) for module in modules):
-            digest.update(Path(file).read_bytes())
+            try:
+                digest.update(Path(file).read_bytes())
+            except OSError:
+                return secrets.token_hex(8)  # code that cannot be read may be another the next time
         digest.update(repr((settings.STATIC_URL, self.patterns, self.support_js_module_import_aggregation)).encode())
         return digest.hexdigest()
 
