@@ -46,6 +46,7 @@ def test_a_rollout_that_was_stopped_and_its_way_back(world: RollingWorld) -> Non
         "a rollout from version 1 to 2 is under way or was stopped: 2 of 2 instances are left; `rollout` goes on" in world.printed
     )
     world.cloud.control("faults", {"images": {world.image: "error"}})
+    world.cloud.wait(lambda: len(world.cloud.healthy(world.fleet)) == 2)
     world.when("point the group at version 1", stop)
     with pytest.raises(KeyboardInterrupt):
         world.roll(instance_deadline=2)
