@@ -57,13 +57,13 @@ def deploy_release(run: Run, revision: str | None) -> Release:
         with run.out.step("4  migrate"):
             site.migrate(run, host)
         with run.out.step("5  collectstatic"):
-            new = added(site.collect(run, host, sha))
+            manifest = site.collect(run, host, sha)
         with run.out.step("6  restart"):
             site.restart(run, host, app.services)
         with run.out.step("7  verify"):
-            site.verify(run, host, sha, new)
+            site.verify(run, host, sha, manifest)
             instances.tag(cloud, [machine.id], {VERIFIED: sha})
-    return Release(sha, machine.id, new)
+    return Release(sha, machine.id, added(manifest))
 
 
 def _foresee(run: Run, revision: str | None) -> Release:
@@ -82,7 +82,7 @@ def _foresee(run: Run, revision: str | None) -> Release:
             run.out.say(f"would start the management instance {machine.id}, which is {machine.state}, and wait for SSH")
     run.out.say(f"would fetch, check out {sha} in {app.directory} on {machine.id} and write REVISION")
     run.out.say(f"would install {', '.join(app.requirements) or 'nothing'} if changed, migrate if needed, collectstatic")
-    run.out.say(f"would restart {', '.join(app.services)}, then ask {app.health_path} and every new hashed file")
+    run.out.say(f"would restart {', '.join(app.services)}, then ask {app.health_path} and every hashed file")
     return Release(sha, machine.id, ())
 
 

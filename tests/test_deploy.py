@@ -252,6 +252,23 @@ def test_files_that_the_site_does_not_serve_are_named(world: ShopWorld) -> None:
         deploy_release(world.run(), unserved)
 
 
+def test_files_of_the_release_that_were_there_before_and_are_lost_are_named(world: ShopWorld) -> None:
+    deploy_release(world.run(), world.v2)
+    lossy = (world.disk() / "app/config/wsgi.py").read_text() + (
+        "\n_site = application\n"
+        "def application(environ, start):\n"
+        "    if 'paper.' in environ['PATH_INFO']:\n"
+        "        start('404 Not Found', [])\n"
+        "        return []\n"
+        "    return _site(environ, start)\n"
+    )
+    with pytest.raises(
+        DeployError, match=r"1 of \d+ static files that were there before are not served: /static/shop/img/paper\..*404"
+    ):
+        deploy_release(world.run(), world.commit({"config/wsgi.py": lossy}))
+    assert "ramped:revision" not in world.tags()
+
+
 def test_an_absolute_static_url_is_checked_by_its_path_and_must_be_the_one_of_the_settings(world: ShopWorld) -> None:
     (world.disk() / "shop.env").write_text("SHOP_CDN=https://cdn.example.com\n")
     with pytest.raises(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..decisions import commands
 from ..decisions.contents import Contents
-from ..decisions.releases import MARK, Manifest, read_manifest
+from ..decisions.releases import MARK, Manifest, added, read_manifest
 from ..errors import DeployError, Refused, RemoteFailed, TimedOut
 from ..waiting import wait_for
 from .checkout import LONG, change, git_directory
@@ -93,20 +93,27 @@ def restart(run: Run, host: Host, units: Sequence[str]) -> None:
             raise DeployError(f"{error}{journal(host, unit)}") from error
 
 
-def verify(run: Run, host: Host, sha: str, added: Sequence[str]) -> None:
-    """Ask the site on a host for its revision, then for every static file that the release added.
+def verify(run: Run, host: Host, sha: str, manifest: Manifest) -> None:
+    """Ask the site on a host for its revision, then for every static file of the release.
 
+    The files that it added are fetched, and their bytes compared with their names; those that were there before are asked for
+    with HEAD, since all of them could be gigabytes: `check-static` compares these too.
     Raises TimedOut when the health view does not answer with the revision, DeployError when files are missing or have other bytes
     than their names say.
     """
-    app = run.settings.app
+    app, url, new = run.settings.app, run.settings.static.url, added(manifest)
     await_revision(run, host, sha)
     contents = Contents()
-    paths = [run.settings.static.url + name for name in added]
-    wrong = host.check_many(paths, headers(app), port=app.port, judge=contents.learn) | contents.misnamed()
+    wrong = host.check_many([url + name for name in new], headers(app), port=app.port, judge=contents.learn) | contents.misnamed()
     if wrong:
-        raise DeployError(f"{host.name}: {len(wrong)} of {len(added)} new static files are not served: {shown(wrong)}")
-    run.out.say(f"{host.name} serves {sha[:12]} and all {len(added)} new static files")
+        raise DeployError(f"{host.name}: {len(wrong)} of {len(new)} new static files are not served: {shown(wrong)}")
+    old = sorted(set(manifest.files) - set(new)) if manifest.hashed else []
+    wrong = host.check_many([url + name for name in old], headers(app), port=app.port)
+    if wrong:
+        raise DeployError(
+            f"{host.name}: {len(wrong)} of {len(old)} static files that were there before are not served: {shown(wrong)}"
+        )
+    run.out.say(f"{host.name} serves {sha[:12]}, all {len(new)} new static files and the {len(old)} that were there before")
 
 
 def shown(wrong: Mapping[str, str]) -> str:

@@ -127,14 +127,15 @@ class Host:
         width: int = 8,
         timeout: float = 30.0,
     ) -> dict[str, str]:
-        """Ask this host for many paths, `width` at a time, and read every answer to its end.
+        """Ask this host for many paths, `width` at a time.
 
-        `judge(path, body)`: what is wrong with a body, or "". Returns what is wrong by path, an answer other than 200 too.
+        `judge(path, body)`: what is wrong with a body, or ""; without it only the headers are asked for (HEAD). Returns what is
+        wrong by path, an answer other than 200 too.
         """
 
         def ask(path: str) -> str:
             try:
-                answer = self.http(None, port, path, headers, timeout=timeout)
+                answer = self.http(None, port, path, headers, method="GET" if judge else "HEAD", timeout=timeout)
             except NoAnswer as error:
                 return str(error)
             if answer.status != 200:
