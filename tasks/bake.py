@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from invoke import Collection
@@ -13,6 +13,8 @@ from .errors import CloudError, DeployError, Refused
 from .waiting import wait_for
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .aws.autoscaling import Group
     from .aws.images import Image
     from .aws.instances import Machine
@@ -100,47 +102,113 @@ def foresee(run: Run, revision: str, *, fresh: bool = False) -> dict[str, Versio
 
 
 def _existing(run: Run, cloud: Cloud, revision: str) -> Image | None:
-    """Return an image of this revision that is there or coming."""
+    """Return an image of this revision that is there or coming, and whose making was seen to the moment of the snapshots."""
     from .aws import images
+    from .decisions.hygiene import CLEAN
 
     found = images.find(cloud, {"ramped:revision": revision, "ramped:site": run.settings.image.name})
-    return next((i for i in found if i.state in ("available", "pending")), None)
+    usable = [i for i in found if i.state in ("available", "pending")]
+    for one in (i for i in usable if CLEAN not in i.tags):
+        run.out.say(f"image {one.id} of {revision[:12]} is not used: the run that began it died; deregister it")
+    return next((i for i in usable if CLEAN in i.tags), None)
 
 
 def _image(run: Run, cloud: Cloud, machine: Machine, host: Host, revision: str, fresh: bool) -> Image:
     from .aws import images
     from .decisions.baking import image_name, image_tags
+    from .decisions.hygiene import CLEAN
+    from .hosts.management import reboot_management
     from .whoami import who
 
     existing = None if fresh else _existing(run, cloud, revision)
     if existing:
         run.out.say(f"image {existing.id} of {revision[:12]} is {existing.state}: using it again")
+        if existing.tags[CLEAN] == "no" and run.settings.image.cleaner:
+            run.out.warn(f"{existing.id} was made without image.cleaner: bake-ami --fresh makes one that holds no secrets")
         return _available(run, cloud, existing.id)
+    cleaner = _cleaner(run, host)
     prefix, now = run.settings.image.name, run.clock.now()
     tags = image_tags(prefix, revision, who(), now, run.settings.image.tags)
-    with quiet(run, host):
-        id = images.create(cloud, machine.id, image_name(prefix, revision, now), tags, reboot=run.settings.image.reboot)
+    with ExitStack() as stack:
+        if cleaner and run.settings.image.reboot:
+            host = stack.enter_context(reboot_management(run, cloud, machine, host))
+        stack.enter_context(quiet(run, host, cleaner))
+        id = images.create(cloud, machine.id, image_name(prefix, revision, now), tags, reboot=_by_ec2(run, cleaner))
+        _begun(run, cloud, id, tags)
+    images.tag(cloud, id, {CLEAN: "yes" if cleaner else "no"})
     run.out.say(f"image {id} of {revision[:12]} begun")
     return _available(run, cloud, id)
 
 
+def _cleaner(run: Run, host: Host) -> str | None:
+    """Return the program that keeps secrets out of the image; None where there is none, which is told."""
+    from .decisions import hygiene
+
+    cleaner = run.settings.image.cleaner
+    if cleaner is None or not host.run(hygiene.there(cleaner), check=False).code:
+        return cleaner
+    run.out.warn(
+        f"{host.name} has no {cleaner} (image.cleaner): the image will hold its host keys, credentials and histories. "
+        "Install settings_snippets/systemd/ramped-image"
+    )
+    return None
+
+
+def _by_ec2(run: Run, cleaner: str | None) -> bool:
+    """Say whether EC2 is to reboot the instance for the image: never while secrets are aside in its memory."""
+    return run.settings.image.reboot and cleaner is None
+
+
+def _begun(run: Run, cloud: Cloud, id: str, tags: Mapping[str, str]) -> None:
+    """Wait until the snapshots hold the disk as it is now."""
+    from .aws import images
+    from .decisions.hygiene import BEGIN
+
+    def probe() -> tuple[bool | None, str]:
+        return images.begun(cloud, id, tags) or None, f"{id} has no snapshots yet"
+
+    wait_for(f"the snapshots of {id}", probe, clock=run.clock, deadline=BEGIN, every=1.0, seen=run.out.progress)
+
+
 @contextmanager
-def quiet(run: Run, host: Host) -> Iterator[None]:
-    """Stand the site still and flush the disk while the snapshot is taken, unless EC2 reboots the instance for it.
+def quiet(run: Run, host: Host, cleaner: str | None = None) -> Iterator[None]:
+    """Stand the site still, put secrets aside and flush the disk while the snapshot is taken.
 
-    Without a reboot an image is crash-consistent only (CreateImage, NoReboot): files just written may be empty in it.
+    Without a reboot an image is crash-consistent only (CreateImage, NoReboot): files just written may be empty in it. `cleaner`:
+    the program on the host that puts aside; it also stops and starts the units that it knows, so that they come back though
+    this run is killed.
     """
-    from .decisions import commands
+    from .decisions import commands, hygiene
+    from .hosts.holding import held
 
-    services = () if run.settings.image.reboot else run.settings.app.services
+    deadline = run.settings.app.boot_deadline
+    known = host.run(hygiene.standing()).text.split() if cleaner else []
+    services = () if _by_ec2(run, cleaner) else [u for u in run.settings.app.services if u not in known]
     try:
         for unit in services:
-            host.run(commands.systemctl("stop", unit), timeout=run.settings.app.boot_deadline)
-        host.run("sync", timeout=run.settings.app.boot_deadline)
-        yield
+            host.run(commands.systemctl("stop", unit), timeout=deadline)
+        with ExitStack() as stack:
+            if cleaner:
+                # Jobs that finish what they are at take longer than the site.
+                request = hygiene.request(run.settings.image.secrets, _keys(run))
+                run.out.say(str(stack.enter_context(held(host, cleaner, request, deadline=run.settings.image.deadline))))
+            else:
+                host.run("sync", timeout=deadline)
+            yield
     finally:
         for unit in reversed(services):
-            host.run(commands.systemctl("start", unit), timeout=run.settings.app.boot_deadline)
+            host.run(commands.systemctl("start", unit), timeout=deadline)
+
+
+def _keys(run: Run) -> list[str] | None:
+    """Return the keys that stay in the image's authorized_keys; None, all of them, where ours is not known."""
+    from .hosts.holding import own_keys
+
+    ours = own_keys(run.settings.ssh)
+    if not ours:
+        run.out.warn("neither ssh.key nor ssh-agent tells which key is ours: every authorized key stays in the image")
+        return None
+    return [*ours, *run.settings.image.authorized_keys]
 
 
 def _available(run: Run, cloud: Cloud, id: str) -> Image:

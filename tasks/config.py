@@ -24,8 +24,10 @@ from .decisions.setting_types import (
     Line,
     Login,
     Origin,
+    Paths,
     Percentages,
     Port,
+    PublicKeys,
     Quantity,
     Region,
     RoleTag,
@@ -92,6 +94,9 @@ class Image:
 
     name: ImageName  # as health_path
     reboot: Yes = False
+    cleaner: Line | None = "/usr/local/sbin/ramped-image"  # on the management instance
+    secrets: Paths = ("~/.aws", "~/.netrc", "~/.git-credentials", "~/.pypirc", "~/.ssh/id_*")
+    authorized_keys: PublicKeys = ()  # besides the one that deploys
     tags: TagMap = field(default_factory=dict)
     deadline: Deadline = 3600
 

@@ -167,7 +167,7 @@ class ShopWorld(AbstractContextManager["ShopWorld"]):
                 port=8080,
                 boot_deadline=60,
             ),
-            image=Image(name="shop"),
+            image=Image(name="shop", cleaner=None),
             rollout=RolloutPolicy(),
             restart=Restart(deadline=60),
             static=Static(url="/static/"),
@@ -223,6 +223,7 @@ aws: {{region: eu-central-1, endpoint: "{self.cloud.url}"}}
 groups: [web]
 ssh: {{user: admin, key: "{self.key}", port: 2222}}
 app: {{directory: app, services: [shop.service], domain: {DOMAIN}, port: 8080, boot_deadline: 60}}
+image: {{cleaner: null}}
 static: {{url: /static/}}
 restart: {{deadline: 60}}
 """

@@ -61,7 +61,7 @@ def test_an_image_and_a_version_are_made_once_for_a_revision(world: ShopWorld) -
     assert "@" in tags["ramped:by"] and tags["ramped:at"].endswith("Z")
     snapshot = image["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"]
     (shown,) = world.cloud.client("ec2").describe_snapshots(SnapshotIds=[snapshot])["Snapshots"]
-    assert {tag["Key"]: tag["Value"] for tag in shown["Tags"]} == tags
+    assert {tag["Key"]: tag["Value"] for tag in shown["Tags"]} | {"ramped:clean": "no"} == tags
     assert versions[0]["VersionDescription"] == f"ramped {world.v1} {image['ImageId']}"
     assert versions[0]["LaunchTemplateData"]["ImageId"] == image["ImageId"]
     assert not versions[0]["DefaultVersion"] and answers(world) == 200
@@ -72,15 +72,19 @@ def test_an_image_and_a_version_are_made_once_for_a_revision(world: ShopWorld) -
     assert f"image {image['ImageId']} of {world.v1[:12]} is available: using it again" in world.printed
 
 
-def test_an_image_that_is_still_coming_is_picked_up(world: ShopWorld) -> None:
+def test_an_image_that_is_still_coming_is_picked_up(world: ShopWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow(world, monkeypatch)
+
     class Dies(SystemClock):
         def sleep(self, seconds: float) -> None:
-            raise KeyboardInterrupt
+            if any("ramped:clean" in {tag["Key"] for tag in image["Tags"]} for image in images(world)):
+                raise KeyboardInterrupt
+            super().sleep(seconds)
 
     run = fast(world)
     with pytest.raises(KeyboardInterrupt):
         bake(type(run)(run.settings, run.out, Dies(), False, "fab bake-ami"))
-    world.cloud.wait(lambda: images(world))
+    world.standin.world._images._baking[0].available = 0
     with changes(world) as calls:
         bake(fast(world))
     assert "CreateImage" not in calls and len(images(world)) == 1

@@ -79,6 +79,23 @@ def create(cloud: Cloud, instance: str, name: str, tags: Mapping[str, str], *, r
     return str(answer["ImageId"])
 
 
+def begun(cloud: Cloud, id: str, tags: Mapping[str, str]) -> bool:
+    """Say whether the snapshots of an image are begun: each holds the disk as it was then ("Create Amazon EBS snapshots").
+
+    `tags`: those of the snapshots, of this image alone. While an image is pending, EC2 may not name its snapshots yet.
+    """
+    told = image(cloud, id)
+    if told and told.snapshots:
+        return True
+    filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in tags.items()]
+    return bool(cloud.client("ec2").describe_snapshots(OwnerIds=["self"], Filters=filters)["Snapshots"])
+
+
+def tag(cloud: Cloud, id: str, tags: Mapping[str, str]) -> None:
+    """Set tags on an image."""
+    cloud.client("ec2").create_tags(Resources=[id], Tags=[{"Key": key, "Value": value} for key, value in tags.items()])
+
+
 def _image(told: Mapping[str, Any]) -> Image:
     return Image(
         id=told["ImageId"],

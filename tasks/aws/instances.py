@@ -66,6 +66,11 @@ def stop(cloud: Cloud, id: str) -> None:
     cloud.client("ec2").stop_instances(InstanceIds=[id])
 
 
+def reboot(cloud: Cloud, id: str) -> None:
+    """Ask a running instance to reboot; EC2 goes on saying that it runs."""
+    cloud.client("ec2").reboot_instances(InstanceIds=[id])
+
+
 def terminate(cloud: Cloud, ids: Sequence[str]) -> None:
     """Terminate instances that belong to no group."""
     cloud.client("ec2").terminate_instances(InstanceIds=list(ids))

@@ -148,6 +148,11 @@ def show(unit: str, properties: Sequence[str]) -> str:
     return f"systemctl show {quote(unit)} --property={','.join(properties)}"
 
 
+def boot() -> str:
+    """Print what is another text after each boot."""
+    return "systemctl show --property=UserspaceTimestampMonotonic --property=UserspaceTimestamp"
+
+
 def journal(unit: str, lines: int = 40) -> str:
     """Print the end of a unit's journal where there is one."""
     ask = f"journalctl -u {quote(unit)} -n {lines} --no-pager"

@@ -35,6 +35,7 @@ def _id_only(text: str) -> str:
 
 _IN_APP = Text("a path relative to app.directory", r"(?!/)(?!(?:.*/)?\.\.(?:/|$))[^\x00-\x1f\x7f]+")
 _UNIT = Text("the name of a systemd unit", r"[A-Za-z0-9@:_.\\-]+")
+_PUBLIC_KEY = r"(?:[a-z0-9@.-]+ AAAA[0-9A-Za-z+/]+=*(?: [^\x00-\x1f\x7f]*)?|SHA256:[0-9A-Za-z+/]{43})"
 _GROUP = Text("the name of an Auto Scaling group", r"[^\x00-\x1f\x7f:]{1,255}")
 
 Line = Annotated[str, Text()]
@@ -54,6 +55,8 @@ InstanceId = Annotated[str, Text("an instance id such as i-0123456789abcdef0", r
 RoleTag = Annotated[str, Text("key=value", r"(?!aws:)[^=\x00-\x1f]{1,128}=[^\x00-\x1f]{1,256}")]
 # Of the 128 letters that EC2 allows (CreateImage, "Name"), the revision and the time take 28.
 ImageName = Annotated[str, Text("3 to 100 letters, digits, blanks or ()[]./-'@_", r"[A-Za-z0-9()\[\] ./'@_-]{3,100}")]
+Paths = Annotated[tuple[str, ...], Texts(Text("a path, from ~/ or /", r"(?:~/|/)(?!(?:.*/)?\.\.(?:/|$))[^\x00-\x1f\x7f]+"))]
+PublicKeys = Annotated[tuple[str, ...], Texts(Text("a public key or its fingerprint SHA256:…", _PUBLIC_KEY))]
 Percentages = Annotated[tuple[str, ...], Texts(Text("a percentage such as 25%", r"(?:[1-9][0-9]?|100)%"))]
 Alarms = Annotated[tuple[str, ...], Texts(Text("the name of a CloudWatch alarm", r"[^\x00-\x1f\x7f]{1,255}"))]
 Engine = Annotated[str, Text("ramped or instance-refresh", "ramped|instance-refresh")]

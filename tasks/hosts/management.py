@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..aws import instances
 from ..decisions import commands
 from ..decisions.releases import Release, added
-from ..errors import Refused
+from ..errors import HostUnreachable, Refused
 from ..waiting import wait_for
 from .site import ask_manifest
 
@@ -70,6 +70,29 @@ def open_management(run: Run, cloud: Cloud, *, start: bool = True) -> tuple[Mach
         raise
     host.when_closed(hosts.close)
     return machine, host
+
+
+def reboot_management(run: Run, cloud: Cloud, machine: Machine, host: Host) -> Host:
+    """Reboot the management instance and return it as it has come up again; whoever asked closes that host, too.
+
+    It must show the host key that it had. Raises TimedOut, HostUnreachable.
+    """
+    before = host.run(commands.boot()).text
+    run.out.say(f"rebooting {machine.id}")
+    instances.reboot(cloud, machine.id)
+
+    def probe() -> tuple[Host | None, str]:
+        _, again = open_management(run, cloud)
+        try:
+            if again.run(commands.boot()).text not in ("", before):
+                return again, f"{machine.id} has come up again"
+        except HostUnreachable:
+            pass  # it was on its way down
+        again.close()
+        return None, f"{machine.id} has not gone down yet"
+
+    deadline = run.settings.app.boot_deadline
+    return wait_for(f"the reboot of {machine.id}", probe, clock=run.clock, deadline=deadline, every=2.0, seen=run.out.progress)
 
 
 def release_on(host: Host, run: Run) -> Release:

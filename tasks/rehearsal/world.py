@@ -209,7 +209,7 @@ groups: [{GROUP}]
 management: {{keep_running: false}}
 ssh: {{user: {USER}, key: "{self.places.key}", port: 2222}}
 app: {{directory: app, services: [shop.service], domain: {DOMAIN}, port: 8080, boot_deadline: 60}}
-image: {{name: shop, deadline: 120}}
+image: {{name: shop, deadline: 120, cleaner: null}}
 rollout: {{poll: 0.7, instance_deadline: 90, deadline: 900}}
 restart: {{deadline: 60}}
 static: {{url: /static/, cdn: "{self.endpoints["cdn"]}", distribution: {self.distribution}, deadline: 120}}

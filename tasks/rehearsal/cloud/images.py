@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from moto.ec2.models.amis import Ami
 from moto.ec2.utils import random_ami_id
 
-from ..hosts.base import Hosts
+from ..hosts.base import CopyingHosts, Hosts
 from .errors import ApiError
 from .moto_state import MotoState
 from .options import Options
@@ -19,11 +19,12 @@ NAME = re.compile(r"[A-Za-z0-9()\[\] ./\-'@_]{3,128}")
 
 @dataclass
 class Baking:
-    """An image that is not yet available: the API may know nothing of it before `visible`."""
+    """An image that is not yet available: the API may know nothing of it before `visible`, nor of its snapshots."""
 
     image: Any
     visible: float
     available: float
+    snapshots: dict[str, Any] = field(default_factory=dict)
 
 
 class Images:
@@ -64,7 +65,9 @@ class Images:
         image.real_mappings = [self._snapshot(instance, image.id, device, block) for device, block in self._devices(instance)]
         image.state = "pending"
         now = self._timing.now()
-        self._baking.append(Baking(image, now + self._options.image_not_found, now + self._options.image))
+        # A snapshot that can be described is begun, so it must hold the disk as it is then.
+        hidden = {id: self._moto.ec2.snapshots.pop(id) for id in self.snapshots(image)}
+        self._baking.append(Baking(image, now + self._options.image_not_found, now + self._options.image, hidden))
         rests = instance.state == "running" and not no_reboot
         if rests:
             self._hosts.stop(instance.id)
@@ -126,10 +129,15 @@ class Images:
             raise ApiError(code, text)
         return self._moto.ec2.amis[image_id]
 
+    def _copied(self, image_id: str) -> bool:
+        return not isinstance(self._hosts, CopyingHosts) or self._hosts.copied(image_id)
+
     def deregister(self, image_id: str, *, with_snapshots: bool) -> list[str]:
         """Drop an image; return the snapshots that went with it (none, unless asked)."""
         image = self._find(image_id)
-        self._baking = [baking for baking in self._baking if baking.image is not image]
+        for baking in [one for one in self._baking if one.image is image]:
+            self._moto.ec2.snapshots.update(baking.snapshots)
+            self._baking.remove(baking)
         self._moto.ec2.amis.pop(image_id, None)
         self._gone.add(image_id)
         self._hosts.forget_image(image_id)
@@ -140,7 +148,8 @@ class Images:
 
     def tick(self, now: float) -> None:
         """Show images that are old enough to be seen, finish those that are done."""
-        for baking in list(self._baking):
+        for baking in [one for one in self._baking if self._copied(one.image.id)]:
+            self._moto.ec2.snapshots.update(baking.snapshots)
             if now >= baking.visible:
                 self._moto.ec2.amis[baking.image.id] = baking.image
             if now >= baking.available:

@@ -48,6 +48,14 @@ class ImportingHosts(Protocol):
 
 
 @runtime_checkable
+class CopyingHosts(Protocol):
+    """What hosts offer whose snapshots take longer than the call (optional)."""
+
+    def copied(self, image_id: str) -> bool:
+        """Say whether the disk is copied: from then on the instance may change it without a trace in the image."""
+
+
+@runtime_checkable
 class FaultyHosts(Protocol):
     """What hosts offer that can also go wrong on demand (optional)."""
 

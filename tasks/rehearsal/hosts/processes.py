@@ -102,6 +102,10 @@ class ProcessHosts:
         self._enqueue(instance_id, lambda: self._take_image(image_id, home, done))
         self._loop.loop.call_soon_threadsafe(lambda: self._images.setdefault(image_id, asyncio.wrap_future(done)))
 
+    def copied(self, image_id: str) -> bool:
+        """Say whether an image's disk is whole."""
+        return self._image(image_id).is_dir()
+
     def forget_image(self, image_id: str) -> None:
         """Remove an image; again is harmless."""
         self._loop.submit(asyncio.to_thread(disks.remove, self._image(image_id)))

@@ -8,6 +8,7 @@ there is enabled. Units are read at boot and at `daemon-reload`, not before a re
 
 import asyncio
 import socket
+import time
 from functools import partial
 from pathlib import Path
 
@@ -27,6 +28,7 @@ class Supervisor:
 
     def __init__(self, place: Place) -> None:
         self.place = place
+        self.booted = time.monotonic_ns() // 1000  # microseconds
         self.services: dict[str, Service] = {}
         self.sockets: dict[str, ListeningSocket] = {}
         self.broken: dict[str, str] = {}

@@ -71,6 +71,9 @@ class Systemctl:
         if verb not in self._verbs and verb not in self._jobs:
             known = ", ".join(sorted([*self._verbs, *self._jobs, "daemon-reload"]))
             return Answer(err=f"systemctl: `{' '.join(argv)}` is not modelled by the rehearsal; modelled: {known}\n", code=1)
+        if verb == "show" and not names and asked.wanted:
+            values: properties.Properties = [("UserspaceTimestampMonotonic", str(self._init.booted))]
+            return Answer(properties.lines(values, asked.wanted, asked.bare))
         if not names:
             return Answer(err="Too few arguments.\n", code=1)
         answer = await (self._verbs[verb](asked, names) if verb in self._verbs else self._job(verb, names))

@@ -1,0 +1,73 @@
+"""What is asked of the program that keeps secrets out of an image, and what it tells."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from shlex import quote
+
+LIMIT = 600  # seconds after which the host puts everything back by itself
+BEGIN = 300  # seconds within which EC2 begins the snapshots
+CLEAN = "ramped:clean"  # the tag of an image whose bake was seen to its end: yes, or no where nothing was cleaned
+_UNITS = "/etc/ramped/image.conf"
+
+
+@dataclass(frozen=True)
+class Held:
+    """What was put aside on a host, or dropped."""
+
+    aside: int
+    dropped: int
+    keys: tuple[str, ...]  # the names of the authorized keys that are left out
+    frozen: bool
+
+    def __str__(self) -> str:
+        """Tell it in one line."""
+        left_out = f", left out the authorized keys of {', '.join(self.keys)}" if self.keys else ""
+        how = "frozen" if self.frozen else "flushed"
+        return f"put {self.aside} aside, dropped {self.dropped} caches and leftovers{left_out}; the file system is {how}"
+
+
+def hold(cleaner: str) -> str:
+    """Return the command that puts aside; what it is to do it reads from its input."""
+    return f"sudo -n {_path(cleaner)} hold"
+
+
+def there(cleaner: str) -> str:
+    """Return the command that succeeds where the program is."""
+    return f"test -x {_path(cleaner)}"
+
+
+def _path(cleaner: str) -> str:
+    return "~/" + quote(cleaner[2:]) if cleaner.startswith("~/") else quote(cleaner)
+
+
+def standing() -> str:
+    """Print the units that the program itself stops and starts."""
+    return f"sed -n 's/^unit  *//p' {_UNITS} 2>/dev/null || true"
+
+
+def request(secrets: Sequence[str], keys: Sequence[str] | None) -> str:
+    """Return the line that the program reads; `keys`: those that stay, None: all."""
+    return json.dumps({"secrets": list(secrets), "keys": None if keys is None else list(keys), "limit": LIMIT})
+
+
+def read(line: str) -> Held:
+    """Read what the program tells when all is aside.
+
+    Raises ValueError for anything else.
+    """
+    told = json.loads(line)
+    if not isinstance(told, dict) or "aside" not in told:
+        raise ValueError(line)
+    return Held(int(told["aside"]), int(told["dropped"]), tuple(map(str, told["keys"])), bool(told["frozen"]))
+
+
+def ended(line: str) -> str:
+    """Return what ended it: asked, gone or limit; empty for anything else."""
+    try:
+        told = json.loads(line)
+    except ValueError:
+        return ""
+    return str(told.get("ended", "")) if isinstance(told, dict) else ""

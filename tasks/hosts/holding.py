@@ -1,0 +1,114 @@
+"""What a host holds for us as long as we stay connected: secrets put aside while its image is begun."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..decisions import hygiene
+from ..errors import DeployError, HostUnreachable, RemoteFailed, TimedOut
+from .ssh import reason
+
+if TYPE_CHECKING:
+    from ..config import Ssh
+    from ..decisions.hygiene import Held
+    from .ssh import Host
+
+
+@contextmanager
+def held(host: Host, cleaner: str, request: str, *, deadline: float) -> Iterator[Held]:
+    """Have the host put aside what no image may hold; it puts all back at the end, also when we die.
+
+    `deadline`: seconds until all is aside, and again until all is back. Raises RemoteFailed, TimedOut, HostUnreachable;
+    DeployError when it did not hold to the end: then what was made meanwhile must not be used.
+    """
+    with _Talk(host, hygiene.hold(cleaner), deadline) as talk:
+        talk.say(request)
+        try:
+            found = hygiene.read(talk.line())
+        except ValueError:
+            raise talk.failed() from None
+        try:
+            yield found
+        except BaseException:
+            # It hears the end of its input, and puts back; the error is what matters here.
+            with suppress(DeployError):
+                talk.say("resume")
+                talk.line()
+            raise
+        talk.say("resume")
+        end = hygiene.ended(talk.line())
+        if not end:
+            raise talk.failed()
+        if end != "asked":
+            raise DeployError(f"{host.name}: secrets were put back before the image was begun: it is not used. Bake again")
+
+
+class _Talk:
+    """A command on a host that is spoken to line by line; a context manager."""
+
+    def __init__(self, host: Host, command: str, deadline: float) -> None:
+        self._host = host
+        self._command = command
+        self._deadline = deadline
+
+    def __enter__(self) -> _Talk:
+        """Start the command; raises HostUnreachable."""
+        from paramiko import SSHException
+
+        try:
+            self._host.connection.open()
+            self._channel = self._host.connection.transport.open_session(timeout=self._deadline)
+            self._channel.exec_command(self._command)
+        except (SSHException, EOFError, OSError) as error:
+            raise HostUnreachable(f"{self._host.name}: `{self._command}`: {reason(error)}") from error
+        self._channel.settimeout(self._deadline)
+        self._lines = self._channel.makefile("rb")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End its input, and with it the command."""
+        self._channel.close()
+
+    def say(self, line: str) -> None:
+        """Send a line; whether it came through tells the answer."""
+        with suppress(OSError):
+            self._channel.sendall(f"{line}\n".encode())
+
+    def line(self) -> str:
+        """Return the next line that it prints, empty when there comes none; raises TimedOut."""
+        try:
+            return str(self._lines.readline().decode(errors="replace"))
+        except TimeoutError as error:
+            raise TimedOut(f"{self._host.name}: `{self._command}`", self._deadline, "no answer") from error
+
+    def failed(self) -> DeployError:
+        """Return why there came no answer."""
+        if not self._channel.status_event.wait(10) or self._channel.exit_status < 0:
+            what = f"the connection broke while `{self._command}` ran; the host puts everything back by itself"
+            return HostUnreachable(f"{self._host.name}: {what}")
+        errors = b""
+        with suppress(OSError):
+            while more := self._channel.recv_stderr(4096):
+                errors += more
+        tail = errors.decode(errors="replace").strip()[-1000:]
+        return RemoteFailed(self._host.name, self._command, self._channel.exit_status, tail)
+
+
+def own_keys(ssh: Ssh) -> list[str]:
+    """Return the public keys that we may log in with, as "type base64": of the key file, or those that ssh-agent holds."""
+    from paramiko import Agent, PKey, SSHException
+
+    found = [f"{key.get_name()} {key.get_base64()}" for key in Agent().get_keys()]
+    if ssh.key is not None:
+        path = Path(ssh.key).expanduser()
+        public = path.with_name(f"{path.name}.pub")
+        with suppress(OSError, SSHException, ValueError):
+            if public.is_file():
+                found.append(" ".join(public.read_text().split()[:2]))
+            else:
+                key = PKey.from_path(path)
+                found.append(f"{key.get_name()} {key.get_base64()}")
+    return found
