@@ -27,8 +27,13 @@ class Routes(Protocol):
 class Balancer:
     """Forward requests round robin on an address; the targets are asked for at each request."""
 
-    def __init__(self, address: str, port: int, routes: Routes, patience: Patience | None = None) -> None:
-        """Be ready to start; `patience` are the connection and idle timeouts (10 s and 60 s)."""
+    def __init__(self, address: str, port: int, routes: Routes, patience: Patience | None = None, scheme: str = "http") -> None:
+        """Be ready to start.
+
+        `patience` are the connection and idle timeouts (10 s and 60 s), `scheme` is what targets are told of how visitors came:
+        `https` where this stands for a listener with a certificate.
+        """
+        self._scheme = scheme
         self._routes = routes
         self._patience = patience or Patience()
         self._server = Server(address, port, self._handle)
@@ -78,7 +83,7 @@ class Balancer:
         self._turn += 1
         with self._lock:
             self._targets[target] += 1
-        request = onward(exchange, {**forwarded(exchange, "http"), "x-forwarded-port": str(self._server.port)})
+        request = onward(exchange, {**forwarded(exchange, self._scheme), "x-forwarded-port": str(self._server.port)})
         try:
             await relay(exchange, lambda: asyncio.open_connection(*target), request, self._patience)
         except NoAnswer as failure:

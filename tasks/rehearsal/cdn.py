@@ -51,12 +51,15 @@ class Cdn:
         *,
         now: Callable[[], float] = time.monotonic,
         patience: Patience | None = None,
+        host: str | None = None,
     ) -> None:
         """Be ready to start.
 
         `default_ttl` is for a 200 without Cache-Control, `error_ttl` the error caching minimum (10 s at AWS), both in
-        seconds. The viewer's Host is passed on, as with CloudFront's AllViewer origin request policy.
+        seconds. The viewer's Host is passed on, as with CloudFront's AllViewer origin request policy, unless `host` is given,
+        which then takes its place.
         """
+        self._host = {"host": host} if host else {}
         self._origin = origin
         self._ttls = (default_ttl, error_ttl)
         self._patience = patience or Patience()
@@ -145,7 +148,12 @@ class Cdn:
         return Fetched(Entry(status, headers, body, now, now), lifetime(status, headers, *self._ttls))
 
     async def _from_origin(self, key: Key, exchange: Exchange) -> tuple[int, tuple[tuple[bytes, bytes], ...], bytes]:
-        wanted = {**forwarded(exchange, "https"), "accept-encoding": key[1] or "identity", "via": "1.1 rehearsal (CloudFront)"}
+        wanted = {
+            **forwarded(exchange, "https"),
+            "accept-encoding": key[1] or "identity",
+            "via": "1.1 rehearsal (CloudFront)",
+            **self._host,
+        }
         whole = onward(exchange, wanted)
         headers = [pair for pair in whole.headers if pair[0] not in OF_THE_VIEWER]
         request = h11.Request(method="GET", target=whole.target, headers=headers)

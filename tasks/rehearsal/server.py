@@ -1,7 +1,7 @@
 """The one process of a rehearsal's world: API, hosts, balancer, CDN.
 
-`python -m tasks.rehearsal.server --directory D --octet N --options JSON [--hosts processes|bare]` prints one line of JSON with
-the endpoints when it is ready, and serves until its standard input ends or SIGTERM comes; then everything is closed.
+`python -m tasks.rehearsal.server --directory D --octet N --options JSON [--hosts processes|bare|machines]` prints one line of
+JSON with the endpoints when it is ready, and serves until its standard input ends or SIGTERM comes; then everything is closed.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from .cloud.standin import API_PORT, StandIn
 from .hosts.bare import BareHosts
 from .hosts.base import Hosts
 from .hosts.processes import ProcessHosts
+from .kinds import KINDS
 
 DATA_PORT = 8080
 DEFAULT_TTL = 86_400.0  # CloudFront's default for a 200 without Cache-Control, in seconds
@@ -39,36 +40,40 @@ def serve(
     """
     options = Options.of({name: value for name, value in values.items() if name not in ("hosts", "cdn")})
     ttls = {"default_ttl": DEFAULT_TTL, "error_ttl": ERROR_TTL, **values.get("cdn", {})}
-    hosts = _hosts(kind, directory, values.get("hosts", {}))
-    base = f"127.{octet}.0"
+    hosts = _hosts(kind, directory, octet, values.get("hosts", {}))
+    base = KINDS[kind].base(octet)
     with ExitStack() as stack:
         stack.callback(hosts.close)
-        cdn = Cdn(f"{base}.4", DATA_PORT, (f"{base}.3", DATA_PORT), **ttls)
-        standin = StandIn(options, hosts, f"{base}.2", API_PORT, cdn.invalidate)
+        cdn = Cdn(f"{base}.0.4", DATA_PORT, (f"{base}.0.3", DATA_PORT), host=KINDS[kind].cdn_host, **ttls)
+        standin = StandIn(options, hosts, f"127.{octet}.0.2", API_PORT, cdn.invalidate)
         stack.pop_all()
         stack.callback(standin.close)
-        balancer = Balancer(f"{base}.3", DATA_PORT, standin.routes())
+        balancer = Balancer(f"{base}.0.3", DATA_PORT, standin.routes(), scheme=KINDS[kind].scheme)
         standin.observe("balancer", lambda: {str(status): count for status, count in balancer.requests.items()})
         for part in (standin, balancer, cdn):
             part.start()
             if part is not standin:
                 stack.callback(part.close)
-        say(json.dumps(_endpoints(standin, octet)))
+        say(json.dumps(_endpoints(standin, base, octet)))
         until.wait()
 
 
-def _hosts(kind: str, directory: Path, values: Mapping[str, Any]) -> Hosts:
+def _hosts(kind: str, directory: Path, octet: int, values: Mapping[str, Any]) -> Hosts:
     if kind == "bare":
         return BareHosts(**values)
+    if kind == "machines":
+        from .hosts.machines.hosts import MachineHosts
+
+        return MachineHosts(directory, octet, **values)
     return ProcessHosts(directory, **values)
 
 
-def _endpoints(standin: StandIn, octet: int) -> dict[str, Any]:
+def _endpoints(standin: StandIn, base: str, octet: int) -> dict[str, Any]:
     return {
         "api": standin.url,
         "control": f"{standin.url}/_rehearsal/",
-        "balancer": f"http://127.{octet}.0.3:{DATA_PORT}",
-        "cdn": f"http://127.{octet}.0.4:{DATA_PORT}",
+        "balancer": f"http://{base}.0.3:{DATA_PORT}",
+        "cdn": f"http://{base}.0.4:{DATA_PORT}",
         "region": standin.options.region,
         "account": standin.world.account,
         "octet": octet,
@@ -93,9 +98,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and serve; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tasks.rehearsal.server", description=__doc__)
     parser.add_argument("--directory", type=Path, required=True, help="where disks and images are kept")
-    parser.add_argument("--octet", type=int, required=True, help="the N of all addresses, 127.N.x.y")
+    parser.add_argument("--octet", type=int, required=True, help="the N of all addresses, 127.N.x.y or 10.N.x.y")
     parser.add_argument("--options", type=json.loads, default={}, help="JSON: the cloud's options; `hosts` and `cdn` for those")
-    parser.add_argument("--hosts", choices=("processes", "bare"), default="processes")
+    parser.add_argument("--hosts", choices=tuple(KINDS), default="processes")
     given = parser.parse_args(arguments)
     # asyncio warns of every answer to an SSH client that has hung up: not our reader's business.
     logging.getLogger("asyncio").setLevel(logging.ERROR)

@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 VARIABLE = "REHEARSAL_MARK"
@@ -72,11 +72,26 @@ def sweep(prefix: str) -> None:
         time.sleep(0.02)
 
 
+def kill_group(group: Path) -> None:
+    """Kill everything in a control group (version 2) and those below it, and wait until all is dead."""
+    while "populated 1" in (group / "cgroup.events").read_text(encoding="ascii"):
+        (group / "cgroup.kill").write_text("1", encoding="ascii")
+        time.sleep(0.02)
+
+
+def remove_group(group: Path) -> None:
+    """Kill what is in a control group, and remove it with those below it."""
+    kill_group(group)
+    for folder, _, _ in os.walk(group, topdown=False):
+        Path(folder).rmdir()
+
+
 class Reaper:
     """The process that cleans up if this one cannot."""
 
-    def __init__(self, token: str, folders: Iterable[Path]) -> None:
-        command = [sys.executable, "-IS", __file__, token, *map(str, folders)]
+    def __init__(self, token: str, folders: Iterable[Path], within: Sequence[str] = ()) -> None:
+        """Start it; `within` is a command that runs the command that follows it, in namespaces of its own."""
+        command = [*within, sys.executable, "-IS", __file__, token, *map(str, folders)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, cwd="/")
         self.pid = self._process.pid
 
@@ -94,8 +109,11 @@ def main(token: str, folders: list[str]) -> None:
     while os.read(0, 4096):
         continue
     sweep(f"{token}/")
-    for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
+    for folder in map(Path, folders):
+        if (folder / "cgroup.kill").exists():
+            remove_group(folder)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":
