@@ -1,0 +1,1 @@
+"""Commands of the app that this folder is copied into."""

@@ -1,0 +1,181 @@
+"""Rows for any model, written and read with it: what a release does all day with its tables."""
+
+import datetime
+import decimal
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+from django.db import Error, connection, models, transaction
+from django.db.migrations.state import ProjectState
+
+VARIANTS = ("sparse", "full", "again")  # "again" is "full" once more: what is not unique may come twice
+Model = type[models.Model]
+
+
+def ordered(state: ProjectState) -> list[Model]:
+    """Return the models of a state that have tables here, referenced ones first."""
+    left = [m for m in state.apps.get_models(include_auto_created=True) if m._meta.can_migrate(connection)]
+    found: list[Model] = []
+    while left:
+        free = [m for m in left if not any(_target(f) in left and _target(f) is not m for f in _needed(m))] or left[:1]
+        found += free
+        left = [m for m in left if m not in free]
+    return found
+
+
+def usable(model: Model) -> list[str]:
+    """Return the variants of rows that the model's table takes as it is; nothing stays."""
+    return [f"{number}" for number, variant in enumerate(VARIANTS) if not _try(lambda v=variant: _insert(model, v))]
+
+
+def exercise(model: Model, variants: list[str]) -> str:
+    """Read, write, change and delete rows; return what went wrong, or ""; nothing stays."""
+    return _try(lambda: _live(model, variants))
+
+
+def fill(models_: list[Model]) -> None:
+    """Leave a row in every table that takes one."""
+    for model in models_:
+        try:
+            with transaction.atomic():
+                _insert(model, "sparse")
+        except (Error, _Unfit):
+            continue
+
+
+class _Undo(Exception):
+    """End a transaction that is to leave nothing."""
+
+
+class _Unfit(Exception):
+    """Say that no value is known for a field."""
+
+
+def _try(work: Any) -> str:
+    try:
+        with transaction.atomic():
+            work()
+            connection.check_constraints()
+            raise _Undo
+    except _Undo:
+        return ""
+    except (Error, _Unfit, TypeError, ValueError) as error:
+        return f"{type(error).__name__}: {error}".splitlines()[0]
+
+
+def _live(model: Model, variants: list[str]) -> None:
+    list(model._default_manager.all())
+    for row in model._default_manager.all():
+        row.save()
+    made = [_insert(model, VARIANTS[int(number)]) for number in variants]
+    connection.check_constraints()
+    for row in made:
+        row.save()
+    list(model._default_manager.all())
+    for row in made:
+        row.delete()
+
+
+def _insert(model: Model, variant: str) -> models.Model:
+    values = {f.attname: _value(f, variant) for f in model._meta.concrete_fields if not _left_out(f)}
+    parents = {
+        f.attname: _insert(_target(f), variant).pk for f in model._meta.local_concrete_fields if f in model._meta.parents.values()
+    }
+    row = model(**{**values, **parents})
+    if parents:
+        # The parent's columns are there already.
+        row.save_base(raw=True, force_insert=True)
+    else:
+        row.save(force_insert=True)
+    return row
+
+
+def _left_out(field: Any) -> bool:
+    parent = field.model._meta.parents
+    inherited = field not in field.model._meta.local_concrete_fields or field in parent.values()
+    automatic = isinstance(field, models.AutoField | models.BigAutoField | models.SmallAutoField)
+    given = getattr(field, "db_default", models.NOT_PROVIDED) is not models.NOT_PROVIDED
+    return inherited or automatic or getattr(field, "generated", False) or given
+
+
+def _needed(model: Model) -> Iterator[Any]:
+    return (f for f in model._meta.local_concrete_fields if f.remote_field)
+
+
+def _target(field: Any) -> Any:
+    return field.remote_field.model if field.remote_field else None
+
+
+def _value(field: Any, variant: str) -> Any:
+    if variant == "sparse" and field.null:
+        return None
+    if field.remote_field:
+        return _reference(field, variant)
+    if variant == "sparse" and field.has_default():
+        return field.get_default()
+    return _of_kind(field, variant)
+
+
+def _reference(field: Any, variant: str) -> Any:
+    target = _target(field)
+    if not getattr(field, "db_constraint", True):
+        return 424242
+    if target is field.model:
+        if field.null:
+            return None
+        raise _Unfit("a row that refers to itself")
+    last = target._default_manager.order_by("-pk").first() if variant == "again" and not field.unique else None
+    return getattr(last or _insert(target, variant), field.target_field.attname)
+
+
+def _of_kind(field: Any, variant: str) -> Any:
+    unique, full = field.unique, variant != "sparse"
+    some = uuid.uuid4()
+    if field.choices and not unique:
+        flat = [c for key, value in field.choices for c in (value if isinstance(value, list | tuple) else [(key, value)])]
+        return flat[0][0]
+    if isinstance(field, models.UUIDField):
+        return some
+    if isinstance(field, models.BooleanField):
+        return True
+    if isinstance(field, models.DateTimeField):
+        return datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC) + datetime.timedelta(microseconds=some.int % 10**14)
+    if isinstance(field, models.DateField):
+        return datetime.date(2020, 1, 1) + datetime.timedelta(days=some.int % 90000 if unique else 1)
+    if isinstance(field, models.TimeField):
+        return datetime.time(1, 2, 3)
+    if isinstance(field, models.DurationField):
+        return datetime.timedelta(seconds=some.int % 10**6)
+    if isinstance(field, models.DecimalField):
+        return (10 ** (field.max_digits - field.decimal_places) - 1) * decimal.Decimal(1) if full else decimal.Decimal(0)
+    if isinstance(field, models.FloatField):
+        return 1e300 if full and "double" in str(field.db_type(connection)) else 1.5
+    if isinstance(field, models.IntegerField):
+        return _whole(field, some.int, unique=unique, full=full)
+    return _text_or_other(field, some.hex, full=full)
+
+
+def _whole(field: Any, some: int, *, unique: bool, full: bool) -> int:
+    least, most = connection.ops.integer_field_range(field.get_internal_type())
+    if unique:
+        return some % (most or 10**9)
+    return (least if least is not None else -5) if full else 1
+
+
+def _text_or_other(field: Any, some: str, *, full: bool) -> Any:
+    if isinstance(field, models.JSONField):
+        return {"some": some}
+    if isinstance(field, models.BinaryField):
+        return some.encode()
+    if isinstance(field, models.GenericIPAddressField):
+        return "192.0.2.1"
+    if field.get_internal_type() == "ArrayField":
+        return []
+    if isinstance(field, models.CharField | models.TextField | models.FileField | models.FilePathField):
+        length = field.max_length or 60
+        text = (some if field.unique else "x") + ("" if isinstance(field, models.FileField) else "y" * length if full else "")
+        return text[:length]
+    if isinstance(field, models.Field) and field.has_default():
+        return field.get_default()
+    raise _Unfit(f"no value for {field}")

@@ -1,0 +1,114 @@
+"""What really happens: each case is applied on PostgreSQL, the old release's models live on the new schema, then the new ones.
+
+`python -m tests.settings_snippets.migrations.truth SOCKET-FOLDER` prints a line of JSON for each case.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import django
+from django.conf import settings
+
+
+def configure(folder: str, apps: Sequence[str] = ()) -> None:
+    settings.configure(
+        SECRET_KEY="x",
+        USE_TZ=True,
+        INSTALLED_APPS=list(apps),
+        DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
+        DATABASES={"default": {"ENGINE": "django.db.backends.postgresql", "NAME": "postgres", "USER": "shop", "HOST": folder}},
+    )
+    django.setup()
+
+
+def empty() -> None:
+    """Drop every table."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SET client_min_messages = warning; DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+
+
+def apply(state: Any, migration: Any) -> Any:
+    from django.db import connection
+
+    with connection.schema_editor(atomic=migration.atomic) as editor:
+        return migration.apply(state, editor)
+
+
+def try_out(state: Any, migration: Any) -> dict[str, Any]:
+    """Judge a migration, apply it, let old and new models live on the outcome, and return what was said and what happened.
+
+    The tables of `state` are there; afterwards those of the migration are.
+    """
+    from django.db import connection
+
+    from settings_snippets.django.management.commands import pendingmigrations
+    from settings_snippets.django.migration_rules import judge
+
+    from . import exercise
+
+    steps = pendingmigrations.Reader("default").follow(state, [migration])
+    found = judge(*steps, connection.vendor)
+    ranks = ("none", "compatible", "review", "incompatible")
+    said = max((one.verdict for one in found), key=ranks.index, default="none")
+    before = exercise.ordered(state)
+    variants = {model: exercise.usable(model) for model in before}
+    exercise.fill(before)
+    wrong, after = _applied(state, migration, before)
+    old = "" if wrong else _first(exercise.exercise(model, variants[model]) for model in before)
+    new = "" if wrong else _first(exercise.exercise(model, ["0"]) for model in exercise.ordered(after))
+    return {
+        "verdict": said,
+        "why": [one.why for one in found],
+        "locks": [one.locks for one in found if one.locks],
+        "failed": wrong,
+        "old": old,
+        "new": new,
+        "after": after,
+        "opaque": any(e.kind == "opaque" for step in steps[1] for e in step.effects),
+    }
+
+
+def _applied(state: Any, migration: Any, before: Sequence[Any]) -> tuple[str, Any]:
+    from django.db import Error, connection
+
+    try:
+        return "", apply(state.clone(), migration)
+    except Error as error:
+        # With the rows that are there it does not go: without any, perhaps.
+        with connection.cursor() as cursor:
+            names = ", ".join(connection.ops.quote_name(model._meta.db_table) for model in before)
+            cursor.execute(f"TRUNCATE {names} CASCADE")
+        first = str(error).splitlines()[0]
+    try:
+        return "", apply(state.clone(), migration)
+    except Error as error:
+        return f"{first}; without rows: {str(error).splitlines()[0]}", state
+
+
+def _first(told: Any) -> str:
+    return next((one for one in told if one), "")
+
+
+def main() -> None:
+    configure(sys.argv[1])
+    from django.db.migrations import Migration
+    from django.db.migrations.state import ProjectState
+
+    from .cases import CASES
+
+    for name, (before, after) in CASES.items():
+        empty()
+        first, second = Migration("0001_initial", "shop"), Migration("0002_next", "shop")
+        first.operations, second.operations = before, after
+        second.atomic = not name.startswith("concurrently")
+        told = try_out(apply(ProjectState(), first), second)
+        told.pop("after")
+        print(json.dumps({"name": name, **told}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
