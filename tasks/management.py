@@ -11,6 +11,7 @@ from .errors import Refused
 from .waiting import wait_for
 
 if TYPE_CHECKING:
+    from .aws.instances import Machine
     from .aws.session import Cloud
     from .context import Run
 
@@ -20,11 +21,13 @@ def management_create(run: Run) -> None:
     """Create the management instance from the launch template of the first group, outside the group, tagged with its role."""
     from .aws import autoscaling, instances, launch_templates
     from .aws.session import Cloud
+    from .decisions import roles
 
     cloud, management = Cloud(run.settings.aws), run.settings.management
     there = instances.find_management(cloud, management)
     if there:
         run.out.say(f"the management instance {there.id} is there already, {there.state}")
+        _tell_of_tags(run, there)
         return
     if management.instance_id:
         raise Refused(
@@ -42,7 +45,10 @@ def management_create(run: Run) -> None:
     with run.out.step("1  management instance"):
         key, _, value = management.tag.partition("=")
         tags = {"Name": f"{group.name} management", key: value}
-        id = instances.launch(cloud, version.template, version.number, version.data, group.subnets, tags)
+        metadata = roles.metadata(version.data, tags)
+        if metadata is None:
+            run.out.warn(roles.unfit([*roles.tags_of(version.data), *tags]))
+        id = instances.launch(cloud, version.template, version.number, version.data, group.subnets, tags, metadata)
         run.out.say(f"{id} launched from version {version.number} of {version.template}")
         _ready(run, cloud)
 
@@ -98,6 +104,15 @@ def _ready(run: Run, cloud: Cloud) -> None:
     machine, host = open_management(run, cloud)
     with host:
         run.out.say(f"{machine.id} ({machine.address}) runs, SSH answers")
+    if run.settings.management.keep_running:
+        _tell_of_tags(run, machine)
+
+
+def _tell_of_tags(run: Run, machine: Machine) -> None:
+    from .decisions import roles
+
+    if not machine.shows_tags:
+        run.out.warn(roles.hidden(machine.id))
 
 
 ns = Collection(management_create, management_start, management_stop)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from .aws import alarms, autoscaling, images, instances, target_groups
 from .decisions.preflight import alarming, problems, slow_draining, slow_hooks
 from .decisions.refreshes import unfit
+from .decisions.roles import hidden, passed_on
 from .rollout import REFRESH
 
 if TYPE_CHECKING:
@@ -33,11 +34,20 @@ def preflight(run: Run, cloud: Cloud, aim: Aim) -> str:
         return f"{name} is not ready for a rollout:\n" + "\n".join(f"  - {one}" for one in found)
     if group.version.startswith("$"):
         run.out.warn(f"{name} follows {group.version}; it will name a number from now on, so that it can be rolled back")
+    _jobs(run, cloud)
     delays = {arn.split("/")[1]: target_groups.deregistration_delay(cloud, arn) for arn in group.target_groups}
     slow = slow_draining(delays, len(group.members), aim.policy.batch, run.settings.rollout.deadline)
     for one in slow + slow_hooks(autoscaling.launch_hooks(cloud, name), aim.policy.instance_deadline):
         run.out.warn(f"{name}: {one}")
     return ""
+
+
+def _jobs(run: Run, cloud: Cloud) -> None:
+    """Warn where the instance that runs the jobs cannot know that it does."""
+    if run.settings.management.keep_running:
+        machine = instances.find_management(cloud, run.settings.management)
+        if machine and not machine.shows_tags:
+            run.out.warn(hidden(machine.id))
 
 
 def _against(run: Run, cloud: Cloud, aim: Aim) -> list[str]:
@@ -52,6 +62,7 @@ def _against(run: Run, cloud: Cloud, aim: Aim) -> list[str]:
         mixed=group.mixed,
         refresh=aim.refresh,
     )
+    found += passed_on(target.data, group.passed_on, run.settings.management.tag)
     found += alarming(names, alarms.states(cloud, names))
     if run.settings.rollout.engine == REFRESH:
         found += unfit(aim.policy, names, aim.fleet.suspended)

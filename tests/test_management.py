@@ -70,7 +70,33 @@ def test_it_is_made_from_the_template_outside_the_group_and_tagged(world: ShopWo
     assert made["State"]["Name"] == "running" and made["ImageId"] == world.image and made["SubnetId"] == world.subnets[0]
     tags = {tag["Key"]: tag["Value"] for tag in made["Tags"]}
     assert tags["Name"] == "web management" and made["InstanceId"] not in world.cloud.members()
+    assert (
+        made["MetadataOptions"]["InstanceMetadataTags"] == "enabled" and f"{made['InstanceId']} cannot see" not in world.printed
+    )
+    seen = world.standin.described(made["PrivateIpAddress"])
+    assert seen and (seen.id, seen.shows_tags, seen.tags["role"]) == (made["InstanceId"], True, "builder")
     world.cloud.client("ec2").terminate_instances(InstanceIds=[made["InstanceId"]])
+
+
+def test_one_whose_tag_ec2_would_not_show_is_made_all_the_same_and_told_of(world: ShopWorld) -> None:
+    create(fast(world, management={"tag": "what for=builds"}))
+    found = world.cloud.client("ec2").describe_instances(Filters=[{"Name": "tag:what for", "Values": ["builds"]}])
+    (made,) = found["Reservations"][0]["Instances"]
+    assert made["MetadataOptions"]["InstanceMetadataTags"] == "disabled"
+    assert "tags what for: with such a key" in world.printed
+    world.cloud.client("ec2").terminate_instances(InstanceIds=[made["InstanceId"]])
+
+
+def test_one_that_cannot_see_its_tags_is_told_of_where_it_runs_jobs(world: ShopWorld) -> None:
+    line = f"{world.management} cannot see its tags"
+    told = world.printed.count(line)
+    start(fast(world))
+    assert world.printed.count(line) == told
+    start(fast(world, management={"keep_running": True}))
+    assert world.printed.count(line) == told + 1
+    world.cloud.client("ec2").modify_instance_metadata_options(InstanceId=world.management, InstanceMetadataTags="enabled")
+    create(fast(world))
+    assert world.printed.count(line) == told + 1
 
 
 def test_none_at_all_says_how_to_make_one(world: ShopWorld) -> None:

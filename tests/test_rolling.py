@@ -84,6 +84,16 @@ def test_a_version_that_may_not_be_launched_is_refused_before_anything_is_writte
         assert {one["action"] for one in changes(world)} == {"ec2:RunInstances"}
 
 
+def test_a_group_that_makes_every_instance_a_management_instance_is_refused() -> None:
+    with rolling(1) as world:
+        tag = {"ResourceId": "web", "ResourceType": "auto-scaling-group", "Key": "ramped:role", "Value": "management"}
+        world.cloud.client("autoscaling").create_or_update_tags(Tags=[tag | {"PropagateAtLaunch": True}])
+        world.cloud.control("calls/clear", {})
+        with pytest.raises(Refused, match="its instances are tagged ramped:role=management, so each would run the jobs"):
+            world.roll()
+        assert {one["action"] for one in changes(world)} <= {"ec2:RunInstances"}
+
+
 def test_draining_that_may_outlast_the_deadline_is_said() -> None:
     with rolling(2) as world:
         attributes = [{"Key": "deregistration_delay.timeout_seconds", "Value": "400"}]

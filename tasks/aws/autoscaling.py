@@ -44,6 +44,7 @@ class Group:
     zones: tuple[str, ...]
     subnets: tuple[str, ...]
     tags: Mapping[str, str]
+    passed_on: frozenset[tuple[str, str]]  # the tags that its instances get
     protects_new: bool
     at: float | None  # AWS's own time of the answer, seconds since the epoch
 
@@ -95,6 +96,7 @@ def _group(told: Mapping[str, Any], at: float | None) -> Group:
         zones=tuple(told.get("AvailabilityZones", [])),
         subnets=tuple(s.strip() for s in told.get("VPCZoneIdentifier", "").split(",") if s.strip()),
         tags={t["Key"]: t.get("Value", "") for t in told.get("Tags", [])},
+        passed_on=frozenset((t["Key"], t.get("Value", "")) for t in told.get("Tags", []) if t.get("PropagateAtLaunch")),
         protects_new=bool(told.get("NewInstancesProtectedFromScaleIn")),
         at=at,
     )

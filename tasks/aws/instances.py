@@ -27,6 +27,7 @@ class Machine:
     image: str
     tags: Mapping[str, str]
     launched: float  # seconds since the epoch
+    shows_tags: bool = False  # to itself (InstanceMetadataTags)
 
 
 def find_management(cloud: Cloud, management: Management) -> Machine | None:
@@ -77,13 +78,21 @@ def terminate(cloud: Cloud, ids: Sequence[str]) -> None:
 
 
 def launch(
-    cloud: Cloud, template: str, version: str, data: Mapping[str, Any], subnets: Sequence[str], tags: Mapping[str, str]
+    cloud: Cloud,
+    template: str,
+    version: str,
+    data: Mapping[str, Any],
+    subnets: Sequence[str],
+    tags: Mapping[str, str],
+    metadata: Mapping[str, Any] | None = None,
 ) -> str:
     """Launch one instance of a template version outside every group, tagged at launch, and return its id.
 
-    `data`: the version's parameters; `subnets`: those of the group, of which the first is taken.
+    `data`: the version's parameters; `subnets`: those of the group, of which the first is taken; `metadata`: options of its
+    metadata service in place of the version's.
     """
-    answer = cloud.client("ec2").run_instances(**_launch(template, version, data, subnets), **_tagged(tags))
+    more = {"MetadataOptions": dict(metadata)} if metadata else {}
+    answer = cloud.client("ec2").run_instances(**_launch(template, version, data, subnets), **_tagged(tags), **more)
     return str(answer["Instances"][0]["InstanceId"])
 
 
@@ -159,4 +168,5 @@ def _machine(told: Mapping[str, Any]) -> Machine:
         image=told.get("ImageId", ""),
         tags={one["Key"]: one["Value"] for one in told.get("Tags", [])},
         launched=told["LaunchTime"].timestamp(),
+        shows_tags=told.get("MetadataOptions", {}).get("InstanceMetadataTags") == "enabled",
     )

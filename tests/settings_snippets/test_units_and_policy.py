@@ -22,6 +22,8 @@ SERVICES = {
     "cloudwatch": "cloudwatch",
 }
 
+UNITS = (".service", ".socket", ".target", ".timer")
+
 
 def statements() -> list[dict[str, Any]]:
     policy = json.loads((SNIPPETS / "aws/operator-policy.json").read_text())
@@ -56,14 +58,20 @@ def test_no_action_is_a_pattern_and_no_statement_has_a_name_twice() -> None:
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze here")
 def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
-    for unit in (SNIPPETS / "systemd").glob("gunicorn.*"):
+    for name in ("ramped-role", "ramped-image"):
+        shutil.copy(SNIPPETS / "systemd" / name, tmp_path / name)
+    for unit in (path for path in (SNIPPETS / "systemd").iterdir() if path.suffix in UNITS):
         # The paths and users of the site are not on this machine.
         text = unit.read_text().replace("/srv/shop/venv/bin/python", sys.executable).replace("=/srv/shop/app", f"={tmp_path}")
+        text = text.replace("=/usr/local/sbin", f"={tmp_path}")
         (tmp_path / unit.name).write_text(re.sub(r"^(User|Group|SocketUser|SocketGroup)=.*$", "", text, flags=re.MULTILINE))
-    units = sorted(str(path) for path in tmp_path.glob("gunicorn.*"))
+    (tmp_path / "cron.service.d").mkdir()
+    shutil.copy(SNIPPETS / "systemd/run-once.conf", tmp_path / "cron.service.d")
+    (tmp_path / "cron.service").write_text("[Service]\nExecStart=/bin/true\n")
+    units = sorted(str(path) for path in tmp_path.iterdir() if path.suffix in UNITS)
     ran = subprocess.run(["systemd-analyze", "verify", "--man=no", *units], capture_output=True, text=True)
-    mine = [line for line in ran.stderr.splitlines() if "gunicorn" in line]
-    assert mine == []
+    mine = [line for line in ran.stderr.splitlines() if any(Path(unit).name in line for unit in units)]
+    assert mine == [] and len(units) == 9
 
 
 def unit(name: str) -> dict[str, str]:
@@ -84,6 +92,33 @@ def test_gunicorn_knows_the_options_of_the_unit(tmp_path: Path) -> None:
     options = unit("gunicorn.service")["ExecStart"].split()[1:]
     ran = project.python(*options, "--check-config")
     assert ran.code == 0, ran.err
+
+
+@pytest.mark.parametrize("name", ["celery-worker.service", "celery-beat.service", "run-once.conf"])
+def test_a_job_asks_for_the_role_after_that_is_known_and_belongs_to_the_jobs(name: str) -> None:
+    asks = unit(name)
+    assert asks["ConditionPathExists"] == "/run/ramped/role-management" and asks["PartOf"] == "ramped-jobs.target"
+    assert asks["Wants"] == "ramped-role.service" and "ramped-role.service" in asks["After"].split()
+    assert asks.get("WantedBy", "ramped-jobs.target") == "ramped-jobs.target"
+
+
+def test_the_template_is_one_that_ec2_takes_and_gives_no_instance_a_role() -> None:
+    from botocore.validate import ParamValidator
+
+    from tasks.decisions.roles import passed_on, tags_of
+
+    data = json.loads((SNIPPETS / "aws/launch-template.json").read_text())
+    shape = botocore.session.get_session().get_service_model("ec2").shape_for("RequestLaunchTemplateData")
+    assert not ParamValidator().validate(data, shape).has_errors()
+    assert tags_of(data) == {} and passed_on(data, (), "ramped:role=management") == []
+
+
+def test_user_data_makes_host_keys_and_shows_them() -> None:
+    import yaml
+
+    text = (SNIPPETS / "aws/user-data.yaml").read_text()
+    told = yaml.safe_load(text)
+    assert text.startswith("#cloud-config\n") and told["ssh_deletekeys"] and told["ssh"]["emit_keys_to_console"]
 
 
 def test_sudo_understands_the_rules() -> None:

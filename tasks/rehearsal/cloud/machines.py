@@ -1,6 +1,7 @@
 """EC2 instances: moto's records, the hosts behind them, and states that take their time."""
 
 import base64
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,6 +35,7 @@ class Order:
     profile: Mapping[str, str] = field(default_factory=dict)
     private_ip: str | None = None
     client_token: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -64,6 +66,8 @@ class Machines:
             pinned = mapping.get("Ebs", {}).get("SnapshotId")
             if pinned and mapping["DeviceName"] == image.root_device_name and pinned not in self._images.snapshots(image):
                 raise ApiError("InvalidBlockDeviceMapping", "snapshotId cannot be modified on root device")
+        if order.metadata.get("InstanceMetadataTags") == "enabled":
+            check_keys(order.tags)
         self._faults.check_capacity(subnet.availability_zone, order.instance_type)
         return image
 
@@ -84,6 +88,7 @@ class Machines:
             private_ip=order.private_ip,
             client_token=order.client_token,
             tags={"instance": dict(order.tags), "volume": dict(order.volume_tags)},
+            metadata_options=dict(order.metadata),
             block_device_mappings=_merged(image.block_device_mappings, order.mappings),
         )
         instance = reservation.instances[0]
@@ -163,6 +168,14 @@ class Machines:
             if transition.state == "terminated":
                 instance.terminate()
             self._set(instance, transition.state)
+
+
+def check_keys(tags: Mapping[str, str]) -> None:
+    """Raise ApiError for a tag whose key cannot be a part of a path: EC2 launches nothing then that shows its tags."""
+    for key in tags:
+        if not re.fullmatch(r"[0-9a-zA-Z\-_+=,.@:]{1,255}", key) or key in (".", "..", "_index"):
+            pattern = "([0-9a-zA-Z\\-_+=,.@:]{1,255}), and must not be a reserved name ('.', '..', '_index')"
+            raise ApiError("InvalidParameterValue", f"'{key}' is not a valid tag key. Tag keys must match pattern {pattern}")
 
 
 def _merged(image: Sequence[Mapping[str, Any]], asked: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -8,6 +8,8 @@ import os
 import threading
 from typing import Any
 
+from ..hosts.metadata import Described
+
 os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
 os.environ.setdefault("MOTO_ENABLE_AMI_VALIDATION", "true")
 
@@ -67,6 +69,18 @@ class MotoState:
     def instance(self, instance_id: str) -> Any | None:
         """Return moto's instance, or None."""
         return self.instances.get(instance_id)
+
+    def described(self, address: str) -> Described | None:
+        """Return what the instance at an address may know of itself, from any thread."""
+        with LOCK:
+            alive = (
+                i for i in self.instances.values() if i.private_ip == address and i.state in ("pending", "running", "stopping")
+            )
+            instance = next(alive, None)
+            if instance is None:
+                return None
+            shows = instance.metadata_options.instance_metadata_tags == "enabled"
+            return Described(instance.id, address, instance._placement.zone or "", self.tags(instance.id), shows)
 
     def tags(self, resource_id: str) -> dict[str, str]:
         """Return the tags of an EC2 resource."""

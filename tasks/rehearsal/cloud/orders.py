@@ -52,4 +52,5 @@ def order(data: Mapping[str, Any], subnet_id: str | None, tags: Mapping[str, str
         profile=data.get("IamInstanceProfile", {}),
         private_ip=data.get("PrivateIpAddress"),
         client_token=data.get("ClientToken", ""),
+        metadata=data.get("MetadataOptions", {}),
     )

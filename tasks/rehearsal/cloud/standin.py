@@ -9,6 +9,7 @@ from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import make_server
 
 from ..hosts.base import Hosts
+from ..hosts.metadata import Described
 from .control import Control
 from .front import Front
 from .moto_state import LOCK
@@ -69,6 +70,10 @@ class StandIn:
     def routes(self, target_group: str | None = None) -> Routes:
         """Return the routes of a target group (its ARN), by default of the one behind the first listener."""
         return Routes(self.world, target_group)
+
+    def described(self, address: str) -> Described | None:
+        """Return what the instance at an address may know of itself: what a metadata service looks up."""
+        return self.world.moto.described(address)
 
     def observe(self, name: str, report: Callable[[], Any]) -> None:
         """Let the control endpoint answer GET `name` with this report."""
