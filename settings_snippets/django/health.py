@@ -54,23 +54,34 @@ class ApplicationStatus(View):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Ask the databases at once, and wait for all of them."""
-        deadline = time.monotonic() + getattr(settings, "HEALTH_CHECK_TIMEOUT", 2)
-        probes = [start_probe(alias, deadline) for alias in getattr(settings, "HEALTH_CHECK_DATABASES", ["default"])]
-        if all([probe is not None and probe.answered(deadline) for probe in probes]):
+        if databases_answer(round_trip):
             return JsonResponse({"status": "ok", "revision": getattr(settings, "REVISION", None)})
         return JsonResponse({"status": "error"}, status=500)
 
 
-def start_probe(alias: str, deadline: float) -> Probe | None:
+def databases_answer(question: Callable[[Any], None]) -> bool:
+    """Ask all databases of the settings at once, and wait for all of them, at most HEALTH_CHECK_TIMEOUT.
+
+    Args: question: asks over the fresh connection that it is given, in a thread; its exceptions are logged.
+    Returns: whether each one answered in time and without an exception.
+    """
+    deadline = time.monotonic() + getattr(settings, "HEALTH_CHECK_TIMEOUT", 2)
+    aliases = getattr(settings, "HEALTH_CHECK_DATABASES", ["default"])
+    probes = [start_probe(alias, question, deadline) for alias in aliases]
+    return all([probe is not None and probe.answered(deadline) for probe in probes])
+
+
+def start_probe(alias: str, question: Callable[[Any], None], deadline: float) -> Probe | None:
     """Start to ask one database.
 
-    Args: alias: of the database. deadline: time.monotonic() in seconds until which to wait for one of the MAX_PROBES slots.
+    Args: alias: of the database. question: see databases_answer. deadline: time.monotonic() in seconds until which to
+        wait for one of the MAX_PROBES slots.
     Returns: the thread, or None when earlier ones still hold every slot.
     """
     if not _slots.acquire(timeout=max(0, deadline - time.monotonic())):
         logger.error("Health check: %d earlier checks still wait for a database, %r was not asked", MAX_PROBES, alias)
         return None
-    probe = Probe(alias)
+    probe = Probe(alias, question)
     try:
         probe.start()
     except RuntimeError:
@@ -82,16 +93,21 @@ def start_probe(alias: str, deadline: float) -> Probe | None:
 class Probe(threading.Thread):
     """Ask one database in a thread; a daemon, so that a frozen database does not keep the process from stopping."""
 
-    def __init__(self, alias: str) -> None:
+    def __init__(self, alias: str, question: Callable[[Any], None]) -> None:
         super().__init__(name=f"health-check-{alias}", daemon=True)
         self.alias = alias
+        self.question = question
         self.healthy = False
         self.done = threading.Event()
 
     def run(self) -> None:
-        """Make the round trip and give the slot back; an exception that is not the database's goes to threading.excepthook."""
+        """Ask over a connection of its own, and give the slot back; odd exceptions go to threading.excepthook."""
         try:
-            round_trip(self.alias)
+            connection = _fresh_connection(self.alias)
+            try:
+                self.question(connection)
+            finally:
+                connection.close()
             self.healthy = True
         except (Error, OSError):
             logger.exception("Health check: the database %r failed", self.alias)
@@ -106,16 +122,12 @@ class Probe(threading.Thread):
         return self.healthy
 
 
-def round_trip(alias: str) -> None:
-    """Read one row over a fresh connection, and close it."""
-    connection = _fresh_connection(alias)
+def round_trip(connection: Any) -> None:
+    """Read one row of a table that every migrated database has."""
     table = connection.ops.quote_name(MigrationRecorder.Migration._meta.db_table)
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(f"SELECT 1 FROM {table} LIMIT 1")
-            cursor.fetchone()
-    finally:
-        connection.close()
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT 1 FROM {table} LIMIT 1")
+        cursor.fetchone()
 
 
 def _fresh_connection(alias: str) -> Any:

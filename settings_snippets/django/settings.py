@@ -43,6 +43,7 @@ STORAGES = {
 # off, a name that the manifest lacks is made up from the newest release's file.
 
 MIDDLEWARE = [
+    "config.health_middleware.HealthMiddleware",  # first: nothing may come before it
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",  # right after SecurityMiddleware
     # or, to find new files without a restart: "config.static_middleware.StaticFilesMiddleware" in its place
@@ -55,10 +56,20 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = True
 ALLOWED_HOSTS = ["www.example.com"]  # no addresses: nginx gives the health check the site's name
 
-# --- Health view ---------------------------------------------------------------------------------------------------------------
+# --- Health --------------------------------------------------------------------------------------------------------------------
+# The load balancer asks /health/ready/ of the middleware: an outage of the database does not fail it, so no instance is replaced
+# for what no replacement cures. You and the deployment ask /health/deep/. /health/live/ asks nothing at all: it is for whatever
+# restarts processes. Without the middleware the load balancer asks the view in urls.py, which an outage fails on every instance:
+# leave the Auto Scaling group's health check type at EC2 then.
+HEALTH_CHECK_STATE = "/run/shop"  # made by gunicorn.service; `fab drain` puts a file there
 HEALTH_CHECK_TIMEOUT = 2  # seconds; less than the target group's timeout (5 by default)
 HEALTH_CHECK_DATABASES = ["default"]
 
 # --- Database ------------------------------------------------------------------------------------------------------------------
-# A frozen or failed-over database must not hold the site's threads for the 15 minutes that TCP allows. For PostgreSQL:
-# DATABASES = {"default": {..., "OPTIONS": {"connect_timeout": 5, "tcp_user_timeout": 10000}}}  # seconds, milliseconds
+# A failed-over database must not hold the site's threads for the 15 minutes that TCP allows, nor a runaway query for ever. For
+# PostgreSQL, in seconds, milliseconds, and milliseconds (not for `manage.py migrate`, which may take longer):
+# DATABASES = {"default": {..., "OPTIONS": {"connect_timeout": 5, "tcp_user_timeout": 10000}}}
+# if "migrate" not in sys.argv:
+#     DATABASES["default"]["OPTIONS"]["options"] = "-c statement_timeout=30000"
+# None of them helps where the server itself stands still while its machine goes on acknowledging: then requests hold gunicorn's
+# threads until it wakes. As long as one thread is left, live and ready answer.

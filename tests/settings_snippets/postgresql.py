@@ -6,7 +6,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +44,16 @@ class Cluster:
         self._run("pg_ctl", "--pgdata=data", "--wait", "--timeout=60", "--mode=immediate", "stop")
 
     def _signal(self, number: signal.Signals) -> None:
-        os.kill(int((self.folder / "data/postmaster.pid").read_text().split()[0]), number)
+        # The postmaster first when it freezes, so that no child is born meanwhile.
+        postmaster = int((self.folder / "data/postmaster.pid").read_text().split()[0])
+        children = Path(f"/proc/{postmaster}/task/{postmaster}/children")
+        os.kill(postmaster, number)
+        for child in map(int, children.read_text().split()):
+            with suppress(ProcessLookupError):
+                os.kill(child, number)
 
     def freeze(self) -> None:
-        """Let it accept connections, as the kernel does for it, and never answer."""
+        """Let it accept connections, as the kernel does for it, and never answer; open ones freeze too."""
         self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:

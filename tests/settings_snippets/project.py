@@ -79,7 +79,7 @@ class Project:
         self.manifest = self.base / "staticfiles.json"
         (self.base / "config").mkdir(parents=True)
         (self.base / "config/__init__.py").touch()
-        for drop_in in ("local_manifest_storage.py", "health.py"):
+        for drop_in in ("local_manifest_storage.py", "health.py", "health_middleware.py"):
             shutil.copyfile(SNIPPETS / "django" / drop_in, self.base / "config" / drop_in)
         (self.base / "config/urls.py").write_text(URLS)
         (self.base / "config/wsgi.py").write_text(

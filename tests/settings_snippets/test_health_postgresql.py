@@ -2,6 +2,7 @@
 
 import importlib.util
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -84,3 +85,28 @@ def test_with_a_pool_of_connections_it_asks_over_its_own(project: Project, serve
         assert ask(place, "/health/").status == 200
         server.stop()
         assert ask(place, "/health/").status == 500
+
+
+def test_live_and_ready_answer_while_requests_are_stuck_on_a_frozen_database(project: Project, server: Cluster) -> None:
+    settings = (project.base / "config/settings.py").read_text()
+    project.configure(
+        f'{settings}\nMIDDLEWARE.insert(0, "config.health_middleware.HealthMiddleware")\nROOT_URLCONF = "config.more"'
+    )
+    (project.base / "config/more.py").write_text(
+        "from config.urls import *\nfrom django.contrib.sessions.models import Session\nfrom pathlib import Path\n"
+        "def count(request):\n    (Path(__file__).parent / 'asked').touch()\n    return HttpResponse(Session.objects.count())\n"
+        "urlpatterns += [path('count/', count)]\n"
+    )
+    with gunicorn(project) as (place, _), ThreadPoolExecutor() as pool:
+        assert (ask(place, "/health/ready/").status, ask(place, "/count/").status) == (200, 200)
+        (project.base / "config/asked").unlink()
+        server.freeze()
+        try:
+            stuck = pool.submit(ask, place, "/count/")
+            eventually((project.base / "config/asked").exists)
+            assert [ask(place, f"/health/{path}/").status for path in ("live", "ready", "deep")] == [200, 200, 503]
+            assert not stuck.done(), "the site's request must still hang when the others have been answered"
+        finally:
+            server.thaw()
+        assert stuck.result().status == 200
+        eventually(lambda: ask(place, "/health/deep/").status == 200)

@@ -1,0 +1,213 @@
+"""The health middleware over real HTTP and under ASGI: each path answers what it is for, whatever stands behind it."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from .project import Answer, Project, ask, gunicorn, text_of
+
+FIRST = """
+MIDDLEWARE.insert(0, "config.health_middleware.HealthMiddleware")
+HEALTH_CHECK_STATE = BASE_DIR.parent / "run"
+HEALTH_CHECK_TIMEOUT = 60
+SECURE_SSL_REDIRECT = True
+LOGGING = {"version": 1, "handlers": {"all": {"class": "logging.StreamHandler"}}, "root": {"handlers": ["all"]}}
+"""
+BY_ADDRESS = {"Host": "10.0.1.17:80"}  # as a load balancer asks: no name, no https
+LIVE, READY, DEEP = "/health/live/", "/health/ready/", "/health/deep/"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    project = Project(tmp_path, settings=FIRST)
+    (tmp_path / "run").mkdir()
+    project.collectstatic()
+    ran = project.manage("migrate", "-v0")
+    assert ran.code == 0, ran.err
+    return project
+
+
+def get(place: Path, path: str, **headers: str) -> Answer:
+    return ask(place, path, headers={**BY_ADDRESS, **headers})
+
+
+def statuses(place: Path) -> dict[str, int]:
+    return {path: get(place, path).status for path in (LIVE, READY, DEEP)}
+
+
+def lose_database(project: Project) -> None:
+    (project.root / "db.sqlite3").rename(project.root / "elsewhere")
+    (project.root / "db.sqlite3").mkdir()
+
+
+def find_database(project: Project) -> None:
+    (project.root / "db.sqlite3").rmdir()
+    (project.root / "elsewhere").rename(project.root / "db.sqlite3")
+
+
+def test_asked_by_address_over_http_all_three_answer_with_the_release_and_are_never_stored(project: Project) -> None:
+    digest = json.loads(project.manifest.read_text())["hash"]
+    with gunicorn(project) as (place, _):
+        assert ask(place, "/", headers=BY_ADDRESS).status in (301, 400), "the site itself must refuse such a request"
+        for path in (LIVE, READY, DEEP):
+            answer = get(place, path)
+            assert (answer.status, answer.json()) == (200, {"status": "ok", "revision": "a1b2c3", "static": digest}), path
+            assert (answer.headers["Cache-Control"], answer.headers["Content-Type"]) == ("no-store", "application/json")
+            assert get(place, path[:-1]).status != 200
+
+
+def test_head_has_no_body_and_other_methods_are_refused(project: Project) -> None:
+    with gunicorn(project) as (place, _):
+        head = ask(place, READY, method="HEAD", headers=BY_ADDRESS)
+        posted = ask(place, LIVE, method="POST", headers={**BY_ADDRESS, "Content-Length": "0"})
+    assert (head.status, head.body) == (200, b"")
+    assert (posted.status, posted.headers["Allow"], posted.body) == (405, "GET, HEAD", b"")
+
+
+def test_what_a_visitor_forwards_gets_the_bare_status_and_nothing_of_the_deep_one(project: Project) -> None:
+    with gunicorn(project) as (place, _):
+        answers = {path: get(place, path, **{"X-Forwarded-For": "203.0.113.9"}) for path in (LIVE, READY, DEEP)}
+        assert get(place, DEEP).status == 200
+    assert {path: (answer.status, answer.body) for path, answer in answers.items()} == {
+        LIVE: (200, b""),
+        READY: (200, b""),
+        DEEP: (404, b""),
+    }
+    assert {answer.headers["Cache-Control"] for answer in answers.values()} == {"no-store"}
+
+
+def test_every_worker_is_drained_by_one_file_and_nobody_is_told_of_an_error(project: Project) -> None:
+    with gunicorn(project, "--workers", "2") as (place, log):
+        assert statuses(place) == {LIVE: 200, READY: 200, DEEP: 200}
+        (project.root / "run/draining").touch()
+        answers = [get(place, READY) for _ in range(20)]
+        assert {(answer.status, answer.json()["status"]) for answer in answers} == {(503, "draining")}
+        assert (get(place, LIVE).status, get(place, DEEP).status) == (200, 200)
+        (project.root / "run/draining").unlink()
+        assert get(place, READY).status == 200
+        assert "Service Unavailable" not in text_of(log)
+
+
+def test_an_outage_fails_deep_alone_once_the_database_has_answered(project: Project) -> None:
+    with gunicorn(project) as (place, log):
+        assert get(place, READY).status == 200
+        lose_database(project)
+        assert statuses(place) == {LIVE: 200, READY: 200, DEEP: 503}
+        assert get(place, DEEP).json()["status"] == "error"
+        assert "unable to open" not in get(place, DEEP).body.decode()
+        assert "Health check: the database 'default' failed" in text_of(log)
+        find_database(project)
+        assert get(place, DEEP).status == 200
+
+
+def test_a_host_that_boots_without_a_database_is_not_ready_until_it_has_answered(project: Project) -> None:
+    lose_database(project)
+    with gunicorn(project) as (place, _):
+        answer = get(place, READY)
+        assert (answer.status, answer.json()["status"]) == (503, "starting")
+        assert get(place, LIVE).status == 200
+        assert not (project.root / "run/answered").exists()
+        find_database(project)
+        assert get(place, READY).status == 200
+
+
+@pytest.mark.parametrize("remembered", [True, False])
+def test_a_process_that_starts_during_an_outage_is_ready_where_the_host_remembers(project: Project, remembered: bool) -> None:
+    if not remembered:
+        project.configure(f"{FIRST}\nHEALTH_CHECK_STATE = None")
+    with gunicorn(project) as (place, _):
+        assert get(place, READY).status == 200
+    lose_database(project)
+    with gunicorn(project) as (place, _):
+        assert get(place, READY).status == (200 if remembered else 503)
+
+
+def test_a_state_folder_that_is_missing_is_a_warning_and_no_failure(project: Project) -> None:
+    (project.root / "run").rmdir()
+    with gunicorn(project) as (place, log):
+        assert get(place, READY).status == 200
+        assert "must ask the database themselves" in text_of(log)
+
+
+def test_deep_names_the_migrations_that_are_not_applied_and_minds_no_newer_ones(project: Project) -> None:
+    newer = (
+        "from django.db.migrations.recorder import MigrationRecorder\nfrom django.db import connection\n"
+        "MigrationRecorder(connection).record_applied('auth', '0999_of_the_next_release')"
+    )
+    older = newer.replace("record_applied", "record_unapplied").replace(
+        "0999_of_the_next_release", "0012_alter_user_first_name_max_length"
+    )
+    with gunicorn(project) as (place, log):
+        assert project.django(newer).code == 0
+        assert get(place, DEEP).status == 200
+        assert project.django(older).code == 0
+        answer = get(place, DEEP)
+        assert (answer.status, answer.json()["unapplied"]) == (503, ["auth.0012_alter_user_first_name_max_length"])
+        assert "migrations are not applied: auth.0012" in text_of(log)
+        assert get(place, READY).status == 200
+
+
+def test_paths_are_settings_and_none_is_no_path(project: Project) -> None:
+    project.configure(f'{FIRST}\nHEALTH_CHECK_READY = "/up"\nHEALTH_CHECK_DEEP = None')
+    with gunicorn(project) as (place, _):
+        assert (get(place, "/up").status, get(place, LIVE).status) == (200, 200)
+        assert 200 not in (get(place, READY).status, get(place, DEEP).status)
+
+
+ASGI = """
+import asyncio, json, sys, threading
+from django.core.asgi import get_asgi_application
+import config.health_middleware as module
+application = get_asgi_application()
+
+async def ask(path, method="GET", headers=()):
+    sent, done = [], asyncio.Event()
+    scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http", "path": path,
+             "raw_path": path.encode(), "query_string": b"", "root_path": "", "server": ("10.0.1.17", 80),
+             "client": ("10.0.0.1", 5), "headers": [(b"host", b"10.0.1.17"), *headers]}
+    async def receive():
+        if not sent or "body" not in sent[-1]:
+            sent.append({"body": b""})
+            return {"type": "http.request", "body": b"", "more_body": False}
+        await done.wait()
+        return {"type": "http.disconnect"}
+    status, body = None, b""
+    async def send(message):
+        nonlocal status, body
+        status = message.get("status", status)
+        body += message.get("body", b"")
+    await application(scope, receive, send)
+    done.set()
+    return status, body
+
+frozen, asked = threading.Event(), threading.Event()
+real = module.databases_answer
+
+def hanging(question):
+    asked.set()
+    frozen.wait(60)
+    return real(question)
+
+async def main():
+    got = {path: (await ask(f"/health/{path}/"))[0] for path in ("live", "ready", "deep")}
+    forwarded = await ask("/health/deep/", headers=[(b"x-forwarded-for", b"203.0.113.9")])
+    module.databases_answer = hanging
+    deep = asyncio.create_task(ask("/health/deep/"))
+    while not asked.is_set():
+        await asyncio.sleep(0.01)
+    meanwhile = [(await ask(f"/health/{path}/"))[0] for path in ("live", "ready")]
+    pending = not deep.done()
+    frozen.set()
+    print(json.dumps([got, forwarded[0], meanwhile, pending, (await deep)[0]]))
+
+asyncio.run(main())
+"""
+
+
+def test_under_asgi_a_question_that_hangs_holds_up_nobody_else(project: Project) -> None:
+    ran = project.django(ASGI)
+    assert ran.code == 0, ran.err
+    got: list[Mapping[str, int]] = json.loads(ran.out)
+    assert got == [{"live": 200, "ready": 200, "deep": 200}, 404, [200, 200], True, 200]
