@@ -227,6 +227,7 @@ ELSEWHERE = {
     "elasticloadbalancing:DeregisterTargets",
     "elasticloadbalancing:RegisterTargets",
     "ec2:DeleteTags",
+    "ec2:RebootInstances",
     "cloudwatch:DescribeAlarms",
     "autoscaling:StartInstanceRefresh",
     "autoscaling:RollbackInstanceRefresh",
