@@ -22,6 +22,7 @@ from .cloud.options import Options
 from .cloud.standin import API_PORT, StandIn
 from .hosts.bare import BareHosts
 from .hosts.base import Hosts
+from .hosts.metadata import MetadataService
 from .hosts.processes import ProcessHosts
 from .kinds import KINDS
 
@@ -50,12 +51,22 @@ def serve(
         stack.callback(standin.close)
         balancer = Balancer(f"{base}.0.3", DATA_PORT, standin.routes(), scheme=KINDS[kind].scheme)
         standin.observe("balancer", lambda: {str(status): count for status, count in balancer.requests.items()})
-        for part in (standin, balancer, cdn):
+        parts: list[StandIn | Balancer | Cdn | MetadataService] = [standin, balancer, cdn, *_metadata(kind, standin)]
+        for part in parts:
             part.start()
             if part is not standin:
                 stack.callback(part.close)
         say(json.dumps(_endpoints(standin, base, octet)))
         until.wait()
+
+
+def _metadata(kind: str, standin: StandIn) -> list[MetadataService]:
+    """Return what answers machines about themselves; process hosts have no address of their own for it."""
+    if kind != "machines":
+        return []
+    service = MetadataService(standin.described)
+    standin.obey("metadata", service.change)
+    return [service]
 
 
 def _hosts(kind: str, directory: Path, octet: int, values: Mapping[str, Any]) -> Hosts:

@@ -30,13 +30,12 @@ class Host:
         self.path = f"{systemctl.parent}:{os.environ['PATH']}"
         self.service = MetadataService(lambda _: Described("i-1", "127.0.0.1", "", self.tags, self.shows), "127.0.0.1", 0)
         self.service.start()
-        self.url = self.service.url
 
     def ask(self, *words: str, patience: int = 60, **environment: str) -> tuple[int, str, str]:
         """Return exit code, role and what it did with the jobs."""
         self.calls.unlink(missing_ok=True)
         given = {"PATH": self.path, "RAMPED_RUN": str(self.run), "RAMPED_PATIENCE": str(patience), **environment}
-        more = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": self.url}
+        more = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": self.service.url}
         ran = subprocess.run(
             [sys.executable, str(PROGRAM), *words], env=more | given, capture_output=True, text=True, timeout=120
         )
@@ -84,9 +83,7 @@ def test_another_tag_may_be_the_one(host: Host) -> None:
 @pytest.mark.parametrize("fault", ["silent", "error", "slow", "absent"])
 def test_without_an_answer_it_is_a_web_instance_whatever_it_was_before_and_the_timer_asks_again(host: Host, fault: str) -> None:
     assert host.ask()[1] == "management"
-    host.service.fault, host.service.seconds = fault, 600.0
-    if fault == "absent":
-        host.url = "http://127.0.0.1:9"  # nobody listens there
+    host.service.change({"fault": fault, "seconds": 600})
     assert host.ask(patience=1) == (1, "web", NONE)
 
 

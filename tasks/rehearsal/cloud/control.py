@@ -35,6 +35,10 @@ class Control:
         """Answer GET `name` with this report."""
         self._routes["GET", name] = lambda values: report()
 
+    def obey(self, name: str, action: Callable[[Values], Any]) -> None:
+        """Answer POST `name` with what this does."""
+        self._routes["POST", name] = action
+
     def __call__(self, request: Request) -> Response:
         """Answer one request: 200 with JSON, 400 with the reason, 404."""
         name = request.path.removeprefix("/_rehearsal/").strip("/")

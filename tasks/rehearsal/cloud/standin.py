@@ -1,7 +1,7 @@
 """A stand-in cloud that serves: the HTTP front, the control loop, the routes for the balancer."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -78,6 +78,10 @@ class StandIn:
     def observe(self, name: str, report: Callable[[], Any]) -> None:
         """Let the control endpoint answer GET `name` with this report."""
         self._control.observe(name, report)
+
+    def obey(self, name: str, action: Callable[[Mapping[str, Any]], Any]) -> None:
+        """Let the control endpoint answer POST `name` with what this does."""
+        self._control.obey(name, action)
 
     def start(self) -> None:
         """Begin to serve."""

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import unquote
 
 TOKEN = "/latest/api/token"
@@ -29,40 +30,62 @@ class Described:
     user_data: str = ""
 
 
+FAULTS = ("", "slow", "silent", "error", "absent")
 Look = Callable[[str], Described | None]  # by the address that asks
 
 
 class MetadataService:
-    """Serve metadata on an address; `fault` may be set at any time.
+    """Serve metadata on an address; `change` lets it fail.
 
-    Faults: `slow` (answers after `seconds`), `silent` (takes requests and never answers), `error` (503).
+    Faults: `slow` (answers after `seconds`), `silent` (takes requests, never answers), `error` (503), `absent` (nobody is there).
     """
 
     def __init__(self, look: Look, address: str = ADDRESS, port: int = PORT) -> None:
-        """Be ready to serve; raises OSError for an address that is taken. `port` 0 takes any."""
+        """Be ready to serve. `port` 0 takes any."""
         self.fault, self.seconds = "", 0.0
         self.asked: list[str] = []  # paths
         self._look = look
+        self._where = (address, port)
         self._tokens: dict[str, tuple[str, float]] = {}
         self._ending = threading.Event()
-        handler = type("Handler", (_Handler,), {"service": self})
-        self._server = ThreadingHTTPServer((address, port), handler)
-        self._server.daemon_threads = True
-        self.url = f"http://{address}:{self._server.server_address[1]}"
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, name="metadata", daemon=True
-        )
+        self._server: ThreadingHTTPServer | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it listens, or has listened."""
+        return f"http://{self._where[0]}:{self._where[1]}"
 
     def start(self) -> None:
-        """Begin to serve."""
+        """Begin to serve; raises OSError for an address that is taken."""
+        self._ending.clear()
+        self._server = ThreadingHTTPServer(self._where, type("Handler", (_Handler,), {"service": self}))
+        self._server.daemon_threads = True
+        self._where = (self._where[0], int(self._server.server_address[1]))
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="metadata", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """Serve no more: who asks then is refused."""
+        """Serve no more: who asks then is refused; again is harmless."""
+        if self._server is None:
+            return
+        server, self._server = self._server, None
         self._ending.set()
-        self._server.shutdown()
+        server.shutdown()
         self._thread.join()
-        self._server.server_close()
+        server.server_close()
+
+    def change(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Set `fault` and `seconds`; return what it was asked since the last change."""
+        fault = str(values.get("fault", ""))
+        if fault not in FAULTS:
+            raise ValueError(f"{fault!r} is no fault of the metadata service; faults: {', '.join(FAULTS)}")
+        self.fault, self.seconds = fault, float(values.get("seconds", 0.0))
+        asked, self.asked = self.asked, []
+        if fault == "absent":
+            self.close()
+        elif self._server is None:
+            self.start()
+        return {"asked": asked}
 
     def answer(self, method: str, path: str, headers: Mapping[str, str], address: str) -> tuple[int, str]:
         """Return status and text for a request from an address."""

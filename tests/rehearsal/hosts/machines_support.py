@@ -212,8 +212,10 @@ class Machines:
         self.control("image", {"image": image, "disk": str(disk)})
         return image
 
-    def boot(self, image: str = "", *, user_data: str = "", tags: Mapping[str, str] | None = None, wait: bool = True) -> Instance:
-        """Launch an instance, by default of the golden image as it is, and wait until it is ready."""
+    def boot(
+        self, image: str = "", *, user_data: str = "", tags: Mapping[str, str] | None = None, wait: bool = True, **more: Any
+    ) -> Instance:
+        """Launch an instance, by default of the golden image as it is, and wait until it is ready; `more`: for RunInstances."""
         if not image:
             empty = self.directory / "empty"
             empty.mkdir(exist_ok=True)
@@ -226,6 +228,7 @@ class Machines:
             SubnetId=self.subnet(),
             UserData=user_data,
             **({"TagSpecifications": tagged} if tags else {}),
+            **more,
         )["Instances"][0]
         instance = Instance(self, made["InstanceId"], made["PrivateIpAddress"])
         if wait:

@@ -69,5 +69,12 @@ def test_it_can_fail(service: MetadataService) -> None:
     mine = token(service)
     service.fault = "error"
     assert ask(service, "/latest/meta-data/instance-id", mine)[0] == 503
-    service.fault, service.seconds = "slow", 0.05
+    assert service.change({"fault": "slow", "seconds": 0.05})["asked"][0] == TOKEN
     assert ask(service, "/latest/meta-data/instance-id", mine) == (200, "i-1")
+    assert service.change({"fault": "absent"}) == {"asked": ["/latest/meta-data/instance-id"]}
+    with pytest.raises(ConnectionRefusedError):
+        ask(service, TOKEN)
+    service.change({})
+    assert ask(service, "/latest/meta-data/instance-id", mine) == (200, "i-1")
+    with pytest.raises(ValueError, match="'late' is no fault of the metadata service; faults: , slow, silent, error, absent"):
+        service.change({"fault": "late"})

@@ -87,6 +87,10 @@ class MachineHosts:
         machine = self._machine(instance_id)
         self._images[image_id] = self._enqueue(instance_id, lambda: disks.copy(machine.upper, self.image(image_id)))
 
+    def copied(self, image_id: str) -> bool:
+        """Say whether an image's disk is whole."""
+        return self.image(image_id).is_dir()
+
     def forget_image(self, image_id: str) -> None:
         """Remove an image; again is harmless."""
         shutil.rmtree(self.image(image_id), ignore_errors=True)

@@ -50,9 +50,15 @@ rm -rf /var/log/journal
 chmod 755 /
 """
 ENABLED = {
-    "multi-user.target": ("gunicorn.service", "instance-final.service"),
+    "multi-user.target": ("gunicorn.service", "instance-final.service", "ramped-role.service", "ramped-host-keys.service"),
+    "timers.target": ("ramped-role.timer",),
     "sockets.target": ("gunicorn.socket",),
     "sysinit.target": ("instance-init.service",),
+}
+PROGRAMS = ("ramped-role", "ramped-image", "ramped-files")
+UNITS: Mapping[str, Mapping[str, str]] = {
+    **{name: {} for name in ("ramped-role.service", "ramped-role.timer", "ramped-jobs.target")},
+    "ramped-host-keys.service": {"After=cloud-init.service": "After=instance-init.service"},
 }
 # What would go to the network by itself, or has no terminal here.
 MASKED = ("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "console-getty.service")
@@ -90,6 +96,7 @@ def settings() -> Mapping[str, File]:
     """Return the files of the topmost layer, by their path."""
     ours = {name: (FILES / name).read_text(encoding="utf-8") for name in ("instance-init", "instance-final")}
     units = {f"{name}.service": (FILES / f"{name}.service").read_text(encoding="utf-8") for name in ours}
+    units |= {name: _snippet(f"systemd/{name}", changed) for name, changed in UNITS.items()}
     return {
         "etc/nginx/conf.d/site.conf": File(_snippet("nginx/site.conf", {"www.example.com": DOMAIN})),
         "etc/systemd/system/gunicorn.service": File(
@@ -98,6 +105,9 @@ def settings() -> Mapping[str, File]:
         "etc/systemd/system/gunicorn.socket": File(_snippet("systemd/gunicorn.socket", {})),
         "etc/sudoers.d/ramped": File(_snippet("systemd/sudoers", {}), 0o440),
         "etc/systemd/journald.conf.d/rehearsal.conf": File("[Journal]\nStorage=volatile\n"),
+        "etc/systemd/system/cron.service.d/run-once.conf": File(_snippet("systemd/run-once.conf", {})),
+        "etc/ramped/image.conf": File(_snippet("systemd/image.conf", {})),
+        **{f"usr/local/sbin/{name}": File(_snippet(f"systemd/{name}", {}), 0o755) for name in PROGRAMS},
         **{f"usr/local/lib/rehearsal/{name}": File(text, 0o755) for name, text in ours.items()},
         **{f"etc/systemd/system/{name}": File(text) for name, text in units.items()},
     }
