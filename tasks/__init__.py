@@ -18,6 +18,7 @@ _FAMILIES = (
     "abort",
     "bake",
     "check_static",
+    "configure_health_check",
     "deploy",
     "history",
     "invalidate",

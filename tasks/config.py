@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from .decisions.setting_types import (
     Alarms,
     Branch,
+    CheckCount,
+    CheckInterval,
+    CheckTimeout,
     Count,
     Deadline,
     DistributionId,
@@ -145,6 +148,17 @@ class Static:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HealthCheck:
+    """What `configure-health-check` sets on the target groups, and how `drain` marks an instance."""
+
+    interval: CheckInterval = 30
+    timeout: CheckTimeout = 5
+    failures: CheckCount = 2  # in a row: unhealthy
+    successes: CheckCount = 3  # in a row: healthy again
+    draining: Line | None = None  # the file on a host that the health middleware looks at
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """Everything that the tasks know of a site."""
 
@@ -157,3 +171,4 @@ class Settings:
     rollout: RolloutPolicy
     restart: Restart
     static: Static
+    health_check: HealthCheck = field(default_factory=HealthCheck)

@@ -222,10 +222,13 @@ def test_an_endpoint_outside_of_this_machine_is_refused(tmp_path: Path) -> None:
 
 
 # What the tasks call only where gunicorn must be drained to be restarted (tests/test_restart.py), where alarms are set
-# (tests/test_rolling_together.py), with the other engine (tests/test_following.py), or by themselves never.
+# (tests/test_rolling_together.py), with the other engine (tests/test_following.py), by configure-health-check
+# (tests/test_configure_health_check.py), or by themselves never.
 ELSEWHERE = {
     "elasticloadbalancing:DeregisterTargets",
     "elasticloadbalancing:RegisterTargets",
+    "elasticloadbalancing:DescribeTargetGroups",
+    "elasticloadbalancing:ModifyTargetGroup",
     "ec2:DeleteTags",
     "ec2:RebootInstances",
     "cloudwatch:DescribeAlarms",

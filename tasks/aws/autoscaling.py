@@ -46,6 +46,8 @@ class Group:
     tags: Mapping[str, str]
     passed_on: frozenset[tuple[str, str]]  # the tags that its instances get
     protects_new: bool
+    health_type: str  # EC2 alone, or ELB too
+    grace: int  # seconds in service for which failed health checks are overlooked
     at: float | None  # AWS's own time of the answer, seconds since the epoch
 
 
@@ -58,6 +60,8 @@ class Activity:
     status: str
     description: str
     message: str
+    ended: float | None = None  # seconds since the epoch; None: it goes on
+    cause: str = ""
 
 
 def group(cloud: Cloud, name: str) -> Group:
@@ -98,6 +102,8 @@ def _group(told: Mapping[str, Any], at: float | None) -> Group:
         tags={t["Key"]: t.get("Value", "") for t in told.get("Tags", [])},
         passed_on=frozenset((t["Key"], t.get("Value", "")) for t in told.get("Tags", []) if t.get("PropagateAtLaunch")),
         protects_new=bool(told.get("NewInstancesProtectedFromScaleIn")),
+        health_type=told.get("HealthCheckType", "EC2"),
+        grace=told.get("HealthCheckGracePeriod", 0),
         at=at,
     )
 
@@ -122,10 +128,14 @@ def activities(cloud: Cloud, name: str, since: float) -> list[Activity]:
         started = told["StartTime"].timestamp()
         if started < since:
             break
-        found.append(
-            Activity(told["ActivityId"], started, told["StatusCode"], told.get("Description", ""), told.get("StatusMessage", ""))
-        )
+        found.append(_activity(told, started))
     return found
+
+
+def _activity(told: Mapping[str, Any], started: float) -> Activity:
+    ended = told["EndTime"].timestamp() if "EndTime" in told else None
+    about, cause = told.get("Description", ""), told.get("Cause", "")
+    return Activity(told["ActivityId"], started, told["StatusCode"], about, told.get("StatusMessage", ""), ended, cause)
 
 
 def _activities(cloud: Cloud, name: str) -> Iterator[Mapping[str, Any]]:

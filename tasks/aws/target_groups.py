@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from ..decisions.health_checks import Check
 
 if TYPE_CHECKING:
     from .session import Cloud
@@ -56,3 +58,39 @@ def register(cloud: Cloud, arn: str, id: str) -> None:
 def deregister(cloud: Cloud, arn: str, id: str) -> None:
     """Take an instance out of a target group; it drains for the deregistration delay."""
     cloud.client("elbv2").deregister_targets(TargetGroupArn=arn, Targets=[{"Id": id}])
+
+
+def checks(cloud: Cloud, arns: Sequence[str]) -> dict[str, Check]:
+    """Return the health check of each target group by ARN (DescribeTargetGroups)."""
+    found: dict[str, Check] = {}
+    pages = cloud.client("elbv2").get_paginator("describe_target_groups").paginate(TargetGroupArns=list(arns))
+    for told in (one for page in pages for one in page["TargetGroups"]):
+        port = told.get("HealthCheckPort", "")
+        found[told["TargetGroupArn"]] = Check(
+            protocol=told.get("HealthCheckProtocol", ""),
+            # "traffic-port" is that of the targets, which an Auto Scaling group registers on the target group's own.
+            port=str(told.get("Port", "")) if port == "traffic-port" else port,
+            path=told.get("HealthCheckPath", ""),
+            codes=told.get("Matcher", {}).get("HttpCode", ""),
+            interval=int(told.get("HealthCheckIntervalSeconds", 0)),
+            timeout=int(told.get("HealthCheckTimeoutSeconds", 0)),
+            failures=int(told.get("UnhealthyThresholdCount", 0)),
+            successes=int(told.get("HealthyThresholdCount", 0)),
+        )
+    return found
+
+
+def set_check(cloud: Cloud, arn: str, check: Check) -> None:
+    """Set the health check of a target group; it holds from the next check on."""
+    cloud.client("elbv2").modify_target_group(
+        TargetGroupArn=arn,
+        HealthCheckProtocol=check.protocol,
+        HealthCheckPort=check.port,
+        HealthCheckPath=check.path,
+        HealthCheckEnabled=True,
+        HealthCheckIntervalSeconds=check.interval,
+        HealthCheckTimeoutSeconds=check.timeout,
+        HealthyThresholdCount=check.successes,
+        UnhealthyThresholdCount=check.failures,
+        Matcher={"HttpCode": check.codes},
+    )

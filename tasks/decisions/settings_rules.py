@@ -86,6 +86,13 @@ def _health_path_is_no_static_file(values: Values) -> tuple[str, str] | None:
     return "app.health_path", f"found '{health}'; allowed: a path outside static.url ({url})"
 
 
+def _check_ends_before_the_next(values: Values) -> tuple[str, str] | None:
+    timeout, interval = values["health_check.timeout"], values["health_check.interval"]
+    if timeout < interval:
+        return None
+    return "health_check.timeout", f"found {timeout}; allowed: less than health_check.interval ({interval}), in seconds"
+
+
 _RULES = (
     _batch_within_surge,
     _time_to_serve,
@@ -93,4 +100,5 @@ _RULES = (
     _distribution_has_cdn,
     _gateway_is_another,
     _health_path_is_no_static_file,
+    _check_ends_before_the_next,
 )

@@ -36,6 +36,7 @@ def test_nothing_follows_from_a_wrong_domain() -> None:
         ({"static.distribution": "E2QWRUHAPOMQZL"}, "static.cdn", "since static.distribution is E2QWRUHAPOMQZL"),
         ({"ssh.gateway": "jump@shop.example:22"}, "ssh.gateway", "the load balancer"),
         ({"app.health_path": "/static/up"}, "app.health_path", "outside static.url (/static/)"),
+        ({"health_check.timeout": 30}, "health_check.timeout", "less than health_check.interval (30)"),
     ],
 )
 def test_what_cannot_work_is_told(changes: dict[str, object], path: str, sentence: str) -> None:

@@ -25,7 +25,7 @@ class Target:
     description: str = "Target registration is in progress"
     passes: int = 0
     failures: int = 0
-    next_check: float = 0.0
+    asked: float = float("-inf")
     asking: bool = False
     draining_until: float = 0.0
     routable_until: float = 0.0
@@ -125,10 +125,11 @@ class Targets:
             self._ask(target, group, now)
 
     def _ask(self, target: Target, group: Any, now: float) -> None:
-        if target.asking or now < target.next_check:
+        # the interval as it is now: ModifyTargetGroup holds from the next check on
+        if target.asking or now < target.asked + self._timing.real(float(group.health_check_interval_seconds)):
             return
         target.asking = True
-        target.next_check = now + self._timing.real(float(group.health_check_interval_seconds))
+        target.asked = now
         port = target.port if group.health_check_port in (None, "traffic-port") else int(group.health_check_port)
         timeout = max(self._timing.real(float(group.health_check_timeout_seconds)), self._options.check_timeout_floor)
         self._checker.submit(target.key, Probe(target.address, port, group.health_check_path or "/", timeout))
