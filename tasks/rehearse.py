@@ -9,7 +9,7 @@ from pathlib import Path
 
 from invoke import Collection, Context, task
 
-from .errors import SettingsError
+from .errors import DeployError, SettingsError
 
 _NEEDED = ("moto", "flask", "flask_cors", "h11", "asyncssh", "gunicorn", "django", "whitenoise")
 
@@ -18,6 +18,7 @@ _NEEDED = ("moto", "flask", "flask_cors", "h11", "asyncssh", "gunicorn", "django
     auto_shortflags=False,
     iterable=["skip"],
     help={
+        "hosts": "processes (no root), or machines: systemd, sshd, nginx and PostgreSQL (as root on Debian)",
         "instances": "how many web instances (1 to 40)",
         "keep": "leave the stand-in cloud running until Ctrl-C, and say how to use it",
         "static-middleware": "the site serves its static files by the drop-in static_middleware.py: nothing is restarted",
@@ -25,9 +26,14 @@ _NEEDED = ("moto", "flask", "flask_cors", "h11", "asyncssh", "gunicorn", "django
     },
 )
 def rehearse(
-    c: Context, instances: int = 3, keep: bool = False, static_middleware: bool = False, skip: Sequence[str] | None = None
+    c: Context,
+    hosts: str = "processes",
+    instances: int = 3,
+    keep: bool = False,
+    static_middleware: bool = False,
+    skip: Sequence[str] | None = None,
 ) -> None:
-    """Rehearse: ship a new release of a Django site to a stand-in cloud on this machine, under traffic; no AWS, no root.
+    """Rehearse: ship a new release of a Django site to a stand-in cloud on this machine, under traffic; no AWS.
 
     Needs no fabric.yaml. Exit code 0 only when no request failed.
     """
@@ -38,11 +44,26 @@ def rehearse(
         wanted = Path(__file__).parent / "rehearsal/requirements.txt"
         raise SettingsError(f"rehearse needs {', '.join(missing)}: pip install -r {wanted}")
     if c.config.run.dry:
-        print("would build a stand-in cloud on 127.0.0.0/8, ship a release to it under traffic, and remove it")
+        where = "in network namespaces of its own" if hosts == "machines" else "on 127.0.0.0/8"
+        print(f"would build a stand-in cloud {where}, ship a release to it under traffic, and remove it")
         return
+    if hosts == "machines":
+        _prepare_machines(instances)
     flags = [flag for flag, on in (("--keep", keep), ("--static-middleware", static_middleware)) if on]
-    arguments = ["--instances", str(instances), *flags, *(f"--skip={part}" for part in skip or ())]
+    arguments = ["--hosts", hosts, "--instances", str(instances), *flags, *(f"--skip={part}" for part in skip or ())]
     _become(f"{__package__}.rehearsal", arguments)
+
+
+def _prepare_machines(instances: int) -> None:
+    """See that machines can be here, and build their image now: afterwards pip does not know this user's settings any more."""
+    from .rehearsal.hosts.machines import golden, needs
+
+    if line := needs.missing(instances):
+        raise SettingsError(line)
+    try:
+        golden.layers(lambda text: print(text, flush=True))
+    except golden.GoldenError as error:
+        raise DeployError(str(error)) from None
 
 
 def _become(module: str, arguments: Sequence[str]) -> None:

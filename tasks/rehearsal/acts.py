@@ -33,7 +33,7 @@ class Rehearsal:
     def play(self) -> bool:
         """Go through all acts; return whether no request failed and every command succeeded."""
         say = self.story.say
-        say(f"stand-in cloud at {self.world.endpoints['api']}; hosts are processes: the orchestration is real, machines are not")
+        say(f"stand-in cloud at {self.world.endpoints['api']}; {self.world.kind.told}")
         self._first_release()
         self._fleet(self.instances)
         before = self._capture("inv", "status")

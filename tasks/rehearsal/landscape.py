@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from .kinds import PROCESSES, Kind
 from .sandbox import REGION
 
 DOMAIN, GROUP = "shop.example.com", "shop-web"
@@ -16,6 +17,7 @@ class Landscape:
 
     client: Callable[[str], Any]
     octet: int
+    kind: Kind = PROCESSES
 
     def image(self) -> str:
         """Register the first image and return its id; the stand-in cloud is told by another way what is on its disk."""
@@ -24,7 +26,7 @@ class Landscape:
     def fleet(self, image: str) -> None:
         """Make the network, the balancer and a group of no instances that would boot the image."""
         ec2, elb = self.client("ec2"), self.client("elbv2")
-        vpc = ec2.create_vpc(CidrBlock=f"127.{self.octet}.0.0/16")["Vpc"]["VpcId"]
+        vpc = ec2.create_vpc(CidrBlock=f"{self.kind.base(self.octet)}.0.0/16")["Vpc"]["VpcId"]
         subnets = [self._subnet(ec2, vpc, number, zone) for number, zone in enumerate("abc", 1)]
         target_group = self._target_group(elb, vpc)
         balancer = elb.create_load_balancer(Name=GROUP, Subnets=subnets, Type="application")["LoadBalancers"][0]
@@ -45,14 +47,14 @@ class Landscape:
         )
 
     def _subnet(self, ec2: Any, vpc: str, number: int, zone: str) -> str:
-        block = f"127.{self.octet}.{number}.0/24"
+        block = f"{self.kind.base(self.octet)}.{number}.0/24"
         return str(ec2.create_subnet(VpcId=vpc, CidrBlock=block, AvailabilityZone=REGION + zone)["Subnet"]["SubnetId"])
 
     def _target_group(self, elb: Any, vpc: str) -> str:
         made = elb.create_target_group(
             Name=GROUP,
             Protocol="HTTP",
-            Port=8080,
+            Port=self.kind.http_port,
             VpcId=vpc,
             HealthCheckPath=f"/health_check/{DOMAIN}",
             HealthCheckIntervalSeconds=CHECK["interval"],

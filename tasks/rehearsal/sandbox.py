@@ -16,6 +16,8 @@ KEY, SECRET = "AKIAREHEARSAL0000000", "nothing-that-anybody-would-accept"
 REGION = "eu-central-1"
 # What a program needs to find its files and to print; nothing that says where AWS is or who asks.
 KEPT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TERM", "COLUMNS", "LINES", "NO_COLOR", "TMPDIR", "TZ", "SYSTEMROOT")
+# Where machine hosts find their image, and the box that they run in.
+OF_MACHINES = ("RAMPED_CACHE", "XDG_CACHE_HOME", "REHEARSAL_BOX")
 SERVICES = ("autoscaling", "cloudfront", "ec2", "elbv2", "ssm", "sts")
 
 _PROBE = """
@@ -38,7 +40,7 @@ def bare(given: Mapping[str, str], home: Path) -> dict[str, str]:
 
     `home` takes the place of the user's, so that no profile, key or settings file of theirs is read.
     """
-    kept = {name: given[name] for name in KEPT if name in given}
+    kept = {name: given[name] for name in (*KEPT, *OF_MACHINES) if name in given}
     return kept | {
         "HOME": str(home),
         "AWS_CONFIG_FILE": str(home / "no-aws-config"),

@@ -3,7 +3,6 @@
 import json
 import os
 import random
-import shutil
 import socket
 import subprocess
 import sys
@@ -14,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import sandbox
+from . import first_disks, sandbox
 from .hosts.reaper import VARIABLE, Reaper
+from .kinds import MACHINES, PROCESSES, Kind
 from .landscape import DOMAIN, GROUP, Landscape
 from .site import repository
 
-USER = "admin"
 PACKAGE = Path(__file__).parents[1]
 
 # AWS's durations pass ten times as fast, so that a rehearsal takes two minutes and not twenty.
@@ -67,14 +66,16 @@ class Places:
 class World:
     """One rehearsal's world; a context manager that leaves nothing behind, whatever happens: `top` is removed in the end.
 
-    `static_middleware`: the shop serves its static files by the drop-in instead of WhiteNoise's middleware. `endpoints` are what
-    the server printed: api, control, balancer, cdn. `environment` is the operator's.
+    `kind` is that of the hosts; with machines this runs in a box. `static_middleware`: the shop serves its static files by the
+    drop-in instead of WhiteNoise's middleware. `endpoints` are what the server printed: api, control, balancer, cdn; and of what
+    runs beside machines: database, origin. `environment` is the operator's.
     """
 
-    def __init__(self, top: Path, *, static_middleware: bool = False) -> None:
+    def __init__(self, top: Path, kind: Kind = PROCESSES, *, static_middleware: bool = False) -> None:
         self.places = Places(top)
+        self.kind = kind
         self._static_middleware = static_middleware
-        self.endpoints: Mapping[str, Any] = {}
+        self.endpoints: dict[str, Any] = {}
         self.environment: dict[str, str] = {}
         self.distribution = ""
         self.v1, self.v2 = "", ""
@@ -102,8 +103,9 @@ class World:
     # -- the disk
 
     def _lay_out(self) -> None:
-        for folder in (self.places.home, self.places.operator, self.places.shared / "static", self.places.shared / "database"):
-            folder.mkdir(parents=True)
+        self.places.top.mkdir(exist_ok=True)
+        for folder in (self.places.home, self.places.operator, self.places.shared):
+            folder.mkdir()
         self._make_key()
         self.v1, self.v2 = repository.build(self.places.top)
 
@@ -119,43 +121,44 @@ class World:
         self.places.key.with_suffix(".pub").write_bytes(public + b" operator@rehearsal\n")
 
     def _base_disk(self) -> Path:
-        """Return a disk as a first image has it: the checkout and an empty virtual environment, nothing deployed yet."""
-        disk = self.places.top / "base"
-        disk.mkdir()
-        _run([sys.executable, "-m", "venv", "--without-pip", str(disk / "venv")])
-        packages = next((disk / "venv/lib").glob("python*/site-packages"))
-        # The hosts' Python sees what is installed here: no download for each host.
-        outer = [path for path in sys.path if path.endswith("site-packages")]
-        (packages / "rehearsal.pth").write_text("\n".join(outer) + "\n", encoding="utf-8")
-        _run(["git", "clone", "--quiet", str(repository.origin_of(self.places.top)), str(disk / "app")])
-        shutil.copytree(repository.UNITS["socket"], disk / "systemd")
-        for name in ("static", "database"):
-            (disk / name).symlink_to(self.places.shared / name)
-        balancer = self.endpoints["balancer"].rpartition(":")[0].removeprefix("http://")
-        told = f"SHOP_CDN={self.endpoints['cdn']}\nSHOP_DOMAIN={DOMAIN}\nSHOP_HOSTS={balancer}\n"
+        """Return what a first image has on its disk: the checkout, and what a host must be told; nothing is deployed yet."""
+        told = {"SHOP_CDN": self.endpoints["cdn"], "SHOP_DOMAIN": DOMAIN}
         if self._static_middleware:
-            told += "SHOP_STATIC_MIDDLEWARE=config.static_middleware.StaticFilesMiddleware\n"
-        (disk / "shop.env").write_text(told, encoding="utf-8")
-        return disk
+            told["SHOP_STATIC_MIDDLEWARE"] = "config.static_middleware.StaticFilesMiddleware"
+        if self.kind is MACHINES:
+            told["SHOP_DATABASE"] = self.endpoints["database"]
+            return first_disks.of_machines(self.places.top, self.places.shared, self.endpoints["origin"], told)
+        told["SHOP_HOSTS"] = self.endpoints["balancer"].rpartition(":")[0].removeprefix("http://")
+        return first_disks.of_processes(self.places.top, self.places.shared, told)
 
     # -- the cloud
 
     def _start_server(self) -> None:
-        options = OPTIONS | {
-            "hosts": {"authorized_key": self.places.key.with_suffix(".pub").read_text(encoding="utf-8"), "user": USER}
-        }
+        hosts: dict[str, Any] = {"authorized_key": self.places.key.with_suffix(".pub").read_text(encoding="utf-8")}
+        # What is shared is a link on the disk of a process host; machines mount it.
+        hosts |= {"shared": str(self.places.shared)} if self.kind is MACHINES else {"user": self.kind.user}
+        options = OPTIONS | {"hosts": hosts}
         octets = list(range(16, 255))
         random.shuffle(octets)
         for octet in octets:
             if _is_free(octet):
                 break
-        command = [sys.executable, "-m", f"{__package__}.server", "--directory", str(self.places.top), "--octet", str(octet)]
-        server = self.start([*command, "--options", json.dumps(options)])
-        line = server.stdout.readline() if server.stdout else b""
-        if not line:
-            raise sandbox.Refusal("the stand-in cloud did not start; what it printed stands above")
-        self.endpoints = json.loads(line)
+        places = ["--directory", str(self.places.top), "--octet", str(octet), "--hosts", self.kind.name]
+        server = [sys.executable, "-m", f"{__package__}.server", *places, "--options", json.dumps(options)]
+        self.endpoints = self._start_part(server, "the stand-in cloud")
+        if self.kind is MACHINES:
+            beside = [sys.executable, "-m", f"{__package__}.hosts.machines.beside", "--origin", str(self.places.top)]
+            self.endpoints |= self._start_part([*beside, "--address", f"{self.kind.base(octet)}.0.1"], "the database")
         self.environment = sandbox.own(os.environ, self.places.home, self.endpoints["api"])
+
+    def _start_part(self, command: list[str], what: str) -> dict[str, Any]:
+        """Start a part that tells in a line of JSON where it is. Raises Refusal, when it ends instead."""
+        part = self.start(command)
+        line = part.stdout.readline() if part.stdout else b""
+        if not line:
+            raise sandbox.Refusal(f"{what} did not start; what it printed stands above")
+        told: dict[str, Any] = json.loads(line)
+        return told
 
     def start(self, command: list[str]) -> "subprocess.Popen[bytes]":
         """Start a part of the rehearsal in the background; it ends when its standard input does, at the latest with the world."""
@@ -184,7 +187,7 @@ class World:
             return json.load(answer)
 
     def _build_cloud(self) -> None:
-        landscape = Landscape(self.client, self.endpoints["octet"])
+        landscape = Landscape(self.client, self.endpoints["octet"], self.kind)
         image = landscape.image()
         self.control("image", {"image": image, "disk": str(self._base_disk())})
         landscape.fleet(image)
@@ -203,13 +206,21 @@ class World:
         (folder / "fabric.yaml").write_text(self._settings(), encoding="utf-8")
 
     def _settings(self) -> str:
+        kind, key = self.kind, self.places.key
+        cleaner = "" if kind is MACHINES else ", cleaner: null"
         return f"""\
 aws: {{region: {sandbox.REGION}, endpoint: "{self.endpoints["api"]}"}}
 groups: [{GROUP}]
 management: {{keep_running: false}}
-ssh: {{user: {USER}, key: "{self.places.key}", port: 2222}}
-app: {{directory: app, services: [shop.service], domain: {DOMAIN}, port: 8080, boot_deadline: 60}}
-image: {{name: shop, deadline: 120, cleaner: null}}
+ssh: {{user: {kind.user}, key: "{key}", port: {kind.ssh_port}}}
+app:
+  directory: {kind.home}app
+  virtualenv: {kind.home}venv
+  services: [{kind.unit}]
+  domain: {DOMAIN}
+  port: {kind.http_port}
+  boot_deadline: 60
+image: {{name: shop, deadline: 120{cleaner}}}
 rollout: {{poll: 0.7, instance_deadline: 90, deadline: 900}}
 restart: {{deadline: 60}}
 static: {{url: /static/, cdn: "{self.endpoints["cdn"]}", distribution: {self.distribution}, deadline: 120}}
@@ -236,9 +247,3 @@ def _is_free(octet: int) -> bool:
         except OSError:
             return False
     return True
-
-
-def _run(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise sandbox.Refusal(f"`{' '.join(command)}` exited {done.returncode}: {done.stderr.strip() or done.stdout.strip()}")

@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,15 +36,20 @@ exec unshare --mount --net --pid --fork --kill-child --mount-proc sh -ec '
 OWN_CGROUPS = ("unshare", "--mount", "sh", "-ec", 'mount -t cgroup2 cgroup2 /sys/fs/cgroup; exec "$@"', "sh")
 
 
-def run(command: Sequence[str], folders: Sequence[Path] = ()) -> int:
+def run(command: Sequence[str], folders: Sequence[Path] = (), note: Path | None = None) -> int:
     """Run a command in a box and return its exit code; the folders are removed afterwards, also when this process is killed.
+
+    Into the file `note` goes the id of a process in the box, for `nsenter`.
 
     Ctrl-C reaches the command by the terminal, SIGTERM and SIGHUP are passed on to it.
     """
     name = f"ramped-{uuid.uuid4().hex[:12]}"
     reaper = Reaper(name, [CGROUPS / name, *folders], OWN_CGROUPS)
     try:
-        return _wait(subprocess.Popen(wrapped(command, name), env=environment(name)))
+        process = subprocess.Popen(wrapped(command, name), env=environment(name))
+        if note:
+            note.write_text(f"{_first(process)}\n", encoding="ascii")
+        return _wait(process)
     finally:
         reaper.close()
 
@@ -69,6 +75,15 @@ def first(child: int) -> int | None:
     """Return the id of the process that is process 1 of a box, as seen from outside; `child` is what `wrapped` has become."""
     for pid in Path(f"/proc/{child}/task/{child}/children").read_text(encoding="ascii").split():
         return int(pid)
+    return None
+
+
+def _first(process: "subprocess.Popen[bytes]") -> int | None:
+    """Wait for process 1 of the box; None, when there will not be one."""
+    while process.poll() is None:
+        if inner := first(process.pid):
+            return inner
+        time.sleep(0.01)
     return None
 
 

@@ -21,21 +21,21 @@ class MachineHosts:
     `directory`/images are removed by `close`; at a sudden death the box's reaper removes the directory.
     """
 
-    def __init__(self, directory: Path, octet: int, *, authorized_key: str, shared: Path | None = None) -> None:
+    def __init__(self, directory: Path, octet: int, *, authorized_key: str, shared: str = "") -> None:
         """Build the network and be ready to launch.
 
         `authorized_key` is a public key in OpenSSH's format, `shared` the folder that stands for EFS (made if there is none).
         Raises LookupError outside of a box, NetworkError, GoldenError.
         """
-        shared = shared or directory / "shared"
-        for folder in (directory / "instances", directory / "images", shared):
+        efs = Path(shared) if shared else directory / "shared"
+        for folder in (directory / "instances", directory / "images", efs):
             folder.mkdir(parents=True, exist_ok=True)
         self._stack = ExitStack()
         layers = golden.layers()
         for layer in layers:
             self._stack.enter_context(golden.in_use(layer))
         layers.append(golden.write_settings(directory / "settings"))
-        self.kind = Kind(directory, layers, octet, authorized_key, shared)
+        self.kind = Kind(directory, layers, octet, authorized_key, efs)
         self._machines: dict[str, Machine] = {}
         self._turns: dict[str, ThreadPoolExecutor] = {}
         self._images: dict[str, Future[None]] = {}

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -16,7 +17,7 @@ REVISION = _revision.read_text().strip() if _revision.exists() else None
 
 CDN = ENVIRONMENT.get("SHOP_CDN", "")
 STATIC_URL = f"{CDN}/static/"
-STATIC_ROOT = HOME / "static"
+STATIC_ROOT = ENVIRONMENT.get("SHOP_STATIC_ROOT", HOME / "static")
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "config.local_manifest_storage.LocalManifestStaticFilesStorage"},
@@ -43,11 +44,27 @@ TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP
 USE_TZ = True
 TIME_ZONE = "UTC"
 
-DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": HOME / "database" / "shop.sqlite3",
-        # Readers and a writer of several hosts at once: they share the file as they would share a database server.
-        "OPTIONS": {"timeout": 20, "transaction_mode": "IMMEDIATE", "init_command": "PRAGMA journal_mode=WAL"},
+# postgresql://user:password@host:port/name on machines; without it a file that all hosts share.
+_database = urlsplit(ENVIRONMENT.get("SHOP_DATABASE", ""))
+DATABASES: dict[str, dict[str, Any]]
+if _database.scheme == "postgresql":
+    DATABASES = {
+        "default": {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": _database.path.removeprefix("/"),
+            "HOST": _database.hostname,
+            "PORT": _database.port,
+            "USER": _database.username,
+            "PASSWORD": _database.password,
+            "OPTIONS": {"connect_timeout": 5, "tcp_user_timeout": 10_000},
+        }
     }
-}
+else:
+    DATABASES = {
+        "default": {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": HOME / "database" / "shop.sqlite3",
+            # Readers and a writer of several hosts at once: they share the file as they would share a database server.
+            "OPTIONS": {"timeout": 20, "transaction_mode": "IMMEDIATE", "init_command": "PRAGMA journal_mode=WAL"},
+        }
+    }
