@@ -50,15 +50,14 @@ rm -rf /var/log/journal
 chmod 755 /
 """
 ENABLED = {
-    "multi-user.target": ("gunicorn.service", "instance-final.service", "ramped-role.service", "ramped-host-keys.service"),
+    "multi-user.target": ("gunicorn.service", "cloud-final.service", "ramped-role.service", "ramped-host-keys.service"),
     "timers.target": ("ramped-role.timer",),
     "sockets.target": ("gunicorn.socket",),
-    "sysinit.target": ("instance-init.service",),
+    "sysinit.target": ("cloud-init.service",),
 }
 PROGRAMS = ("ramped-role", "ramped-image", "ramped-files")
 UNITS: Mapping[str, Mapping[str, str]] = {
-    **{name: {} for name in ("ramped-role.service", "ramped-role.timer", "ramped-jobs.target")},
-    "ramped-host-keys.service": {"After=cloud-init.service": "After=instance-init.service"},
+    name: {} for name in ("ramped-role.service", "ramped-role.timer", "ramped-jobs.target", "ramped-host-keys.service")
 }
 # What would go to the network by itself, or has no terminal here.
 MASKED = ("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "console-getty.service")
@@ -94,7 +93,7 @@ def _digest(*parts: str) -> str:
 
 def settings() -> Mapping[str, File]:
     """Return the files of the topmost layer, by their path."""
-    ours = {name: (FILES / name).read_text(encoding="utf-8") for name in ("instance-init", "instance-final")}
+    ours = {name: (FILES / name).read_text(encoding="utf-8") for name in ("cloud-init", "cloud-final")}
     units = {f"{name}.service": (FILES / f"{name}.service").read_text(encoding="utf-8") for name in ours}
     units |= {name: _snippet(f"systemd/{name}", changed) for name, changed in UNITS.items()}
     return {
