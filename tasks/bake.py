@@ -135,7 +135,7 @@ def _image(run: Run, cloud: Cloud, machine: Machine, host: Host, revision: str, 
         stack.enter_context(quiet(run, host, cleaner))
         id = images.create(cloud, machine.id, image_name(prefix, revision, now), tags, reboot=_by_ec2(run, cleaner))
         _begun(run, cloud, id, tags)
-    images.tag(cloud, id, {CLEAN: "yes" if cleaner else "no"})
+    _tag(run, cloud, id, {CLEAN: "yes" if cleaner else "no"})
     run.out.say(f"image {id} of {revision[:12]} begun")
     return _available(run, cloud, id)
 
@@ -168,6 +168,17 @@ def _begun(run: Run, cloud: Cloud, id: str, tags: Mapping[str, str]) -> None:
         return images.begun(cloud, id, tags) or None, f"{id} has no snapshots yet"
 
     wait_for(f"the snapshots of {id}", probe, clock=run.clock, deadline=BEGIN, every=1.0, seen=run.out.progress)
+
+
+def _tag(run: Run, cloud: Cloud, id: str, tags: Mapping[str, str]) -> None:
+    """Tag an image as soon as EC2 lets us."""
+    from .aws import images
+    from .decisions.hygiene import BEGIN
+
+    def probe() -> tuple[bool | None, str]:
+        return images.tag(cloud, id, tags) or None, f"EC2 does not know {id} yet"
+
+    wait_for(f"tagging {id}", probe, clock=run.clock, deadline=BEGIN, every=1.0, seen=run.out.progress)
 
 
 @contextmanager

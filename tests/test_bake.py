@@ -72,6 +72,16 @@ def test_an_image_and_a_version_are_made_once_for_a_revision(world: ShopWorld) -
     assert f"image {image['ImageId']} of {world.v1[:12]} is available: using it again" in world.printed
 
 
+def test_an_image_is_tagged_although_ec2_shows_its_snapshots_first(world: ShopWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    # So long that the snapshots are seen, and the tag refused, before the image is known.
+    slow = replace(world.standin.options, image_not_found=3.0, image=4.0)
+    monkeypatch.setattr(world.standin.world._images, "_options", slow)
+    bake(fast(world))
+    (image,) = images(world)
+    assert {tag["Key"]: tag["Value"] for tag in image["Tags"]}["ramped:clean"] == "no"
+    assert f"EC2 does not know {image['ImageId']} yet" in world.printed
+
+
 def test_an_image_that_is_still_coming_is_picked_up(world: ShopWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     slow(world, monkeypatch)
 

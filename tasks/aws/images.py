@@ -91,9 +91,17 @@ def begun(cloud: Cloud, id: str, tags: Mapping[str, str]) -> bool:
     return bool(cloud.client("ec2").describe_snapshots(OwnerIds=["self"], Filters=filters)["Snapshots"])
 
 
-def tag(cloud: Cloud, id: str, tags: Mapping[str, str]) -> None:
-    """Set tags on an image."""
-    cloud.client("ec2").create_tags(Resources=[id], Tags=[{"Key": key, "Value": value} for key, value in tags.items()])
+def tag(cloud: Cloud, id: str, tags: Mapping[str, str]) -> bool:
+    """Set tags on an image; return False while EC2 does not know it: its snapshots may be seen before itself."""
+    from botocore.exceptions import ClientError
+
+    try:
+        cloud.client("ec2").create_tags(Resources=[id], Tags=[{"Key": key, "Value": value} for key, value in tags.items()])
+    except ClientError as error:
+        if error_code(error) == "InvalidAMIID.NotFound":
+            return False
+        raise
+    return True
 
 
 def _image(told: Mapping[str, Any]) -> Image:
