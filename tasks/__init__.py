@@ -20,6 +20,7 @@ _FAMILIES = (
     "check_static",
     "configure_health_check",
     "deploy",
+    "drain",
     "history",
     "invalidate",
     "management",

@@ -83,9 +83,13 @@ class ShopWorld(AbstractContextManager["ShopWorld"]):
         units: str | None = None,
         conf: str = "",
         health: str = "EC2",
+        middleware: bool = False,
         **options: Any,
     ) -> None:
-        """Build it: `delay` in AWS seconds for deregistration, `conf` a gunicorn.conf.py, `health` the group's health type."""
+        """Build it: `delay` in AWS seconds for deregistration, `conf` a gunicorn.conf.py, `health` the group's health type.
+
+        `middleware`: the load balancer asks the ready path of the health middleware instead of the health view.
+        """
         self.v1, self.v2, self.folder = golden.v1, golden.v2, folder
         folder.mkdir(parents=True, exist_ok=True)
         self.shared = shutil.copytree(golden.shared, folder / "shared")
@@ -95,7 +99,12 @@ class ShopWorld(AbstractContextManager["ShopWorld"]):
             (self._disk / "app/gunicorn.conf.py").write_text(conf)
         self.key = folder / "key"
         make_key(self.key)
-        self.hosts = ProcessHosts(folder / "hosts", authorized_key=self.key.with_suffix(".pub").read_text())
+        asked = "/health/ready/" if middleware else "/health/"
+        key = self.key.with_suffix(".pub").read_text()
+        self.hosts = ProcessHosts(folder / "hosts", authorized_key=key, health_path=asked)
+        if middleware:
+            (self._disk / "shop.env").write_text("SHOP_HEALTH_MIDDLEWARE=1\n")
+            (self._disk / "state").mkdir()
         octet = _free_octet()
         self.standin = StandIn(Options.of({**FAST, **options}), self.hosts, f"127.{octet}.0.2")
         self.standin.start()

@@ -27,6 +27,16 @@ def home(path: str) -> str:
     return quote(path) if path.startswith("/") else "~/" + quote(path.removeprefix("~/"))
 
 
+def touch(path: str) -> str:
+    """Make an empty file in a folder that is there."""
+    return f"touch {home(path)}"
+
+
+def remove(path: str) -> str:
+    """Remove a file, which may be gone already."""
+    return f"rm -f {home(path)}"
+
+
 def redact(text: str) -> str:
     """Take user names and passwords out of the addresses in a text."""
     return re.sub(r"(://)[^/\s@]+@", r"\1***@", text)

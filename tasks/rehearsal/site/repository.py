@@ -8,7 +8,7 @@ from pathlib import Path
 
 SITE = Path(__file__).parent
 SNIPPETS = SITE.parents[2] / "settings_snippets" / "django"
-DROP_INS = ("local_manifest_storage.py", "static_middleware.py", "health.py")
+DROP_INS = ("local_manifest_storage.py", "static_middleware.py", "health.py", "health_middleware.py")
 BRANCH = "main"
 # The unit files of a host, by how gunicorn is started.
 UNITS = {"socket": SITE / "systemd", "bound": SITE / "systemd_bound", "preload": SITE / "systemd_preload"}

@@ -38,6 +38,10 @@ MIDDLEWARE = [
     STATIC_MIDDLEWARE,
     "django.middleware.common.CommonMiddleware",
 ]
+# Where the load balancer asks the health middleware, the hosts have it first; its state is the host's own.
+if ENVIRONMENT.get("SHOP_HEALTH_MIDDLEWARE"):
+    MIDDLEWARE.insert(0, "config.health_middleware.HealthMiddleware")
+    HEALTH_CHECK_STATE = HOME / "state"
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]
