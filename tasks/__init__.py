@@ -17,6 +17,7 @@ explain_crashes()
 _FAMILIES = (
     "abort",
     "bake",
+    "check_migrations",
     "check_static",
     "configure_health_check",
     "deploy",

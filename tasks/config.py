@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from .decisions.setting_types import (
     Alarms,
+    Aliases,
     Branch,
     CheckCount,
     CheckInterval,
@@ -84,6 +85,8 @@ class App:
     virtualenv: Line = "venv"
     manage: InApp = "manage.py"
     requirements: InAppList = ("requirements.txt",)
+    databases: Aliases = ("default",)  # those that are migrated
+    judge_migrations: Yes = True  # whether a deploy asks the site what its migrations mean for the release that serves
     services: Units  # the first one serves the site
     domain: Domain
     health_path: UrlPath  # left out or null: see decisions/settings_rules.py

@@ -17,23 +17,30 @@ if TYPE_CHECKING:
 VERIFIED = "ramped:revision"  # the tag of an instance on which a deploy has proven that revision
 
 
-@command(help={"revision": "tag, branch, full or short sha; default: the head of app.branch on origin"})
-def deploy(run: Run, revision: str | None = None) -> None:
+@command(
+    help={
+        "revision": "tag, branch, full or short sha; default: the head of app.branch on origin",
+        "yes": "go on with migrations that somebody should look at",
+    }
+)
+def deploy(run: Run, revision: str | None = None, yes: bool = False) -> None:
     """Put a revision on the management instance: git, pip, migrate, collectstatic, restart; then verify it by HTTP.
 
     A run that was stopped anywhere is finished by the same command.
     """
-    deploy_release(run, revision)
+    deploy_release(run, revision, yes=yes)
 
 
-def deploy_release(run: Run, revision: str | None) -> Release:
+def deploy_release(run: Run, revision: str | None, *, yes: bool = False, breaking: bool = False) -> Release:
     """Deploy a revision on the management instance, verify it there and return it.
 
-    `revision`: tag, branch, full or short sha; None for the head of app.branch. A dry run changes nothing and returns what it
-    would deploy. Raises Refused, RemoteFailed, TimedOut, HostUnreachable, DeployError.
+    `revision`: tag, branch, full or short sha; None for the head of app.branch; `yes`: somebody has looked at the migrations;
+    `breaking`: nobody is served meanwhile, so any migration may run. A dry run changes nothing and returns what it would
+    deploy. Raises Refused, RemoteFailed, TimedOut, HostUnreachable, DeployError.
     """
     from .aws import instances
     from .aws.session import Cloud
+    from .check_migrations import gate
     from .decisions.releases import Release, added
     from .hosts import checkout, site
     from .hosts.management import running_management
@@ -50,6 +57,7 @@ def deploy_release(run: Run, revision: str | None) -> Release:
             checkout.require_site(host, app)
         with run.out.step("3  git"):
             sha = checkout.choose(run, host, revision)
+            gate(run, host, sha, yes=yes, breaking=breaking)
             # Until it is verified again nothing is: no image is taken of a half.
             instances.untag(cloud, [machine.id], [VERIFIED])
             checkout.switch(run, host, sha)
@@ -81,7 +89,8 @@ def _foresee(run: Run, revision: str | None) -> Release:
         else:
             run.out.say(f"would start the management instance {machine.id}, which is {machine.state}, and wait for SSH")
     run.out.say(f"would fetch, check out {sha} in {app.directory} on {machine.id} and write REVISION")
-    run.out.say(f"would install {', '.join(app.requirements) or 'nothing'} if changed, migrate if needed, collectstatic")
+    judged = "judge its migrations against the release that serves, " if app.judge_migrations else ""
+    run.out.say(f"would {judged}install {', '.join(app.requirements) or 'nothing'} if changed, migrate if needed, collectstatic")
     run.out.say(f"would restart {', '.join(app.services)}, then ask {app.health_path} and every hashed file")
     return Release(sha, machine.id, ())
 

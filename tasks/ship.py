@@ -21,7 +21,7 @@ SKIPPABLE = ("restart-all", "warm-cdn", "invalidate", "stop")
     iterable=["skip"],
     help={
         "revision": "commit, tag or branch; default: the head of app.branch",
-        "yes": "go on past a canary or a checkpoint at which it stops",
+        "yes": "go on past migrations to be looked at, and past a canary or a checkpoint at which it stops",
         "skip": f"leave a part out, repeatable: {', '.join(SKIPPABLE)}",
     },
 )
@@ -46,7 +46,7 @@ def _ship(run: Run, revision: str | None, skip: Sequence[str], *, yes: bool) -> 
     from .warm_cdn import warm
 
     _end_half_way(run, yes=yes)
-    release = deploy_release(run, revision)
+    release = deploy_release(run, revision, yes=yes)
     if "restart-all" not in skip:
         serving = restart_fleet(run, release.added)
         # Never without restart-all: what the web instances do not serve yet would be remembered as an error.

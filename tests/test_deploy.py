@@ -239,7 +239,7 @@ def test_a_broken_application_is_noticed_though_the_restart_says_yes(world: Shop
 
 def test_settings_that_do_not_load_stop_the_deploy_before_the_restart(world: ShopWorld) -> None:
     broken = world.commit({"config/settings.py": "raise RuntimeError('half a setting')\n"})
-    with pytest.raises(RemoteFailed, match=r"manage\.py migrate --plan` exited 1: .*half a setting"):
+    with pytest.raises(RemoteFailed, match=r"manage\.py pendingmigrations` exited 1: .*half a setting"):
         deploy_release(world.run(), broken)
     assert "-> 6  restart" not in world.printed
     assert deploy_release(world.run(), world.v2).revision == world.v2

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from shlex import quote
 from typing import TYPE_CHECKING
 
+from .migrations import COMMAND
 from .pruning import MARK as PRUNED
 from .releases import MARK
-from .remote_scripts import manifest_script, prune_script, requirements_script
+from .remote_scripts import judge_script, manifest_script, prune_script, requirements_script
 
 if TYPE_CHECKING:
     from ..config import App
@@ -117,14 +118,24 @@ def install(app: App) -> str:
     return f"cd {home(app.directory)} && {python(app)} -m pip install --disable-pip-version-check --no-input --quiet {files}"
 
 
-def migrate_plan(app: App) -> str:
-    """Print which migrations would run."""
-    return manage(app, "migrate --plan --no-color")
+def judge(app: App, git_directory: str, sha: str, installed: str) -> str:
+    """Print what the migrations of a revision mean for the release that serves, as `decisions.migrations` reads it.
+
+    `installed`: the hash of the requirements that were installed last.
+    """
+    arguments = [COMMAND, "--no-color", *(f"--database={alias}" for alias in app.databases)]
+    script = judge_script(sha, git_directory, app.manage, arguments, app.requirements, installed)
+    return f"cd {home(app.directory)} && {python(app)} -c {quote(script)}"
 
 
-def migrate(app: App) -> str:
-    """Run the migrations."""
-    return manage(app, "migrate --noinput --no-color")
+def migrate_plan(app: App, database: str) -> str:
+    """Print which migrations would run on a database."""
+    return manage(app, f"migrate --plan --no-color --database {quote(database)}")
+
+
+def migrate(app: App, database: str) -> str:
+    """Run the migrations of a database."""
+    return manage(app, f"migrate --noinput --no-color --database {quote(database)}")
 
 
 def collectstatic(app: App) -> str:

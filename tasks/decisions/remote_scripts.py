@@ -115,6 +115,60 @@ print(digest.hexdigest())
 """
 
 
+# A revision is laid out beside the checkout, with all that git does not know there (secrets, REVISION, an SQLite file): what it
+# finds around itself is what it would find in its place. Packages that it wants and the site has not are put beside it.
+_JUDGE = """
+import os, shutil, subprocess, sys
+sha, git, manage, arguments, requirements, hasher, installed = {values!r}
+here = os.path.realpath(os.getcwd())
+beside = os.access(os.path.dirname(here), os.W_OK)
+tree = here + ".judged" if beside else os.path.join(git, "ramped", "judged")
+packages, environment = tree + ".packages", dict(os.environ)
+def run(*command, **options):
+    return subprocess.run(command, check=True, **options)
+def clear():
+    for folder in (tree, packages):
+        shutil.rmtree(folder, ignore_errors=True)
+clear()
+try:
+    os.makedirs(tree)
+    run("sh", "-c", 'git archive --format=tar "$1" | tar -x -C "$2"', "sh", sha, tree)
+    others = run("git", "ls-files", "-z", "--others", "--directory", stdout=subprocess.PIPE).stdout.split(b"\\0")
+    staged = run("git", "ls-files", "-z", "--stage", stdout=subprocess.PIPE).stdout.split(b"\\0")
+    others += [line.partition(b"\\t")[2] for line in staged if line.startswith(b"160000 ")]
+    for name in [os.fsdecode(one).rstrip("/") for one in others if one]:
+        target = os.path.join(tree, name)
+        if os.path.isdir(target) and not os.listdir(target):
+            os.rmdir(target)
+        if not os.path.lexists(target):
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            os.symlink(os.path.join(here, name), target)
+    if requirements:
+        found = run(sys.executable, "-c", hasher, *requirements, cwd=tree, stdout=subprocess.PIPE).stdout.split()[-1].decode()
+        if found != installed:
+            wanted = [word for name in requirements for word in ("-r", name)]
+            quiet = ["--disable-pip-version-check", "--no-input", "--quiet"]
+            run(sys.executable, "-m", "pip", "install", *quiet, "--target", packages, *wanted, cwd=tree, stdout=sys.stderr)
+            environment["PYTHONPATH"] = packages
+    code = subprocess.run([sys.executable, manage, *arguments], cwd=tree, env=environment).returncode
+except subprocess.CalledProcessError as error:
+    code = error.returncode or 1
+finally:
+    clear()
+sys.exit(code)
+"""
+
+
+def judge_script(sha: str, git: str, manage: str, arguments: Sequence[str], requirements: Sequence[str], installed: str) -> str:
+    """Return the program that runs a management command of a revision that is not checked out; its exit code is the command's.
+
+    `git`: the repository's own folder; `manage`, `requirements`: relative to the checkout; `installed`: the hash of the
+    requirements that the site has.
+    """
+    values = (sha, git, manage, list(arguments), list(requirements), requirements_script(), installed)
+    return _JUDGE.format(values=values).strip()
+
+
 def manifest_script(mark: str, keep: str, *, write: bool, archive: str = "") -> str:
     """Return the program for `manage.py shell -c` that prints what the site knows of its static files.
 

@@ -76,4 +76,5 @@ StaticPath = Annotated[str, Text("a path that begins and ends with /, such as /s
 Branch = Annotated[str, Text("a branch", r"(?![-/.])(?!.*\.\.)[^\x00-\x20\x7f~^:?*\[\\]+(?<![/.])")]
 InApp = Annotated[str, _IN_APP]
 InAppList = Annotated[tuple[str, ...], Texts(_IN_APP)]
+Aliases = Annotated[tuple[str, ...], Texts(Text("the alias of a database in DATABASES", r"[A-Za-z0-9_.-]+"), minimum=1)]
 Units = Annotated[tuple[str, ...], Texts(_UNIT, minimum=1)]

@@ -31,12 +31,13 @@ def headers(app: App) -> dict[str, str]:
 def migrate(run: Run, host: Host) -> None:
     """Show the plan of the migrations, then run them if there are any."""
     app = run.settings.app
-    plan = host.run(commands.migrate_plan(app), timeout=LONG, label="manage.py migrate --plan").stdout
-    if _NOTHING in plan:
-        run.out.say("no migrations to run")
-        return
-    run.out.say(plan.strip())
-    change(host, app, commands.migrate(app), "manage.py migrate")
+    for database in app.databases:
+        plan = host.run(commands.migrate_plan(app, database), timeout=LONG, label="manage.py migrate --plan").stdout
+        if _NOTHING in plan:
+            run.out.say("no migrations to run" + (f" on {database}" if len(app.databases) > 1 else ""))
+            continue
+        run.out.say(plan.strip())
+        change(host, app, commands.migrate(app, database), "manage.py migrate")
 
 
 def collect(run: Run, host: Host, sha: str) -> Manifest:

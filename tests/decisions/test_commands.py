@@ -34,8 +34,8 @@ def test_paths(path: str, quoted: str) -> None:
 
 
 def test_manage() -> None:
-    assert commands.migrate_plan(APP) == "cd ~/app && ~/venv/bin/python manage.py migrate --plan --no-color"
-    assert commands.migrate(APP) == "cd ~/app && ~/venv/bin/python manage.py migrate --noinput --no-color"
+    assert commands.migrate_plan(APP, "a") == "cd ~/app && ~/venv/bin/python manage.py migrate --plan --no-color --database a"
+    assert commands.migrate(APP, "a") == "cd ~/app && ~/venv/bin/python manage.py migrate --noinput --no-color --database a"
     assert commands.collectstatic(ABSOLUTE) == (
         "cd '/srv/my shop/' && /srv/venv/bin/python src/manage.py collectstatic --noinput --no-color"
     )

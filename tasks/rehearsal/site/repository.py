@@ -50,6 +50,8 @@ def _commit(tree: Path, release: str, snippets: Path) -> str:
     shutil.copytree(SITE / release, tree, dirs_exist_ok=True, ignore=_PYTHON_LEFTOVERS)
     for name in DROP_INS:
         shutil.copyfile(snippets / name, tree / "config" / name)
+    shutil.copyfile(snippets / "migration_rules.py", tree / "shop/migration_rules.py")
+    shutil.copytree(snippets / "management", tree / "shop/management", dirs_exist_ok=True, ignore=_PYTHON_LEFTOVERS)
     _git(tree, "add", "--all")
     _git(tree, "commit", "--quiet", "--message", f"Release {release}")
     return _git(tree, "rev-parse", "HEAD")

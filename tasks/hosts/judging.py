@@ -1,0 +1,37 @@
+"""The pending migrations of a revision, judged on a host by the site's own command, before that revision is checked out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..decisions import commands, migrations
+from ..errors import Refused, RemoteFailed
+from .checkout import change, git_directory
+
+if TYPE_CHECKING:
+    from ..config import App
+    from .ssh import Host
+
+
+def judge(host: Host, app: App, sha: str) -> tuple[migrations.Judgement, str]:
+    """Return what the site says of the migrations that a revision would run, and its answer as it came.
+
+    The revision is laid out in a folder beside the checkout, which stays as it is. Raises Refused for a site that has no such
+    command or an answer that cannot be read, RemoteFailed when the command fails.
+    """
+    label = f"manage.py {migrations.COMMAND}"
+    try:
+        installed = host.run(commands.installed_hash(app)).text
+        answer = change(host, app, commands.judge(app, git_directory(host, app), sha, installed), label)
+    except RemoteFailed as error:
+        if f"Unknown command: '{migrations.COMMAND}'" in str(error):
+            raise Refused(
+                f"{host.name}: {sha[:12]} has no command {migrations.COMMAND}, so nobody knows what its migrations do to the"
+                " release that serves: copy migration_rules.py and management/ of settings_snippets/django into one of its apps,"
+                " or set app.judge_migrations: false"
+            ) from error
+        raise
+    try:
+        return migrations.read(answer.stdout), answer.stdout
+    except migrations.Garbled as error:
+        raise Refused(f"{host.name}: the answer of {label} cannot be read, so nothing is migrated: {error}") from error

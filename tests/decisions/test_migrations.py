@@ -1,0 +1,76 @@
+"""What the site says of its migrations, read; and whether a deploy goes on."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.decisions import migrations
+from tasks.decisions.migrations import VERDICTS, Garbled, decide, read
+
+SHA = "0123456789abcdef"
+
+
+def operation(verdict: str, **more: str) -> dict[str, str]:
+    told = {"app": "shop", "migration": "0002", "operation": "Add field", "why": "because", "instead": "wait", "locks": ""}
+    return {**told, "verdict": verdict, **more}
+
+
+def answer(*verdicts: str, alias: str = "default", said: str = "", **more: Any) -> str:
+    worst = said or max(verdicts, key=VERDICTS.index, default="none")
+    databases = [{"alias": alias, "operations": [operation(one) for one in verdicts]}]
+    return json.dumps({"format": 1, "verdict": worst, "databases": databases, **more}, indent=2)
+
+
+def test_the_answer_is_found_among_what_a_site_prints() -> None:
+    printed = f"connected {{to}}\n{{not json}}\n{answer('compatible', 'incompatible', alias='stock')}\nbye"
+    found = read(printed)
+    assert found.verdict == "incompatible"
+    assert found.told[0].startswith("incompatible  shop.0002 (stock): Add field: because. Instead: wait.")
+    assert found.told[1] == "compatible    shop.0002 (stock): Add field: because."
+
+
+def test_what_changes_nothing_is_not_told_and_locks_are() -> None:
+    text = json.loads(answer("none", "compatible"))
+    text["databases"][0]["operations"][1]["locks"] = "writes wait"
+    assert read(json.dumps(text)).told == ("compatible    shop.0002: Add field: because. PostgreSQL: writes wait",)
+
+
+@pytest.mark.parametrize(
+    ("printed", "why"),
+    [
+        ("", "no JSON"),
+        ("{}", "no JSON"),
+        ('["format"]', "no JSON"),
+        (answer("none", format=2), "format 2, these tasks know 1"),
+        (answer("incompatible", said="compatible"), "says compatible of all, and incompatible of one"),
+        (answer("none", said="fine"), "says fine of all"),
+        (answer("none").replace('"none"', '"fine"'), "the verdict 'fine'"),
+        (answer("none").replace('"why"', '"because"'), "lacks 'why'"),
+        (answer("none", databases=7), "lacks"),
+    ],
+)
+def test_nothing_is_concluded_from_what_cannot_be_read(printed: str, why: str) -> None:
+    with pytest.raises(Garbled, match=why):
+        read(printed)
+
+
+@given(verdict=st.sampled_from(VERDICTS), yes=st.booleans(), breaking=st.booleans())
+def test_old_code_is_never_put_on_a_schema_that_breaks_it(verdict: str, yes: bool, breaking: bool) -> None:
+    decision = decide(verdict, yes=yes, breaking=breaking)
+    if verdict == "incompatible" and not breaking:
+        assert decision == "refuse"
+    if verdict == "review" and not (yes or breaking):
+        assert decision == "ask"
+    if breaking or verdict in ("none", "compatible"):
+        assert decision == "go"
+
+
+def test_a_refusal_names_what_is_wrong_and_both_roads() -> None:
+    told = migrations.refusal(read(answer("compatible", "incompatible")), SHA)
+    assert "0123456789ab" in told and "because. Instead: wait" in told and "nothing was touched" in told
+    assert (
+        "rewrite" in told and "ship --maintenance" in told and "compatible    shop" not in told.replace("incompatible  shop", "")
+    )
