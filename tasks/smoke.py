@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .aws import instances
+from .aws.diagnosis import findings
+from .decisions import roles
 from .decisions.baking import revision_of
 from .errors import DeployError, Refused, TimedOut
 from .waiting import wait_for
@@ -28,11 +30,15 @@ def smoke_boot(run: Run, cloud: Cloud, group: Group, target: Version, revisions:
     """
     clear(run, cloud, group.name)
     tags = {"Name": f"{group.name} smoke boot", ROLE: "smoke", "ramped:group": group.name}
-    machine = instances.launch(cloud, target.template, target.number, target.data, group.subnets, tags)
+    # It sees its tags, so that it knows what it is booted for and looks at its disk (settings_snippets, ramped-whole.service).
+    metadata = roles.metadata(target.data, tags)
+    machine = instances.launch(cloud, target.template, target.number, target.data, group.subnets, tags, metadata)
     run.out.say(f"smoke boot of version {target.number}: {machine}")
     try:
         _prove(run, cloud, machine, revision_of(target.description), revisions, lock)
     except TimedOut as error:
+        for line in findings(cloud, group, [machine]):
+            run.out.warn(line)
         raise DeployError(f"smoke boot of version {target.number}: {error}. The fleet was not touched") from error
     finally:
         instances.terminate(cloud, [machine])

@@ -54,6 +54,10 @@ def host(machines: Machines, tmp_path_factory: pytest.TempPathFactory) -> Instan
     folder = disk(tmp_path_factory.mktemp("disk"))
     (folder / "srv/shop/app/REVISION").write_text(f"{REVISION}\n")
     (folder / "srv/shop/app/REVISION").chmod(0o644)
+    site = {"config/__init__.py": "", "config/wsgi.py": "", "page.html": "<p>"}
+    for name, text in site.items():
+        (folder / "srv/shop/app" / name).parent.mkdir(exist_ok=True)
+        (folder / "srv/shop/app" / name).write_text(text)
     jobs = machines.directory / "shared/jobs"
     jobs.touch()
     jobs.chmod(0o666)
@@ -165,6 +169,36 @@ def test_nothing_planted_is_in_the_image_and_the_instance_is_as_before(machines:
     other.terminate()
 
 
+def test_the_smoke_boot_serves_nothing_from_an_image_with_an_empty_file_and_says_which(
+    machines: Machines, host: Instance
+) -> None:
+    """What answers is a site that is healthy without the file."""
+    run, _ = a_run(machines)
+    host.root(
+        "printf %s 'def application(environ, start):\n    start(\"200 OK\", [])\n    return []\n' >/srv/shop/app/config/wsgi.py"
+    )
+    bake(run, fresh=True)
+    smoke = {"ramped:role": "smoke", "ramped:group": "web"}
+    whole, image = newest(machines), newest(machines)
+    for damaged in (False, True):
+        if damaged:
+            page = machines.layer(image) / "srv/shop/app/page.html"
+            assert page.read_text() == "<p>"
+            page.write_bytes(b"")
+        booted, other = machines.boot(whole, tags=smoke, **SHOWS), machines.boot(whole)
+        state = "inactive" if damaged else "active"
+        eventually(
+            f"the site to be {state}", lambda s=state, b=booted: b.shell("systemctl is-active gunicorn").stdout == f"{s}\n"
+        )
+        # Only the smoke boot looks.
+        eventually("the site to be active", lambda o=other: o.shell("systemctl is-active gunicorn").stdout == "active\n")
+        says = "this image is damaged: 1 files are empty or missing, such as /srv/shop/app/page.html"
+        eventually("the console to tell", lambda b=booted, d=damaged, s=says: (s in b.console()) == d)
+        assert "damaged" not in other.console()
+        booted.terminate()
+        other.terminate()
+
+
 def jobs(machines: Machines) -> list[str]:
     return (machines.directory / "shared/jobs").read_text().splitlines()
 
@@ -201,7 +235,16 @@ def test_an_operator_who_dies_leaves_the_instance_as_it_was(host: Instance) -> N
     host.ssh("true")
 
 
-def test_a_program_that_is_killed_leaves_the_rest_to_the_next(host: Instance) -> None:
+def test_a_program_that_is_killed_leaves_nobody_locked_out(host: Instance) -> None:
+    before = host.root(IDENTITY)
+    client = hold(host)
+    host.root("kill -KILL $(pgrep -of '^/usr/bin/python3 -I /usr/local/sbin/ramped-image')")
+    closed(client)
+    eventually("everything to be back", lambda: states(host) == {"active"} and host.shell(IDENTITY).stdout.strip() == before)
+    host.ssh("true")
+
+
+def test_what_is_left_when_all_of_it_is_killed_is_put_back_by_hand(host: Instance) -> None:
     before = host.root(IDENTITY)
     client = hold(host)
     host.root("kill -KILL $(pgrep -f '^/usr/bin/python3 -I /usr/local/sbin/ramped-image')")

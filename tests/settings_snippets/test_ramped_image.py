@@ -1,7 +1,5 @@
 """`ramped-image`: what a disk holds while an image is made of it, and that all is there again afterwards."""
 
-import importlib.machinery
-import importlib.util
 import json
 import os
 import shutil
@@ -11,7 +9,8 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -42,7 +41,7 @@ class Disk:
         for path in (folder, *folder.parents[:3]):
             path.chmod(path.stat().st_mode | 0o011)  # other users pass
         (folder / "sbin").mkdir()
-        for name in ("ramped-image", "ramped-files"):
+        for name in ("ramped-image", "ramped-files", "ramped-freeze", "ramped-whole"):
             shutil.copy(PROGRAM.with_name(name), folder / "sbin" / name)
         self.ours, self.team, self.foreign = (key(folder, name) for name in ("ours@ci", "colleague@pc", "stranger@pc"))
         self.file(
@@ -163,10 +162,26 @@ def test_however_it_ends_all_is_there_again(disk: Disk, end: str) -> None:
     back(disk, before)
 
 
-@pytest.mark.parametrize("mends", ["resume", "the next hold"])
-def test_what_a_killed_one_leaves_is_put_back_by_the_next(disk: Disk, mends: str) -> None:
+def children(process: "subprocess.Popen[str]") -> list[int]:
+    return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+
+
+def test_a_killed_one_is_survived_by_who_puts_all_back(disk: Disk) -> None:
     before = disk.files()
     with disk.held() as (running, _):
+        assert disk.holding(TOKEN) == []
+        running.kill()
+        running.wait(60)
+    until(lambda: not (disk.run / "image").exists())
+    back(disk, before)
+
+
+@pytest.mark.parametrize("mends", ["resume", "the next hold"])
+def test_what_is_left_when_both_are_killed_is_put_back_by_the_next(disk: Disk, mends: str) -> None:
+    before = disk.files()
+    with disk.held() as (running, _):
+        for pid in children(running):
+            os.kill(pid, signal.SIGKILL)
         running.kill()
         running.wait(60)
     assert disk.holding(TOKEN) == [] and "etc/ssh/ssh_host_ed25519_key" not in disk.files()
@@ -177,6 +192,13 @@ def test_what_a_killed_one_leaves_is_put_back_by_the_next(disk: Disk, mends: str
         with disk.held():
             assert disk.holding(TOKEN) == []
     back(disk, before)
+
+
+def until(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def test_the_keys_that_are_named_stay_by_fingerprint_too_and_all_of_them_where_ours_is_not_known(disk: Disk) -> None:
@@ -203,8 +225,7 @@ def test_the_units_of_its_own_configuration_stand_still_and_come_back_after_a_ki
         assert told["units"] == ["gunicorn.socket", "gunicorn.service"] and disk.holding(TOKEN) == []
         running.kill()
         running.wait(60)
-    with disk.start("resume", PATH=path["environment"]["PATH"]) as again:
-        assert again.wait(60) == 0
+    until(lambda: not (disk.run / "image").exists())
     done = [line for line in calls.read_text().splitlines() if "is-active" not in line]
     assert done == ["stop gunicorn.socket", "stop gunicorn.service", "start gunicorn.service", "start gunicorn.socket"]
     assert disk.holding(TOKEN) and "etc/shop/a.env" in disk.files() and "var/spool/x" not in disk.files()
@@ -212,7 +233,10 @@ def test_the_units_of_its_own_configuration_stand_still_and_come_back_after_a_ki
 
 @pytest.mark.parametrize(
     ("secrets", "conf", "says"),
-    [(["~/../other"], "", "a path may not hold .."), ([], "remove /\n", "`remove /`; allowed: unit NAME, aside PATH, drop PATH")],
+    [
+        (["~/../other"], "", "a path may not hold .."),
+        ([], "remove /\n", "`remove /`; allowed: unit NAME, aside PATH, drop PATH, whole PATH"),
+    ],
 )
 def test_what_it_does_not_understand_is_refused_in_one_line_and_nothing_is_touched(
     disk: Disk, secrets: list[str], conf: str, says: str
@@ -236,19 +260,6 @@ def test_the_user_who_asks_gets_at_nothing_by_a_link_or_a_path_of_others(disk: D
     with disk.start() as running:
         _, err = running.communicate(json.dumps({"secrets": ["/etc/shadow"]}) + "\n", 60)
     assert running.returncode == 1 and "Permission denied" in err and disk.holding("shadow") == ["etc/shadow"]
-
-
-def loaded() -> Any:
-    loader = importlib.machinery.SourceFileLoader("ramped_image_program", str(PROGRAM))
-    spec = importlib.util.spec_from_loader(loader.name, loader)
-    assert spec
-    module = importlib.util.module_from_spec(spec)
-    sys.dont_write_bytecode, before = True, sys.dont_write_bytecode
-    try:
-        loader.exec_module(module)
-    finally:
-        sys.dont_write_bytecode = before
-    return module
 
 
 @pytest.fixture
@@ -282,42 +293,29 @@ def test_the_blocks_of_what_was_removed_hold_nothing_either(volume: Path, tmp_pa
     assert len(disk.holding(TOKEN)) >= 12
 
 
-@pytest.mark.parametrize("end", ["thaw", "too long", "its parent is killed"])
+@pytest.mark.parametrize("end", ["its input ends", "too long", "SIGTERM"])
 def test_nothing_is_written_to_a_frozen_disk_and_it_never_stays_frozen(volume: Path, end: str) -> None:
-    module, written = loaded(), threading.Event()
+    written = threading.Event()
 
     def write() -> None:
         (volume / "later").write_text("x")
         written.set()
 
-    if end == "its parent is killed":
-        code = (
-            f"import runpy, time; m = runpy.run_path({str(PROGRAM)!r}); m['Frozen']({str(volume)!r}); "
-            "print('frozen', flush=True); time.sleep(600)"
-        )
-        with subprocess.Popen([sys.executable, "-B", "-c", code], stdout=subprocess.PIPE, text=True) as parent:
-            assert parent.stdout and parent.stdout.readline() == "frozen\n"
-            writer = threading.Thread(target=write)
-            writer.start()
-            assert not written.wait(0.3)
-            parent.kill()
-            assert written.wait(60)
-            writer.join()
-        return
-    frozen = module.Frozen(str(volume), 0.5 if end == "too long" else 60.0)
-    assert frozen.frozen
+    command = [sys.executable, str(PROGRAM.with_name("ramped-freeze")), str(volume), "0.5" if end == "too long" else "60"]
     writer = threading.Thread(target=write)
-    writer.start()
-    if end == "thaw":
-        assert not written.wait(0.3)
-        frozen.thaw()
-    assert written.wait(60)
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as frozen:
+        assert frozen.stdout and frozen.stdin and frozen.stdout.readline() == "frozen\n"
+        writer.start()
+        if end == "SIGTERM":
+            frozen.terminate()
+        if end != "too long":
+            assert not written.wait(0.3)
+            frozen.stdin.close()
+        assert written.wait(60) and frozen.wait(60) == 0
     writer.join()
-    if end == "too long":
-        frozen.thaw()
 
 
-def test_what_cannot_be_frozen_is_not(tmp_path: Path) -> None:
-    frozen = loaded().Frozen("/proc")
-    assert not frozen.frozen
-    frozen.thaw()
+def test_what_cannot_be_frozen_is_not() -> None:
+    command = [sys.executable, str(PROGRAM.with_name("ramped-freeze")), "/proc", "60"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")

@@ -49,16 +49,18 @@ rm -rf /var/log/journal
 : >/etc/machine-id
 chmod 755 /
 """
+REQUIRED = {"gunicorn.service": ("ramped-whole.service",)}
 ENABLED = {
     "multi-user.target": ("gunicorn.service", "cloud-final.service", "ramped-role.service", "ramped-host-keys.service"),
     "timers.target": ("ramped-role.timer",),
     "sockets.target": ("gunicorn.socket",),
     "sysinit.target": ("cloud-init.service",),
 }
-PROGRAMS = ("ramped-role", "ramped-image", "ramped-files")
-UNITS: Mapping[str, Mapping[str, str]] = {
-    name: {} for name in ("ramped-role.service", "ramped-role.timer", "ramped-jobs.target", "ramped-host-keys.service")
-}
+PROGRAMS = ("ramped-role", "ramped-image", "ramped-files", "ramped-freeze", "ramped-whole")
+UNITS = (
+    *("ramped-role.service", "ramped-role.timer", "ramped-jobs.target"),
+    *("ramped-host-keys.service", "ramped-whole.service"),
+)
 # What would go to the network by itself, or has no terminal here.
 MASKED = ("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "console-getty.service")
 
@@ -95,7 +97,7 @@ def settings() -> Mapping[str, File]:
     """Return the files of the topmost layer, by their path."""
     ours = {name: (FILES / name).read_text(encoding="utf-8") for name in ("cloud-init", "cloud-final")}
     units = {f"{name}.service": (FILES / f"{name}.service").read_text(encoding="utf-8") for name in ours}
-    units |= {name: _snippet(f"systemd/{name}", changed) for name, changed in UNITS.items()}
+    units |= {name: _snippet(f"systemd/{name}", {}) for name in UNITS}
     return {
         "etc/nginx/conf.d/site.conf": File(_snippet("nginx/site.conf", {"www.example.com": DOMAIN})),
         "etc/systemd/system/gunicorn.service": File(
@@ -128,5 +130,10 @@ def links() -> Mapping[str, str]:
         f"etc/systemd/system/{target}.wants/{unit}": f"/etc/systemd/system/{unit}"
         for target, units in ENABLED.items()
         for unit in units
+    }
+    wanted |= {
+        f"etc/systemd/system/{unit}.requires/{other}": f"/etc/systemd/system/{other}"
+        for unit, others in REQUIRED.items()
+        for other in others
     }
     return wanted | {f"etc/systemd/system/{unit}": "/dev/null" for unit in MASKED}
