@@ -8,6 +8,7 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -38,8 +39,7 @@ class Disk:
 
     def __init__(self, folder: Path, root: Path | None = None) -> None:
         self.folder, self.root, self.run = folder, root or folder / "disk", folder / "run"
-        for path in (folder, *folder.parents[:3]):
-            path.chmod(path.stat().st_mode | 0o011)  # other users pass
+        folder.chmod(0o755)  # other users pass
         (folder / "sbin").mkdir()
         for name in ("ramped-image", "ramped-files", "ramped-freeze", "ramped-whole"):
             shutil.copy(PROGRAM.with_name(name), folder / "sbin" / name)
@@ -118,8 +118,15 @@ class Disk:
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Disk:
-    return Disk(tmp_path)
+def folder() -> Iterator[Path]:
+    """A folder that other users can reach, which pytest's own is not."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        yield Path(name)
+
+
+@pytest.fixture
+def disk(folder: Path) -> Disk:
+    return Disk(folder)
 
 
 def back(disk: Disk, before: dict[str, tuple[str, int, int]]) -> None:
@@ -263,11 +270,11 @@ def test_the_user_who_asks_gets_at_nothing_by_a_link_or_a_path_of_others(disk: D
 
 
 @pytest.fixture
-def volume(tmp_path: Path) -> Iterator[Path]:
+def volume(folder: Path) -> Iterator[Path]:
     """A disk of its own, mounted: the file system is real, and its blocks can be read from outside."""
     if not ROOT or shutil.which("mkfs.ext4") is None:
         pytest.skip("needs root and mkfs.ext4")
-    blocks, at = tmp_path / "blocks", tmp_path / "mounted"
+    blocks, at = folder / "blocks", folder / "mounted"
     at.mkdir()
     with blocks.open("wb") as file:
         file.truncate(32 << 20)
@@ -281,15 +288,15 @@ def volume(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", at], check=True)
 
 
-def test_the_blocks_of_what_was_removed_hold_nothing_either(volume: Path, tmp_path: Path) -> None:
-    disk = Disk(tmp_path, volume)
+def test_the_blocks_of_what_was_removed_hold_nothing_either(volume: Path, folder: Path) -> None:
+    disk = Disk(folder, volume)
     for dropped in ("var/lib/systemd/random-seed", "var/cache/apt/archives/x.deb", "home/deploy/.cache/pip/http/x"):
         (volume / dropped).write_text("not put aside, so not overwritten\n")
     os.sync()
-    assert TOKEN.encode() in (tmp_path / "blocks").read_bytes()
+    assert TOKEN.encode() in (folder / "blocks").read_bytes()
     with disk.held():
         os.sync()
-        assert TOKEN.encode() not in (tmp_path / "blocks").read_bytes()
+        assert TOKEN.encode() not in (folder / "blocks").read_bytes()
     assert len(disk.holding(TOKEN)) >= 12
 
 
