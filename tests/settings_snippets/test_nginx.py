@@ -4,9 +4,10 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -15,6 +16,7 @@ from .project import HTTPS, PATIENCE, SNIPPETS, Answer, Project, ask, eventually
 SITE = SNIPPETS / "nginx/site.conf"
 NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 BALANCER, STRANGER = "127.0.0.2", "127.0.0.3"
+CHECK = "/health_check/www.example.com"
 
 pytestmark = pytest.mark.skipif(NGINX is None, reason="no nginx here: apt-get install nginx-light")
 
@@ -48,33 +50,57 @@ def test_it_is_clean_as_shipped(tmp_path: Path) -> None:
     assert "syntax is ok" in ran.stderr
 
 
+# What a careful site sets, and one that trusts X-Forwarded-Host besides: whatever nginx lets through of it would be seen.
+CAREFUL = """
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_SSL_REDIRECT = True
+SECURE_HSTS_SECONDS = 31536000
+SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+SECURE_HSTS_PRELOAD = True
+USE_X_FORWARDED_HOST = True
+ROOT_URLCONF = "config.more"
+"""
+MORE = """
+from config.urls import *
+from django.http import HttpResponse
+urlpatterns += [path('big/', lambda request: HttpResponse(b'x' * 3_000_000))]
+"""
+READY = {"http://gunicorn/health/;": "http://gunicorn/health/ready/;", "# location = ": "location = "}
+
+
+def careful(root: Path, settings: str = "") -> Project:
+    """Return a project with these settings, its static files and its database."""
+    project = Project(root, settings=CAREFUL + settings)
+    (project.base / "config/more.py").write_text(MORE)
+    project.collectstatic()
+    assert project.manage("migrate", "-v0").code == 0
+    return project
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int]]:
     root = tmp_path_factory.mktemp("nginx")
-    project = Project(
-        root,
-        settings=(
-            'SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")\nSECURE_SSL_REDIRECT = True\n'
-            'SESSION_COOKIE_AGE = 60\nROOT_URLCONF = "config.more"'
-        ),
-    )
-    (project.base / "config/more.py").write_text(
-        "from config.urls import *\nfrom django.http import HttpResponse\n"
-        "urlpatterns += [path('big/', lambda request: HttpResponse(b'x' * 3_000_000))]\n"
-    )
-    project.collectstatic()
-    assert project.manage("migrate", "-v0").code == 0
-    with gunicorn(project) as (place, _), serving(root, place) as port:
+    with gunicorn(careful(root)) as (place, _), serving(root, place) as port:
         yield "127.0.0.1", port
 
 
-def moved(upstream: Path, port: int) -> str:
+@pytest.fixture(scope="module")
+def with_middleware(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int]]:
+    """Serve with the health middleware, and the snippet changed as its comments say."""
+    root = tmp_path_factory.mktemp("middleware")
+    project = careful(root, 'MIDDLEWARE.insert(0, "config.health_middleware.HealthMiddleware")\nHEALTH_CHECK_TIMEOUT = 60\n')
+    with gunicorn(project) as (place, _), serving(root, place, READY) as port:
+        yield "127.0.0.1", port
+
+
+def moved(upstream: Path, port: int, more: Mapping[str, str]) -> str:
     """Return the snippet for a free port, before a gunicorn on this socket, with one address that is trusted as the balancer."""
     text = SITE.read_text()
     changes = {
         "listen 80": f"listen 127.0.0.1:{port}",
         "unix:/run/gunicorn.sock": f"unix:{upstream}",
         "127.0.0.0/8 ": f"{BALANCER}/32",
+        **more,
     }
     for old, new in changes.items():
         assert old in text, f"the snippet has no more {old!r}"
@@ -83,12 +109,12 @@ def moved(upstream: Path, port: int) -> str:
 
 
 @contextmanager
-def serving(folder: Path, upstream: Path) -> Iterator[int]:
+def serving(folder: Path, upstream: Path, more: Mapping[str, str] = MappingProxyType({})) -> Iterator[int]:
     """Run nginx with the snippet; yield its port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    configuration(folder, moved(upstream, port))
+    configuration(folder, moved(upstream, port, more))
     process = subprocess.Popen(nginx(folder, "-g", "daemon off;"))
 
     def up() -> bool:
@@ -111,45 +137,118 @@ def get(site: tuple[str, int], path: str, source: str = BALANCER, method: str = 
 
 @pytest.mark.parametrize("source", [BALANCER, STRANGER])
 def test_the_health_check_by_address_over_http_reaches_the_view(site: tuple[str, int], source: str) -> None:
-    answer = get(site, "/health_check/www.example.com", source)
+    answer = get(site, CHECK, source)
     assert (answer.status, answer.json()) == (200, {"status": "ok", "revision": "a1b2c3"})
-    assert get(site, "/health_check/www.example.com", source, method="HEAD").status == 200
+    assert get(site, CHECK, source, method="HEAD").status == 200
+
+
+def test_without_the_snippet_django_would_refuse_the_check(site: tuple[str, int]) -> None:
+    """The settings of this site must be such that the tests here can fail."""
+    assert get(site, "/health/", Host="www.example.com").status == 301
+    assert ask(site, "/health/", headers=HTTPS, source=BALANCER).headers["Strict-Transport-Security"]
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/health/", "/health_check/", "/health_check/other.example.com", "/health_check/www.example.com/x", "/.env"]
+    "path",
+    ["/", "/health/", "/health_check/", "/health_check/other.example.com", f"{CHECK}/", f"{CHECK}/x", f"{CHECK}/deep", "/.env"],
 )
-def test_by_address_nothing_else_is_there(site: tuple[str, int], path: str) -> None:
-    assert get(site, path).status == 404
-    assert get(site, path, Host="other.example.com").status == 404
+@pytest.mark.parametrize("host", [None, "other.example.com", "www.example.com.example.net", "example.com", "127.0.0.1"])
+def test_other_hosts_and_paths_are_not_there(site: tuple[str, int], path: str, host: str | None) -> None:
+    assert get(site, path, **({"Host": host} if host else {})).status == 404
 
 
-def test_visitors_do_not_reach_the_health_check(site: tuple[str, int]) -> None:
-    assert get(site, "/health_check/www.example.com", X_Forwarded_For="203.0.113.7").status == 404
-    assert get(site, "/health_check/www.example.com", Host="www.example.com", X_Forwarded_Proto="https").status == 404
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-Forwarded-For": "203.0.113.7"},
+        {"X-Forwarded-For": "0"},
+        {"X-Forwarded-Proto": "https"},  # a load balancer that is set to remove X-Forwarded-For
+        {"Host": "other.example.com", "X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "https"},
+        {"Host": "www.example.com", "X-Forwarded-Proto": "https"},
+    ],
+)
+def test_visitors_do_not_reach_the_health_check(site: tuple[str, int], headers: Mapping[str, str]) -> None:
+    named = {"Host": f"{site[0]}:{site[1]}", **headers}
+    assert ask(site, CHECK, headers=named, source=BALANCER).status == 404
+
+
+def test_what_the_asker_says_does_not_reach_the_health_view(site: tuple[str, int]) -> None:
+    """Each of these alone would have Django or gunicorn answer 400."""
+    forged = {"X-Forwarded-Host": "evil.example.net", "X-Forwarded-Ssl": "off", "X-Forwarded-Protocol": "http"}
+    headers = {"Host": "evil.example.net", **forged}
+    assert ask(site, CHECK, headers=headers, source=STRANGER).status == 200
 
 
 def test_a_visitor_who_came_by_https_gets_the_page_and_its_files(site: tuple[str, int]) -> None:
     answer = ask(site, "/", headers=HTTPS, source=BALANCER)
     scheme, host, name = answer.body.decode().split()
     assert (answer.status, scheme, host) == (200, "https", "www.example.com")
+    assert answer.headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains; preload"
     assert ask(site, name, headers=HTTPS, source=BALANCER).status == 200
 
 
 def test_a_visitor_who_came_by_http_is_redirected(site: tuple[str, int]) -> None:
     answer = get(site, "/", Host="www.example.com", X_Forwarded_Proto="http")
     assert (answer.status, answer.headers["Location"]) == (301, "https://www.example.com/")
+    assert answer.headers["Strict-Transport-Security"] is None, "browsers ignore it over HTTP; Django says it is not secure"
 
 
-@pytest.mark.parametrize("header", ["X-Forwarded-Proto", "X_Forwarded_Proto", "x-forwarded-proto"])
-def test_a_forged_scheme_does_not_pass(site: tuple[str, int], header: str) -> None:
-    answer = ask(site, "/", headers={"Host": "www.example.com", header: "https"}, source=STRANGER)
-    assert answer.status == 301
+SCHEMES = ("X-Forwarded-Proto", "X_Forwarded_Proto", "x-forwarded-proto", "X-Forwarded-Ssl", "X-Forwarded-Protocol")
 
 
-def test_a_header_with_underscores_does_not_overrule_the_balancers(site: tuple[str, int]) -> None:
-    headers = {"Host": "www.example.com", "X-Forwarded-Proto": "http", "X_Forwarded_Proto": "https"}
+@pytest.mark.parametrize("value", ["https", "https, http", "HTTPS", "on", "ssl"])
+@pytest.mark.parametrize("header", SCHEMES)
+def test_a_forged_scheme_does_not_pass(site: tuple[str, int], header: str, value: str) -> None:
+    answer = ask(site, "/", headers={"Host": "www.example.com", header: value}, source=STRANGER)
+    assert (answer.status, answer.headers["Location"]) == (301, "https://www.example.com/")
+
+
+@pytest.mark.parametrize("forged", [{"X_Forwarded_Proto": "https"}, {"X-Forwarded-Ssl": "on"}, {"X-Forwarded-Protocol": "ssl"}])
+def test_a_scheme_forged_through_the_balancer_does_not_overrule_its_own(site: tuple[str, int], forged: Mapping[str, str]) -> None:
+    headers = {"Host": "www.example.com", "X-Forwarded-Proto": "http", **forged}
     assert ask(site, "/", headers=headers, source=BALANCER).status == 301
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-Host", "X_Forwarded_Host", "Forwarded", "X-Host", "X-Original-Host"])
+def test_a_forged_host_beside_the_true_one_is_not_seen(site: tuple[str, int], header: str) -> None:
+    value = "host=evil.example.net" if header == "Forwarded" else "evil.example.net"
+    answer = ask(site, "/", headers={**HTTPS, header: value}, source=BALANCER)
+    assert (answer.status, answer.body.decode().split()[:2]) == (200, ["https", "www.example.com"])
+
+
+def test_two_hosts_are_refused_and_the_request_line_counts_more_than_the_header(site: tuple[str, int]) -> None:
+    two = {"Host": "www.example.com", "host": "evil.example.net", "X-Forwarded-Proto": "https"}
+    assert ask(site, "/", headers=two, source=BALANCER).status == 400
+    line = ask(site, "http://www.example.com/", headers={**HTTPS, "Host": "evil.example.net"}, source=BALANCER)
+    assert line.body.decode().split()[1] == "www.example.com"
+    assert ask(site, "http://evil.example.net/", headers=HTTPS, source=BALANCER).status == 404
+
+
+@pytest.mark.parametrize("header", ["SCRIPT_NAME", "PATH_INFO", "Script-Name", "Path-Info"])
+def test_no_header_moves_the_path_of_a_request(site: tuple[str, int], header: str) -> None:
+    """gunicorn, "forwarder_headers": from a proxy that it trusts, the underscored ones would."""
+    answer = ask(site, "/big/", headers={**HTTPS, header: "/big"}, source=BALANCER)
+    assert len(answer.body) == 3_000_000
+
+
+def test_with_the_middleware_the_balancer_asks_ready_and_you_ask_deep(with_middleware: tuple[str, int]) -> None:
+    for path in (CHECK, f"{CHECK}/deep"):
+        answer = get(with_middleware, path)
+        assert (answer.status, answer.json()["revision"]) == (200, "a1b2c3"), path
+        assert answer.json()["static"], "the view does not tell it: this was not the middleware"
+        assert get(with_middleware, path, X_Forwarded_For="203.0.113.7").status == 404
+        assert get(with_middleware, path, X_Forwarded_Proto="https").status == 404
+
+
+def test_through_the_site_visitors_see_of_the_middleware_the_bare_status(with_middleware: tuple[str, int]) -> None:
+    seen = {kind: ask(with_middleware, f"/health/{kind}/", headers=HTTPS, source=BALANCER) for kind in ("live", "ready", "deep")}
+    assert {kind: (answer.status, answer.body) for kind, answer in seen.items()} == {
+        "live": (200, b""),
+        "ready": (200, b""),
+        "deep": (404, b""),
+    }
+    for kind in seen:
+        assert get(with_middleware, f"/health/{kind}/").status == 404, "by address only the health check is there"
 
 
 def test_a_long_answer_arrives_whole(site: tuple[str, int]) -> None:
@@ -162,4 +261,4 @@ def test_connections_outlive_the_balancers_idle_timeout() -> None:
 
 def test_a_dead_gunicorn_is_502_for_the_health_check(tmp_path: Path) -> None:
     with serving(tmp_path, tmp_path / "nobody") as port:
-        assert get(("127.0.0.1", port), "/health_check/www.example.com").status == 502
+        assert get(("127.0.0.1", port), CHECK).status == 502
