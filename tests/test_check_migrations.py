@@ -2,6 +2,7 @@
 
 import json
 import signal
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -134,3 +135,31 @@ def test_what_git_does_not_know_is_there_for_the_judge(world: ShopWorld) -> None
     reads = "\nassert (BASE_DIR / '.env').read_text() == (BASE_DIR / 'config/local.txt').read_text() == '1'\n"
     sha = world.commit({"config/settings.py": settings + reads, ".gitignore": ".env\nlocal.txt\n"})
     assert deploy_release(world.run(), sha).revision == sha
+
+
+def test_requirements_that_the_site_meets_already_are_not_fetched_for_the_judge(world: ShopWorld) -> None:
+    nowhere = "--index-url http://127.0.0.1:9/simple\n"
+    sha = world.commit({"requirements.txt": f"{nowhere}django\nwhitenoise\n"})
+    assert deploy_release(world.run(), sha).revision == sha
+
+
+def test_requirements_that_the_site_lacks_are_there_for_the_judge_and_nowhere_else(world: ShopWorld, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "novelty-1.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("novelty.py", "")
+        wheel.writestr("novelty-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: novelty\nVersion: 1.0\n")
+        wheel.writestr(
+            "novelty-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        wheel.writestr("novelty-1.0.dist-info/RECORD", "")
+    settings = (world.disk() / "app/config/settings.py").read_text()
+    with_novelty = {
+        "requirements.txt": f"--no-index\n--find-links {tmp_path}\nnovelty\n",
+        "config/settings.py": f"{settings}\nimport novelty\n",
+    }
+    breaking = world.commit({**with_novelty, "shop/migrations/0004_title.py": RENAME})
+    with pytest.raises(Refused, match=r"shop\.0004_title"):
+        deploy_release(world.run(), breaking)
+    assert not list((world.disk() / "venv").rglob("novelty*")) and not list(world.disk().glob("app.judged*"))
+    harmless = world.commit(with_novelty)
+    assert deploy_release(world.run(), harmless).revision == harmless
+    assert list((world.disk() / "venv").rglob("novelty.py"))

@@ -147,9 +147,11 @@ try:
         found = run(sys.executable, "-c", hasher, *requirements, cwd=tree, stdout=subprocess.PIPE).stdout.split()[-1].decode()
         if found != installed:
             wanted = [word for name in requirements for word in ("-r", name)]
-            quiet = ["--disable-pip-version-check", "--no-input", "--quiet"]
-            run(sys.executable, "-m", "pip", "install", *quiet, "--target", packages, *wanted, cwd=tree, stdout=sys.stderr)
-            environment["PYTHONPATH"] = packages
+            pip = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+            look = subprocess.run([*pip, "--dry-run", "--no-index", *wanted], cwd=tree, capture_output=True)
+            if look.returncode or b"Would install" in look.stdout:
+                run(*pip, "--quiet", "--target", packages, *wanted, cwd=tree, stdout=sys.stderr)
+                environment["PYTHONPATH"] = packages
     code = subprocess.run([sys.executable, manage, *arguments], cwd=tree, env=environment).returncode
 except subprocess.CalledProcessError as error:
     code = error.returncode or 1
