@@ -17,9 +17,11 @@ in time. Made for Django 4.2 to 5.2.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
+from queue import SimpleQueue
 from typing import Any
 
 from django.conf import settings
@@ -35,6 +37,8 @@ logger = logging.getLogger(__name__)
 
 MAX_PROBES = 8  # threads that a frozen database can hold in one process
 _slots = threading.BoundedSemaphore(MAX_PROBES)
+_idle = threading.Semaphore(0)  # threads that wait for a probe: a new one for each would cost more than it asks
+_waiting: SimpleQueue[Probe] = SimpleQueue()
 
 
 @method_decorator(never_cache, name="dispatch")
@@ -81,27 +85,28 @@ def start_probe(alias: str, question: Callable[[Any], None], deadline: float) ->
     if not _slots.acquire(timeout=max(0, deadline - time.monotonic())):
         logger.error("Health check: %d earlier checks still wait for a database, %r was not asked", MAX_PROBES, alias)
         return None
+    if not _idle.acquire(blocking=False):
+        try:
+            threading.Thread(target=_work, name="health-check", daemon=True).start()
+        except RuntimeError:
+            _slots.release()
+            raise
     probe = Probe(alias, question)
-    try:
-        probe.start()
-    except RuntimeError:
-        _slots.release()
-        raise
+    _waiting.put(probe)
     return probe
 
 
-class Probe(threading.Thread):
-    """Ask one database in a thread; a daemon, so that a frozen database does not keep the process from stopping."""
+class Probe:
+    """One question to one database."""
 
     def __init__(self, alias: str, question: Callable[[Any], None]) -> None:
-        super().__init__(name=f"health-check-{alias}", daemon=True)
         self.alias = alias
         self.question = question
         self.healthy = False
         self.done = threading.Event()
 
-    def run(self) -> None:
-        """Ask over a connection of its own, and give the slot back; odd exceptions go to threading.excepthook."""
+    def ask(self) -> None:
+        """Ask over a connection of its own; what is not the database's error ends the thread, by threading.excepthook."""
         try:
             connection = _fresh_connection(self.alias)
             try:
@@ -111,15 +116,32 @@ class Probe(threading.Thread):
             self.healthy = True
         except (Error, OSError):
             logger.exception("Health check: the database %r failed", self.alias)
-        finally:
-            self.done.set()
-            _slots.release()
 
     def answered(self, deadline: float) -> bool:
         """Wait for the answer until the deadline (time.monotonic() in seconds); return whether it came and was good."""
         if not self.done.wait(max(0, deadline - time.monotonic())):
             logger.error("Health check: the database %r did not answer in time", self.alias)
         return self.healthy
+
+
+def _work() -> None:
+    """Answer probes, in a thread; a daemon, so that a frozen database does not keep the process from stopping."""
+    while True:
+        probe = _waiting.get()
+        try:
+            probe.ask()
+            _idle.release()
+        finally:
+            _slots.release()
+            probe.done.set()
+
+
+def _forget_threads() -> None:
+    global _slots, _idle, _waiting
+    _slots, _idle, _waiting = threading.BoundedSemaphore(MAX_PROBES), threading.Semaphore(0), SimpleQueue()
+
+
+os.register_at_fork(after_in_child=_forget_threads)  # they stay with the parent
 
 
 def round_trip(connection: Any) -> None:

@@ -67,14 +67,25 @@ class World:
     """One rehearsal's world; a context manager that leaves nothing behind, whatever happens: `top` is removed in the end.
 
     `kind` is that of the hosts; with machines this runs in a box. `static_middleware`: the shop serves its static files by the
-    drop-in instead of WhiteNoise's middleware. `endpoints` are what the server printed: api, control, balancer, cdn; and of what
-    runs beside machines: database, origin. `environment` is the operator's.
+    drop-in instead of WhiteNoise's middleware. `health_middleware`: process hosts are asked for the ready path of the drop-in
+    instead of the health view. `options`: those of the stand-in cloud that differ. `endpoints` are what the server printed: api,
+    control, balancer, cdn; and of what runs beside machines: database, origin. `environment` is the operator's.
     """
 
-    def __init__(self, top: Path, kind: Kind = PROCESSES, *, static_middleware: bool = False) -> None:
+    def __init__(
+        self,
+        top: Path,
+        kind: Kind = PROCESSES,
+        *,
+        static_middleware: bool = False,
+        health_middleware: bool = False,
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
         self.places = Places(top)
         self.kind = kind
         self._static_middleware = static_middleware
+        self._health_middleware = health_middleware
+        self._options = options or {}
         self.endpoints: dict[str, Any] = {}
         self.environment: dict[str, str] = {}
         self.distribution = ""
@@ -125,6 +136,8 @@ class World:
         told = {"SHOP_CDN": self.endpoints["cdn"], "SHOP_DOMAIN": DOMAIN}
         if self._static_middleware:
             told["SHOP_STATIC_MIDDLEWARE"] = "config.static_middleware.StaticFilesMiddleware"
+        if self._health_middleware:
+            told["SHOP_HEALTH_MIDDLEWARE"] = "1"
         if self.kind is MACHINES:
             told["SHOP_DATABASE"] = self.endpoints["database"]
             return first_disks.of_machines(self.places.top, self.places.shared, self.endpoints["origin"], told)
@@ -137,7 +150,9 @@ class World:
         hosts: dict[str, Any] = {"authorized_key": self.places.key.with_suffix(".pub").read_text(encoding="utf-8")}
         # What is shared is a link on the disk of a process host; machines mount it.
         hosts |= {"shared": str(self.places.shared)} if self.kind is MACHINES else {"user": self.kind.user}
-        options = OPTIONS | {"hosts": hosts}
+        if self._health_middleware and self.kind is not MACHINES:
+            hosts["health_path"] = "/health/ready/"
+        options = {**OPTIONS, "hosts": hosts, **self._options}
         octets = list(range(16, 255))
         random.shuffle(octets)
         for octet in octets:

@@ -62,14 +62,17 @@ def test_frozen_and_thawed(project: Project, server: Cluster) -> None:
         eventually(lambda: ask(place, "/health/").status == 200)
 
 
-def test_no_connection_is_left_open(project: Project) -> None:
+@pytest.mark.parametrize("path", ["/health/", "/health/deep/"])
+def test_no_connection_is_left_open(project: Project, path: str) -> None:
+    settings = (project.base / "config/settings.py").read_text()
+    project.configure(f'{settings}\nMIDDLEWARE.insert(0, "config.health_middleware.HealthMiddleware")')
     count = (
         "from django.db import connection\ncursor = connection.cursor()\n"
         "cursor.execute(\"select count(*) from pg_stat_activity where backend_type = 'client backend'\")\n"
         "print(cursor.fetchone()[0])\nconnection.close()"
     )
     with gunicorn(project) as (place, _):
-        assert [ask(place, "/health/").status for _ in range(10)] == [200] * 10
+        assert [ask(place, path).status for _ in range(10)] == [200] * 10
         # The one that counts is left.
         eventually(lambda: project.django(count).out == "1\n")
 

@@ -51,7 +51,8 @@ class Front:
         changed, target = forwarded(exchange, "https"), None
         check = CHECK.fullmatch(exchange.target)
         if check:
-            changed, target = {**changed, "host": check.group(1)}, self._health_path
+            # nobody is forwarded: the load balancer itself asks
+            changed, target = {"x-forwarded-proto": "https", "host": check.group(1)}, self._health_path
         try:
             await relay(exchange, self._open, onward(exchange, changed, target), self._patience)
         except NoAnswer as failure:
