@@ -24,6 +24,7 @@ _FAMILIES = (
     "drain",
     "history",
     "invalidate",
+    "maintenance",
     "management",
     "prune_static",
     "rehearse",

@@ -24,6 +24,11 @@ def check_static(run: Run) -> None:
 
     The releases are those of the management instance and of every in-service web instance.
     """
+    check_everywhere(run)
+
+
+def check_everywhere(run: Run) -> None:
+    """Do what `check-static` does. Raises DeployError naming what is wrong, and where."""
     from .aws.serving import in_service
     from .aws.session import Cloud
     from .hosts.management import running_management

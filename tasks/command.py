@@ -45,12 +45,14 @@ def _with_context(function: Callable[..., None], changes: bool) -> Callable[...,
     def body(c: Context, *args: Any, **kwargs: Any) -> None:
         from .context import begin
         from .guard import Guard
+        from .maintenance import mention
         from .output import Output
 
         out = Output()
         with Guard(out, changes=changes) as guard:
             run = begin(c, out)
             guard.know(run)
+            mention(run)
             function(run, *args, **kwargs)
 
     # Invoke reads the options off the signature: the function's own, with the context in the place of the run.

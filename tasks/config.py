@@ -20,6 +20,7 @@ from .decisions.setting_types import (
     Engine,
     Gateway,
     GroupNames,
+    HeaderName,
     ImageName,
     InApp,
     InAppList,
@@ -27,6 +28,7 @@ from .decisions.setting_types import (
     Interval,
     Line,
     Login,
+    Networks,
     Origin,
     Paths,
     Percentages,
@@ -162,6 +164,17 @@ class HealthCheck:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Maintenance:
+    """The page that visitors see while the site is away, and who sees the site all the same."""
+
+    page: Line | None = None  # a path; the loader makes it absolute
+    retry_after: Deadline = 120  # after which the page asks again
+    bypass_header: HeaderName | None = None
+    bypass_secret: Line | None = None  # a path; the loader makes it absolute
+    bypass_addresses: Networks = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """Everything that the tasks know of a site."""
 
@@ -175,3 +188,4 @@ class Settings:
     restart: Restart
     static: Static
     health_check: HealthCheck = field(default_factory=HealthCheck)
+    maintenance: Maintenance = field(default_factory=Maintenance)

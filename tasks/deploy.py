@@ -9,6 +9,8 @@ from invoke import Collection
 from .command import command
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .context import Run
     from .decisions.releases import Release
     from .hosts.ssh import Host
@@ -31,12 +33,12 @@ def deploy(run: Run, revision: str | None = None, yes: bool = False) -> None:
     deploy_release(run, revision, yes=yes)
 
 
-def deploy_release(run: Run, revision: str | None, *, yes: bool = False, breaking: bool = False) -> Release:
+def deploy_release(run: Run, revision: str | None, *, yes: bool = False, apart: Callable[[], None] | None = None) -> Release:
     """Deploy a revision on the management instance, verify it there and return it.
 
     `revision`: tag, branch, full or short sha; None for the head of app.branch; `yes`: somebody has looked at the migrations;
-    `breaking`: nobody is served meanwhile, so any migration may run. A dry run changes nothing and returns what it would
-    deploy. Raises Refused, RemoteFailed, TimedOut, HostUnreachable, DeployError.
+    `apart`: takes visitors away before anything migrates, so that any migration may run. A dry run changes nothing and returns
+    what it would deploy. Raises Refused, RemoteFailed, TimedOut, HostUnreachable, DeployError.
     """
     from .aws import instances
     from .aws.session import Cloud
@@ -57,11 +59,13 @@ def deploy_release(run: Run, revision: str | None, *, yes: bool = False, breakin
             checkout.require_site(host, app)
         with run.out.step("3  git"):
             sha = checkout.choose(run, host, revision)
-            gate(run, host, sha, yes=yes, breaking=breaking)
+            gate(run, host, sha, yes=yes, breaking=apart is not None)
             # Until it is verified again nothing is: no image is taken of a half.
             instances.untag(cloud, [machine.id], [VERIFIED])
             checkout.switch(run, host, sha)
             checkout.install_requirements(run, host)
+        if apart:
+            apart()
         with run.out.step("4  migrate"):
             site.migrate(run, host)
         with run.out.step("5  collectstatic"):

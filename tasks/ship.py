@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from invoke import Collection
@@ -22,16 +23,22 @@ SKIPPABLE = ("restart-all", "warm-cdn", "invalidate", "stop")
     help={
         "revision": "commit, tag or branch; default: the head of app.branch",
         "yes": "go on past migrations to be looked at, and past a canary or a checkpoint at which it stops",
+        "maintenance": "show visitors a page meanwhile, so that any migration may run; the whole fleet is replaced at once",
         "skip": f"leave a part out, repeatable: {', '.join(SKIPPABLE)}",
     },
 )
-def ship(run: Run, revision: str | None = None, skip: Sequence[str] | None = None, yes: bool = False) -> None:
+def ship(
+    run: Run, revision: str | None = None, skip: Sequence[str] | None = None, yes: bool = False, maintenance: bool = False
+) -> None:
     """Deploy, restart-all, warm-cdn, bake-ami, rollout, invalidate, in order: one command, one report."""
     unknown = [part for part in skip or () if part not in SKIPPABLE]
     if unknown:
         raise SettingsError(f"--skip: found {', '.join(unknown)}; allowed: {', '.join(SKIPPABLE)}")
     try:
-        _ship(run, revision, skip or (), yes=yes)
+        if maintenance:
+            _ship_behind_a_page(run, revision, skip or (), yes=yes)
+        else:
+            _ship(run, revision, skip or (), yes=yes)
     finally:
         if run.out.steps:
             run.out.report("what was done")
@@ -40,7 +47,6 @@ def ship(run: Run, revision: str | None = None, skip: Sequence[str] | None = Non
 def _ship(run: Run, revision: str | None, skip: Sequence[str], *, yes: bool) -> None:
     from .bake import bake, foresee
     from .deploy import deploy_release
-    from .management import stop
     from .restart import restart_fleet
     from .rollout import roll_out
     from .warm_cdn import warm
@@ -53,10 +59,58 @@ def _ship(run: Run, revision: str | None, skip: Sequence[str], *, yes: bool) -> 
         if serving and run.settings.static.cdn and "warm-cdn" not in skip:
             warm(run, release.added)
     roll_out(run, foresee(run, release.revision) if run.dry else bake(run), yes=yes)
+    _finish(run, skip)
+
+
+def _finish(run: Run, skip: Sequence[str]) -> None:
+    from .management import stop
+
     if run.settings.static.distribution and run.settings.static.cdn and "invalidate" not in skip:
         _invalidate(run)
     if not run.settings.management.keep_running and "stop" not in skip:
         stop(run)
+
+
+def _ship_behind_a_page(run: Run, revision: str | None, skip: Sequence[str], *, yes: bool) -> None:
+    """Ship what old code would not survive: visitors see a page from before the migrations until every instance is new.
+
+    All instances are replaced at once. Old ones leave as before only when new ones serve: the health checks know no page, and a
+    new version that does not serve leaves the old instances there to go back to. It is not rolled back by itself: old code would
+    not work on the new schema.
+    """
+    from .bake import bake, foresee
+    from .check_static import check_everywhere
+    from .deploy import deploy_release
+    from .maintenance import turn_off, turn_on
+    from .rollout import roll_out
+
+    policy = replace(run.settings.rollout, surge="100%", batch="100%", canary=0, checkpoints=(), bake=0, rollback=False)
+    all_at_once = replace(run, settings=replace(run.settings, rollout=policy))
+    shown = False
+
+    def apart() -> None:
+        nonlocal shown
+        shown = True
+        turn_on(run)
+
+    try:
+        _end_half_way(all_at_once, yes=yes)
+        release = deploy_release(run, revision, yes=yes, apart=apart)
+        roll_out(all_at_once, foresee(run, release.revision) if run.dry else bake(run), yes=yes)
+        if run.dry:
+            run.out.say("would show a maintenance page from before `migrate` until every instance is new and has been checked")
+            return
+        # Through the load balancer the CDN would meet the page.
+        check_everywhere(replace(run, settings=replace(run.settings, static=replace(run.settings.static, cdn=None))))
+        turn_off(run)
+    except BaseException:
+        if shown:
+            run.out.warn(
+                f"the maintenance page stays. To go on: {run.command}. To go back: bring the database back to the old schema"
+                " (migrate backwards, or a snapshot), then `rollback`, then `maintenance-off`"
+            )
+        raise
+    _finish(run, skip)
 
 
 def _invalidate(run: Run) -> None:

@@ -9,7 +9,7 @@ from collections.abc import MutableMapping
 from types import TracebackType
 
 # The sections of Settings, once more: importing the dataclasses would cost `--list` their time. A test holds both together.
-SECTIONS = ("aws", "groups", "management", "ssh", "app", "image", "rollout", "restart", "static", "health_check")
+SECTIONS = ("aws", "groups", "management", "ssh", "app", "image", "rollout", "restart", "static", "health_check", "maintenance")
 _OURS = re.compile(rf"(?:INVOKE|FABRIC)_(?:{'|'.join(SECTIONS).upper()})(?:_.*)?")
 _FABRICS_OWN = {"FABRIC_SSH_CONFIG_PATH"}
 

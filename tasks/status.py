@@ -32,7 +32,7 @@ def show(run: Run) -> None:
     for name in run.settings.groups:
         fleet, group = fleets.observe(cloud, name)
         run.out.table(_title(fleet), COLUMNS, _rows(run, cloud, fleet, group))
-        for line in _remarks(fleet):
+        for line in _remarks(fleet, group):
             run.out.say(line)
     machine = instances.find_management(cloud, run.settings.management)
     if machine:
@@ -63,8 +63,12 @@ def _rows(run: Run, cloud: Cloud, fleet: Fleet, group: Group) -> list[list[str]]
     return rows
 
 
-def _remarks(fleet: Fleet) -> list[str]:
+def _remarks(fleet: Fleet, group: Group) -> list[str]:
+    from .aws.listeners import TAG
+
     found = []
+    if TAG in group.tags:
+        found.append(f"the maintenance page is on since {group.tags[TAG]}; `maintenance-off` takes it away")
     if fleet.suspended:
         found.append(f"suspended: {', '.join(sorted(fleet.suspended))}")
     record = fleet.record

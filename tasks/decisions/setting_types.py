@@ -66,6 +66,8 @@ Alarms = Annotated[tuple[str, ...], Texts(Text("the name of a CloudWatch alarm",
 Engine = Annotated[str, Text("ramped or instance-refresh", "ramped|instance-refresh")]
 DistributionId = Annotated[str, Text("a CloudFront distribution id such as E2QWRUHAPOMQZL", r"[A-Z0-9]{8,20}", _id_only)]
 
+HeaderName = Annotated[str, Text("the name of an HTTP header", r"[A-Za-z0-9-]{1,40}")]
+Networks = Annotated[tuple[str, ...], Texts(Text("addresses such as 192.0.2.0/24", r"[0-9a-fA-F.:]+/[0-9]{1,3}"))]
 Login = Annotated[str, Text("a user's name", _LOGIN)]
 Gateway = Annotated[str, Text("management, or [user@]host[:port]", rf"(?:{_LOGIN}@)?{_HOST}{_PORT}")]
 Domain = Annotated[str, Text("a host name such as www.example.com", rf"(?=.{{1,253}}$){_HOST}", _bare_host)]

@@ -10,6 +10,7 @@ import threading
 from collections import Counter
 from typing import Protocol
 
+from .cloud.rules import Asked, Fixed
 from .loops import LoopThread
 from .proxy import NoAnswer, Patience, forwarded, onward, relay
 from .wires import Exchange, Server
@@ -24,6 +25,13 @@ class Routes(Protocol):
         """Return address and port of the targets for new requests: the healthy, or all if none is (fail open)."""
 
 
+class Rules(Protocol):
+    """Routes that know a listener's rules too (optional)."""
+
+    def fixed(self, asked: Asked) -> Fixed | None:
+        """Return an answer to a request that no target is asked for."""
+
+
 class Balancer:
     """Forward requests round robin on an address; the targets are asked for at each request."""
 
@@ -35,6 +43,7 @@ class Balancer:
         """
         self._scheme = scheme
         self._routes = routes
+        self._rules: Rules | None = routes if hasattr(routes, "fixed") else None  # type: ignore[assignment]
         self._patience = patience or Patience()
         self._server = Server(address, port, self._handle)
         self._loop: LoopThread | None = None
@@ -76,6 +85,11 @@ class Balancer:
                 self._statuses[status] += 1
 
     async def _forward(self, exchange: Exchange) -> int:
+        answer = self._rules.fixed(asked(exchange)) if self._rules else None
+        if answer:
+            kind = [(b"Server", b"awselb/2.0"), (b"Content-Type", answer.content_type.encode())]
+            await exchange.answer(answer.status, answer.body, kind)
+            return answer.status
         targets = self._routes.routable()
         if not targets:
             return await self._fail(exchange, 503)
@@ -93,3 +107,8 @@ class Balancer:
     async def _fail(self, exchange: Exchange, status: int) -> int:
         await exchange.plain(status, REASONS[status])
         return status
+
+
+def asked(exchange: Exchange) -> Asked:
+    """Return what a listener's rules look at."""
+    return Asked(exchange.target, exchange.wire.peer, exchange.header)

@@ -14,6 +14,7 @@ from .control import Control
 from .front import Front
 from .moto_state import LOCK
 from .options import Options
+from .rules import Asked, Fixed, fixed
 from .world import World
 
 API_PORT = 8000
@@ -36,6 +37,10 @@ class Routes:
         """Return (address, port) of the targets that get new requests now; safe and cheap from any thread."""
         arn = self._arn or self._world.first_target_group
         return self._world.targets.routable(arn) if arn else []
+
+    def fixed(self, asked: Asked) -> Fixed | None:
+        """Return what the first listener's rules answer by themselves to a request, if they do."""
+        return fixed(self._world.first_rules, asked)
 
 
 class StandIn:

@@ -39,6 +39,7 @@ class World:
         self.calls = CallLog()
         self._hosts = hosts
         self.first_target_group: str | None = None
+        self.first_rules: Sequence[Any] = ()
         self._alarms: list[tuple[int, str, int]] = []
         self.moto = MotoState(self.account, options.region)
         self._checker = Checker()
@@ -73,6 +74,8 @@ class World:
         self.scaling.tick(now)
         self._invalidations.tick(now)
         self.first_target_group = self._first_target_group()
+        listeners = [one for balancer in self.moto.elbv2.load_balancers.values() for one in balancer.listeners.values()]
+        self.first_rules = tuple(listeners[0].rules.values()) if listeners else ()
 
     def _first_target_group(self) -> str | None:
         for balancer in self.moto.elbv2.load_balancers.values():

@@ -1,0 +1,163 @@
+"""Which listener rules put a page in front of a site, and which have to go again.
+
+A rule of ours stands right before each rule that forwards to the site, under the same conditions: other sites of the same load
+balancer are not touched. Ways round the page for the team stand before it. Source: Elastic Load Balancing, "Listener rules for
+your Application Load Balancer" (priorities 1 to 50,000, the default rule last).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+DEFAULT = 50_001  # the default rule comes after every priority
+LONGEST = 1024  # bytes of a fixed answer
+PAGE, BYPASS = "page", "bypass"
+_ANY = ({"Field": "path-pattern", "PathPatternConfig": {"Values": ["*"]}},)
+
+Conditions = tuple[Mapping[str, Any], ...]
+Actions = tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule of a listener; `ours` is page, bypass or empty, `serves` whether it forwards to the site."""
+
+    arn: str
+    priority: int
+    conditions: Conditions
+    actions: Actions
+    serves: bool = False
+    ours: str = ""
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A listener and its rules."""
+
+    arn: str
+    name: str  # for people: protocol, port and load balancer
+    rules: tuple[Rule, ...]
+
+
+@dataclass(frozen=True)
+class Front:
+    """What is put in front: the page's actions, and the conditions of each way round it."""
+
+    page: Actions
+    bypasses: tuple[Conditions, ...] = ()
+
+
+@dataclass(frozen=True)
+class Make:
+    """Make a rule."""
+
+    listener: str
+    ours: str
+    priority: int
+    conditions: Conditions
+    actions: Actions = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Change:
+    """Give a rule of ours other actions."""
+
+    arn: str
+    actions: Actions = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Drop:
+    """Delete a rule of ours."""
+
+    arn: str
+
+
+class NoRoom(Exception):
+    """Say at which listener no priority is free where the page has to stand."""
+
+
+def serving(listeners: Iterable[Listener]) -> list[Listener]:
+    """Return the listeners through which visitors reach the site."""
+    return [one for one in listeners if any(rule.serves and not rule.ours for rule in one.rules)]
+
+
+def to_show(listeners: Sequence[Listener], front: Front) -> list[Make | Change | Drop]:
+    """Return what is left to do until the page is in front: first the ways round it, then the page.
+
+    Raises NoRoom.
+    """
+    steps = [step for listener in serving(listeners) for step in _of_listener(listener, front)]
+    return sorted(steps, key=lambda step: isinstance(step, Drop) * 2 + (isinstance(step, Make) and step.ours == PAGE))
+
+
+def to_hide(listeners: Sequence[Listener]) -> list[Make | Change | Drop]:
+    """Return what is left to do until nothing of ours is there: first the page goes, then the ways round it."""
+    ours = [rule for listener in listeners for rule in listener.rules if rule.ours]
+    return [Drop(rule.arn) for rule in sorted(ours, key=lambda rule: rule.ours != PAGE)]
+
+
+def _of_listener(listener: Listener, front: Front) -> Iterator[Make | Change | Drop]:
+    kept: set[str] = set()
+    for served in [rule for rule in listener.rules if rule.serves and not rule.ours]:
+        wanted = [(BYPASS, (*served.conditions, *more), served.actions) for more in front.bypasses]
+        wanted.append((PAGE, served.conditions or _ANY, front.page))
+        there = [_found(listener, served, ours, conditions) for ours, conditions, _ in wanted]
+        kept |= {rule.arn for rule in there if rule}
+        free = _room(listener, served, sum(rule is None for rule in there), [rule for rule in there[:-1]], there[-1])
+        for (ours, conditions, actions), rule in zip(wanted, there, strict=True):
+            if rule is None:
+                yield Make(listener.arn, ours, free.pop(0), conditions, actions)
+            elif rule.actions != actions:
+                yield Change(rule.arn, actions)
+    yield from (Drop(rule.arn) for rule in listener.rules if rule.ours and rule.arn not in kept)
+
+
+def _before(listener: Listener, served: Rule) -> int:
+    """Return the priority of the last rule of somebody else before this one."""
+    return max((rule.priority for rule in listener.rules if not rule.ours and rule.priority < served.priority), default=0)
+
+
+def _found(listener: Listener, served: Rule, ours: str, conditions: Conditions) -> Rule | None:
+    last = _before(listener, served)
+    for rule in listener.rules:
+        if rule.ours == ours and rule.conditions == conditions and last < rule.priority < served.priority:
+            return rule
+    return None
+
+
+def _room(listener: Listener, served: Rule, missing: int, bypasses: Sequence[Rule | None], page: Rule | None) -> list[int]:
+    """Return free priorities for the missing rules, in order: right before the rule that serves, the page as the last."""
+    taken = {rule.priority for rule in listener.rules}
+    below = served.priority if page is None else page.priority
+    above = max([_before(listener, served), *(rule.priority for rule in bypasses if rule and page is None)])
+    free = [priority for priority in range(below - 1, above, -1) if priority not in taken][:missing]
+    if len(free) < missing:
+        place = "its default rule" if served.priority == DEFAULT else f"its rule of priority {served.priority}"
+        raise NoRoom(
+            f"{listener.name}: {missing} free priorities are needed right before {place}: move that rule to a higher priority,"
+            " or what stands before it to a lower one (aws elbv2 set-rule-priorities)"
+        )
+    return sorted(free)
+
+
+def page_of(own: str | None, retry_after: int) -> str:
+    """Return the page: the operator's own, or a plain one that asks again by itself.
+
+    `retry_after`: seconds. Raises ValueError for one that is too long.
+    """
+    text = own if own is not None else _PLAIN.format(seconds=retry_after)
+    size = len(text.encode())
+    if size > LONGEST:
+        raise ValueError(f"{size} bytes; allowed: {LONGEST}, for a load balancer's own answer is no longer")
+    return text
+
+
+_PLAIN = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Back soon</title>
+<meta http-equiv="Retry-After" content="{seconds}"><meta http-equiv="refresh" content="{seconds}">
+<meta name="robots" content="noindex"><meta name="viewport" content="width=device-width"></head>
+<body><h1>Under construction</h1><p>We are making changes and will be back soon. This page asks again by itself.</p></body></html>
+"""
