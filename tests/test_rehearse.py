@@ -248,7 +248,7 @@ def test_the_operator_policy_allows_what_the_tasks_call_and_no_more(temporary: P
         world.control("calls/clear", {})
         for command in (
             "management-create",
-            "deploy",
+            "deploy --yes",
             "ship",
             "management-start",
             "invalidate --path /static/*",

@@ -31,14 +31,17 @@ def test_a_release_replaces_the_other_on_real_machines_and_no_request_fails(temp
 
 
 @machines_here
-@pytest.mark.parametrize("blow", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_nothing_of_the_machines_is_left_when_it_is_stopped(temporary: Path, blow: signal.Signals) -> None:
     before = groups()
     process = rehearse("--hosts", "machines")
     until(process, "-> 5  collectstatic")
     own = groups() - before
     assert own
-    process.send_signal(blow)
+    if blow == signal.SIGINT:
+        os.killpg(process.pid, blow)  # as a terminal does
+    else:
+        process.send_signal(blow)
     code, out = told(process)
     assert code == (-9 if blow == signal.SIGKILL else 1)
     assert "Traceback" not in out

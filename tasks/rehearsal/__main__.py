@@ -29,12 +29,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--static-middleware", action="store_true")
     parser.add_argument("--top", type=Path, help=argparse.SUPPRESS)  # the folder that was made for it: we are in a box
     given = parser.parse_args(arguments)
-    if given.hosts == MACHINES.name and not given.top:
-        return _in_a_box(sys.argv[1:] if arguments is None else arguments, given.instances)
     # SIGINT too: a shell has the commands that it starts in the background ignore it.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
+        if given.hosts == MACHINES.name and not given.top:
+            return _in_a_box(sys.argv[1:] if arguments is None else arguments, given.instances)
         top = given.top or Path(tempfile.mkdtemp(prefix="ramped-rehearsal-"))
         with World(top, KINDS[given.hosts], static_middleware=given.static_middleware) as world:
             well = Rehearsal(world, given.instances, given.skip).play()

@@ -60,7 +60,9 @@ class Rehearsal:
         self.story.act(
             f"Act 1: version 1 ({self.world.v1[:12]}) by `fab deploy`, `fab bake-ami`, `inv rollout`; {self.instances} instances"
         )
-        for name, *arguments in (("inv", "management-create"), ("fab", "deploy"), ("fab", "bake-ami"), ("inv", "rollout")):
+        # --yes: it fills a table by Python, which nobody can judge; there is no old code that it could hurt.
+        deploy = ("fab", "deploy", "--yes")
+        for name, *arguments in (("inv", "management-create"), deploy, ("fab", "bake-ami"), ("inv", "rollout")):
             self._require(name, *arguments)
 
     def _fleet(self, size: int) -> None:

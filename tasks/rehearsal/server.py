@@ -73,10 +73,20 @@ def _hosts(kind: str, directory: Path, octet: int, values: Mapping[str, Any]) ->
     if kind == "bare":
         return BareHosts(**values)
     if kind == "machines":
-        from .hosts.machines.hosts import MachineHosts
-
-        return MachineHosts(directory, octet, **values)
+        return _machines(directory, octet, values)
     return ProcessHosts(directory, **values)
+
+
+def _machines(directory: Path, octet: int, values: Mapping[str, Any]) -> Hosts:
+    """Return machine hosts. Raises ValueError where they cannot be, for one."""
+    from .hosts.machines.golden import GoldenError
+    from .hosts.machines.hosts import MachineHosts
+    from .hosts.machines.network import NetworkError
+
+    try:
+        return MachineHosts(directory, octet, **values)
+    except (LookupError, GoldenError, NetworkError) as error:
+        raise ValueError(str(error)) from None
 
 
 def _endpoints(standin: StandIn, base: str, octet: int) -> dict[str, Any]:

@@ -108,6 +108,15 @@ def _marked(folder: Path) -> list[str]:
     return found
 
 
+def test_machine_hosts_outside_of_a_box_are_refused(tmp_path: Path) -> None:
+    places = ["--directory", str(tmp_path), "--octet", "77", "--options", '{"hosts": {"authorized_key": ""}}']
+    command = [sys.executable, "-m", "tasks.rehearsal.server", "--hosts", "machines", *places]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
+    assert "machine hosts run in a box only" in done.stderr
+    assert not Path("/sys/class/net/machines").exists() and not list(tmp_path.iterdir())
+
+
 def test_it_says_in_one_line_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(needs, "search_path", lambda: "/nowhere")
     assert needs.missing() == (

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from . import disks, golden, network
+from . import box, disks, golden, network
 from .machine import Kind, Machine
 
 log = logging.getLogger("rehearsal.hosts")
@@ -27,6 +27,7 @@ class MachineHosts:
         `authorized_key` is a public key in OpenSSH's format, `shared` the folder that stands for EFS (made if there is none).
         Raises LookupError outside of a box, NetworkError, GoldenError.
         """
+        box.group()  # outside of a box the network would be the computer's own
         efs = Path(shared) if shared else directory / "shared"
         for folder in (directory / "instances", directory / "images", efs):
             folder.mkdir(parents=True, exist_ok=True)
