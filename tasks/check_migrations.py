@@ -28,8 +28,10 @@ def check_migrations(run: Run, revision: str | None = None, json: bool = False) 
     Exit code 0 where `deploy` would go on without asking: nothing pending, or all of it compatible; 1 for anything else.
     """
     from dataclasses import replace
+    from json import dumps
 
     from .aws.session import Cloud
+    from .decisions.migrations import find
     from .hosts import checkout
     from .hosts.judging import judge
     from .hosts.management import running_management
@@ -48,7 +50,7 @@ def check_migrations(run: Run, revision: str | None = None, json: bool = False) 
         sha = checkout.choose(run, host, revision)
         judgement, answer = judge(host, app, sha)
     if json:
-        shown.say(answer[answer.index("{") :].strip())
+        shown.say(dumps(find(answer), indent=2))
     for line in judgement.told or ("no migration changes the database",):
         run.out.say(line)
     if judgement.verdict in ("review", "incompatible"):

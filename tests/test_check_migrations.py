@@ -98,7 +98,9 @@ def test_check_migrations_tells_and_changes_nothing(world: ShopWorld, tmp_path: 
     world.publish(world.v2)
     good = folder.run("fab", "check-migrations")
     assert good.code == 0 and "compatible    shop.0003" in good.out
-    breaking = world.commit({"shop/migrations/0004_title.py": RENAME})
+    # A site that prints things of its own.
+    chatty = (world.disk() / "app/config/settings.py").read_text() + '\nprint("connected to {somewhere}")\n'
+    breaking = world.commit({"shop/migrations/0004_title.py": RENAME, "config/settings.py": chatty})
     bad = folder.run("inv", "check-migrations", "--revision", breaking, "--json")
     assert bad.code == 1
     told = json.loads(bad.out)
@@ -116,14 +118,19 @@ def test_a_site_without_the_command_is_told_what_to_copy(world: ShopWorld) -> No
     assert "app.judge_migrations is false" in world.err.getvalue()
 
 
-def test_killed_while_it_judges_the_same_command_finishes(world: ShopWorld, tmp_path: Path) -> None:
+@pytest.mark.parametrize("when", ["revision ", "-> 4  migrate"])
+def test_killed_before_it_migrates_the_same_command_judges_again_and_finishes(
+    world: ShopWorld, tmp_path: Path, when: str
+) -> None:
     world.publish(world.v2)
     (tmp_path / "operator").mkdir()
     folder = Folder(tmp_path / "operator", "from ops.deploy import ns\n", world.fabric_yaml())
-    killed = folder.interrupt("fab", "deploy", when="revision ", number=signal.SIGKILL)
+    killed = folder.interrupt("fab", "deploy", when=when, number=signal.SIGKILL)
     assert killed.code == -signal.SIGKILL
     done = folder.run("fab", "deploy")
     assert done.code == 0, done.err
+    assert "compatible    shop.0003" in done.out or "no migration changes the database" in done.out
+    assert world.tags()["ramped:revision"] == world.v2
     assert not list(world.disk().glob("app.judged*"))
 
 

@@ -50,12 +50,13 @@ class Judgement:
         return tuple(one.told for one in worst if one.verdict != "none")
 
 
-def read(printed: str) -> Judgement:
+def read(printed: str, databases: Sequence[str]) -> Judgement:
     """Read the answer of the command among whatever else the site printed.
 
-    Raises Garbled for anything that is not the format that these tasks know.
+    `databases`: the aliases that it was asked about. Raises Garbled for anything that is not the format that these tasks know,
+    and for an answer about other databases.
     """
-    document = _document(printed)
+    document = find(printed)
     if document.get("format") != FORMAT:
         raise Garbled(
             f"it has the format {document.get('format')!r}, these tasks know {FORMAT}: copy the command of the same version"
@@ -66,16 +67,20 @@ def read(printed: str) -> Judgement:
             for database in document["databases"]
             for operation in database["operations"]
         )
+        answered = sorted(str(database["alias"]) for database in document["databases"])
         said = str(document["verdict"])
     except (KeyError, TypeError) as error:
         raise Garbled(f"it lacks {error}") from error
+    if answered != sorted(databases):
+        raise Garbled(f"it is about the databases {', '.join(answered) or 'none'}, asked was {', '.join(databases)}")
     found = max((one.verdict for one in operations), key=VERDICTS.index, default="none")
     if said != found:
         raise Garbled(f"it says {said} of all, and {found} of one")
     return Judgement(said, operations)
 
 
-def _document(printed: str) -> Mapping[str, Any]:
+def find(printed: str) -> Mapping[str, Any]:
+    """Return the document of the command among whatever else the site printed. Raises Garbled if there is none."""
     for start in re.finditer(r"^\{", printed, re.M):
         try:
             document, _ = json.JSONDecoder().raw_decode(printed[start.start() :])

@@ -32,6 +32,6 @@ def judge(host: Host, app: App, sha: str) -> tuple[migrations.Judgement, str]:
             ) from error
         raise
     try:
-        return migrations.read(answer.stdout), answer.stdout
+        return migrations.read(answer.stdout, app.databases), answer.stdout
     except migrations.Garbled as error:
         raise Refused(f"{host.name}: the answer of {label} cannot be read, so nothing is migrated: {error}") from error
