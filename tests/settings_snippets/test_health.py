@@ -229,3 +229,19 @@ def test_it_works_in_the_projects_own_tests_with_a_database_in_memory(project: P
     )
     ran = project.manage("test")
     assert ran.code == 0, ran.err
+
+
+def test_checks_share_a_thread_and_a_child_process_has_its_own(project: Project) -> None:
+    code = (
+        "import os, threading\nfrom config.health import databases_answer, round_trip\n"
+        "answers = [databases_answer(round_trip) for _ in range(20)]\n"
+        "names = [thread.name for thread in threading.enumerate() if thread.name == 'health-check']\n"
+        # A thread that was waking when the next check came may have been joined by another one, never by twenty.
+        "print(all(answers), 1 <= len(names) <= 4, flush=True)\n"
+        "child = os.fork()\n"
+        "if child == 0:\n    os._exit(0 if databases_answer(round_trip) else 1)\n"
+        "print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))"
+    )
+    project.configure("HEALTH_CHECK_TIMEOUT = 60")
+    ran = project.django(code)
+    assert ran.out == "True True\n0\n", ran.err
