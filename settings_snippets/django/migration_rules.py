@@ -144,6 +144,15 @@ class _World:
         """Tell whether old code names the column."""
         return table in self.old and column in self.old[table].columns
 
+    def kept_to(self, table: str, constraint: Constraint) -> bool:
+        """Tell whether old code is held already to what a constraint over columns that it uses demands."""
+        plain = [one for one in self.old[table].constraints if (one.kind, one.detail) == ("unique", "")]
+        if constraint.kind != "unique" or constraint.detail or not constraint.nulls_distinct:
+            return any(replace(one, name=constraint.name) == constraint for one in self.old[table].constraints)
+        columns = set(constraint.columns or ())
+        alone = any(self.old[table].columns[name].unique for name in columns)
+        return alone or any(one.columns is not None and columns.issuperset(one.columns) for one in plain)
+
     def column(self, table: str, name: str) -> Column:
         """Return a column as it is by now; one that nobody described may be anything."""
         return (self.real.get(table) or {}).get(name) or Column(name)
@@ -402,6 +411,8 @@ def _of_constraint(world: _World, table: str, constraint: Constraint) -> Verdict
         f"old code may write what {where} refuses",
         "let this release keep to it; add the constraint in the next",
     )
+    if not fresh and world.kept_to(table, constraint):
+        return Verdict("compatible", f"what {where} refuses was refused before")
     # NULL is distinct from NULL: rows of old code, which leave the new columns out, never clash.
     empty = any(column.null and not column.default for column in fresh)
     if constraint.kind in ("unique", "exclude"):

@@ -221,6 +221,28 @@ case(
     AddConstraint("Book", unique("u", "title", "pages")),
 )
 case(
+    "unique with one that is",
+    [model("Book", title=text(unique=True), pages=models.IntegerField())],
+    AddConstraint("Book", unique("u", "title", "pages")),
+)
+case(
+    "unique with fewer",
+    [model("Book", title=text(), pages=models.IntegerField(), options={"unique_together": {("title", "pages")}})],
+    AddConstraint("Book", unique("u", "title")),
+)
+case(
+    "another name for a check",
+    book(options={"constraints": [check("c", pages__gt=0)]}),
+    RemoveConstraint("Book", "c"),
+    AddConstraint("Book", check("d", pages__gt=0)),
+)
+case(
+    "another check",
+    book(options={"constraints": [check("c", pages__gt=-2147483649)]}),
+    RemoveConstraint("Book", "c"),
+    AddConstraint("Book", check("d", pages__gt=0)),
+)
+case(
     "unique with a new nullable column",
     book(),
     AddField("Book", "shelf", text(null=True)),

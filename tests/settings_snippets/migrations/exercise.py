@@ -4,6 +4,7 @@ import datetime
 import decimal
 import uuid
 from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 from django.db import Error, connection, models, transaction
@@ -11,6 +12,8 @@ from django.db.migrations.state import ProjectState
 
 VARIANTS = ("sparse", "full", "again")  # "again" is "full" once more: what is not unique may come twice
 Model = type[models.Model]
+_COUNT = count(1)
+_MAKING: list[Model] = []  # the rows that are on their way, each because the one before refers to it
 
 
 def ordered(state: ProjectState) -> list[Model]:
@@ -25,8 +28,12 @@ def ordered(state: ProjectState) -> list[Model]:
 
 
 def usable(model: Model) -> list[str]:
-    """Return the variants of rows that the model's table takes as it is; nothing stays."""
-    return [f"{number}" for number, variant in enumerate(VARIANTS) if not _try(lambda v=variant: _insert(model, v))]
+    """Return the variants of rows that live on the model's table as it is, one beside the other; nothing stays."""
+    found: list[str] = []
+    for number in map(str, range(len(VARIANTS))):
+        if not exercise(model, [*found, number]):
+            found.append(number)
+    return found
 
 
 def exercise(model: Model, variants: list[str]) -> str:
@@ -35,13 +42,18 @@ def exercise(model: Model, variants: list[str]) -> str:
 
 
 def fill(models_: list[Model]) -> None:
-    """Leave a row in every table that takes one."""
+    """Leave a row in every empty table that takes one."""
     for model in models_:
         try:
             with transaction.atomic():
-                _insert(model, "sparse")
+                if not _rows(model).exists():
+                    _insert(model, "sparse")
         except (Error, _Unfit):
             continue
+
+
+def _rows(model: Model) -> Any:
+    return model._base_manager.all()
 
 
 class _Undo(Exception):
@@ -65,19 +77,29 @@ def _try(work: Any) -> str:
 
 
 def _live(model: Model, variants: list[str]) -> None:
-    list(model._default_manager.all())
-    for row in model._default_manager.all():
+    list(_rows(model))
+    for row in _rows(model):
         row.save()
     made = [_insert(model, VARIANTS[int(number)]) for number in variants]
     connection.check_constraints()
     for row in made:
         row.save()
-    list(model._default_manager.all())
+    list(_rows(model))
     for row in made:
         row.delete()
 
 
 def _insert(model: Model, variant: str) -> models.Model:
+    if model in _MAKING:
+        raise _Unfit("a row that refers to itself")
+    _MAKING.append(model)
+    try:
+        return _made(model, variant)
+    finally:
+        _MAKING.pop()
+
+
+def _made(model: Model, variant: str) -> models.Model:
     values = {f.attname: _value(f, variant) for f in model._meta.concrete_fields if not _left_out(f)}
     parents = {
         f.attname: _insert(_target(f), variant).pk for f in model._meta.local_concrete_fields if f in model._meta.parents.values()
@@ -99,6 +121,19 @@ def _left_out(field: Any) -> bool:
     return inherited or automatic or getattr(field, "generated", False) or given
 
 
+def _distinct(field: Any) -> bool:
+    """Tell whether each row has a value of its own: of the columns that are unique together, the last one."""
+    if field.unique:
+        return True
+    meta = field.model._meta
+    sets = [*meta.unique_together, *(c.fields for c in meta.constraints if isinstance(c, models.UniqueConstraint) and c.fields)]
+    return any(field.name == next((n for n in reversed(names) if _can_differ(meta.get_field(n))), "") for names in sets)
+
+
+def _can_differ(field: Any) -> bool:
+    return not isinstance(field, models.BooleanField | models.TimeField | models.JSONField) and not field.choices
+
+
 def _needed(model: Model) -> Iterator[Any]:
     return (f for f in model._meta.local_concrete_fields if f.remote_field)
 
@@ -112,7 +147,7 @@ def _value(field: Any, variant: str) -> Any:
         return None
     if field.remote_field:
         return _reference(field, variant)
-    if variant == "sparse" and field.has_default():
+    if variant == "sparse" and field.has_default() and not (_distinct(field) and _can_differ(field)):
         return field.get_default()
     return _of_kind(field, variant)
 
@@ -121,16 +156,14 @@ def _reference(field: Any, variant: str) -> Any:
     target = _target(field)
     if not getattr(field, "db_constraint", True):
         return 424242
-    if target is field.model:
-        if field.null:
-            return None
-        raise _Unfit("a row that refers to itself")
-    last = target._default_manager.order_by("-pk").first() if variant == "again" and not field.unique else None
+    if target in _MAKING and field.null:
+        return None
+    last = _rows(target).last() if variant == "again" and not _distinct(field) else None
     return getattr(last or _insert(target, variant), field.target_field.attname)
 
 
 def _of_kind(field: Any, variant: str) -> Any:
-    unique, full = field.unique, variant != "sparse"
+    unique, full = _distinct(field), variant != "sparse"
     some = uuid.uuid4()
     if field.choices and not unique:
         flat = [c for key, value in field.choices for c in (value if isinstance(value, list | tuple) else [(key, value)])]
@@ -147,6 +180,8 @@ def _of_kind(field: Any, variant: str) -> Any:
         return datetime.time(1, 2, 3)
     if isinstance(field, models.DurationField):
         return datetime.timedelta(seconds=some.int % 10**6)
+    if isinstance(field, models.DecimalField) and unique:
+        return decimal.Decimal(some.int % 10**field.max_digits).scaleb(-field.decimal_places)
     if isinstance(field, models.DecimalField):
         return (10 ** (field.max_digits - field.decimal_places) - 1) * decimal.Decimal(1) if full else decimal.Decimal(0)
     if isinstance(field, models.FloatField):
@@ -163,6 +198,11 @@ def _whole(field: Any, some: int, *, unique: bool, full: bool) -> int:
     return (least if least is not None else -5) if full else 1
 
 
+def _short(number: int, length: int) -> str:
+    letters = "0123456789abcdefghijklmnopqrstuvwxyz"
+    return "".join(letters[number // 36**place % 36] for place in range(length))
+
+
 def _text_or_other(field: Any, some: str, *, full: bool) -> Any:
     if isinstance(field, models.JSONField):
         return {"some": some}
@@ -173,8 +213,9 @@ def _text_or_other(field: Any, some: str, *, full: bool) -> Any:
     if field.get_internal_type() == "ArrayField":
         return []
     if isinstance(field, models.CharField | models.TextField | models.FileField | models.FilePathField):
-        length = field.max_length or 60
-        text = (some if field.unique else "x") + ("" if isinstance(field, models.FileField) else "y" * length if full else "")
+        length = field.max_length if isinstance(field.max_length, int) else 60
+        own = some if length > 12 else _short(next(_COUNT), length)
+        text = (own if _distinct(field) else "x") + ("" if isinstance(field, models.FileField) else "y" * length if full else "")
         return text[:length]
     if isinstance(field, models.Field) and field.has_default():
         return field.get_default()

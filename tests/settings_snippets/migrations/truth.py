@@ -12,13 +12,14 @@ import django
 from django.conf import settings
 
 
-def configure(folder: str, apps: Sequence[str] = ()) -> None:
+def configure(folder: str, apps: Sequence[str] = (), database: str = "postgres", **more: Any) -> None:
     settings.configure(
         SECRET_KEY="x",
         USE_TZ=True,
         INSTALLED_APPS=list(apps),
         DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
-        DATABASES={"default": {"ENGINE": "django.db.backends.postgresql", "NAME": "postgres", "USER": "shop", "HOST": folder}},
+        DATABASES={"default": {"ENGINE": "django.db.backends.postgresql", "NAME": database, "USER": "shop", "HOST": folder}},
+        **more,
     )
     django.setup()
 
@@ -38,28 +39,49 @@ def apply(state: Any, migration: Any) -> Any:
         return migration.apply(state, editor)
 
 
-def try_out(state: Any, migration: Any) -> dict[str, Any]:
+def fresh(state: Any) -> Any:
+    """Return a state whose models are made anew, all at once, as those of a release are: others know of older ones."""
+    from django.db.migrations.state import ProjectState
+
+    models = {key: model.clone() for key, model in state.models.items()}
+    for model in models.values():
+        # Some old states are ordered by what they do not have.
+        model.options = {name: value for name, value in model.options.items() if name != "ordering"}
+    return ProjectState(models, real_apps=state.real_apps)
+
+
+def try_out(state: Any, migration: Any, *, rows: bool = True) -> dict[str, Any]:
     """Judge a migration, apply it, let old and new models live on the outcome, and return what was said and what happened.
 
-    The tables of `state` are there; afterwards those of the migration are.
+    The tables of `state` are there; afterwards those of the migration are. `rows`: there are some when it is applied.
     """
     from django.db import connection
 
     from settings_snippets.django.management.commands import pendingmigrations
     from settings_snippets.django.migration_rules import judge
 
-    from . import exercise
+    from . import exercise, touched
 
     steps = pendingmigrations.Reader("default").follow(state, [migration])
     found = judge(*steps, connection.vendor)
     ranks = ("none", "compatible", "review", "incompatible")
     said = max((one.verdict for one in found), key=ranks.index, default="none")
-    before = exercise.ordered(state)
+    changed = touched.tables(state, migration)
+    before = touched.near(exercise.ordered(fresh(state)), changed)
+    if rows:
+        exercise.fill(before)
+        connection.check_constraints()
+    # Where the old release fails already, because an earlier migration has only done half of it, nothing can be told.
+    broken = {model._meta.label for model in before if exercise.exercise(model, [])}
+    before = [model for model in before if model._meta.label not in broken]
     variants = {model: exercise.usable(model) for model in before}
-    exercise.fill(before)
     wrong, after = _applied(state, migration, before)
     old = "" if wrong else _first(exercise.exercise(model, variants[model]) for model in before)
-    new = "" if wrong else _first(exercise.exercise(model, ["0"]) for model in exercise.ordered(after))
+    # Rows that the old release could not write either (a sequence behind its table, say) tell nothing.
+    unfit = {model._meta.label for model in before if "0" not in variants[model]}
+    models = [one for one in touched.near(exercise.ordered(fresh(after)), changed) if one._meta.label not in broken]
+    later = [(model, [] if model._meta.label in unfit else ["0"]) for model in models]
+    new = "" if wrong else _first(exercise.exercise(model, variants_) for model, variants_ in later)
     return {
         "verdict": said,
         "why": [one.why for one in found],
