@@ -238,9 +238,9 @@ case(
 )
 case(
     "another check",
-    book(options={"constraints": [check("c", pages__gt=-2147483649)]}),
+    book(options={"constraints": [check("c", title__gte="a")]}),
     RemoveConstraint("Book", "c"),
-    AddConstraint("Book", check("d", pages__gt=0)),
+    AddConstraint("Book", check("d", title__lte="b")),
 )
 case(
     "unique with a new nullable column",
