@@ -547,7 +547,8 @@ def _statement(text: str) -> Iterable[Effect]:
         rf"CREATE (UNIQUE )?INDEX (CONCURRENTLY )?(?:IF NOT EXISTS )?(?:({_IDENT}) )?ON (?:ONLY )?@ ?(?:USING \w+ ?)?(.*)$"
     ):
         columns = _columns(found[5])
-        index = Constraint(_bare(found[3] or ""), "unique" if found[1] else "index", columns, concurrently=bool(found[2]))
+        kind, alike = "unique" if found[1] else "index", re.search(r"NULLS NOT DISTINCT", found[5], re.I)
+        index = Constraint(_bare(found[3] or ""), kind, columns, nulls_distinct=not alike, concurrently=bool(found[2]))
         return [Effect("add_constraint", _bare(found[4]), constraint=index)]
     if _HARMLESS.match(text):
         return [Effect("harmless", text=f"old code does not notice: {shown}")]

@@ -319,6 +319,22 @@ case(
     [model("Author", name=text()), *book()],
     RunSQL("alter table shop_book add foreign key (pages) references shop_author"),
 )
+case(
+    "sql: unique index with NULLs that are alike",
+    book(options={"unique_together": {("title", "pages")}}),
+    RunSQL("create unique index u on shop_book (title, pages) nulls not distinct"),
+)
+case(
+    "sql: unique index of a new column, with NULLs that are alike",
+    book(),
+    AddField("Book", "shelf", text(null=True)),
+    RunSQL("create unique index u on shop_book (shelf) nulls not distinct"),
+)
+case(
+    "sql: unique index that replaces another",
+    book(options={"unique_together": {("title", "pages")}}),
+    RunSQL("create unique index u on shop_book (title, pages)"),
+)
 case("sql: index", book(), RunSQL("create index i on shop_book using btree (title desc)"))
 case("sql: in a comment", book(), RunSQL("-- drop table shop_book;\nselect 1; /* alter table shop_book drop pages */"))
 case("sql: in a string", book(), RunSQL("comment on table shop_book is 'drop table shop_book; it''s'"))

@@ -206,6 +206,8 @@ def _short(number: int, length: int) -> str:
 def _text_or_other(field: Any, some: str, *, full: bool) -> Any:
     if isinstance(field, models.JSONField):
         return {"some": some}
+    if field.get_internal_type() == "SearchVectorField":
+        return "x"
     if isinstance(field, models.BinaryField):
         return some.encode()
     if isinstance(field, models.GenericIPAddressField):

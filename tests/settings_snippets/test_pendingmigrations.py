@@ -1,0 +1,150 @@
+"""`manage.py pendingmigrations` in a project of its own: several databases, squashed, swapped, unmanaged, and what crashes."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .project import SNIPPETS
+
+SETTINGS = """
+from pathlib import Path
+HERE = Path(__file__).parent
+SECRET_KEY = "x"
+USE_TZ = True
+INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth", "shop"]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+SHOP_CARD_MODEL = "shop.OwnCard"
+DATABASES = {
+    name: {"ENGINE": "django.db.backends.sqlite3", "NAME": HERE / f"{name}.sqlite3"} for name in ("default", "archive")
+}
+DATABASE_ROUTERS = ["settings.Router"]
+
+class Router:
+    def allow_migrate(self, db, app_label, model_name=None, **hints):
+        return (db == "archive") == (model_name == "old" or hints.get("on") == "archive")
+"""
+HEAD = "from django.db import migrations, models\n\nclass Migration(migrations.Migration):\n"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project whose one app has the command, and whose first migration is applied on both databases."""
+    app = tmp_path / "shop"
+    (app / "migrations").mkdir(parents=True)
+    shutil.copytree(SNIPPETS / "django/management", app / "management", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(SNIPPETS / "django/migration_rules.py", app)
+    (app / "__init__.py").touch()
+    (app / "migrations/__init__.py").touch()
+    (tmp_path / "settings.py").write_text(SETTINGS)
+    made = [
+        "CreateModel('Book', [('id', models.BigAutoField(primary_key=True)), ('title', models.CharField(max_length=40))])",
+        "CreateModel('Old', [('id', models.BigAutoField(primary_key=True)), ('title', models.CharField(max_length=40))])",
+        "CreateModel('Card', [('id', models.BigAutoField(primary_key=True))], options={'swappable': 'SHOP_CARD_MODEL'})",
+        "CreateModel('OwnCard', [('id', models.BigAutoField(primary_key=True))])",
+        "CreateModel('View', [('id', models.BigAutoField(primary_key=True))], options={'managed': False})",
+    ]
+    migration(tmp_path, "0001_initial", *made, initial=True)
+    for alias in ("default", "archive"):
+        assert manage(tmp_path, "migrate", "--database", alias).returncode == 0
+    return tmp_path
+
+
+def migration(project: Path, name: str, *operations: str, after: str = "", more: str = "", initial: bool = False) -> None:
+    dependencies = [("shop", after)] if after else []
+    listed = "".join(f"        migrations.{one},\n" for one in operations)
+    text = f"{HEAD}    initial = {initial}\n    dependencies = {dependencies}\n{more}    operations = [\n{listed}    ]\n"
+    (project / f"shop/migrations/{name}.py").write_text(text)
+
+
+def manage(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    program = "import sys; from django.core.management import execute_from_command_line as run; run(sys.argv)"
+    path = os.pathsep.join([str(project), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join(str(Path(one).resolve()) for one in path.split(os.pathsep) if one)
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "settings", "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-c", program, *arguments]
+    return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
+
+
+def judged(project: Path, *aliases: str) -> dict[str, Any]:
+    done = manage(project, "pendingmigrations", *(word for alias in aliases for word in ("--database", alias)))
+    assert done.returncode == 0, done.stderr
+    told: dict[str, Any] = json.loads(done.stdout)
+    assert told["format"] == 1
+    return told
+
+
+def verdicts(told: dict[str, Any]) -> list[list[str]]:
+    return [[one["verdict"] for one in database["operations"]] for database in told["databases"]]
+
+
+def test_nothing_pending_is_none(project: Path) -> None:
+    told = judged(project, "default", "archive")
+    assert told["verdict"] == "none"
+    assert [one["alias"] for one in told["databases"]] == ["default", "archive"] and verdicts(told) == [[], []]
+
+
+def test_each_database_is_judged_by_what_the_router_lets_it_have(project: Path) -> None:
+    sql = "RunSQL('alter table shop_old add column n integer', hints={'on': 'archive'})"
+    migration(project, "0002_next", "RemoveField('Old', 'title')", "AddField('Book', 'n', models.IntegerField(null=True))", sql,
+              after="0001_initial")  # fmt: skip
+    told = judged(project, "default", "archive")
+    assert verdicts(told) == [["none", "compatible", "none"], ["incompatible", "none", "compatible"]]
+    assert told["verdict"] == "incompatible"
+    assert judged(project)["verdict"] == "compatible"
+
+
+def test_the_databases_may_be_at_different_migrations(project: Path) -> None:
+    migration(project, "0002_next", "RemoveField('Book', 'title')", after="0001_initial")
+    assert manage(project, "migrate", "--database", "archive").returncode == 0
+    assert verdicts(judged(project, "default", "archive")) == [["incompatible"], []]
+
+
+def test_a_squashed_migration_whose_parts_are_applied_is_not_pending(project: Path) -> None:
+    migration(project, "0002_next", "AddField('Book', 'n', models.IntegerField(null=True))", after="0001_initial")
+    assert manage(project, "migrate").returncode == 0
+    migration(project, "0002_squashed", "AddField('Book', 'n', models.IntegerField(null=True))",
+              after="0001_initial", more="    replaces = [('shop', '0002_next')]\n")  # fmt: skip
+    migration(project, "0003_last", "RemoveField('Book', 'n')", after="0002_squashed")
+    (one,) = judged(project)["databases"][0]["operations"]
+    assert (one["migration"], one["verdict"]) == ("0003_last", "incompatible")
+
+
+def test_a_squashed_migration_of_which_a_part_is_missing_is_judged_part_by_part(project: Path) -> None:
+    migration(project, "0002_next", "AddField('Book', 'n', models.IntegerField(null=True))", after="0001_initial")
+    assert manage(project, "migrate").returncode == 0
+    migration(project, "0003_more", "AddField('Book', 'm', models.IntegerField(default=0))", after="0002_next")
+    migration(project, "0002_squashed", "AddField('Book', 'n', models.IntegerField(null=True))",
+              "AddField('Book', 'm', models.IntegerField(default=0))", after="0001_initial",
+              more="    replaces = [('shop', '0002_next'), ('shop', '0003_more')]\n")  # fmt: skip
+    (one,) = judged(project)["databases"][0]["operations"]
+    assert (one["migration"], one["verdict"]) == ("0003_more", "incompatible")
+
+
+def test_models_that_are_swapped_out_or_unmanaged_have_no_table_here(project: Path) -> None:
+    migration(project, "0002_next", "DeleteModel('Card')", "DeleteModel('View')", "DeleteModel('OwnCard')", after="0001_initial")
+    assert verdicts(judged(project)) == [["none", "none", "incompatible"]]
+
+
+def test_migrations_of_contrib_apps_are_judged_too(project: Path) -> None:
+    assert manage(project, "migrate", "auth", "0010").returncode == 0
+    told = judged(project)
+    assert {one["app"] for one in told["databases"][0]["operations"]} == {"auth"}
+    assert told["verdict"] == "review"  # 0011 runs Python
+
+
+def test_a_migration_that_cannot_be_loaded_is_no_verdict(project: Path) -> None:
+    (project / "shop/migrations/0002_next.py").write_text("import does_not_exist\n")
+    done = manage(project, "pendingmigrations")
+    assert done.returncode != 0 and not done.stdout and "does_not_exist" in done.stderr
+
+
+def test_an_operation_that_cannot_be_followed_is_no_verdict(project: Path) -> None:
+    migration(project, "0002_next", "RemoveField('Book', 'never')", after="0001_initial")
+    done = manage(project, "pendingmigrations")
+    assert done.returncode != 0 and not done.stdout
