@@ -22,6 +22,7 @@ _NEEDED = ("moto", "flask", "flask_cors", "h11", "asyncssh", "gunicorn", "django
         "instances": "how many web instances (1 to 40)",
         "keep": "leave the stand-in cloud running until Ctrl-C, and say how to use it",
         "static-middleware": "the site serves its static files by the drop-in static_middleware.py: nothing is restarted",
+        "further": "then a release whose migration old code does not survive, and one that is dead on every web instance",
         "skip": "show what happens without a part of the release: restart-all",
     },
 )
@@ -31,6 +32,7 @@ def rehearse(
     instances: int = 3,
     keep: bool = False,
     static_middleware: bool = False,
+    further: bool = False,
     skip: Sequence[str] | None = None,
 ) -> None:
     """Rehearse: ship a new release of a Django site to a stand-in cloud on this machine, under traffic; no AWS.
@@ -49,7 +51,7 @@ def rehearse(
         return
     if hosts == "machines":
         _prepare_machines(instances)
-    flags = [flag for flag, on in (("--keep", keep), ("--static-middleware", static_middleware)) if on]
+    flags = [flag for flag, on in (("--keep", keep), ("--static-middleware", static_middleware), ("--further", further)) if on]
     arguments = ["--hosts", hosts, "--instances", str(instances), *flags, *(f"--skip={part}" for part in skip or ())]
     _become(f"{__package__}.rehearsal", arguments)
 

@@ -27,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--keep", action="store_true")
     parser.add_argument("--skip", action="append", default=[], choices=SKIPPABLE)
     parser.add_argument("--static-middleware", action="store_true")
+    parser.add_argument("--further", action="store_true")
     parser.add_argument("--top", type=Path, help=argparse.SUPPRESS)  # the folder that was made for it: we are in a box
     given = parser.parse_args(arguments)
     # SIGINT too: a shell has the commands that it starts in the background ignore it.
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _in_a_box(sys.argv[1:] if arguments is None else arguments, given.instances)
         top = given.top or Path(tempfile.mkdtemp(prefix="ramped-rehearsal-"))
         with World(top, KINDS[given.hosts], static_middleware=given.static_middleware) as world:
-            well = Rehearsal(world, given.instances, given.skip).play()
+            well = Rehearsal(world, given.instances, given.skip, further=given.further).play()
             if given.keep:
                 _keep(world)
     except (Failed, Refusal) as error:

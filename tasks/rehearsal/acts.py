@@ -3,11 +3,11 @@
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import sandbox, traffic
+from . import further, sandbox, traffic
 from .landscape import DOMAIN, GROUP
 from .story import Story
 from .world import World, end
@@ -29,6 +29,8 @@ class Rehearsal:
     skip: Sequence[str]
     story: Story = field(default_factory=Story)
     problems: list[str] = field(default_factory=list)
+    further: bool = False  # whether the acts of `further` are played too
+    settled: float = SETTLED
 
     def play(self) -> bool:
         """Go through all acts; return whether no request failed and every command succeeded."""
@@ -37,24 +39,33 @@ class Rehearsal:
         self._first_release()
         self._fleet(self.instances)
         before = self._capture("inv", "status")
-        out = self.world.places.top / "requests.jsonl"
-        visitors = self._visitors(out)
+        visitors = self._visitors(self._out)
         time.sleep(SETTLED)
         self.world.publish()
         self.world.control("calls/clear", {})
         shipped = self._ship()
         calls = self.world.control("calls")
-        self._drained()
+        self.drained()
         after = self._capture("inv", "status")
         if self.skip:
-            self._show_cached_error(traffic.read(out))
+            self._show_cached_error(self.requests())
         time.sleep(SETTLED)
+        requests = self.requests()
+        if self.further:
+            further.play(self)
         end(visitors)
-        requests = traffic.read(out)
         self.story.fleets(before, after)
         self.story.calls(calls)
         self.story.requests(requests)
         return self._verdict(shipped, requests)
+
+    @property
+    def _out(self) -> Path:
+        return self.world.places.top / "requests.jsonl"
+
+    def requests(self) -> list[traffic.Request]:
+        """Return what the visitors met so far, in order."""
+        return sorted(traffic.read(self._out), key=lambda request: request.at)
 
     def _first_release(self) -> None:
         self.story.act(
@@ -77,7 +88,7 @@ class Rehearsal:
 
         _wait_for(f"{size} healthy instances", healthy, size)
 
-    def _drained(self) -> None:
+    def drained(self) -> None:
         """Wait for the last old instance to be gone, under traffic: `ship` is over while it drains."""
         scaling = self.world.client("autoscaling")
 
@@ -102,7 +113,7 @@ class Rehearsal:
             # Left for afterwards, so that the cached error can be looked at first.
             parts += ["--skip", "invalidate", "--skip", "stop"]
         self.story.act(f"Act 3: version 2 ({self.world.v2[:12]}) by `fab {' '.join(['ship', *parts])}`, under traffic")
-        return self._run("fab", "ship", *parts) == 0
+        return self.run("fab", "ship", *parts) == 0
 
     def _show_cached_error(self, requests: Sequence[traffic.Request]) -> None:
         """Show what the CDN remembers although every instance has the file by now, and that `invalidate` mends it."""
@@ -134,14 +145,17 @@ class Rehearsal:
 
     # -- the real commands
 
-    def _run(self, name: str, *arguments: str) -> int:
-        """Run a command as the operator does, show its output with the time, and return its exit code."""
+    def run(self, name: str, *arguments: str, more: Mapping[str, str] | None = None) -> int:
+        """Run a command as the operator does, show its output with the time, and return its exit code.
+
+        `more`: variables that override settings.
+        """
         command = [*sandbox.command(name), *arguments]
-        self.story.command(name, *arguments)
+        self.story.command(*(f"{key}={value}" for key, value in (more or {}).items()), name, *arguments)
         process = subprocess.Popen(
             command,
             cwd=self.world.places.operator,
-            env=self.world.environment,
+            env={**self.world.environment, **(more or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -154,7 +168,7 @@ class Rehearsal:
         return process.wait()
 
     def _require(self, name: str, *arguments: str) -> None:
-        code = self._run(name, *arguments)
+        code = self.run(name, *arguments)
         if code != 0:
             raise Failed(f"`{name} {' '.join(arguments)}` exited {code}; what it said stands above")
 

@@ -212,6 +212,12 @@ class World:
         """Push version 2 to the branch that is deployed."""
         repository.publish(self.places.top, self.v2)
 
+    def publish_later(self, release: str) -> str:
+        """Push one of the later releases to main, and return its revision."""
+        revision = repository.prepared(self.places.top, release)
+        repository.publish(self.places.top, revision)
+        return revision
+
     # -- the operator
 
     def _write_operator(self) -> None:

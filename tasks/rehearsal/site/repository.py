@@ -6,6 +6,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from . import later
+
 SITE = Path(__file__).parent
 SNIPPETS = SITE.parents[2] / "settings_snippets" / "django"
 DROP_INS = ("local_manifest_storage.py", "static_middleware.py", "health.py", "health_middleware.py")
@@ -30,14 +32,23 @@ def build(directory: Path, snippets: Path = SNIPPETS) -> tuple[str, str]:
         first = _commit(tree, "v1", snippets)
         _git(tree, "push", "--quiet", str(origin_of(directory)), BRANCH)
         second = _commit(tree, "v2", snippets)
+        for release, change in (("v3", later.renamed), ("v4", later.narrow)):
+            change(tree)
+            _record(tree, release)
+            _git(tree, "push", "--quiet", str(origin_of(directory)), f"{BRANCH}:refs/prepared/{release}")
         # A ref keeps the commit, one outside of refs/heads keeps it from being fetched before its time.
-        _git(tree, "push", "--quiet", str(origin_of(directory)), f"{BRANCH}:refs/prepared/v2")
+        _git(tree, "push", "--quiet", str(origin_of(directory)), f"{second}:refs/prepared/v2")
     return first, second
 
 
 def publish(directory: Path, revision: str) -> None:
     """Move the branch of `directory`/origin.git to a revision, as a push would."""
     _git(origin_of(directory), "update-ref", f"refs/heads/{BRANCH}", revision)
+
+
+def prepared(directory: Path, release: str) -> str:
+    """Return the revision of a release that `build` has prepared: v2, v3 (breaks old code), v4 (runs nowhere else)."""
+    return _git(origin_of(directory), "rev-parse", f"refs/prepared/{release}")
 
 
 def origin_of(directory: Path) -> Path:
@@ -52,6 +63,10 @@ def _commit(tree: Path, release: str, snippets: Path) -> str:
         shutil.copyfile(snippets / name, tree / "config" / name)
     shutil.copyfile(snippets / "migration_rules.py", tree / "shop/migration_rules.py")
     shutil.copytree(snippets / "management", tree / "shop/management", dirs_exist_ok=True, ignore=_PYTHON_LEFTOVERS)
+    return _record(tree, release)
+
+
+def _record(tree: Path, release: str) -> str:
     _git(tree, "add", "--all")
     _git(tree, "commit", "--quiet", "--message", f"Release {release}")
     return _git(tree, "rev-parse", "HEAD")
