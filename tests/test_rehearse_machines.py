@@ -18,7 +18,7 @@ __all__ = ["temporary"]  # a fixture
 
 @machines_here
 def test_a_release_replaces_the_other_on_real_machines_and_no_request_fails(temporary: Path) -> None:
-    code, out = told(rehearse("--hosts", "machines", "--instances", "2"))
+    code, out = told(rehearse("--hosts", "machines", "--instances", "2", "--further"))
     assert code == 0, out
     total = re.search(r"0 of (\d+) requests failed; version 2 replaced version 1", out)
     assert total and int(total[1]) > 300, out
@@ -27,6 +27,12 @@ def test_a_release_replaces_the_other_on_real_machines_and_no_request_fails(temp
     assert before.count("InService  healthy  2 ") == 2 and after.count("InService  healthy  3 ") == 2, out
     # Nothing is left out of the image where nobody looks: the snippet's program was there and did it.
     assert re.search(r"put \d+ aside, dropped \d+ caches and leftovers", out), out
+    # Refused, then behind the page; and a release that is dead on every web instance.
+    assert "old code asks for shop_product.name, which is called title then" in out and "Two roads" in out, out
+    page = re.search(r"([1-9]\d*) of (\d+) pages were the maintenance page, for .* s; 0 requests failed otherwise", out)
+    assert page and int(page[1]) < int(page[2]), out
+    assert "shop-web: version 5 was rolled back to 4" in out and "`fab ship` of a" not in out, out
+    assert len(re.findall(r"\n0 of \d+ requests failed meanwhile", out)) == 2, out
     assert re.search(r"page +200 +v1 +\d+", out) and re.search(r"page +200 +v2 +\d+", out)
 
 
