@@ -72,8 +72,8 @@ class Ssh:
     user: Login
     key: Line | None = None  # a path; the loader makes it absolute
     port: Port = 22
-    # None: direct; "management": through the management instance.
-    gateway: Gateway | None = None
+    # "direct" or None; "management": web instances through that one; "ssm": through Session Manager; else a host to jump through.
+    gateway: Gateway | None = "management"
     known_hosts: Line | None = None  # a path; the loader makes it absolute
     timeout: Deadline = 10  # for one connection
 

@@ -167,7 +167,7 @@ class ShopWorld(AbstractContextManager["ShopWorld"]):
             aws=Aws(region="eu-central-1", endpoint=self.cloud.url),
             groups=("web",),
             management=Management(),
-            ssh=Ssh(user="admin", key=str(self.key), port=2222, timeout=20),
+            ssh=Ssh(user="admin", key=str(self.key), port=2222, timeout=20, gateway="direct"),
             app=App(
                 directory="app",
                 services=("shop.service",),
@@ -230,7 +230,7 @@ class ShopWorld(AbstractContextManager["ShopWorld"]):
         return f"""\
 aws: {{region: eu-central-1, endpoint: "{self.cloud.url}"}}
 groups: [web]
-ssh: {{user: admin, key: "{self.key}", port: 2222}}
+ssh: {{user: admin, key: "{self.key}", port: 2222, gateway: direct}}
 app: {{directory: app, services: [shop.service], domain: {DOMAIN}, port: 8080, boot_deadline: 60}}
 image: {{cleaner: null}}
 static: {{url: /static/}}

@@ -69,7 +69,7 @@ DistributionId = Annotated[str, Text("a CloudFront distribution id such as E2QWR
 HeaderName = Annotated[str, Text("the name of an HTTP header", r"[A-Za-z0-9-]{1,40}")]
 Networks = Annotated[tuple[str, ...], Texts(Text("addresses such as 192.0.2.0/24", r"[0-9a-fA-F.:]+/[0-9]{1,3}"))]
 Login = Annotated[str, Text("a user's name", _LOGIN)]
-Gateway = Annotated[str, Text("management, or [user@]host[:port]", rf"(?:{_LOGIN}@)?{_HOST}{_PORT}")]
+Gateway = Annotated[str, Text("management, direct, ssm, or [user@]host[:port]", rf"(?:{_LOGIN}@)?{_HOST}{_PORT}")]
 Domain = Annotated[str, Text("a host name such as www.example.com", rf"(?=.{{1,253}}$){_HOST}", _bare_host)]
 Origin = Annotated[str, Text("http:// or https:// and a host, without a path", rf"https?://{_HOST}{_PORT}", _origin_only)]
 UrlPath = Annotated[str, Text("a path that begins with /", r"/[!-~]*")]

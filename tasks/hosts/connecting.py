@@ -17,13 +17,25 @@ if TYPE_CHECKING:
     from paramiko import PKey, SSHClient, Transport
 
     from ..config import Ssh
+    from .sessions import Session
 
 
-def connect(name: str, address: str, ssh: Ssh, trusted: Trust, *, user: str = "", port: int = 0, via: Host | None = None) -> Host:
+def connect(
+    name: str,
+    address: str,
+    ssh: Ssh,
+    trusted: Trust,
+    *,
+    user: str = "",
+    port: int = 0,
+    via: Host | None = None,
+    session: Session | None = None,
+) -> Host:
     """Open SSH to a host.
 
     `name`: what to call it; `trusted`: the only host keys that are accepted; `user`, `port`: those of `ssh` when left out;
-    `via`: the host through which it is reached. Raises HostUnreachable with one line that says what is wrong.
+    `via`: the host through which it is reached; `session`: the tunnel to it, which is closed with the host. Raises
+    HostUnreachable with one line that says what is wrong.
     """
     from fabric import Connection
 
@@ -37,20 +49,29 @@ def connect(name: str, address: str, ssh: Ssh, trusted: Trust, *, user: str = ""
         config=_config(),
         gateway=via.connection if via is not None else None,
         connect_timeout=ssh.timeout,
-        connect_kwargs=_how(ssh, trusted),
+        connect_kwargs={**_how(ssh, trusted), **({"sock": session.socket} if session else {})},
     )
     connection.client.set_missing_host_key_policy(_Only(who, trusted))
-    _open(connection, who, ssh)
-    return Host(name, address, connection)
+    try:
+        _open(connection, who, ssh, direct=via is None and session is None)
+    except HostUnreachable as error:
+        said = session.complaint() if session else ""
+        if said:
+            raise type(error)(f"{error}. Session Manager says: {said}") from error
+        raise
+    host = Host(name, address, connection)
+    if session:
+        host.when_closed(session.close)
+    return host
 
 
-def _open(connection: Connection, who: str, ssh: Ssh) -> None:
+def _open(connection: Connection, who: str, ssh: Ssh, *, direct: bool) -> None:
     from paramiko import SSHException
 
     try:
         connection.open()
         connection.transport.set_keepalive(15)
-        if connection.gateway is None:
+        if direct:
             # Small packets at once: without it each command waits some 40 ms for an acknowledgement.
             connection.transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except (SSHException, EOFError, OSError, ValueError) as error:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..errors import HostUnreachable
 from ..waiting import wait_for
 from .connecting import connect
-from .keys import WrongHostKey, pin, trust, trust_address
+from .keys import Trust, WrongHostKey, pin, trust, trust_address
 
 if TYPE_CHECKING:
     from ..aws.instances import Machine
@@ -42,6 +42,7 @@ class Hosts:
         self._run = run
         self._cloud = cloud
         self._open: dict[str, Host] = {}
+        self._shown: dict[bytes, str] = {}  # host keys, and who was the first to show each
         self._locks: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
 
@@ -66,13 +67,37 @@ class Hosts:
         """
         with self._alone(machine.id):
             if machine.id not in self._open:
-                via = self._gateway(machine)
                 trusted = trust(self._cloud, machine, self._run.settings.ssh)
-                host = connect(machine.id, machine.address, self._run.settings.ssh, trusted, via=via)
+                host = self._connect(machine, trusted)
                 self._open[machine.id] = host
+                self._compare(machine, host)
                 if not self._run.dry:
                     pin(self._cloud, machine, trusted)
             return self._open[machine.id]
+
+    def _connect(self, machine: Machine, trusted: Trust) -> Host:
+        from .sessions import Session
+
+        ssh = self._run.settings.ssh
+        if ssh.gateway != "ssm":
+            return connect(machine.id, machine.address, ssh, trusted, via=self._gateway(machine))
+        session = Session(machine.id, ssh.port, self._run.settings.aws)
+        try:
+            return connect(machine.id, machine.address, ssh, trusted, session=session)
+        except BaseException:
+            session.close()
+            raise
+
+    def _compare(self, machine: Machine, host: Host) -> None:
+        """Warn where two instances show one host key: it came with the image."""
+        shown = host.connection.transport.get_remote_server_key().asbytes()
+        with self._lock:
+            first = self._shown.setdefault(shown, machine.id)
+        if first != machine.id:
+            self._run.out.warn(
+                f"{first} and {machine.id} show the same SSH host key, so the image carries that of its parent: whoever has one"
+                " of them can pass for the other. Bake with ramped-image (image.cleaner), or make new keys at the first boot"
+            )
 
     def wait(self, machine: Machine, deadline: float) -> Host:
         """Return the host as soon as SSH answers there and knows us.
@@ -93,7 +118,7 @@ class Hosts:
 
     def _gateway(self, machine: Machine) -> Host | None:
         wanted = self._run.settings.ssh.gateway
-        if wanted is None:
+        if wanted in (None, "direct"):
             return None
         if wanted == "management":
             from .management import running_management

@@ -71,7 +71,9 @@ class Bench:
         from tasks.output import Output
         from tasks.waiting import SystemClock
 
-        ssh = Ssh(user="admin", key=str(self.folder / "key"), port=2222, known_hosts=str(self.known), timeout=60)
+        ssh = Ssh(
+            user="admin", key=str(self.folder / "key"), port=2222, known_hosts=str(self.known), timeout=60, gateway="direct"
+        )
         app = App(directory="app", services=(UNIT,), domain="shop.example.com", health_path="/")
         rest = (Image(name="shop"), RolloutPolicy(), Restart(), Static(url="/static/"))
         image, rollout, restart, static = rest

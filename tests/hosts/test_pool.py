@@ -1,5 +1,7 @@
 """Hosts found by their instances: whose key is believed, through whom they are reached, how long one waits for them."""
 
+import os
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -10,8 +12,9 @@ import pytest
 from tasks.aws import instances
 from tasks.aws.instances import Machine
 from tasks.aws.session import Cloud
+from tasks.config import Ssh
 from tasks.decisions.host_keys import fingerprint
-from tasks.errors import HostUnreachable, Refused, TimedOut
+from tasks.errors import HostUnreachable, Refused, SettingsError, TimedOut
 from tasks.hosts.keys import Trust, UnknownHostKey, WrongHostKey, trust
 from tasks.hosts.management import open_management, release_on
 from tasks.hosts.pool import Hosts, Login, read_login
@@ -113,6 +116,84 @@ def test_a_web_instance_is_reached_through_the_management_instance(world: ShopWo
         assert hosts.open(web).run("echo $SSH_CONNECTION").text.split()[0] == world.address()
         # The management instance itself is not behind anything.
         assert hosts.open(machine(cloud, world.management)).run("echo in").text == "in"
+
+
+AWS = """#!{python}
+# The AWS CLI with its plugin, as far as an SSH session needs them: bytes between us and the host's port.
+import os, selectors, socket, sys
+told = sys.argv[1:]
+if "{fails}":
+    sys.exit("An error occurred (TargetNotConnected) when calling the StartSession operation: {fails} is not connected.")
+assert told[:3] == ["ssm", "start-session", "--target"] and "AWS-StartSSHSession" in told and "--region" in told, told
+with open("{log}", "w") as log:
+    log.write(" ".join(told))
+port = next(one for one in told if one.startswith("portNumber=")).partition("=")[2]
+host = socket.create_connection(("{address}", int(port)))
+both = selectors.DefaultSelector()
+both.register(0, selectors.EVENT_READ)
+both.register(host, selectors.EVENT_READ)
+while True:
+    for key, _ in both.select():
+        data = os.read(0, 65536) if key.fd == 0 else host.recv(65536)
+        if not data:
+            sys.exit()
+        host.sendall(data) if key.fd == 0 else os.write(1, data)
+"""
+
+
+def programs(folder: Path, monkeypatch: pytest.MonkeyPatch, address: str, fails: str = "") -> None:
+    folder.mkdir()
+    for name in ("aws", "session-manager-plugin"):
+        text = AWS.format(python=sys.executable, address=address, log=folder / "log", fails=fails)
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
+
+def test_without_an_inbound_port_a_host_is_reached_through_session_manager(
+    world: ShopWorld, cloud: Cloud, web: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs(tmp_path / "bin", monkeypatch, web.address)
+    with Hosts(world.run(ssh={"gateway": "ssm"}), cloud) as hosts:
+        assert hosts.open(web).run("echo in").text == "in"
+        assert hosts.open(web).http(None, 8080, "/health_check/shop.example.com").status == 200
+    told = (tmp_path / "bin/log").read_text()
+    assert f"--target {web.id} " in told and "portNumber=2222" in told and "--endpoint-url http://127." in told
+    # Who stands at the other end must still show the key that is known: the management instance is not this one.
+    programs(tmp_path / "other", monkeypatch, world.address())
+    with Hosts(world.run(ssh={"gateway": "ssm"}), cloud) as hosts, pytest.raises(WrongHostKey, match=web.id):
+        hosts.open(web)
+
+
+def test_what_session_manager_needs_and_says_is_told(
+    world: ShopWorld, cloud: Cloud, web: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs(tmp_path / "bin", monkeypatch, web.address, fails=web.id)
+    with (
+        Hosts(world.run(ssh={"gateway": "ssm"}), cloud) as hosts,
+        pytest.raises(HostUnreachable, match="Session Manager says: .*TargetNotConnected"),
+    ):
+        hosts.open(web)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with (
+        Hosts(world.run(ssh={"gateway": "ssm"}), cloud) as hosts,
+        pytest.raises(SettingsError, match="ssh.gateway: ssm needs the program aws here"),
+    ):
+        hosts.open(web)
+
+
+def test_two_instances_with_one_host_key_are_told(world: ShopWorld, cloud: Cloud, web: Machine) -> None:
+    twin = replace(web, id="i-0123456789abcdef0")
+    with Hosts(world.run(), cloud) as hosts:
+        hosts.open(web)
+        hosts.open(machine(cloud, world.management))
+        assert "same SSH host key" not in world.err.getvalue()
+        hosts.open(replace(twin, tags={"ramped:host-key": console_key(cloud, web.id)}))
+    assert f"{web.id} and {twin.id} show the same SSH host key" in world.err.getvalue()
+
+
+def test_the_management_instance_is_the_gateway_unless_it_is_said_otherwise() -> None:
+    assert Ssh(user="deploy").gateway == "management"
 
 
 @pytest.mark.skipif(sshd.SSHD is None, reason="no sshd here: apt-get install openssh-server")

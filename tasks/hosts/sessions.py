@@ -1,0 +1,64 @@
+"""SSH without an inbound port: through AWS Systems Manager, by the AWS CLI and its Session Manager plugin.
+
+Source: Systems Manager user guide, "Allow and control permissions for SSH connections through Session Manager".
+"""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import tempfile
+from typing import TYPE_CHECKING
+
+from ..decisions.commands import gist
+from ..errors import SettingsError
+
+if TYPE_CHECKING:
+    from ..config import Aws
+
+_PROGRAMS = {"aws": "the AWS CLI, version 2", "session-manager-plugin": "the Session Manager plugin of the AWS CLI"}
+_PATIENCE = 10  # seconds for the program to end when it is told to
+
+
+class Session:
+    """A tunnel to the SSH port of an instance: a child process whose standard input and output are a socket of ours."""
+
+    def __init__(self, instance_id: str, port: int, aws: Aws) -> None:
+        """Begin it; whether it leads anywhere is seen when SSH is spoken. Raises SettingsError where a program is missing."""
+        for program, what in _PROGRAMS.items():
+            if shutil.which(program) is None:
+                raise SettingsError(f"ssh.gateway: ssm needs the program {program} here, which is {what}: install it")
+        # Between two ends of a pair both sides see at once when the other one has gone.
+        self.socket, theirs = socket.socketpair()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  (it lives as long as the session)
+        try:
+            self._process = subprocess.Popen(
+                _command(instance_id, port, aws), stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=self._errors
+            )
+        finally:
+            theirs.close()
+
+    def close(self) -> None:
+        """End it; again is harmless."""
+        self.socket.close()
+        self._process.terminate()
+        try:
+            self._process.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._errors.close()
+
+    def complaint(self) -> str:
+        """Return the end of what the program complained of."""
+        self._errors.seek(0)
+        return gist(self._errors.read().decode(errors="replace"))
+
+
+def _command(instance_id: str, port: int, aws: Aws) -> list[str]:
+    places = ["--region", aws.region]
+    places += ["--profile", aws.profile] if aws.profile else []
+    places += ["--endpoint-url", aws.endpoint] if aws.endpoint else []
+    what = ["--document-name", "AWS-StartSSHSession", "--parameters", f"portNumber={port}"]
+    return ["aws", "ssm", "start-session", "--target", instance_id, *what, *places]
