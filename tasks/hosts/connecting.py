@@ -30,12 +30,13 @@ def connect(
     port: int = 0,
     via: Host | None = None,
     session: Session | None = None,
+    key: PKey | None = None,
 ) -> Host:
     """Open SSH to a host.
 
     `name`: what to call it; `trusted`: the only host keys that are accepted; `user`, `port`: those of `ssh` when left out;
-    `via`: the host through which it is reached; `session`: the tunnel to it, which is closed with the host. Raises
-    HostUnreachable with one line that says what is wrong.
+    `via`: the host through which it is reached; `session`: the tunnel to it, which is closed with the host; `key`: the only one
+    that is offered, instead of `ssh.key`. Raises HostUnreachable with one line that says what is wrong.
     """
     from fabric import Connection
 
@@ -49,7 +50,7 @@ def connect(
         config=_config(),
         gateway=via.connection if via is not None else None,
         connect_timeout=ssh.timeout,
-        connect_kwargs={**_how(ssh, trusted), **({"sock": session.socket} if session else {})},
+        connect_kwargs={**_how(ssh, trusted, key), **({"sock": session.socket} if session else {})},
     )
     connection.client.set_missing_host_key_policy(_Only(who, trusted))
     try:
@@ -99,13 +100,15 @@ def _why(error: BaseException, who: str, ssh: Ssh) -> str:
     return f"{who}: no SSH session: {reason(error)}"
 
 
-def _how(ssh: Ssh, trusted: Trust) -> dict[str, Any]:
+def _how(ssh: Ssh, trusted: Trust, own: PKey | None) -> dict[str, Any]:
     how: dict[str, Any] = {
         "banner_timeout": ssh.timeout,
         "auth_timeout": ssh.timeout,
         "channel_timeout": ssh.timeout,
         "transport_factory": _preferring(trusted),
     }
+    if own is not None:
+        return how | {"pkey": own, "look_for_keys": False, "allow_agent": False}
     if ssh.key is not None:
         key = Path(ssh.key).expanduser()
         if not key.is_file():

@@ -11,6 +11,8 @@ from .connecting import connect
 from .keys import Trust, WrongHostKey, pin, trust, trust_address
 
 if TYPE_CHECKING:
+    from paramiko import PKey
+
     from ..aws.instances import Machine
     from ..aws.session import Cloud
     from ..context import Run
@@ -79,14 +81,24 @@ class Hosts:
         from .sessions import Session
 
         ssh = self._run.settings.ssh
+        via = self._gateway(machine) if ssh.gateway != "ssm" else None
+        key = self._pushed(machine) if ssh.instance_connect else None
         if ssh.gateway != "ssm":
-            return connect(machine.id, machine.address, ssh, trusted, via=self._gateway(machine))
+            return connect(machine.id, machine.address, ssh, trusted, via=via, key=key)
         session = Session(machine.id, ssh.port, self._run.settings.aws)
         try:
-            return connect(machine.id, machine.address, ssh, trusted, session=session)
+            return connect(machine.id, machine.address, ssh, trusted, session=session, key=key)
         except BaseException:
             session.close()
             raise
+
+    def _pushed(self, machine: Machine) -> PKey:
+        """Return a key that the instance accepts from now on, for a minute."""
+        from ..aws import instance_connect
+
+        key, public = instance_connect.fresh_key()
+        instance_connect.send(self._cloud, machine.id, self._run.settings.ssh.user, public)
+        return key
 
     def _compare(self, machine: Machine, host: Host) -> None:
         """Warn where two instances show one host key: it came with the image."""

@@ -8,13 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from paramiko import PKey
 
-from tasks.aws import instances
+from tasks.aws import instance_connect, instances
 from tasks.aws.instances import Machine
 from tasks.aws.session import Cloud
 from tasks.config import Ssh
 from tasks.decisions.host_keys import fingerprint
 from tasks.errors import HostUnreachable, Refused, SettingsError, TimedOut
+from tasks.hosts.connecting import connect
 from tasks.hosts.keys import Trust, UnknownHostKey, WrongHostKey, trust
 from tasks.hosts.management import open_management, release_on
 from tasks.hosts.pool import Hosts, Login, read_login
@@ -180,6 +182,32 @@ def test_what_session_manager_needs_and_says_is_told(
         pytest.raises(SettingsError, match="ssh.gateway: ssm needs the program aws here"),
     ):
         hosts.open(web)
+
+
+def test_a_key_of_the_run_alone_is_pushed_for_a_minute(world: ShopWorld, cloud: Cloud, web: Machine, tmp_path: Path) -> None:
+    sshd.make_key(tmp_path / "nobody")
+    strange = {"key": str(tmp_path / "nobody")}
+    with Hosts(world.run(ssh=strange), cloud) as hosts, pytest.raises(HostUnreachable, match="does not let us in"):
+        hosts.open(web)
+    with Hosts(world.run(ssh={**strange, "instance_connect": True}), cloud) as hosts:
+        assert hosts.open(web).run("echo in").text == "in"
+    # Through the management instance both are pushed to.
+    with Hosts(world.run(ssh={**strange, "instance_connect": True, "gateway": "management"}), cloud) as hosts:
+        assert hosts.open(web).run("echo $SSH_CONNECTION").text.split()[0] == world.address()
+    # What was pushed lets in no longer when its time is over.
+    key, public = instance_connect.fresh_key()
+    instance_connect.send(cloud, web.id, "admin", public)
+    trusted = trust(cloud, web, world.settings().ssh)
+    world.cloud.wait(lambda: _refused(world, web, trusted, key), 60)
+    assert world.calls("ec2-instance-connect:SendSSHPublicKey", "SendSSHPublicKey") >= 4
+
+
+def _refused(world: ShopWorld, web: Machine, trusted: Trust, key: PKey) -> bool:
+    try:
+        connect(web.id, web.address, world.settings().ssh, trusted, key=key).close()
+    except HostUnreachable as error:
+        return "does not let us in" in str(error)
+    return False
 
 
 def test_two_instances_with_one_host_key_are_told(world: ShopWorld, cloud: Cloud, web: Machine) -> None:

@@ -16,6 +16,7 @@ from .project import SNIPPETS, Project
 SERVICES = {
     "autoscaling": "autoscaling",
     "ec2": "ec2",
+    "ec2-instance-connect": "ec2-instance-connect",
     "elasticloadbalancing": "elbv2",
     "cloudfront": "cloudfront",
     "ssm": "ssm",

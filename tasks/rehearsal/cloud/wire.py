@@ -24,6 +24,7 @@ MODELS = {
     "autoscaling": "autoscaling",
     "elasticloadbalancing": "elbv2",
     "cloudfront": "cloudfront",
+    "ec2-instance-connect": "ec2-instance-connect",
     "ssm": "ssm",
     "sts": "sts",
     "monitoring": "cloudwatch",

@@ -9,6 +9,7 @@ from ..hosts.base import FaultyHosts, Hosts, ImportingHosts
 from .alarms import AlarmApi
 from .calls import CallLog
 from .checker import Checker
+from .connect_api import ConnectApi
 from .errors import ApiError
 from .faults import Faults
 from .image_api import ImageApi
@@ -59,6 +60,7 @@ class World:
         }
         return {
             "ec2": ec2,
+            "ec2-instance-connect": ConnectApi(self._hosts, self.moto, self.timing).actions,
             "elbv2": TargetApi(self.targets, self.moto).actions,
             "cloudfront": self._invalidations.actions,
             "autoscaling": self.scaling.actions,

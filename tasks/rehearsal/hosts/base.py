@@ -56,6 +56,14 @@ class CopyingHosts(Protocol):
 
 
 @runtime_checkable
+class ConnectableHosts(Protocol):
+    """What hosts offer whose SSH takes keys for a while (optional)."""
+
+    def admit(self, instance_id: str, public_key: str, seconds: float) -> None:
+        """Let a running instance accept a public key for so many seconds."""
+
+
+@runtime_checkable
 class FaultyHosts(Protocol):
     """What hosts offer that can also go wrong on demand (optional)."""
 

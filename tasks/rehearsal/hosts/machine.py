@@ -40,6 +40,10 @@ class Machine:
         self._front = Front(place.address, kind.http_port, place.run / kind.upstream, kind.health_path, fault)
         self._control: asyncio.Server | None = None
 
+    def admit(self, public_key: str, seconds: float) -> None:
+        """Let SSH accept a public key for so many seconds; safe to call from any thread."""
+        self._sshd.guests.admit(public_key, seconds)
+
     async def first_boot(self, image: Path) -> None:
         """Boot from a copy of the image's disk, with a host key of its own, printed as cloud-init prints it."""
         await disks.copy(image, self.place.home)

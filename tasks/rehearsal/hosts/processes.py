@@ -115,6 +115,10 @@ class ProcessHosts:
         path = self._place(instance_id, "").root / "console.log"
         return path.read_text(encoding="utf-8") if path.is_file() else ""
 
+    def admit(self, instance_id: str, public_key: str, seconds: float) -> None:
+        """Let the SSH of a machine accept a public key for so many seconds."""
+        self._machine(instance_id).admit(public_key, seconds)
+
     def set_image_fault(self, image_id: str, fault: str | None) -> None:
         """Let the machines of an image fail: `dead` never boots, `error` answers 500, `silent` never answers; None mends it.
 

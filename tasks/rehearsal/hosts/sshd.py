@@ -6,6 +6,7 @@ isolation of users: whoever holds the key gets in under any name and runs as who
 
 import asyncio
 import os
+import time
 from asyncio.subprocess import PIPE
 from collections.abc import Awaitable
 
@@ -41,10 +42,26 @@ class Files(SFTPServer):
         return os.fsencode(self._home / os.fsdecode(path))
 
 
+class Guests:
+    """Public keys that are accepted for a while."""
+
+    def __init__(self) -> None:
+        self._until: dict[bytes, float] = {}
+
+    def admit(self, public_key: str, seconds: float) -> None:
+        """Accept a key for so many seconds."""
+        self._until[asyncssh.import_public_key(public_key).public_data] = time.monotonic() + seconds
+
+    def accepts(self, key: asyncssh.SSHKey) -> bool:
+        """Tell whether a key is accepted now."""
+        return self._until.get(key.public_data, 0.0) > time.monotonic()
+
+
 class Session(asyncssh.SSHServer):
     """One client's connection: what it may forward, and that it is told of at power off."""
 
-    def __init__(self, place: Place, connections: "set[asyncssh.SSHServerConnection]") -> None:
+    def __init__(self, place: Place, connections: "set[asyncssh.SSHServerConnection]", guests: Guests) -> None:
+        self._guests = guests
         self._place = place
         self._connections = connections
 
@@ -56,6 +73,10 @@ class Session(asyncssh.SSHServer):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
         self._connections.discard(self._connection)
+
+    def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+        """Accept what EC2 Instance Connect has pushed; the machine's own authorized keys were looked at already."""
+        return self._guests.accepts(key)
 
     def connection_requested(
         self, dest_host: str, dest_port: int, orig_host: str, orig_port: int
@@ -76,6 +97,7 @@ class Sshd:
     """Serve SSH on a machine's address."""
 
     def __init__(self, place: Place, port: int, authorized_keys: str) -> None:
+        self.guests = Guests()
         self._place = place
         self._port = port
         self._authorized = asyncssh.import_authorized_keys(authorized_keys)
@@ -87,7 +109,7 @@ class Sshd:
         self._acceptor = await asyncssh.listen(
             self._place.address,
             self._port,
-            server_factory=lambda: Session(self._place, self._connections),
+            server_factory=lambda: Session(self._place, self._connections, self.guests),
             server_host_keys=[str(self._place.host_key)],
             authorized_client_keys=self._authorized,
             process_factory=self._process,
