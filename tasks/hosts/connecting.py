@@ -60,10 +60,7 @@ def connect(
         if said:
             raise type(error)(f"{error}. Session Manager says: {said}") from error
         raise
-    host = Host(name, address, connection)
-    if session:
-        host.when_closed(session.close)
-    return host
+    return Host(name, address, connection, session.close) if session else Host(name, address, connection)
 
 
 def _open(connection: Connection, who: str, ssh: Ssh, *, direct: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -92,7 +93,9 @@ class Tunnels:
         """Close the idle connections."""
         for connections in self._idle.values():
             while connections:
-                connections.pop().hang_up()
+                # One whose SSH connection has gone cannot say goodbye any more.
+                with suppress(EOFError, OSError):
+                    connections.pop().hang_up()
 
     @staticmethod
     def _once(

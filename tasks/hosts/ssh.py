@@ -37,15 +37,16 @@ class Answer:
 class Host:
     """One host over one SSH connection, which stays open until `close`; also a context manager.
 
-    `name`: the instance id, or what else to call it; `address`, `port`, `user`: where and as whom.
+    `name`: the instance id, or what else to call it; `address`: where; `carrier`: ends what carries the connection, after it.
     """
 
-    def __init__(self, name: str, address: str, connection: Connection) -> None:
+    def __init__(self, name: str, address: str, connection: Connection, carrier: Callable[[], None] = lambda: None) -> None:
         self.name = name
         self.address = address
         self.connection = connection
         self._tunnels = Tunnels(self._dial)
         self._end = ExitStack()
+        self._end.callback(carrier)
         self._end.callback(connection.client.close)
         self._end.callback(self._tunnels.close)
 
