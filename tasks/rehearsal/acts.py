@@ -1,5 +1,6 @@
 """The rehearsal itself: v1 is deployed by the real commands, visitors come, v2 is shipped, and what happened is told."""
 
+import resource
 import subprocess
 import sys
 import time
@@ -152,6 +153,7 @@ class Rehearsal:
         """
         command = [*sandbox.command(name), *arguments]
         self.story.command(*(f"{key}={value}" for key, value in (more or {}).items()), name, *arguments)
+        began, before = time.monotonic(), _processor()
         process = subprocess.Popen(
             command,
             cwd=self.world.places.operator,
@@ -165,7 +167,12 @@ class Rehearsal:
         with process.stdout as lines:
             for line in lines:
                 self.story.output(line.rstrip("\n"))
-        return process.wait()
+        code = process.wait()
+        took, used = time.monotonic() - began, _processor() - before
+        self.story.say(
+            f"           took {took:.1f} s; {used:.1f} s of it the processor worked for the command itself ({used / took:.0%})"
+        )
+        return code
 
     def _require(self, name: str, *arguments: str) -> None:
         code = self.run(name, *arguments)
@@ -180,6 +187,12 @@ class Rehearsal:
         if done.returncode != 0:
             raise Failed(f"`{name} {' '.join(arguments)}` exited {done.returncode}: {done.stderr.strip()}")
         return done.stdout.strip()
+
+
+def _processor() -> float:
+    """Return for how long the processor has worked for our commands that have ended, in seconds."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _wait_for(what: str, count: Callable[[], int], wanted: int) -> None:
