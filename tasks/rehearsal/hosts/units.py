@@ -29,6 +29,7 @@ IGNORED = {
     **dict.fromkeys(
         ("Documentation", "SyslogIdentifier", "StandardOutput", "StandardError"), "output goes to the journal of the unit"
     ),
+    "RuntimeDirectoryPreserve": "runtime directories stay until the power goes off",
     "NotifyAccess": "who sends a notification is not checked",
 }
 MODELLED = {

@@ -258,10 +258,11 @@ def test_notifications_change_the_status(place: Place) -> None:
     run(test)
 
 
-def test_the_units_of_this_project_are_all_understood(place: Place) -> None:
+def test_the_units_of_the_site_are_all_understood(place: Place) -> None:
+    """Those of jobs, roles and images are for a real systemd: tests/rehearsal/hosts/test_machine_roles.py."""
     root = Path(__file__).parents[3]
     folders = [*(root / "tasks/rehearsal/site").glob("systemd*"), root / "settings_snippets/systemd"]
-    files = [path for folder in folders for path in folder.iterdir() if path.suffix in (".service", ".socket")]
+    files = [path for folder in folders for path in folder.glob("*.s*") if path.name.startswith(("shop.", "gunicorn."))]
     assert len(files) >= 2
     for path in files:
         shutil.copy(path, place.home / "systemd")
