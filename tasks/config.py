@@ -75,6 +75,7 @@ class Ssh:
     # "direct" or None; "management": web instances through that one; "ssm": through Session Manager; else a host to jump through.
     gateway: Gateway | None = "management"
     known_hosts: Line | None = None  # a path; the loader makes it absolute
+    host_ca: Line | None = None  # a path; the loader makes it absolute
     instance_connect: Yes = False  # a key for each connection, pushed by EC2 Instance Connect
     timeout: Deadline = 10  # for one connection
 

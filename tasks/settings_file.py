@@ -86,7 +86,7 @@ def _invokes_own(source: Source) -> dict[str, Any]:
 
 
 def _place_paths(values: dict[str, Any], leaves: Mapping[str, Found]) -> Iterator[str]:
-    for path in ("ssh.key", "ssh.known_hosts", "maintenance.page", "maintenance.bypass_secret"):
+    for path in ("ssh.key", "ssh.known_hosts", "ssh.host_ca", "maintenance.page", "maintenance.bypass_secret"):
         if values.get(path) is None:
             continue
         values[path] = str(Path(leaves[path].folder, expand(values[path])))

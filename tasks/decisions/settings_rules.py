@@ -79,6 +79,15 @@ def _gateway_is_another(values: Values) -> tuple[str, str] | None:
     return "ssh.gateway", f"found '{gateway}'; allowed: a host that takes SSH, which the load balancer at app.domain does not"
 
 
+def _certificates_can_be_asked_for(values: Values) -> tuple[str, str] | None:
+    if values["ssh.host_ca"] is None or values["ssh.gateway"] != "ssm":
+        return None
+    return (
+        "ssh.host_ca",
+        "found a file; allowed with ssh.gateway: ssm: null, since ssh-keyscan does not go through Session Manager",
+    )
+
+
 def _health_path_is_no_static_file(values: Values) -> tuple[str, str] | None:
     health, url = values["app.health_path"], values["static.url"]
     if not health.startswith(url):
@@ -99,6 +108,7 @@ _RULES = (
     _time_for_all,
     _distribution_has_cdn,
     _gateway_is_another,
+    _certificates_can_be_asked_for,
     _health_path_is_no_static_file,
     _check_ends_before_the_next,
 )

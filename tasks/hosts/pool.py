@@ -69,19 +69,28 @@ class Hosts:
         """
         with self._alone(machine.id):
             if machine.id not in self._open:
-                trusted = trust(self._cloud, machine, self._run.settings.ssh)
-                host = self._connect(machine, trusted)
+                via = self._gateway(machine)
+                trusted = self._trust(machine, via)
+                host = self._connect(machine, trusted, via)
                 self._open[machine.id] = host
                 self._compare(machine, host)
                 if not self._run.dry:
                     pin(self._cloud, machine, trusted)
             return self._open[machine.id]
 
-    def _connect(self, machine: Machine, trusted: Trust) -> Host:
+    def _trust(self, machine: Machine, via: Host | None) -> Trust:
+        ssh = self._run.settings.ssh
+        if ssh.host_ca is None:
+            return trust(self._cloud, machine, ssh)
+        from .certificates import certified
+
+        names = (machine.id, machine.address, self._run.settings.app.domain)
+        return certified(machine.id, machine.address, ssh.port, ssh, names, self._run.clock.now(), via)
+
+    def _connect(self, machine: Machine, trusted: Trust, via: Host | None) -> Host:
         from .sessions import Session
 
         ssh = self._run.settings.ssh
-        via = self._gateway(machine) if ssh.gateway != "ssm" else None
         key = self._pushed(machine) if ssh.instance_connect else None
         if ssh.gateway != "ssm":
             return connect(machine.id, machine.address, ssh, trusted, via=via, key=key)
@@ -130,7 +139,7 @@ class Hosts:
 
     def _gateway(self, machine: Machine) -> Host | None:
         wanted = self._run.settings.ssh.gateway
-        if wanted in (None, "direct"):
+        if wanted in (None, "direct", "ssm"):
             return None
         if wanted == "management":
             from .management import running_management

@@ -1,0 +1,55 @@
+"""Host keys that an SSH CA vouches for: the certificate is asked of the host itself, the CA says whether to believe it.
+
+Paramiko shows no certificates, so `ssh-keyscan` fetches it; in the connection that follows the host must prove to have just the
+key that the certificate names.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from shlex import join
+from typing import TYPE_CHECKING
+
+from ..decisions import host_certificates
+from ..errors import HostUnreachable, SettingsError
+from .keys import Trust, UnknownHostKey
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..config import Ssh
+    from .ssh import Host
+
+
+def certified(who: str, address: str, port: int, ssh: Ssh, names: Sequence[str], now: float, via: Host | None) -> Trust:
+    """Return the host keys that the CA of `ssh.host_ca` vouches for.
+
+    `names`: by which the host may be certified; `now`: epoch seconds; `via`: the host through which it is reached. Raises
+    UnknownHostKey with what is wrong with its certificates, SettingsError where the CA's file cannot be read.
+    """
+    path = Path(ssh.host_ca or "").expanduser()
+    try:
+        trusted = host_certificates.authorities(path.read_text(errors="replace"))
+    except OSError as error:
+        raise SettingsError(
+            f"ssh.host_ca: {path}: {error.strerror}; allowed: a readable file with the CA's public key"
+        ) from error
+    if not trusted:
+        raise SettingsError(f"ssh.host_ca: {path} holds no public key")
+    keys, wrong = host_certificates.judge(_scan(address, port, ssh, via), trusted, names, now)
+    if not keys:
+        raise UnknownHostKey(f"{who} ({address}:{port}) shows no host certificate that {path} vouches for: {wrong}")
+    return Trust(keys, f"its certificate, by {path}")
+
+
+def _scan(address: str, port: int, ssh: Ssh, via: Host | None) -> str:
+    command = ["ssh-keyscan", "-c", "-T", str(ssh.timeout), "-p", str(port), address]
+    if via is not None:
+        return via.run(join(command), check=False, timeout=ssh.timeout + 30, label="ssh-keyscan").stdout
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=ssh.timeout + 30).stdout
+    except FileNotFoundError as error:
+        raise SettingsError("ssh.host_ca needs ssh-keyscan here, of OpenSSH's client: install it") from error
+    except subprocess.TimeoutExpired as error:
+        raise HostUnreachable(f"{address}:{port} does not answer ssh-keyscan within {ssh.timeout + 30} s") from error
