@@ -11,14 +11,15 @@ from .command import command
 from .errors import Refused, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from .aws.session import Cloud
     from .context import Run
-    from .decisions.maintenance import Change, Drop, Front, Listener, Make
+    from .decisions.maintenance import Change, Conditions, Drop, Front, Listener, Make
 
     Steps = Callable[[Sequence[Listener]], list[Make | Change | Drop]]
 
+_VALUES = 5  # of the conditions of one rule: "Quotas for your Application Load Balancers"
 _PATIENCE = 120  # seconds until the rules are as they should be
 
 
@@ -57,11 +58,12 @@ def turn_on(run: Run) -> None:
                 run.out.say(f"{one.name} does not lead to the site (a redirect, perhaps) and is left alone")
         steps = _or_refuse(lambda: maintenance.to_show(listeners, front))
         if run.dry:
-            run.out.say(f"would make {len(steps)} rules: {', '.join(str(step) for step in steps) or 'none'}")
+            run.out.say(f"would make or change {len(steps)} rules of {len(maintenance.serving(listeners))} listeners")
             return
         # Known before it is seen: whoever comes after a crash in between is told.
         for name in run.settings.groups:
-            autoscaling.write_tags(cloud, name, {TAG: _since(run)})
+            if TAG not in autoscaling.group(cloud, name).tags:
+                autoscaling.write_tags(cloud, name, {TAG: _since(run)})
         _bring_about(run, cloud, "the maintenance page", lambda seen: maintenance.to_show(seen, front))
         run.out.say("visitors see the page; health checks go on. It ends with: maintenance-off")
 
@@ -82,6 +84,14 @@ def turn_off(run: Run) -> None:
         for name in run.settings.groups:
             autoscaling.drop_tags(cloud, name, [TAG])
         run.out.say("visitors reach the site")
+
+
+def is_on(run: Run, cloud: Cloud) -> bool:
+    """Tell whether the page is on, or was about to be."""
+    from .aws import autoscaling
+    from .aws.listeners import TAG
+
+    return any(TAG in autoscaling.group(cloud, name).tags for name in run.settings.groups)
 
 
 def mention(run: Run) -> None:
@@ -113,16 +123,12 @@ def _since(run: Run) -> str:
     return f"{datetime.fromtimestamp(run.clock.now(), UTC):%Y-%m-%d %H:%M} UTC by {who()}"
 
 
-def _site(run: Run) -> str:
-    return " ".join(run.settings.groups)[:256]
-
-
 def _look(run: Run, cloud: Cloud) -> list[Listener]:
     from .aws import autoscaling, listeners
 
     groups = [autoscaling.group(cloud, name) for name in run.settings.groups]
     arns = sorted({arn for group in groups for arn in group.target_groups})
-    return listeners.look(cloud, arns, _site(run)) if arns else []
+    return listeners.look(cloud, arns, listeners.site_of(run.settings.groups)) if arns else []
 
 
 def _bring_about(run: Run, cloud: Cloud, what: str, left: Steps) -> None:
@@ -131,13 +137,18 @@ def _bring_about(run: Run, cloud: Cloud, what: str, left: Steps) -> None:
 
     from .aws import listeners
     from .aws.session import error_code
+    from .decisions.maintenance import NoRoom
     from .waiting import wait_for
 
     def probe() -> tuple[bool | None, str]:
-        steps = _or_refuse(lambda: left(_look(run, cloud)))
+        try:
+            steps = left(_look(run, cloud))
+        except NoRoom as error:
+            # There was room before: a rule of ours is seen before its tags.
+            return None, str(error)
         for step in steps:
             try:
-                listeners.apply(cloud, step, {listeners.SITE: _site(run)})
+                listeners.apply(cloud, step, {listeners.SITE: listeners.site_of(run.settings.groups)})
             except ClientError as error:
                 # Somebody, or our own lost call, was quicker: the next look tells.
                 if error_code(error) not in ("PriorityInUse", "RuleNotFound"):
@@ -166,7 +177,17 @@ def _front(run: Run) -> Front:
     except ValueError as error:
         raise SettingsError(f"maintenance.page: {wanted.page}: found {error}") from error
     answer = {"StatusCode": "503", "ContentType": "text/html", "MessageBody": page}
-    bypasses = []
+    return Front(({"Type": "fixed-response", "FixedResponseConfig": answer},), tuple(_bypasses(run)))
+
+
+def _bypasses(run: Run) -> Iterator[Conditions]:
+    """Return the conditions of each way round the page that the settings name.
+
+    Raises SettingsError for a secret or addresses with which a rule would let in others, or nobody.
+    """
+    import re
+
+    wanted = run.settings.maintenance
     if wanted.bypass_header:
         if not wanted.bypass_secret:
             raise SettingsError(
@@ -174,11 +195,26 @@ def _front(run: Run) -> Front:
             )
         value = _read("maintenance.bypass_secret", wanted.bypass_secret).strip()
         run.out.hide(value)
-        header = {"HttpHeaderName": wanted.bypass_header, "Values": [value]}
-        bypasses.append(({"Field": "http-header", "HttpHeaderConfig": header},))
+        # In a rule * and ? stand for anything: with one of them others would come in.
+        if not re.fullmatch(r"[A-Za-z0-9._~+/=-]{8,128}", value):
+            raise SettingsError(
+                f"maintenance.bypass_secret: {wanted.bypass_secret}: its content does not fit; allowed: 8 to 128 letters, digits"
+                " and . _ ~ + / = -"
+            )
+        yield ({"Field": "http-header", "HttpHeaderConfig": {"HttpHeaderName": wanted.bypass_header, "Values": [value]}},)
     if wanted.bypass_addresses:
-        bypasses.append(({"Field": "source-ip", "SourceIpConfig": {"Values": list(wanted.bypass_addresses)}},))
-    return Front(({"Type": "fixed-response", "FixedResponseConfig": answer, "Order": 1},), tuple(bypasses))
+        yield ({"Field": "source-ip", "SourceIpConfig": {"Values": _networks(wanted.bypass_addresses)}},)
+
+
+def _networks(given: Sequence[str]) -> list[str]:
+    import ipaddress
+
+    if len(given) > _VALUES:
+        raise SettingsError(f"maintenance.bypass_addresses: found {len(given)}; allowed: {_VALUES}, the most that a rule takes")
+    try:
+        return [str(ipaddress.ip_network(one)) for one in given]
+    except ValueError as error:
+        raise SettingsError(f"maintenance.bypass_addresses: {error}; allowed: addresses such as 192.0.2.0/24") from error
 
 
 def _read(key: str, path: str) -> str:

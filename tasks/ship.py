@@ -78,15 +78,19 @@ def _ship_behind_a_page(run: Run, revision: str | None, skip: Sequence[str], *, 
     new version that does not serve leaves the old instances there to go back to. It is not rolled back by itself: old code would
     not work on the new schema.
     """
+    from .aws.session import Cloud
     from .bake import bake, foresee
     from .check_static import check_everywhere
     from .deploy import deploy_release
-    from .maintenance import turn_off, turn_on
+    from .maintenance import is_on, turn_off, turn_on
     from .rollout import roll_out
 
-    policy = replace(run.settings.rollout, surge="100%", batch="100%", canary=0, checkpoints=(), bake=0, rollback=False)
+    own = run.settings.rollout
+    # Where max must not be raised there may be room for no more than the surge that is used to.
+    most = "100%" if own.raise_max else own.surge
+    policy = replace(own, surge=most, batch=most, canary=0, checkpoints=(), bake=0, rollback=False, check_revision=True)
     all_at_once = replace(run, settings=replace(run.settings, rollout=policy))
-    shown = False
+    shown = is_on(run, Cloud(run.settings.aws))
 
     def apart() -> None:
         nonlocal shown

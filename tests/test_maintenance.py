@@ -6,6 +6,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,37 @@ def test_an_own_page_is_sent_as_it_is_and_a_long_one_refused(still: ShopWorld, t
         turn_on(still.run(maintenance={"page": str(own)}))
     with pytest.raises(SettingsError, match="maintenance.page: .*No such file"):
         turn_on(still.run(maintenance={"page": str(tmp_path / "nowhere")}))
+
+
+def test_a_way_round_that_would_let_in_others_is_refused_and_no_plan_tells_the_secret(still: ShopWorld, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    more = {"bypass_header": "X-Team", "bypass_secret": str(secret)}
+    for bad in ("*", "", "short", "with?mark", "back\\slash", "x" * 129):
+        secret.write_text(bad)
+        with pytest.raises(SettingsError, match="maintenance.bypass_secret: .*does not fit"):
+            turn_on(still.run(maintenance=more))
+    for addresses in (("999.1.1.1/99",), ("192.0.2.1/24",), tuple(f"192.0.2.{n}/32" for n in range(6))):
+        with pytest.raises(SettingsError, match="maintenance.bypass_addresses"):
+            turn_on(still.run(maintenance={"bypass_addresses": addresses}))
+    secret.write_text("only-we-know-it")
+    turn_on(still.run(dry=True, maintenance={**more, "bypass_addresses": ("127.0.0.0/8",)}))
+    assert "would make or change 3 rules of 1 listeners" in still.printed and "only-we-know" not in still.printed
+    assert len(rules(still)) == 1
+    with balancer(still) as base:
+        turn_on(still.run(maintenance={"bypass_addresses": ("127.0.0.0/8",)}))
+        still.cloud.wait(lambda: len(rules(still)) == 3)
+        assert ask(base)[0] == 200
+
+
+def test_the_page_is_taken_away_though_the_settings_name_other_groups_by_now(still: ShopWorld) -> None:
+    turn_on(still.run())
+    since = {tag["Key"]: tag["Value"] for tag in still.cloud.group()["Tags"]}["ramped:maintenance"]
+    more = replace(still.run(), settings=replace(still.settings(), groups=("web", "web")))
+    turn_on(more)
+    assert len(rules(still)) == 2
+    assert {tag["Key"]: tag["Value"] for tag in still.cloud.group()["Tags"]}["ramped:maintenance"] == since
+    turn_off(more)
+    assert len(rules(still)) == 1
 
 
 def test_every_task_says_first_that_the_page_is_on(still: ShopWorld, tmp_path: Path) -> None:

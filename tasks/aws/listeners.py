@@ -14,10 +14,20 @@ TAG, SITE = "ramped:maintenance", "ramped:site"
 _AT_ONCE = 20  # resources of one DescribeTags
 
 
+def site_of(groups: Sequence[str]) -> str:
+    """Return the tag of a site's rules. One group in common is enough to know them again when the settings have changed."""
+    # No group has a colon in its name, and a tag has at most 256 characters.
+    return ":".join(groups)[:256]
+
+
+def _groups(site: str) -> set[str]:
+    return set(site.split(":")) - {""}
+
+
 def look(cloud: Cloud, target_groups: Sequence[str], site: str) -> list[Listener]:
     """Return the listeners of the load balancers that the target groups belong to.
 
-    `site`: what our rules are tagged with, so that two sites behind one load balancer leave each other's alone.
+    `site`: what our rules are tagged with (`site_of`), so that two sites behind one load balancer leave each other's alone.
     """
     client = cloud.client("elbv2")
     pages = client.get_paginator("describe_target_groups").paginate(TargetGroupArns=list(target_groups))
@@ -62,7 +72,7 @@ def _rules(cloud: Cloud, listener: str, target_groups: set[str], site: str) -> I
             tuple(_plain_condition(condition) for condition in rule["Conditions"]),
             actions,
             serves=bool(target_groups & set(_targets(actions))),
-            ours=own.get(TAG, "") if own.get(SITE) == site else "",
+            ours=own.get(TAG, "") if _groups(own.get(SITE, "")) & _groups(site) else "",
         )
 
 

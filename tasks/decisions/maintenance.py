@@ -56,7 +56,7 @@ class Make:
     listener: str
     ours: str
     priority: int
-    conditions: Conditions
+    conditions: Conditions = field(repr=False)  # with the team's secret
     actions: Actions = field(repr=False)
 
 
@@ -110,9 +110,23 @@ def _of_listener(listener: Listener, front: Front) -> Iterator[Make | Change | D
         for (ours, conditions, actions), rule in zip(wanted, there, strict=True):
             if rule is None:
                 yield Make(listener.arn, ours, free.pop(0), conditions, actions)
-            elif rule.actions != actions:
+            elif not _alike(rule.actions, actions):
                 yield Change(rule.arn, actions)
     yield from (Drop(rule.arn) for rule in listener.rules if rule.ours and rule.arn not in kept)
+
+
+def _alike(ours: Actions, wanted: Actions) -> bool:
+    """Compare what actions do: AWS tells more of a rule than what it was made with."""
+
+    def essence(actions: Actions) -> list[Any]:
+        found: list[Any] = []
+        for action in actions:
+            groups = action.get("ForwardConfig", {}).get("TargetGroups") or [{"TargetGroupArn": action.get("TargetGroupArn")}]
+            targets = sorted((str(one["TargetGroupArn"]), one.get("Weight", 1)) for one in groups)
+            found.append((action["Type"], targets if action["Type"] == "forward" else action.get("FixedResponseConfig")))
+        return found
+
+    return essence(ours) == essence(wanted)
 
 
 def _before(listener: Listener, served: Rule) -> int:

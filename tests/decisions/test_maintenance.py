@@ -26,7 +26,7 @@ from tasks.decisions.maintenance import (
 
 FORWARD = ({"Type": "forward", "TargetGroupArn": "site"},)
 OTHER = ({"Type": "forward", "TargetGroupArn": "other"},)
-FIXED = ({"Type": "fixed-response"},)
+FIXED = ({"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "503"}},)
 
 
 def host(name: str) -> tuple[dict[str, Any], ...]:
