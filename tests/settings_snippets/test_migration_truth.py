@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from settings_snippets.django.migration_rules import Column, Effect, Step, Table, judge
+
 from . import postgresql
 from .migrations.cases import CASES
 
@@ -51,6 +53,13 @@ def test_no_verdict_lets_pass_what_fails(told: dict[str, Any], name: str) -> Non
         assert one["verdict"] in ("review", "incompatible"), one["why"]
     else:
         assert one["verdict"] in ("none", "compatible"), one["why"]
+
+
+def test_where_no_release_uses_the_database_yet_nobody_has_to_look() -> None:
+    unclear = Step("shop", "0001", "Raw Python operation", (Effect("opaque", text="unclear"),))
+    assert judge({}, [unclear], "postgresql")[0].verdict == "compatible"
+    used = {"shop_book": Table("shop_book", {"id": Column("id")})}
+    assert judge(used, [unclear], "postgresql")[0].verdict == "review"
 
 
 def test_both_roads_and_locks_are_told(told: dict[str, Any]) -> None:
