@@ -52,6 +52,7 @@ class Constraint:
     demands: bool = False  # a check that NULL does not pass
     detail: str = ""  # tells two of the same name apart
     concurrently: bool = False
+    as_index: bool = False  # made as an index, not as a constraint
 
 
 @dataclass(frozen=True)
@@ -255,15 +256,21 @@ def _add_column(world: _World, effect: Effect) -> Verdict:
     column, what = effect.after or Column(effect.column), f"{effect.table}.{effect.column}"
     if effect.table not in world.old:
         return Verdict("compatible", f"{effect.table} is not used by the release that serves")
+    built = f"writes to {effect.table} wait (SHARE lock) while the index on {effect.column} is built."
+    locks = world.waits(effect.table, built) if column.indexed or column.unique else ""
     if not column.filled:
         return Verdict(
             "incompatible",
             f"old code's INSERT leaves out {what}, which is NOT NULL and has no default in the database",
             "add it with null=True, or with db_default= (Django 5.0); make it required in the next release",
+            locks,
         )
     if column.unique and not column.null and not column.generated:
         return Verdict(
-            "review", f"{what} is unique, and every row that old code adds gets its database default", "add it with null=True"
+            "review",
+            f"{what} is unique, and every row that old code adds gets its database default",
+            "add it with null=True",
+            locks,
         )
     if column.generated:
         locks = world.waits(
@@ -272,7 +279,7 @@ def _add_column(world: _World, effect: Effect) -> Verdict:
         return Verdict(
             "review", f"whether the expression of {what} works for all that old code writes cannot be told", locks=locks
         )
-    return Verdict("compatible", f"old code does not know {what}, and may leave it out")
+    return Verdict("compatible", f"old code does not know {what}, and may leave it out", locks=locks)
 
 
 def _drop_column(world: _World, effect: Effect) -> Verdict:
@@ -312,7 +319,7 @@ def _alter_new_column(world: _World, effect: Effect, after: Column) -> Verdict:
     """A column that this plan itself has added: old code leaves it out."""
     told = _add_column(world, replace(effect, kind="add_column", after=after))
     locks = f"every row of {effect.table} is looked at under ACCESS EXCLUSIVE: reads and writes wait" if not after.null else ""
-    return replace(told, locks=world.waits(effect.table, locks))
+    return replace(told, locks=world.waits(effect.table, locks) or told.locks)
 
 
 def _changes(world: _World, table: str, before: Column, after: Column) -> Iterator[Verdict]:
@@ -398,8 +405,19 @@ def _add_constraint(world: _World, effect: Effect) -> Verdict:
         )
     if kind == "other" or constraint.columns is None:
         return Verdict("review", f"what the new constraint {constraint.name} on {table} demands cannot be told")
-    wait = f"reads and writes of {table} wait (ACCESS EXCLUSIVE) while every row is looked at."
-    return replace(_of_constraint(world, table, constraint), locks=world.waits(table, wait))
+    return replace(
+        _of_constraint(world, table, constraint),
+        locks="" if constraint.concurrently else world.waits(table, _wait(table, constraint)),
+    )
+
+
+def _wait(table: str, constraint: Constraint) -> str:
+    if constraint.kind == "foreign":
+        return f"writes to {table} wait (SHARE ROW EXCLUSIVE) while every row is looked at."
+    if constraint.kind == "unique" and (constraint.detail or constraint.as_index):
+        # With a condition or expressions it is an index, and no constraint.
+        return f"writes to {table} wait (SHARE lock) while the unique index is built."
+    return f"reads and writes of {table} wait (ACCESS EXCLUSIVE) while every row is looked at."
 
 
 def _of_constraint(world: _World, table: str, constraint: Constraint) -> Verdict:
@@ -550,7 +568,9 @@ def _statement(text: str) -> Iterable[Effect]:
     ):
         columns = _columns(found[5])
         kind, alike = "unique" if found[1] else "index", re.search(r"NULLS NOT DISTINCT", found[5], re.I)
-        index = Constraint(_bare(found[3] or ""), kind, columns, nulls_distinct=not alike, concurrently=bool(found[2]))
+        index = Constraint(
+            _bare(found[3] or ""), kind, columns, nulls_distinct=not alike, as_index=True, concurrently=bool(found[2])
+        )
         return [Effect("add_constraint", _bare(found[4]), constraint=index)]
     if _HARMLESS.match(text):
         return [Effect("harmless", text=f"old code does not notice: {shown}")]

@@ -55,6 +55,26 @@ def test_no_verdict_lets_pass_what_fails(told: dict[str, Any], name: str) -> Non
         assert one["verdict"] in ("none", "compatible"), one["why"]
 
 
+# PostgreSQL, "Explicit Locking": what a sentence names, and what such a lock is called in pg_locks.
+MODES = {
+    "SHARE ROW EXCLUSIVE": "ShareRowExclusiveLock",
+    "ACCESS EXCLUSIVE": "AccessExclusiveLock",
+    "SHARE lock": "ShareLock",
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_locks_that_are_told_are_taken(told: dict[str, Any], name: str) -> None:
+    one = told[name]
+    if one["failed"] or name.startswith("concurrently"):
+        return
+    for sentence in one["locks"]:
+        named = [mode for text, mode in MODES.items() if text in sentence]
+        assert named and set(named) <= set(one["modes"]), (sentence, one["modes"])
+    if "ShareLock" in one["modes"]:
+        assert one["locks"], one["why"]
+
+
 def test_where_no_release_uses_the_database_yet_nobody_has_to_look() -> None:
     unclear = Step("shop", "0001", "Raw Python operation", (Effect("opaque", text="unclear"),))
     assert judge({}, [unclear], "postgresql")[0].verdict == "compatible"

@@ -3,6 +3,7 @@
 from typing import Any
 
 import django
+from django.contrib.postgres.constraints import ExclusionConstraint
 from django.db import models
 from django.db.migrations.operations import (
     AddConstraint,
@@ -276,6 +277,23 @@ case(
 )
 if django.VERSION < (5, 1):
     case("index together", book(), AlterIndexTogether("Book", {("title", "pages")}))
+
+GIST = RunSQL("create extension btree_gist")
+ONCE = ExclusionConstraint(name="once", expressions=[("title", "=")])
+APART = ExclusionConstraint(name="apart", expressions=[("title", "="), ("shelf", "=")])
+case("exclusion", [GIST, *book()], AddConstraint("Book", ONCE))
+case("exclusion in a new table", [GIST, *book()], model("Draft", title=text()), AddConstraint("Draft", ONCE))
+case(
+    "exclusion with a new nullable column",
+    [GIST, *book()],
+    AddField("Book", "shelf", text(null=True)),
+    AddConstraint("Book", APART),
+)
+case("drop exclusion", [GIST, *book(options={"constraints": [ONCE]})], RemoveConstraint("Book", "once"))
+case("extension", book(), GIST)
+case("comment", book(), RunSQL("comment on column shop_book.title is 'x'"))
+if FIVE:
+    case("collation", book(), AlterField("Book", "title", text(db_collation="C")))
 
 # -- state alone
 case("forget nullable column", book(), separate([], [RemoveField("Book", "pages")]))

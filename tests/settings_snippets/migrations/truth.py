@@ -32,11 +32,23 @@ def empty() -> None:
         cursor.execute("SET client_min_messages = warning; DROP SCHEMA public CASCADE; CREATE SCHEMA public")
 
 
-def apply(state: Any, migration: Any) -> Any:
-    from django.db import connection
+def apply(state: Any, migration: Any, modes: set[str] | None = None) -> Any:
+    """Run a migration; `modes` gets the locks that it takes on tables that were there, where it runs in a transaction."""
+    from django.db import connection, transaction
 
-    with connection.schema_editor(atomic=migration.atomic) as editor:
-        return migration.apply(state, editor)
+    if modes is None or not migration.atomic:
+        with connection.schema_editor(atomic=migration.atomic) as editor:
+            return migration.apply(state, editor)
+    there = set(connection.introspection.table_names())
+    with transaction.atomic():
+        with connection.schema_editor(atomic=True) as editor:
+            after = migration.apply(state, editor)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT c.relname, l.mode FROM pg_locks l JOIN pg_class c ON c.oid = l.relation WHERE l.pid = pg_backend_pid()"
+            )
+            modes.update(mode for table, mode in cursor.fetchall() if table in there)
+    return after
 
 
 def fresh(state: Any) -> Any:
@@ -75,7 +87,8 @@ def try_out(state: Any, migration: Any, *, rows: bool = True) -> dict[str, Any]:
     broken = {model._meta.label for model in before if exercise.exercise(model, [])}
     before = [model for model in before if model._meta.label not in broken]
     variants = {model: exercise.usable(model) for model in before}
-    wrong, after = _applied(state, migration, before)
+    modes: set[str] = set()
+    wrong, after = _applied(state, migration, before, modes)
     old = "" if wrong else _first(exercise.exercise(model, variants[model]) for model in before)
     # Rows that the old release could not write either (a sequence behind its table, say) tell nothing.
     unfit = {model._meta.label for model in before if "0" not in variants[model]}
@@ -86,6 +99,7 @@ def try_out(state: Any, migration: Any, *, rows: bool = True) -> dict[str, Any]:
         "verdict": said,
         "why": [one.why for one in found],
         "locks": [one.locks for one in found if one.locks],
+        "modes": sorted(modes),
         "failed": wrong,
         "old": old,
         "new": new,
@@ -94,11 +108,11 @@ def try_out(state: Any, migration: Any, *, rows: bool = True) -> dict[str, Any]:
     }
 
 
-def _applied(state: Any, migration: Any, before: Sequence[Any]) -> tuple[str, Any]:
+def _applied(state: Any, migration: Any, before: Sequence[Any], modes: set[str]) -> tuple[str, Any]:
     from django.db import Error, connection
 
     try:
-        return "", apply(state.clone(), migration)
+        return "", apply(state.clone(), migration, modes)
     except Error as error:
         # With the rows that are there it does not go: without any, perhaps.
         with connection.cursor() as cursor:
@@ -106,7 +120,7 @@ def _applied(state: Any, migration: Any, before: Sequence[Any]) -> tuple[str, An
             cursor.execute(f"TRUNCATE {names} CASCADE")
         first = str(error).splitlines()[0]
     try:
-        return "", apply(state.clone(), migration)
+        return "", apply(state.clone(), migration, modes)
     except Error as error:
         return f"{first}; without rows: {str(error).splitlines()[0]}", state
 
