@@ -72,6 +72,7 @@ def test_a_reload_with_preload_keeps_the_old_code_and_a_restart_does_not(launche
 
 def test_a_broken_release_reloads_with_success_and_the_site_is_dead(launched: Launched) -> None:
     instance = launched(activated=False)
+    until(lambda: instance.ask("/")[0] == 200)  # ready is said before the workers have loaded the application
     instance.write("app/tiny.py", BROKEN)
     assert instance.run("sudo systemctl reload shop")[0] == 0
     until(lambda: instance.ask("/")[0] == 502)
@@ -79,6 +80,7 @@ def test_a_broken_release_reloads_with_success_and_the_site_is_dead(launched: La
 
 def test_a_broken_release_restarts_with_success_without_preload(launched: Launched) -> None:
     instance = launched(activated=False)
+    until(lambda: instance.ask("/")[0] == 200)  # ready is said before the workers have loaded the application
     instance.write("app/tiny.py", BROKEN)
     assert instance.run("sudo systemctl restart shop")[0] == 0
     until(lambda: instance.run("systemctl is-active shop")[1:2] == ("failed\n",))
