@@ -32,6 +32,7 @@ class Rehearsal:
     problems: list[str] = field(default_factory=list)
     further: bool = False  # whether the acts of `further` are played too
     settled: float = SETTLED
+    took: dict[str, float] = field(default_factory=dict)  # seconds, by the task that was run last
 
     def play(self) -> bool:
         """Go through all acts; return whether no request failed and every command succeeded."""
@@ -151,7 +152,7 @@ class Rehearsal:
 
         `more`: variables that override settings.
         """
-        command = [*sandbox.command(name), *arguments]
+        command = self.command(name, *arguments)
         self.story.command(*(f"{key}={value}" for key, value in (more or {}).items()), name, *arguments)
         began, before = time.monotonic(), _processor()
         process = subprocess.Popen(
@@ -169,10 +170,15 @@ class Rehearsal:
                 self.story.output(line.rstrip("\n"))
         code = process.wait()
         took, used = time.monotonic() - began, _processor() - before
+        self.took[arguments[0]] = took
         self.story.say(
             f"           took {took:.1f} s; {used:.1f} s of it the processor worked for the command itself ({used / took:.0%})"
         )
         return code
+
+    def command(self, name: str, *arguments: str) -> list[str]:
+        """Return the words that run a command."""
+        return [*sandbox.command(name), *arguments]
 
     def _require(self, name: str, *arguments: str) -> None:
         code = self.run(name, *arguments)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from tests.decisions.test_rollout_properties import World
 
 from .exhaustive import after, explore, families, key
+from .ship_share import kinds
 from .virtual import measure, table
 
 
@@ -45,3 +46,10 @@ def test_a_broken_property_is_found_with_its_story(monkeypatch) -> None:  # noqa
     _, broken = explore(list(families())[-1:], 1500)
     assert broken and broken[0].startswith("bounded")
     assert "suspend AZRebalance" in broken[0]
+
+
+def test_a_look_is_of_the_function_that_runs_and_not_of_who_called_it() -> None:
+    looks = (
+        "run (/x/tasks/ship.py:3);decode (/lib/json.py:1) 5\nrun (/x/tasks/ship.py:3) 2\nx (<frozen importlib._bootstrap>:1) 1\n"
+    )
+    assert kinds(looks) == {"libraries": 5, "our own code": 2, "imports": 1}
