@@ -9,14 +9,14 @@ from importlib import import_module  # noqa: E402
 
 from invoke import Collection  # noqa: E402
 
-from .startup import explain_crashes  # noqa: E402
+from .runtime.startup import explain_crashes  # noqa: E402
 
 explain_crashes()
 
 # Each family of commands is a module that ends in its collection; here they become one flat list.
 _FAMILIES = (
     "abort",
-    "bake",
+    "bake_ami",
     "check_migrations",
     "check_static",
     "configure_health_check",
@@ -28,13 +28,13 @@ _FAMILIES = (
     "management",
     "prune_static",
     "rehearse",
-    "restart",
+    "restart_all",
     "rollout",
     "ship",
     "status",
     "unlock",
     "warm_cdn",
 )
-ns = Collection(*(task for name in _FAMILIES for task in import_module(f"{__name__}.{name}").ns.tasks.values()))
+ns = Collection(*(task for name in _FAMILIES for task in import_module(f"{__name__}.operations.{name}").ns.tasks.values()))
 
 __all__ = ["ns"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .operator_folder import BINARIES, SETTINGS, Folder
+from tests.worlds.operator_folder import BINARIES, SETTINGS, Folder
 
 TASKS = '''\
 import os

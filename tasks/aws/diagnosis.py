@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..decisions.commands import redact
+from ..hosts.shell.commands import redact
 from . import instances, target_groups
 from .session import error_code
 

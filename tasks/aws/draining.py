@@ -6,14 +6,14 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from ..decisions.batches import may_leave
+from ..decisions.traffic.batches import may_leave
 from ..errors import Refused
-from ..waiting import wait_for
+from ..runtime.waiting import wait_for
 from . import instances, target_groups
 
 if TYPE_CHECKING:
-    from ..context import Run
-    from ..waiting import Clock
+    from ..runtime.run import Run
+    from ..runtime.waiting import Clock
     from .serving import Web
     from .session import Cloud
 

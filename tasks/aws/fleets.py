@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from ..decisions.fleet import Fleet, Instance
-from ..decisions.records import TAGS, from_tags, to_tags
-from ..decisions.steps import (
+from ..decisions.rollout.record import TAGS, from_tags, to_tags
+from ..decisions.rollout.snapshot import Fleet, Instance
+from ..decisions.rollout.steps import (
     Abort,
     Advance,
     Begin,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import Refused, SettingsError
 
 if TYPE_CHECKING:
-    from ..config import Management
+    from ..settings.model import Management
     from .session import Cloud
 
 # Terminated instances stay visible for an hour.

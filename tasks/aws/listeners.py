@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..decisions.maintenance import DEFAULT, Change, Drop, Listener, Make, Rule
+from ..decisions.traffic.maintenance import DEFAULT, Change, Drop, Listener, Make, Rule
 
 if TYPE_CHECKING:
     from .session import Cloud

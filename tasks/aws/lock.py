@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
-from ..decisions.locks import LEASE, Holder, describe, free, parameter, read, write
+from ..decisions.access.locks import LEASE, Holder, describe, free, parameter, read, write
 from ..errors import Refused, Resumable
-from ..whoami import alive, machine
+from ..runtime.operator import alive, machine
 from .session import error_code
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from ..waiting import Clock
+    from ..runtime.waiting import Clock
     from .session import Cloud
 
 # Seconds. Whoever took a lock over within this time may be giving it back to one who was quicker: that one is to be named.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..decisions.refreshes import Cancel, GoBack, Pin, Refresh, Start
+from ..decisions.rollout.instance_refresh import Cancel, GoBack, Pin, Refresh, Start
 from .session import error_code, throttled
 
 if TYPE_CHECKING:
-    from ..decisions.steps import Step
+    from ..decisions.rollout.steps import Step
     from .autoscaling import Group
     from .session import Cloud
 

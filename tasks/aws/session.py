@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..config import Aws
+    from ..settings.model import Aws
 
 
 class Cloud:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..decisions.health_checks import Check
+from ..decisions.traffic.health_checks import Check
 
 if TYPE_CHECKING:
     from .session import Cloud

@@ -11,14 +11,14 @@ from pathlib import Path
 from shlex import join
 from typing import TYPE_CHECKING
 
-from ..decisions import host_certificates
+from ..decisions.access import host_certificates
 from ..errors import HostUnreachable, SettingsError
 from .keys import Trust, UnknownHostKey
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..config import Ssh
+    from ..settings.model import Ssh
     from .ssh import Host
 
 

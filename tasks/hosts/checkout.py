@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..decisions import commands, git_commands
-from ..decisions.worktree import read_status
+from ..decisions.release.worktree import read_status
 from ..errors import Refused
+from .shell import commands, git_commands
 from .ssh import QUICK
 
 if TYPE_CHECKING:
-    from ..config import App
-    from ..context import Run
+    from ..runtime.run import Run
+    from ..settings.model import App
     from .ssh import Answer, Host
 
 LONG = 3600.0  # seconds for a command that works: fetch, pip, migrate, collectstatic

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fabric import Connection
     from paramiko import PKey, SSHClient, Transport
 
-    from ..config import Ssh
+    from ..settings.model import Ssh
     from .sessions import Session
 
 

@@ -7,13 +7,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..decisions import hygiene
+from ..decisions.release import image_cleaning
 from ..errors import DeployError, HostUnreachable, RemoteFailed, TimedOut
 from .ssh import reason
 
 if TYPE_CHECKING:
-    from ..config import Ssh
-    from ..decisions.hygiene import Held
+    from ..decisions.release.image_cleaning import Held
+    from ..settings.model import Ssh
     from .ssh import Host
 
 
@@ -24,10 +24,10 @@ def held(host: Host, cleaner: str, request: str, *, deadline: float) -> Iterator
     `deadline`: seconds until all is aside, and again until all is back. Raises RemoteFailed, TimedOut, HostUnreachable;
     DeployError when it did not hold to the end: then what was made meanwhile must not be used.
     """
-    with _Talk(host, hygiene.hold(cleaner), deadline) as talk:
+    with _Talk(host, image_cleaning.hold(cleaner), deadline) as talk:
         talk.say(request)
         try:
-            found = hygiene.read(talk.line())
+            found = image_cleaning.read(talk.line())
         except ValueError:
             raise talk.failed() from None
         try:
@@ -39,7 +39,7 @@ def held(host: Host, cleaner: str, request: str, *, deadline: float) -> Iterator
                 talk.line()
             raise
         talk.say("resume")
-        end = hygiene.ended(talk.line())
+        end = image_cleaning.ended(talk.line())
         if not end:
             raise talk.failed()
         if end != "asked":

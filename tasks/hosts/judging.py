@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..decisions import commands, migrations
+from ..decisions.release import migrations
 from ..errors import Refused, RemoteFailed
 from .checkout import change, git_directory
+from .shell import commands
 
 if TYPE_CHECKING:
-    from ..config import App
+    from ..settings.model import App
     from .ssh import Host
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..decisions import host_keys
+from ..decisions.access import host_keys
 from ..errors import HostUnreachable, SettingsError
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from ..aws.instances import Machine
     from ..aws.session import Cloud
-    from ..config import Ssh
+    from ..settings.model import Ssh
 
 TAG = "ramped:host-key"
 

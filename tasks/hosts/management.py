@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..aws import instances
-from ..decisions import commands
-from ..decisions.releases import Release, added
+from ..decisions.release.releases import Release, added
 from ..errors import HostUnreachable, Refused
-from ..waiting import wait_for
+from ..runtime.waiting import wait_for
+from .shell import commands
 from .site import ask_manifest
 
 if TYPE_CHECKING:
     from ..aws.instances import Machine
     from ..aws.session import Cloud
-    from ..context import Run
+    from ..runtime.run import Run
     from .ssh import Host
 
 

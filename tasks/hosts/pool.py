@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import HostUnreachable
-from ..waiting import wait_for
+from ..runtime.waiting import wait_for
 from .connecting import connect
 from .keys import Trust, WrongHostKey, pin, trust, trust_address
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from ..aws.instances import Machine
     from ..aws.session import Cloud
-    from ..context import Run
+    from ..runtime.run import Run
     from .ssh import Host
 
 

@@ -10,8 +10,8 @@ from .site import ask_health
 
 if TYPE_CHECKING:
     from ..aws.session import Cloud
-    from ..config import App
-    from ..decisions.fleet import Instance
+    from ..decisions.rollout.snapshot import Instance
+    from ..settings.model import App
     from .ssh import Host
 
 

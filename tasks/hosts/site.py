@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..decisions import commands
-from ..decisions.contents import Contents
-from ..decisions.releases import MARK, Manifest, added, read_manifest
+from ..decisions.release.file_contents import Contents
+from ..decisions.release.releases import MARK, Manifest, added, read_manifest
 from ..errors import DeployError, Refused, RemoteFailed, TimedOut
-from ..waiting import wait_for
+from ..runtime.waiting import wait_for
 from .checkout import LONG, change, git_directory
 from .http import NoAnswer
+from .shell import commands
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ..config import App
-    from ..context import Run
+    from ..runtime.run import Run
+    from ..settings.model import App
     from .ssh import Host
 
 _SHOWN = 5

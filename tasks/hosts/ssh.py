@@ -9,9 +9,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..decisions.commands import gist, redact
 from ..errors import HostUnreachable, RemoteFailed, TimedOut
 from .http import HttpAnswer, NoAnswer, Tunnels
+from .shell.commands import gist, redact
 
 if TYPE_CHECKING:
     from fabric import Connection

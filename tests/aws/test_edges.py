@@ -4,15 +4,15 @@ from collections.abc import Iterator
 
 import pytest
 
+from rehearsal.cloud.scaling.state import Activity
 from tasks.aws import autoscaling, cloudfront, fleets, images, instances, launch_templates, refreshes, target_groups
 from tasks.aws.session import Cloud as Api
 from tasks.aws.session import error_code, throttled
-from tasks.decisions.steps import Protect, Terminate
+from tasks.decisions.rollout.steps import Protect, Terminate
 from tasks.errors import Refused
-from tasks.rehearsal.cloud.scaling.state import Activity
-from tests.aws_world import api_of, changes, world
 from tests.rehearsal.standin import Cloud, Fleet
-from tests.shop_world import credentials
+from tests.worlds.aws_world import api_of, changes, world
+from tests.worlds.shop_world import credentials
 
 
 @pytest.fixture(autouse=True)

@@ -11,13 +11,13 @@ import pytest
 
 from tasks.aws.lock import Lock
 from tasks.aws.session import Cloud as Api
-from tasks.decisions.locks import LEASE, Holder, parameter, read, write
+from tasks.decisions.access.locks import LEASE, Holder, parameter, read, write
 from tasks.errors import Refused, Resumable
-from tasks.waiting import SystemClock
-from tasks.whoami import alive, machine
-from tests.aws_world import api_of, world
+from tasks.runtime.operator import alive, machine
+from tasks.runtime.waiting import SystemClock
 from tests.rehearsal.standin import Cloud
-from tests.shop_world import credentials
+from tests.worlds.aws_world import api_of, world
+from tests.worlds.shop_world import credentials
 
 
 @pytest.fixture(autouse=True)

@@ -14,10 +14,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
-from tasks.decisions.fleet import Fleet, Policy
-from tasks.decisions.steps import Done, Return, Step, Stop, Terminate, Wait
-from tests.decisions.model import GOAL, Group, Operator, policy
-from tests.decisions.test_rollout_properties import World, assert_clean
+from tasks.decisions.rollout.snapshot import Fleet, Policy
+from tasks.decisions.rollout.steps import Done, Return, Step, Stop, Terminate, Wait
+from tests.decisions.rollout.model import GOAL, Group, Operator, policy
+from tests.decisions.rollout.test_properties import World, assert_clean
 
 DISTURBANCES = 3
 Move = tuple[str, int]

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from tasks.aws.instances import Machine
-from tasks.decisions import commands
-from tasks.decisions.reloading import PROPERTIES, Way, ways
+from tasks.decisions.release.reload import PROPERTIES, Way, ways
+from tasks.hosts.shell import commands
 
 GOAL = 1.1
 UNIT = "shop.service"
@@ -58,7 +58,7 @@ class Bench:
             list(pool.map(lambda address: self._reload(hosts, address), self.keys))
 
     def _reload(self, hosts: Any, address: str) -> None:
-        from tasks.decisions.reloading import read_service
+        from tasks.decisions.release.reload import read_service
 
         host = hosts.open(Machine(address, "running", address, "", "", {}, 0.0))
         service = read_service(host.run(commands.show(UNIT, PROPERTIES)).stdout)
@@ -66,10 +66,10 @@ class Bench:
         host.run(commands.systemctl("reload", UNIT))
 
     def _run(self) -> Any:
-        from tasks.config import App, Aws, Image, Management, Restart, RolloutPolicy, Settings, Ssh, Static
-        from tasks.context import Run
-        from tasks.output import Output
-        from tasks.waiting import SystemClock
+        from tasks.runtime.output import Output
+        from tasks.runtime.run import Run
+        from tasks.runtime.waiting import SystemClock
+        from tasks.settings.model import App, Aws, Image, Management, Restart, RolloutPolicy, Settings, Ssh, Static
 
         ssh = Ssh(
             user="admin", key=str(self.folder / "key"), port=2222, known_hosts=str(self.known), timeout=60, gateway="direct"

@@ -13,10 +13,10 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from tasks.rehearsal.acts import Rehearsal
-from tasks.rehearsal.hosts.machines import box, golden, needs
-from tasks.rehearsal.kinds import KINDS, MACHINES
-from tasks.rehearsal.world import World
+from rehearsal.host_kinds import KINDS, MACHINES
+from rehearsal.hosts.machines import golden, namespaces, requirements
+from rehearsal.scenario import Rehearsal
+from rehearsal.world import World
 
 GOAL = 0.05
 RATE = 100  # looks a second
@@ -80,11 +80,11 @@ def main(arguments: Sequence[str]) -> int:
     top = given.top or Path(tempfile.mkdtemp(prefix="ramped-rehearsal-"))
     if given.hosts != MACHINES.name or given.top:
         return measure(given.hosts, given.instances, top)
-    if line := needs.missing(given.instances):
+    if line := requirements.missing(given.instances):
         print(f"ship_share: {line}", file=sys.stderr)
         return 2
     golden.layers(print)
-    return box.run([sys.executable, "-m", "tests.benchmarks.ship_share", *arguments, "--top", str(top)], [top])
+    return namespaces.run([sys.executable, "-m", "tests.benchmarks.ship_share", *arguments, "--top", str(top)], [top])
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from random import Random
 
-from .slow_disk import Missing, slow_disk
+from tests.benchmarks.slow_disk import Missing, slow_disk
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ROOT / ".cache" / "static"

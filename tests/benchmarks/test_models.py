@@ -2,11 +2,10 @@
 
 from dataclasses import replace
 
-from tests.decisions.test_rollout_properties import World
-
-from .exhaustive import after, explore, families, key
-from .ship_share import kinds
-from .virtual import measure, table
+from tests.benchmarks.exhaustive import after, explore, families, key
+from tests.benchmarks.ship_share import kinds
+from tests.benchmarks.virtual import measure, table
+from tests.decisions.rollout.test_properties import World
 
 
 def test_a_large_rollout_launches_each_instance_once_and_shows_its_cost() -> None:

@@ -10,10 +10,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tasks.decisions.fleet import Fleet, remember
-from tasks.decisions.rollout import decide
-from tasks.decisions.steps import Done, Step, Stop, Wait
-from tests.decisions.model import GOAL, TICK, ZONES, Box, Group, policy
+from tasks.decisions.rollout.decide import decide
+from tasks.decisions.rollout.snapshot import Fleet, remember
+from tasks.decisions.rollout.steps import Done, Step, Stop, Wait
+from tests.decisions.rollout.model import GOAL, TICK, ZONES, Box, Group, policy
 
 
 class LargeGroup(Group):

@@ -2,9 +2,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tasks.config import Ssh
-
-from . import sshd
+from tasks.settings.model import Ssh
+from tests.hosts import sshd
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tasks.config import Ssh
-from tasks.decisions.host_certificates import authorities, judge
+from tasks.decisions.access.host_certificates import authorities, judge
 from tasks.errors import SettingsError
 from tasks.hosts.certificates import certified
 from tasks.hosts.connecting import connect
 from tasks.hosts.keys import UnknownHostKey, WrongHostKey
+from tasks.settings.model import Ssh
 from tests.hosts import sshd
 
 pytestmark = pytest.mark.skipif(sshd.SSHD is None, reason="no sshd here: apt-get install openssh-server")

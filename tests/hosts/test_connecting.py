@@ -8,13 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tasks.config import Ssh
-from tasks.decisions.host_keys import fingerprint
+from tasks.decisions.access.host_keys import fingerprint
 from tasks.errors import HostUnreachable, SettingsError
 from tasks.hosts.connecting import connect
 from tasks.hosts.keys import Trust, UnknownHostKey, WrongHostKey, trust_address
-
-from . import sshd
+from tasks.settings.model import Ssh
+from tests.hosts import sshd
 
 NOBODY = Trust((), "")
 

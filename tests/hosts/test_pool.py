@@ -13,16 +13,16 @@ from paramiko import PKey
 from tasks.aws import instance_connect, instances
 from tasks.aws.instances import Machine
 from tasks.aws.session import Cloud
-from tasks.config import Ssh
-from tasks.decisions.host_keys import fingerprint
+from tasks.decisions.access.host_keys import fingerprint
 from tasks.errors import HostUnreachable, Refused, SettingsError, TimedOut
 from tasks.hosts.connecting import connect
 from tasks.hosts.keys import Trust, UnknownHostKey, WrongHostKey, trust
 from tasks.hosts.management import open_management, release_on
 from tasks.hosts.pool import Hosts, Login, read_login
 from tasks.hosts.site import ask_health, ask_revision
+from tasks.settings.model import Ssh
 from tests.hosts import sshd
-from tests.shop_world import Golden, ShopWorld, credentials
+from tests.worlds.shop_world import Golden, ShopWorld, credentials
 
 OTHER = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
 

@@ -9,14 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from tasks.config import Ssh
 from tasks.errors import HostUnreachable, RemoteFailed, TimedOut
 from tasks.hosts.connecting import connect
 from tasks.hosts.http import NoAnswer
 from tasks.hosts.keys import Trust
 from tasks.hosts.ssh import Host
-
-from . import sshd
+from tasks.settings.model import Ssh
+from tests.hosts import sshd
 
 
 @pytest.fixture(scope="module")

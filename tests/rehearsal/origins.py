@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from .hosts.support import address
+from tests.rehearsal.hosts.support import address
 
 Answer = tuple[int, dict[str, str], bytes]
 

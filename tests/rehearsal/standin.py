@@ -18,9 +18,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from tasks.rehearsal.cloud.options import Options
-from tasks.rehearsal.cloud.standin import API_PORT, StandIn
-from tasks.rehearsal.hosts.bare import BareHosts
+from rehearsal.cloud.options import Options
+from rehearsal.cloud.standin import API_PORT, StandIn
+from rehearsal.hosts.bare import BareHosts
 
 REGION = "eu-central-1"
 PATIENCE = 60.0  # seconds; the machine may be slow

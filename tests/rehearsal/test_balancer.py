@@ -12,11 +12,10 @@ from contextlib import ExitStack, closing
 
 import pytest
 
-from tasks.rehearsal.balancer import Balancer
-from tasks.rehearsal.proxy import Patience
-
-from .hosts.support import Load, address, ask, until
-from .origins import Origin, Raw
+from rehearsal.balancer import Balancer
+from rehearsal.proxy import Patience
+from tests.rehearsal.hosts.support import Load, address, ask, until
+from tests.rehearsal.origins import Origin, Raw
 
 
 class Targets:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.rehearsal.cache import Cache, directives, encoding, lifetime, matches
+from rehearsal.cache import Cache, directives, encoding, lifetime, matches
 
 
 def kept(status: int, control: str | None = None) -> float:

@@ -10,11 +10,10 @@ from contextlib import ExitStack, closing
 
 import pytest
 
-from tasks.rehearsal.cdn import Cdn
-from tasks.rehearsal.proxy import Patience
-
-from .hosts.support import address, ask, until
-from .origins import Answer, Origin, Raw
+from rehearsal.cdn import Cdn
+from rehearsal.proxy import Patience
+from tests.rehearsal.hosts.support import address, ask, until
+from tests.rehearsal.origins import Answer, Origin, Raw
 
 HIT, MISS, ERROR = (f"{word} from cloudfront" for word in ("Hit", "Miss", "Error"))
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks.rehearsal.database_gone import Outcome, replacements, told
-from tasks.rehearsal.traffic import Request
-from tests.shop_world import Golden, ShopWorld
+from rehearsal.database_gone import Outcome, replacements, told
+from rehearsal.traffic import Request
+from tests.worlds.shop_world import Golden, ShopWorld
 
 
 @pytest.fixture(scope="module")

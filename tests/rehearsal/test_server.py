@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from .standin import PATIENCE, _free_octet
+from tests.rehearsal.standin import PATIENCE, _free_octet
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 @contextmanager
 def server(directory: Path, *more: str, options: str = "{}") -> Iterator[tuple["subprocess.Popen[str]", dict[str, Any]]]:
     """Start it with bare hosts; yield the process and its line, and end it."""
-    command = [sys.executable, "-m", "tasks.rehearsal.server", "--directory", str(directory), "--octet", str(_free_octet())]
+    command = [sys.executable, "-m", "rehearsal.server", "--directory", str(directory), "--octet", str(_free_octet())]
     process = subprocess.Popen(
         [*command, "--hosts", "bare", "--options", options, *more],
         cwd=ROOT,

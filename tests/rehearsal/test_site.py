@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks.rehearsal.hosts import units
-from tasks.rehearsal.site import repository
-
-from ..settings_snippets.project import Answer, Ran, ask, gunicorn
+from rehearsal.hosts import units
+from rehearsal.site import repository
+from tests.settings_snippets.project import Answer, Ran, ask, gunicorn
 
 HTTPS = {"Host": "shop.example.com", "X-Forwarded-Proto": "https"}
 CDN = "http://127.77.0.4:8080"

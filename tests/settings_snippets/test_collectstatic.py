@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .project import ASSETS, Project
+from tests.settings_snippets.project import ASSETS, Project
 
 STOCK = """
 STORAGES = {

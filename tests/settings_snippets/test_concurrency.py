@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .project import ASSETS, Project, ask, eventually, gunicorn, text_of
+from tests.settings_snippets.project import ASSETS, Project, ask, eventually, gunicorn, text_of
 
 MANY = {f"css/many{number}.css": f'@import "base.css";\np {{ order: {number} }}\n' + "/* many */\n" * 40 for number in range(60)}
 SAVE = """

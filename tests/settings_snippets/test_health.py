@@ -7,7 +7,7 @@ from typing import IO
 
 import pytest
 
-from .project import Project, ask, eventually, gunicorn, text_of
+from tests.settings_snippets.project import Project, ask, eventually, gunicorn, text_of
 
 # A database whose new connections hang as long as the file "frozen" is there; open connections are counted.
 SLOW = """

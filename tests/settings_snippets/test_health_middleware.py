@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .project import Answer, Project, ask, gunicorn, text_of
+from tests.settings_snippets.project import Answer, Project, ask, gunicorn, text_of
 
 FIRST = """
 MIDDLEWARE.insert(0, "config.health_middleware.HealthMiddleware")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from .postgresql import INSTALLED, Cluster, cluster
-from .project import Project, ask, eventually, gunicorn, text_of
+from tests.settings_snippets.postgresql import INSTALLED, Cluster, cluster
+from tests.settings_snippets.project import Project, ask, eventually, gunicorn, text_of
 
 pytestmark = [
     pytest.mark.skipif(not INSTALLED, reason="no PostgreSQL here: apt-get install postgresql"),

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from .project import PATIENCE, SNIPPETS, Project
-from .test_collectstatic import STOCK
+from tests.settings_snippets.project import PATIENCE, SNIPPETS, Project
+from tests.settings_snippets.test_collectstatic import STOCK
 
 BACKEND = 'STORAGES["staticfiles"]["BACKEND"] = "config.incremental_storage.IncrementalStaticFilesStorage"\n'
 RULES = 'STORAGES["staticfiles"]["OPTIONS"] = {"support_js_module_import_aggregation": True}\n'

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from .project import ASSETS, Project, ask, gunicorn
+from tests.settings_snippets.project import ASSETS, Project, ask, gunicorn
 
 NAME = "print(static('css/site.css'))"
 

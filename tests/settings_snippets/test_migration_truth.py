@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from settings_snippets.django.migration_rules import Column, Effect, Step, Table, judge
-
-from . import postgresql
-from .migrations.cases import CASES
+from tests.settings_snippets import postgresql
+from tests.settings_snippets.migrations.cases import CASES
 
 ROOT = Path(__file__).parents[2]
 # Rightly so, although nothing fails: between two migrations of the plan old code would; and what it reads is of another kind.

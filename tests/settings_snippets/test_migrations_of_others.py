@@ -13,8 +13,8 @@ from pathlib import Path
 import django
 import pytest
 
-from . import postgresql
-from .migrations.third_party import APPS
+from tests.settings_snippets import postgresql
+from tests.settings_snippets.migrations.third_party import APPS
 
 ROOT = Path(__file__).parents[2]
 FOLDER = Path(os.environ.get("RAMPED_MIGRATION_APPS") or ROOT / ".venv/django-apps")

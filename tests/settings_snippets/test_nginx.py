@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 import pytest
 
-from .project import HTTPS, PATIENCE, SNIPPETS, Answer, Project, ask, eventually, gunicorn
+from tests.settings_snippets.project import HTTPS, PATIENCE, SNIPPETS, Answer, Project, ask, eventually, gunicorn
 
 SITE = SNIPPETS / "nginx/site.conf"
 NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")

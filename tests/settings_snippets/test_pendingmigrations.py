@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from .project import SNIPPETS
+from tests.settings_snippets.project import SNIPPETS
 
 SETTINGS = """
 from pathlib import Path

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from .project import SNIPPETS
+from tests.settings_snippets.project import SNIPPETS
 
 PROGRAM = SNIPPETS / "systemd/ramped-image"
 PYTHON = shutil.which("python3", path="/usr/bin")  # that of the system, which every user may run

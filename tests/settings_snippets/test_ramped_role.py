@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.rehearsal.hosts.metadata import Described, MetadataService
-
-from .project import SNIPPETS
+from rehearsal.hosts.metadata import Described, MetadataService
+from tests.settings_snippets.project import SNIPPETS
 
 PROGRAM = SNIPPETS / "systemd/ramped-role"
 

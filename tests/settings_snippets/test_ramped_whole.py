@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .project import SNIPPETS
+from tests.settings_snippets.project import SNIPPETS
 
 PROGRAM = SNIPPETS / "systemd/ramped-whole"
 

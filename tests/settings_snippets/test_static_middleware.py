@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from .project import SNIPPETS, Project, ask, gunicorn
-from .static_server import PRELUDE
+from tests.settings_snippets.project import SNIPPETS, Project, ask, gunicorn
+from tests.settings_snippets.static_server import PRELUDE
 
 OURS = 'MIDDLEWARE[1] = "config.static_middleware.StaticFilesMiddleware"'
 

@@ -11,7 +11,7 @@ from typing import Any
 import botocore.session
 import pytest
 
-from .project import SNIPPETS, Project
+from tests.settings_snippets.project import SNIPPETS, Project
 
 SERVICES = {
     "autoscaling": "autoscaling",
@@ -106,7 +106,7 @@ def test_a_job_asks_for_the_role_after_that_is_known_and_belongs_to_the_jobs(nam
 def test_the_template_is_one_that_ec2_takes_and_gives_no_instance_a_role() -> None:
     from botocore.validate import ParamValidator
 
-    from tasks.decisions.roles import passed_on, tags_of
+    from tasks.decisions.access.roles import passed_on, tags_of
 
     data = json.loads((SNIPPETS / "aws/launch-template.json").read_text())
     shape = botocore.session.get_session().get_service_model("ec2").shape_for("RequestLaunchTemplateData")

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 
-from .figures import OURS, Delays, Outcome, goals, table
-from .tools import CREDENTIALS, ROOT, TOOLS, install
+from tests.benchmarks.rollout.figures import OURS, Delays, Outcome, goals, table
+from tests.benchmarks.rollout.tools import CREDENTIALS, ROOT, TOOLS, install
 
 THROTTLED = 0.3
 

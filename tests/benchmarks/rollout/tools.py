@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from .figures import OURS
+from tests.benchmarks.rollout.figures import OURS
 
 ROOT = Path(__file__).resolve().parents[3]
 PEERS = ROOT / ".cache" / "peers"

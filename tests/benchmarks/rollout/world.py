@@ -9,12 +9,11 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from tasks.rehearsal.balancer import Balancer
+from rehearsal.balancer import Balancer
+from tests.benchmarks.rollout.figures import Delays, Outcome
+from tests.benchmarks.rollout.tools import TOOLS, Job
 from tests.rehearsal.standin import Cloud, stand_in
-from tests.rolling_world import RollingWorld, build
-
-from .figures import Delays, Outcome
-from .tools import TOOLS, Job
+from tests.worlds.rolling_world import RollingWorld, build
 
 INTERVAL = 10  # AWS seconds between two health checks
 

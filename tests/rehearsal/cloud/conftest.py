@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ..standin import Cloud, stand_in
+from tests.rehearsal.standin import Cloud, stand_in
 
 
 @pytest.fixture

@@ -5,11 +5,10 @@ from typing import Any
 
 import pytest
 
-from tasks.rehearsal.cloud.options import Options
-from tasks.rehearsal.cloud.standin import StandIn
-from tasks.rehearsal.hosts.bare import BareHosts
-
-from ..standin import FAST, Cloud, _free_octet, refused
+from rehearsal.cloud.options import Options
+from rehearsal.cloud.standin import StandIn
+from rehearsal.hosts.bare import BareHosts
+from tests.rehearsal.standin import FAST, Cloud, _free_octet, refused
 
 ORIGIN = {
     "Id": "site",

@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from tasks.rehearsal.cloud.scaling.choices import emptiest_zone, imbalance, victim
-from tasks.rehearsal.cloud.scaling.state import Member, TemplateRef
+from rehearsal.cloud.scaling.choices import emptiest_zone, imbalance, victim
+from rehearsal.cloud.scaling.state import Member, TemplateRef
 
 NOW = 10_000.0
 

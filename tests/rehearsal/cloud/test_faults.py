@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 
-from ..standin import Cloud, refused
+from tests.rehearsal.standin import Cloud, refused
 
 
 def count(cloud: Cloud, action: str) -> dict[str, int]:
@@ -158,7 +158,7 @@ def test_a_lock_in_the_parameter_store_is_taken_once(cloud: Cloud) -> None:
 
 
 def test_two_clouds_in_one_process_know_nothing_of_each_other(cloud: Cloud) -> None:
-    from ..standin import stand_in
+    from tests.rehearsal.standin import stand_in
 
     cloud.build_image("mine")
     with stand_in() as other:

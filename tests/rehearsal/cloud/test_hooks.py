@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ..standin import Cloud, Fleet, refused
+from tests.rehearsal.standin import Cloud, Fleet, refused
 
 IN, OUT = "autoscaling:EC2_INSTANCE_LAUNCHING", "autoscaling:EC2_INSTANCE_TERMINATING"
 

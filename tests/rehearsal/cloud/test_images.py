@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ..standin import Cloud, refused, stand_in
+from tests.rehearsal.standin import Cloud, refused, stand_in
 
 HIDDEN, PENDING = 300.0, 600.0  # seconds that only pass when they are skipped
 

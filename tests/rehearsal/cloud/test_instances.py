@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ..standin import Cloud, refused
+from tests.rehearsal.standin import Cloud, refused
 
 
 @pytest.fixture

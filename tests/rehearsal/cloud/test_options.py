@@ -2,8 +2,8 @@
 
 import pytest
 
-from tasks.rehearsal.cloud.options import Options
-from tasks.rehearsal.cloud.timing import Timing
+from rehearsal.cloud.options import Options
+from rehearsal.cloud.timing import Timing
 
 
 def test_options_are_made_of_json() -> None:

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from ..standin import Cloud, Fleet, refused
-from .test_groups import some_turns, suspend
+from tests.rehearsal.cloud.test_groups import some_turns, suspend
+from tests.rehearsal.standin import Cloud, Fleet, refused
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from ..standin import Cloud, Fleet, stand_in
-from .test_groups import settled, some_turns, suspend, zones
+from tests.rehearsal.cloud.test_groups import settled, some_turns, suspend, zones
+from tests.rehearsal.standin import Cloud, Fleet, stand_in
 
 
 def gone(cloud: Cloud, instance: str) -> bool:

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from ..standin import Cloud, refused
-from .test_groups import suspend
+from tests.rehearsal.cloud.test_groups import suspend
+from tests.rehearsal.standin import Cloud, refused
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ..standin import Cloud, Fleet, refused, stand_in
+from tests.rehearsal.standin import Cloud, Fleet, refused, stand_in
 
 
 @pytest.fixture

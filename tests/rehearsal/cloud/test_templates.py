@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ..standin import Cloud, refused
+from tests.rehearsal.standin import Cloud, refused
 
 DATA = {
     "ImageId": "ami-1",

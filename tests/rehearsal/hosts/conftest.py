@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .support import Fleet, Instance, Key, golden_disk, service
+from tests.rehearsal.hosts.support import Fleet, Instance, Key, golden_disk, service
 
 
 @pytest.fixture(scope="session")

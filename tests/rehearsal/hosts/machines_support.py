@@ -41,17 +41,17 @@ from typing import Any
 
 import pytest
 
-from tasks.decisions import host_keys
-from tasks.rehearsal import sandbox
-from tasks.rehearsal.hosts.machines import box, golden, needs, network, recipe
-from tasks.rehearsal.hosts.reaper import Reaper
+from rehearsal import sandbox
+from rehearsal.hosts.machines import golden, image_files, namespaces, network, requirements
+from rehearsal.hosts.reaper import Reaper
+from tasks.decisions.access import host_keys
 
 ROOT = Path(__file__).parents[3]
 PATIENCE = 120.0  # seconds; the machine may be slow
 OCTET = 77  # in a box the whole network is ours
 FAST = {"time_scale": 0.02, "boot": 0.1, "stop": 0.1, "terminate": 0.1, "image": 0.3, "image_not_found": 0.1}
 CLONE_NEWNET = 0x40000000
-_missing = needs.missing(6)
+_missing = requirements.missing(6)
 machines_here = pytest.mark.skipif(bool(_missing), reason=_missing)
 
 
@@ -115,7 +115,7 @@ class Instance:
         known = self.machines.directory / f"known-{self.id}"
         known.write_text("".join(f"{self.address} {key}\n" for key in host_keys.from_console(self.console())))
         strict = ["-oStrictHostKeyChecking=yes", f"-oUserKnownHostsFile={known}", "-oIdentitiesOnly=yes", "-oBatchMode=yes"]
-        line = ["ssh", "-F", "none", *strict, "-i", str(self.machines.key), f"{recipe.USER}@{self.address}", command]
+        line = ["ssh", "-F", "none", *strict, "-i", str(self.machines.key), f"{image_files.USER}@{self.address}", command]
         done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=PATIENCE, stdin=subprocess.DEVNULL)
         assert done.returncode == 0 or not check, (command, done)
         return done
@@ -279,15 +279,15 @@ def opened(directory: Path, *, options: Mapping[str, Any] | None = None) -> Iter
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "operator", "-f", key], check=True)
     hosts = {"authorized_key": key.with_suffix(".pub").read_text()}
     values = json.dumps({**FAST, **(options or {}), "hosts": hosts})
-    server = [sys.executable, "-m", "tasks.rehearsal.server", "--hosts", "machines", "--directory", str(directory)]
+    server = [sys.executable, "-m", "rehearsal.server", "--hosts", "machines", "--directory", str(directory)]
     name = f"ramped-test-{uuid.uuid4().hex[:8]}"
     with ExitStack() as stack:
-        stack.callback(Reaper(name, [box.CGROUPS / name], box.OWN_CGROUPS).close)
+        stack.callback(Reaper(name, [namespaces.CGROUPS / name], namespaces.OWN_CGROUPS).close)
         process = stack.enter_context(
             subprocess.Popen(
-                box.wrapped([*server, "--octet", str(OCTET), "--options", values], name),
+                namespaces.wrapped([*server, "--octet", str(OCTET), "--options", values], name),
                 cwd=ROOT,
-                env=box.environment(name),
+                env=namespaces.environment(name),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
             )
@@ -296,7 +296,7 @@ def opened(directory: Path, *, options: Mapping[str, Any] | None = None) -> Iter
         assert process.stdout and process.stdin
         line = process.stdout.readline()
         assert line, f"the server in the box did not start: {shlex.join(server)}"
-        first = box.first(process.pid)
+        first = namespaces.first(process.pid)
         assert first
         outside = f"/proc/{os.getpid()}/task/{os.getpid()}/ns/net"
         with Path(outside).open() as namespace:

@@ -16,7 +16,7 @@ from pathlib import Path
 import gunicorn
 from fabric import Connection
 
-from tasks.rehearsal.hosts.processes import ProcessHosts
+from rehearsal.hosts.processes import ProcessHosts
 
 USER = "admin"
 NET = f"127.{random.randrange(20, 250)}"
@@ -259,7 +259,7 @@ class TcpServer:
 
 def marked(hosts: ProcessHosts) -> list[int]:
     """Return the processes that the hosts have started and that live."""
-    from tasks.rehearsal.hosts import reaper
+    from rehearsal.hosts import reaper
 
     return reaper.find(f"{hosts.token}/")
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tasks.rehearsal.hosts.bare import BareHosts
-from tasks.rehearsal.hosts.base import FaultyHosts, Hosts
+from rehearsal.hosts.bare import BareHosts
+from rehearsal.hosts.base import FaultyHosts, Hosts
 
 PATIENCE = 30.0
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.rehearsal.hosts import disks
+from rehearsal.hosts import disks
 
 
 def test_a_copy_has_the_same_files_links_modes_and_times(tmp_path: Path) -> None:

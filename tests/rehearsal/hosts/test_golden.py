@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.rehearsal.hosts.machines import golden, recipe
-
-from .machines_support import ROOT
+from rehearsal.hosts.machines import golden, image_files
+from tests.rehearsal.hosts.machines_support import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +36,7 @@ def test_a_layer_is_built_once(cache: Path) -> None:
 def test_a_builder_that_fails_or_dies_leaves_no_layer_and_the_next_cleans_up(cache: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         golden._layer("test", "one", lambda root: 1 // 0 and None, lambda line: None)
-    slow = "import sys, time; from tasks.rehearsal.hosts.machines import golden\n"
+    slow = "import sys, time; from rehearsal.hosts.machines import golden\n"
     slow += "build = lambda root: (print('building', flush=True), time.sleep(600))\n"
     slow += "golden._layer('test', 'one', build, lambda line: None)"
     with subprocess.Popen([sys.executable, "-c", slow], cwd=ROOT, env=os.environ, stdout=subprocess.PIPE, text=True) as builder:
@@ -82,11 +81,11 @@ def test_the_layers_used_longest_ago_go_unless_somebody_has_them(cache: Path) ->
 
 
 def test_what_is_changed_gives_another_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    base, venv = recipe.base_key("bookworm"), recipe.venv_key("base")
-    assert recipe.base_key("trixie") != base and recipe.venv_key("other") != venv
-    monkeypatch.setattr(recipe, "PACKAGES", (*recipe.PACKAGES, "less"))
-    monkeypatch.setattr(recipe, "WHEELS", ("django",))
-    assert recipe.base_key("bookworm") != base and recipe.venv_key("base") != venv
+    base, venv = image_files.base_key("bookworm"), image_files.venv_key("base")
+    assert image_files.base_key("trixie") != base and image_files.venv_key("other") != venv
+    monkeypatch.setattr(image_files, "PACKAGES", (*image_files.PACKAGES, "less"))
+    monkeypatch.setattr(image_files, "WHEELS", ("django",))
+    assert image_files.base_key("bookworm") != base and image_files.venv_key("base") != venv
 
 
 def test_the_settings_are_our_snippets_with_the_names_changed(tmp_path: Path) -> None:
@@ -96,7 +95,7 @@ def test_the_settings_are_our_snippets_with_the_names_changed(tmp_path: Path) ->
     assert (disk / "etc/sudoers.d/ramped").stat().st_mode & 0o777 == 0o440
     assert (disk / "etc/systemd/system/multi-user.target.wants/gunicorn.service").is_symlink()
     with pytest.raises(ValueError, match=r"settings_snippets/nginx/site\.conf: there is no 'moon' to change"):
-        recipe._snippet("nginx/site.conf", {"moon": "sun"})
+        image_files._snippet("nginx/site.conf", {"moon": "sun"})
 
 
 def test_the_cache_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:

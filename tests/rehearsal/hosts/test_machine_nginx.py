@@ -4,9 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.rehearsal.hosts.machines_support import Instance, eventually, machines_here, opened
 from tests.settings_snippets.project import Answer, Project, ask
-
-from .machines_support import Instance, eventually, machines_here, opened
 
 pytestmark = machines_here
 

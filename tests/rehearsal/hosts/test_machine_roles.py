@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.rehearsal.hosts.machines_support import Instance, Machines, eventually, machines_here, opened
 from tests.settings_snippets.project import SNIPPETS
-
-from .machines_support import Instance, Machines, eventually, machines_here, opened
 
 pytestmark = machines_here
 

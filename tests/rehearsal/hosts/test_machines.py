@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.decisions import host_keys
-
-from .machines_support import Instance, Machines, eventually, machines_here, opened
+from tasks.decisions.access import host_keys
+from tests.rehearsal.hosts.machines_support import Instance, Machines, eventually, machines_here, opened
 
 pytestmark = machines_here
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from tasks.rehearsal.hosts.metadata import TOKEN, TTL, Described, MetadataService
+from rehearsal.hosts.metadata import TOKEN, TTL, Described, MetadataService
 
 ONE = Described("i-1", "127.0.0.1", "eu-central-1a", {"ramped:role": "management", "Name": "web"}, True, "#!/bin/sh\n")
 OTHER = Described("i-2", "127.0.0.9", "eu-central-1b", {"ramped:role": "web"}, False)

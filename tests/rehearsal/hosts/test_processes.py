@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .support import Fleet, Instance, alive, environ, golden_disk, marked, service, until
+from tests.rehearsal.hosts.support import Fleet, Instance, alive, environ, golden_disk, marked, service, until
 
 
 def host_key(fleet: Fleet, instance: Instance) -> str:

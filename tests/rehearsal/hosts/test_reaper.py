@@ -9,15 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from tasks.rehearsal.hosts import reaper
-
-from .support import Fleet, Key, alive, ask, marked, until
+from rehearsal.hosts import reaper
+from tests.rehearsal.hosts.support import Fleet, Key, alive, ask, marked, until
 
 ROOT = Path(__file__).parents[3]
 SERVER = """
 import sys, time
 from pathlib import Path
-from tasks.rehearsal.hosts.processes import ProcessHosts
+from rehearsal.hosts.processes import ProcessHosts
 folder, key, disk, address = sys.argv[1:]
 hosts = ProcessHosts(Path(folder), authorized_key=key)
 hosts.add_image("ami-1", Path(disk))
@@ -36,7 +35,7 @@ def marked_sleep(mark: str) -> "subprocess.Popen[bytes]":
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_killed_server_leaves_no_process_and_no_folder(tmp_path: Path, key: Key, disk: Path, number: signal.Signals) -> None:
-    from .support import Instance, address
+    from tests.rehearsal.hosts.support import Instance, address
 
     place = address()
     server = subprocess.Popen(

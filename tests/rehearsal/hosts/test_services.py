@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from .support import Instance, Load, alive, ask, until
+from tests.rehearsal.hosts.support import Instance, Load, alive, ask, until
 
 Launched = Callable[..., Instance]
 BROKEN = "raise RuntimeError('a broken release')\n"

@@ -15,7 +15,7 @@ import paramiko
 import pytest
 from fabric import Connection
 
-from .support import Fleet, Instance, Key, TcpServer, alive, until
+from tests.rehearsal.hosts.support import Fleet, Instance, Key, TcpServer, alive, until
 
 MEGABYTES = 3_000_000
 

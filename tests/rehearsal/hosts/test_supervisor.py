@@ -12,13 +12,12 @@ from typing import Any
 
 import pytest
 
-from tasks.rehearsal.hosts import properties, reaper
-from tasks.rehearsal.hosts.places import Place
-from tasks.rehearsal.hosts.services import JobFailed
-from tasks.rehearsal.hosts.supervisor import Supervisor, UnknownUnit
-from tasks.rehearsal.hosts.systemctl import Systemctl
-
-from .support import address, alive
+from rehearsal.hosts import properties, reaper
+from rehearsal.hosts.paths import Place
+from rehearsal.hosts.services import JobFailed
+from rehearsal.hosts.supervisor import Supervisor, UnknownUnit
+from rehearsal.hosts.systemctl import Systemctl
+from tests.rehearsal.hosts.support import address, alive
 
 SLEEPER = "[Service]\nType=exec\nExecStart=/bin/sleep 1000\n"
 ECHO = """[Unit]
@@ -261,7 +260,7 @@ def test_notifications_change_the_status(place: Place) -> None:
 def test_the_units_of_the_site_are_all_understood(place: Place) -> None:
     """Those of jobs, roles and images are for a real systemd: tests/rehearsal/hosts/test_machine_roles.py."""
     root = Path(__file__).parents[3]
-    folders = [*(root / "tasks/rehearsal/site").glob("systemd*"), root / "settings_snippets/systemd"]
+    folders = [*(root / "rehearsal/site").glob("systemd*"), root / "settings_snippets/systemd"]
     files = [path for folder in folders for path in folder.glob("*.s*") if path.name.startswith(("shop.", "gunicorn."))]
     assert len(files) >= 2
     for path in files:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from .support import Fleet, Instance
+from tests.rehearsal.hosts.support import Fleet, Instance
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.rehearsal.hosts.unit_syntax import Command, UnitError, boolean, command, expand, read, replace_variables, seconds
+from rehearsal.hosts.unit_syntax import Command, UnitError, boolean, command, expand, read, replace_variables, seconds
 
 
 def test_lines_become_assignments_with_their_place() -> None:

@@ -4,10 +4,9 @@ import signal
 
 import pytest
 
-from tasks.rehearsal.hosts.unit_syntax import Command, UnitError
-from tasks.rehearsal.hosts.units import ServiceUnit, SocketUnit, parse
-
-from .support import SOCKET, service
+from rehearsal.hosts.unit_syntax import Command, UnitError
+from rehearsal.hosts.units import ServiceUnit, SocketUnit, parse
+from tests.rehearsal.hosts.support import SOCKET, service
 
 PLACES = {"h": "/home/a", "t": "/run/a"}
 

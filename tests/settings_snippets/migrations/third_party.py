@@ -7,7 +7,7 @@ import json
 import sys
 from typing import Any
 
-from . import truth
+from tests.settings_snippets.migrations import truth
 
 COMMON = ("django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions", "django.contrib.sites")
 ENGINE = {

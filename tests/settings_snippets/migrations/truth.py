@@ -71,8 +71,7 @@ def try_out(state: Any, migration: Any, *, rows: bool = True) -> dict[str, Any]:
 
     from settings_snippets.django.management.commands import pendingmigrations
     from settings_snippets.django.migration_rules import judge
-
-    from . import exercise, touched
+    from tests.settings_snippets.migrations import exercise, touched
 
     steps = pendingmigrations.Reader("default").follow(state, [migration])
     found = judge(*steps, connection.vendor)
@@ -134,7 +133,7 @@ def main() -> None:
     from django.db.migrations import Migration
     from django.db.migrations.state import ProjectState
 
-    from .cases import CASES
+    from tests.settings_snippets.migrations.cases import CASES
 
     for name, (before, after) in CASES.items():
         empty()

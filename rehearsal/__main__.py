@@ -1,0 +1,109 @@
+"""`python -m rehearsal`: what the task `rehearse` starts in an environment of its own."""
+
+import argparse
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from .account import DOMAIN
+from .host_kinds import KINDS, MACHINES
+from .sandbox import KEY, REGION, SECRET, Refusal, command
+from .scenario import Failed, Rehearsal
+from .world import World
+
+SKIPPABLE = ("restart-all",)
+HOSTS = ("processes", "machines")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Rehearse; return 0 when nothing was lost, 1 when something was or the rehearsal did not get through, 2 for wrong usage."""
+    parser = argparse.ArgumentParser(prog="inv rehearse", description="Rehearse a release on the stand-in cloud.")
+    parser.add_argument("--hosts", choices=HOSTS, default=HOSTS[0])
+    parser.add_argument("--instances", type=_count, default=3)
+    parser.add_argument("--keep", action="store_true")
+    parser.add_argument("--skip", action="append", default=[], choices=SKIPPABLE)
+    parser.add_argument("--static-middleware", action="store_true")
+    parser.add_argument("--further", action="store_true")
+    parser.add_argument("--top", type=Path, help=argparse.SUPPRESS)  # the folder that was made for it: we are in a box
+    given = parser.parse_args(arguments)
+    # SIGINT too: a shell has the commands that it starts in the background ignore it.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    try:
+        if given.hosts == MACHINES.name and not given.top:
+            return _in_a_box(sys.argv[1:] if arguments is None else arguments, given.instances)
+        top = given.top or Path(tempfile.mkdtemp(prefix="ramped-rehearsal-"))
+        with World(top, KINDS[given.hosts], static_middleware=given.static_middleware) as world:
+            well = Rehearsal(world, given.instances, given.skip, further=given.further).play()
+            if given.keep:
+                _keep(world)
+    except (Failed, Refusal) as error:
+        print(f"rehearsal: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nrehearsal: stopped; everything that it started is gone", file=sys.stderr)
+        return 1
+    return 0 if well else 1
+
+
+def _in_a_box(arguments: Sequence[str], instances: int) -> int:
+    """Go on in a box, where machines can be; return the exit code."""
+    from .hosts.machines import golden, namespaces, requirements
+
+    if line := requirements.missing(instances):
+        print(f"rehearsal: {line}", file=sys.stderr)
+        return 2
+    try:
+        golden.layers(lambda line: print(f"rehearsal: {line}", flush=True))
+    except golden.GoldenError as error:
+        print(f"rehearsal: {error}", file=sys.stderr)
+        return 1
+    top = Path(tempfile.mkdtemp(prefix="ramped-rehearsal-"))
+    return namespaces.run([sys.executable, "-m", __package__ or "", *arguments, "--top", str(top)], [top], note=top / "box")
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 40:
+        raise argparse.ArgumentTypeError(f"found {text}; allowed: 1 to 40")
+    return int(text)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _keep(world: World) -> None:
+    """Leave the world running, say how to get at it, and wait for Ctrl-C."""
+    folder, api, balancer = world.places.operator, world.endpoints["api"], world.endpoints["balancer"]
+    fab, inv = " ".join(command("fab")), " ".join(command("inv"))
+    browser = f"\n  {balancer}/      in a browser; its files come from {world.endpoints['cdn']}"
+    namespaces = ""
+    if world.kind is MACHINES:
+        browser, namespaces = "", f"  nsenter --target $(cat {world.places.top}/box) --all bash      all of it is in a box\n"
+    print(
+        f"""
+The stand-in cloud keeps running until Ctrl-C. In another terminal:
+
+{namespaces}  cd {folder}
+  export AWS_ENDPOINT_URL={api} AWS_REGION={REGION} AWS_DEFAULT_REGION={REGION}
+  export AWS_ACCESS_KEY_ID={KEY} AWS_SECRET_ACCESS_KEY={SECRET}
+  unset AWS_PROFILE AWS_SESSION_TOKEN AWS_IGNORE_CONFIGURED_ENDPOINT_URLS
+
+  {inv} status                         any task: fabric.yaml there points at the stand-in
+  {fab} deploy --revision {world.v1[:12]}     back to version 1, for example
+  aws autoscaling describe-auto-scaling-groups
+  git clone {world.places.top}/origin.git   what `deploy` fetches; push to main to release
+  curl -H 'Host: {DOMAIN}' {balancer}/{browser}
+
+Ctrl-C ends it and removes everything.""",
+        flush=True,
+    )
+    threading.Event().wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

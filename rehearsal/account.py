@@ -1,0 +1,83 @@
+"""What an operator finds in the stand-in cloud's account: a network, a balancer, an empty fleet, a CDN."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from .host_kinds import PROCESSES, Kind
+from .sandbox import REGION
+
+DOMAIN, GROUP = "shop.example.com", "shop-web"
+CHECK = {"interval": 10, "timeout": 5, "healthy": 3, "unhealthy": 2, "drain": 30}  # AWS seconds and counts
+
+
+@dataclass(frozen=True)
+class Landscape:
+    """Build the account's resources with boto3; `client` makes a client of a service, `octet` is the N of all addresses."""
+
+    client: Callable[[str], Any]
+    octet: int
+    kind: Kind = PROCESSES
+
+    def image(self) -> str:
+        """Register the first image and return its id; the stand-in cloud is told by another way what is on its disk."""
+        return str(self.client("ec2").register_image(Name="base", RootDeviceName="/dev/sda1")["ImageId"])
+
+    def fleet(self, image: str) -> None:
+        """Make the network, the balancer and a group of no instances that would boot the image."""
+        ec2, elb = self.client("ec2"), self.client("elbv2")
+        vpc = ec2.create_vpc(CidrBlock=f"{self.kind.base(self.octet)}.0.0/16")["Vpc"]["VpcId"]
+        subnets = [self._subnet(ec2, vpc, number, zone) for number, zone in enumerate("abc", 1)]
+        target_group = self._target_group(elb, vpc)
+        balancer = elb.create_load_balancer(Name=GROUP, Subnets=subnets, Type="application")["LoadBalancers"][0]
+        forward = [{"Type": "forward", "TargetGroupArn": target_group}]
+        elb.create_listener(LoadBalancerArn=balancer["LoadBalancerArn"], Protocol="HTTP", Port=8080, DefaultActions=forward)
+        data = {"ImageId": image, "InstanceType": "t3.small"}
+        template = ec2.create_launch_template(LaunchTemplateName=GROUP, LaunchTemplateData=data)["LaunchTemplate"]
+        self.client("autoscaling").create_auto_scaling_group(
+            AutoScalingGroupName=GROUP,
+            MinSize=0,
+            MaxSize=50,
+            DesiredCapacity=0,
+            VPCZoneIdentifier=",".join(subnets),
+            TargetGroupARNs=[target_group],
+            HealthCheckType="ELB",
+            HealthCheckGracePeriod=600,
+            LaunchTemplate={"LaunchTemplateId": template["LaunchTemplateId"], "Version": "1"},
+        )
+
+    def _subnet(self, ec2: Any, vpc: str, number: int, zone: str) -> str:
+        block = f"{self.kind.base(self.octet)}.{number}.0/24"
+        return str(ec2.create_subnet(VpcId=vpc, CidrBlock=block, AvailabilityZone=REGION + zone)["Subnet"]["SubnetId"])
+
+    def _target_group(self, elb: Any, vpc: str) -> str:
+        made = elb.create_target_group(
+            Name=GROUP,
+            Protocol="HTTP",
+            Port=self.kind.http_port,
+            VpcId=vpc,
+            HealthCheckPath=f"/health_check/{DOMAIN}",
+            HealthCheckIntervalSeconds=CHECK["interval"],
+            HealthCheckTimeoutSeconds=CHECK["timeout"],
+            HealthyThresholdCount=CHECK["healthy"],
+            UnhealthyThresholdCount=CHECK["unhealthy"],
+        )
+        arn = str(made["TargetGroups"][0]["TargetGroupArn"])
+        delay = {"Key": "deregistration_delay.timeout_seconds", "Value": str(CHECK["drain"])}
+        elb.modify_target_group_attributes(TargetGroupArn=arn, Attributes=[delay])
+        return arn
+
+    def distribution(self) -> str:
+        """Make the CDN's distribution and return its id."""
+        ports = {"HTTPPort": 80, "HTTPSPort": 443, "OriginProtocolPolicy": "http-only"}
+        origin = {"Id": "balancer", "DomainName": "balancer.example.com", "CustomOriginConfig": ports}
+        made = self.client("cloudfront").create_distribution(
+            DistributionConfig={
+                "CallerReference": "static-files",
+                "Comment": "static files",
+                "Enabled": True,
+                "Origins": {"Quantity": 1, "Items": [origin]},
+                "DefaultCacheBehavior": {"TargetOriginId": "balancer", "ViewerProtocolPolicy": "allow-all"},
+            }
+        )
+        return str(made["Distribution"]["Id"])

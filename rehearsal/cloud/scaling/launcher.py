@@ -1,0 +1,101 @@
+"""How a group launches: from its template, its overrides, its tags, in the zone that needs it most."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import ApiError, invalid
+from ..launch_requests import merged, order, resolve, template_tags
+from ..machines import Machines
+from ..options import Options
+from ..templates import Templates
+from ..timing import Timing
+from .activities import Activities
+from .choices import emptiest_zone
+from .state import Group, Member, TemplateRef
+
+NO_CAPACITY = "InsufficientInstanceCapacity"
+
+
+class Launcher:
+    """Launch members of groups; a launch that fails is recorded, and tried again later."""
+
+    def __init__(
+        self, machines: Machines, templates: Templates, activities: Activities, options: Options, timing: Timing
+    ) -> None:
+        self._machines = machines
+        self._templates = templates
+        self._activities = activities
+        self._options = options
+        self._timing = timing
+
+    def reference(self, specification: Mapping[str, Any]) -> TemplateRef:
+        """Look a LaunchTemplateSpecification up. Raises ApiError (ValidationError) for one that does not exist."""
+        try:
+            template, _ = resolve(self._templates, specification)
+        except ApiError as error:
+            raise invalid(error.message) from error
+        return TemplateRef(template.id, template.name, str(specification.get("Version") or "$Default"))
+
+    def launch(self, group: Group, cause: str, zone: str | None = None) -> Member | None:
+        """Launch one member into a zone (default: the emptiest); None where it failed."""
+        now = self._timing.now()
+        open_zones = [one for one in group.zones if group.bad_zones.get(one, 0) <= now] or group.zones
+        zone = zone or emptiest_zone(open_zones, group.counted())
+        try:
+            member = self._launch(group, zone, now)
+        except ApiError as error:
+            self._failed(group, zone, cause, error)
+            return None
+        group.failures = 0
+        group.members[member.id] = member
+        description = f"Launching a new EC2 instance: {member.id}"
+        member.activity = self._activities.begin(group, description, cause, zone, "PreInService")
+        member.activity.progress = 30
+        return member
+
+    def _launch(self, group: Group, zone: str, now: float) -> Member:
+        override = _override(group)
+        own = override.get("LaunchTemplateSpecification")
+        base = self.reference(own) if own else current(group)
+        template, version = resolve(self._templates, base.shown())
+        given = {name: override[name] for name in ("InstanceType", "ImageId") if override.get(name)}
+        tags = {key: value for key, (value, at_launch) in group.tags.items() if at_launch}
+        tags.update({"aws:autoscaling:groupName": group.name, **template_tags(template, version)})
+        subnet = next(subnet for subnet, subnet_zone in group.subnets.items() if subnet_zone == zone)
+        instance = self._machines.launch(order(merged(version.data, given), subnet, tags))
+        weight = override.get("WeightedCapacity")
+        return Member(
+            instance.id,
+            zone,
+            TemplateRef(template.id, template.name, str(version.number)),
+            instance.instance_type,
+            now,
+            protected=group.protect_new,
+            weight=int(weight) if weight else None,
+        )
+
+    def _failed(self, group: Group, zone: str, cause: str, error: ApiError) -> None:
+        activity = self._activities.begin(group, "Launching a new EC2 instance", cause, zone)
+        self._activities.end(activity, "Failed", f"{error.message}. Launching EC2 instance failed.".replace("..", "."))
+        wait = self._timing.real(self._options.launch_retry) * min(2**group.failures, 8)
+        group.next_launch = self._timing.now() + wait
+        group.failures += 1
+        if error.code == NO_CAPACITY:
+            group.bad_zones[zone] = self._timing.now() + 4 * wait
+
+
+def current(group: Group) -> TemplateRef:
+    """Return the template that a group launches from, overrides apart."""
+    if group.template is not None:
+        return group.template
+    if group.mixed is None:
+        raise invalid("The group has neither a launch template nor a mixed instances policy.")
+    specification = group.mixed["LaunchTemplate"]["LaunchTemplateSpecification"]
+    return TemplateRef(
+        specification["LaunchTemplateId"], specification["LaunchTemplateName"], str(specification.get("Version") or "$Default")
+    )
+
+
+def _override(group: Group) -> Mapping[str, Any]:
+    overrides = (group.mixed or {}).get("LaunchTemplate", {}).get("Overrides") or [{}]
+    return dict(overrides[0])

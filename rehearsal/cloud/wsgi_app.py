@@ -1,0 +1,134 @@
+"""The HTTP front of the API: one call at a time, ours or moto's, with the faults in force and a log."""
+
+import json
+import logging
+import socket
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from moto.core.exceptions import ServiceException
+from moto.moto_server.werkzeug_app import BackendRequest, DomainDispatcherApplication, create_backend_app
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response
+
+from .aws_protocol import Call, answer, read, refuse
+from .calls import CallLog
+from .errors import ApiError
+from .faults import Faults
+from .moto_state import LOCK
+from .timing import Timing
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[Mapping[str, Any]], Any]
+Control = Callable[[BackendRequest], Response]
+# what a mistake of ours, or a parameter that we did not foresee, raises: the client gets an error that it can parse
+DEFECTS = (AttributeError, LookupError, TypeError, ValueError)
+CONTROL_PREFIX = "/_rehearsal/"
+
+
+class Front:
+    """The WSGI application: `/_rehearsal/...` is the control endpoint, everything else the AWS API."""
+
+    def __init__(self, account: str, timing: Timing, faults: Faults, calls: CallLog, control: Control) -> None:
+        self._account = account
+        self._timing = timing
+        self._faults = faults
+        self._calls = calls
+        self._control = control
+        self._handlers: dict[tuple[str, str], Handler] = {}
+        self._own: set[str] = set()
+        self._moto: Any = DomainDispatcherApplication(_moto_app)
+        self.on_call: Callable[[int], None] = lambda number: None
+
+    def own(self, service: str, actions: Mapping[str, Handler], *, whole: bool = False) -> None:
+        """Answer these actions ourselves; `whole`: nothing of this service is moto's."""
+        self._handlers.update({(service, action): handler for action, handler in actions.items()})
+        if whole:
+            self._own.add(service)
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Answer one request."""
+        environ["HTTP_X_MOTO_ACCOUNT_ID"] = self._account
+        request = BackendRequest(environ)
+        if request.path.startswith(CONTROL_PREFIX):
+            with LOCK:
+                return self._control(request)(environ, start_response)
+        body = request.get_data()
+        with LOCK:
+            response, lost = self._api(request, environ, body)
+        if lost:
+            environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+        return response(environ, start_response)
+
+    def _api(self, request: BackendRequest, environ: dict[str, Any], body: bytes) -> tuple[Response, bool]:
+        try:
+            call = read(request)
+        except ApiError as error:
+            return refuse(error), False
+        self.on_call(self._calls.came(call.service, call.action))
+        refusal = self._faults.refusal(call.service, call.action)
+        response, code = (answer(call, refusal), refusal.code) if refusal else self._carry_out(call, environ, body)
+        self._calls.went(call.service, call.action, self._timing.now(), call.params, code)
+        return response, code is None and self._faults.loses_answer(call.action)
+
+    def _carry_out(self, call: Call, environ: dict[str, Any], body: bytes) -> tuple[Response, str | None]:
+        handler = self._handlers.get((call.service, call.action))
+        try:
+            if handler:
+                if call.params.get("DryRun"):
+                    raise ApiError("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412)
+                return answer(call, handler(call.params)), None
+            if call.service in self._own:
+                raise _not_modelled(call)
+            return self._ask_moto(call, environ, body)
+        except DEFECTS:
+            log.exception("%s of %s failed", call.action, call.service)
+            error = _failure(call)
+            return answer(call, error), error.code
+        except ApiError as error:
+            return answer(call, error), error.code
+        except ServiceException as error:
+            return answer(call, ApiError(error.code, error.message)), error.code
+        except HTTPException as error:
+            return Response(error.description or "", status=error.code or 400, headers=error.get_headers()), type(error).__name__
+
+    def _ask_moto(self, call: Call, environ: dict[str, Any], body: bytes) -> tuple[Response, str | None]:
+        again = BackendRequest.from_values(
+            method=environ["REQUEST_METHOD"],
+            path=environ.get("PATH_INFO", "/"),
+            query_string=environ.get("QUERY_STRING", ""),
+            data=body,
+            headers=[(name, value) for name, value in BackendRequest(environ).headers if name != "Content-Length"],
+        )
+        response = Response.from_app(self._moto, again.environ)
+        # moto answers HTML where it gives up, which no client can parse
+        if response.status_code == 501:
+            raise _not_modelled(call)
+        if response.status_code == 500 and response.mimetype == "text/html":
+            raise _failure(call)
+        return response, None if response.status_code < 400 else _code_in(response)
+
+
+def _moto_app(service: Any) -> Any:
+    app = create_backend_app(service)
+    app.register_error_handler(NotImplementedError, lambda error: ("", 501))
+    return app
+
+
+def _not_modelled(call: Call) -> ApiError:
+    return ApiError("InvalidAction", f"The action {call.action} of {call.service} is not modelled by the stand-in cloud.")
+
+
+def _failure(call: Call) -> ApiError:
+    return ApiError("InternalFailure", f"The stand-in cloud failed in {call.action} of {call.service}; see its log.", 500)
+
+
+def _code_in(response: Response) -> str:
+    text = response.get_data(as_text=True)
+    if "<Code>" in text:
+        return text.partition("<Code>")[2].partition("<")[0]
+    try:
+        return str(json.loads(text).get("__type", "")).split("#")[-1] or str(response.status_code)
+    except ValueError:
+        return str(response.status_code)

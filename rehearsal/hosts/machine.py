@@ -1,0 +1,96 @@
+"""One process host from power on to power off: disk, host key, console, SSH, init and front."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import disks, fake_programs, reaper
+from .nginx_stand_in import Front
+from .paths import Place
+from .sshd import Sshd, host_key
+from .supervisor import Supervisor
+from .systemctl import Systemctl
+
+SHUTDOWN_LIMIT = 30.0
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What all machines of one rehearsal have in common."""
+
+    ssh_port: int
+    http_port: int
+    authorized_keys: str
+    health_path: str
+    upstream: str  # the name of gunicorn's socket in the run directory
+
+
+class Machine:
+    """Boot and shut down one machine; calls are made one after the other."""
+
+    def __init__(self, place: Place, image_id: str, kind: Kind, fault: Callable[[], str]) -> None:
+        self.place = place
+        self.image_id = image_id
+        self.on = False
+        self._kind = kind
+        self._fault = fault
+        self._init = Supervisor(place)
+        self._sshd = Sshd(place, kind.ssh_port, kind.authorized_keys)
+        self._front = Front(place.address, kind.http_port, place.run / kind.upstream, kind.health_path, fault)
+        self._control: asyncio.Server | None = None
+
+    def admit(self, public_key: str, seconds: float) -> None:
+        """Let SSH accept a public key for so many seconds; safe to call from any thread."""
+        self._sshd.guests.admit(public_key, seconds)
+
+    async def first_boot(self, image: Path) -> None:
+        """Boot from a copy of the image's disk, with a host key of its own, printed as cloud-init prints it."""
+        await disks.copy(image, self.place.home)
+        fake_programs.install(self.place.bin, self.place.control)
+        self.place.journal("").mkdir(parents=True, exist_ok=True)
+        if self._fault() != "dead":
+            key = await asyncio.to_thread(host_key, self.place)
+            for line in ("-----BEGIN SSH HOST KEY KEYS-----", key, "-----END SSH HOST KEY KEYS-----"):
+                self.place.print(line)
+        await self.boot()
+
+    async def boot(self) -> None:
+        """Power on: SSH, then the units, then the front."""
+        self.on = True
+        if self._fault() == "dead":
+            self.place.print("Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)")
+            return
+        self.place.run.mkdir(parents=True, exist_ok=True)
+        self.place.print(f"Booting {self.place.instance_id} ({self.place.hostname}), image {self.image_id}")
+        await self._sshd.start()
+        self._init = Supervisor(self.place)
+        self._control = await asyncio.start_unix_server(Systemctl(self._init).serve, self.place.control)
+        await self._front.start()
+        await self._init.boot()
+        self.place.print(f"{self.place.hostname} login:")
+
+    async def shut_down(self) -> None:
+        """Power off: the units stop in order, then everything that is left of this machine is killed; the disk stays."""
+        if not self.on:
+            return
+        self.on = False
+        await self._sshd.close()
+        try:
+            async with asyncio.timeout(SHUTDOWN_LIMIT):
+                await self._init.shut_down()
+        except TimeoutError:
+            self.place.print("A stop job took too long; power is cut")
+        await self._front.close()
+        if self._control:
+            self._control.close()
+            await self._control.wait_closed()
+            self._control = None
+        await asyncio.to_thread(reaper.sweep, self.place.mark())
+        await asyncio.to_thread(disks.remove, self.place.run)
+        self.place.print("reboot: Power down")
+
+    async def destroy(self) -> None:
+        """Power off and remove the disk."""
+        await self.shut_down()
+        await asyncio.to_thread(disks.remove, self.place.root)

@@ -1,0 +1,62 @@
+"""The stand-in for nginx on a process host: the port of the instance in front of gunicorn's socket."""
+
+import asyncio
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from ..http1 import Exchange, Server
+from ..proxy import NoAnswer, Patience, forwarded, onward, relay
+
+CHECK = re.compile(r"/health_check/([A-Za-z0-9.-]+)/?")
+
+
+class Front:
+    """Pass requests to gunicorn, and the load balancer's health check to the site's own view under its own name.
+
+    A check of `/health_check/<domain>` becomes `health_path` with Host: <domain>; everything is said to have come by https,
+    so that Django neither rejects nor redirects it. `fault` tells what the machine was built to do wrong, if anything.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        port: int,
+        upstream: Path,
+        health_path: str,
+        fault: Callable[[], str],
+        patience: Patience | None = None,
+    ) -> None:
+        self._server = Server(address, port, self._handle)
+        self._upstream = str(upstream)
+        self._health_path = health_path
+        self._fault = fault
+        self._patience = patience or Patience()
+
+    async def start(self) -> None:
+        """Listen."""
+        await self._server.start()
+
+    async def close(self) -> None:
+        """Stop listening and cut what is open."""
+        await self._server.close()
+
+    async def _handle(self, exchange: Exchange) -> None:
+        fault = self._fault()
+        if fault == "silent":
+            await asyncio.Event().wait()
+        if fault == "error":
+            await exchange.plain(500, "Internal Server Error (a fault of this image)")
+            return
+        changed, target = forwarded(exchange, "https"), None
+        check = CHECK.fullmatch(exchange.target)
+        if check:
+            # nobody is forwarded: the load balancer itself asks
+            changed, target = {"x-forwarded-proto": "https", "host": check.group(1)}, self._health_path
+        try:
+            await relay(exchange, self._open, onward(exchange, changed, target), self._patience)
+        except NoAnswer as failure:
+            await exchange.plain(failure.status, "Bad Gateway" if failure.status == 502 else "Gateway Time-out")
+
+    async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_unix_connection(self._upstream)

@@ -1,0 +1,209 @@
+"""The rehearsal itself: v1 is deployed by the real commands, visitors come, v2 is shipped, and what happened is told."""
+
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import more_scenarios, sandbox, traffic
+from .account import DOMAIN, GROUP
+from .report import Story
+from .world import World, end
+
+PATIENCE = 120.0  # seconds for the fleet to be as it should
+SETTLED = 2.0  # seconds of traffic before and after
+
+
+class Failed(Exception):
+    """Say which command of the rehearsal failed."""
+
+
+@dataclass
+class Rehearsal:
+    """One rehearsal: how many instances, what of `ship` is left out."""
+
+    world: World
+    instances: int
+    skip: Sequence[str]
+    story: Story = field(default_factory=Story)
+    problems: list[str] = field(default_factory=list)
+    further: bool = False  # whether the acts of `more_scenarios` are played too
+    settled: float = SETTLED
+    took: dict[str, float] = field(default_factory=dict)  # seconds, by the task that was run last
+
+    def play(self) -> bool:
+        """Go through all acts; return whether no request failed and every command succeeded."""
+        say = self.story.say
+        say(f"stand-in cloud at {self.world.endpoints['api']}; {self.world.kind.told}")
+        self._first_release()
+        self._fleet(self.instances)
+        before = self._capture("inv", "status")
+        visitors = self._visitors(self._out)
+        time.sleep(SETTLED)
+        self.world.publish()
+        self.world.control("calls/clear", {})
+        shipped = self._ship()
+        calls = self.world.control("calls")
+        self.drained()
+        after = self._capture("inv", "status")
+        if self.skip:
+            self._show_cached_error(self.requests())
+        time.sleep(SETTLED)
+        requests = self.requests()
+        if self.further:
+            more_scenarios.play(self)
+        end(visitors)
+        self.story.fleets(before, after)
+        self.story.calls(calls)
+        self.story.requests(requests)
+        return self._verdict(shipped, requests)
+
+    @property
+    def _out(self) -> Path:
+        return self.world.places.top / "requests.jsonl"
+
+    def requests(self) -> list[traffic.Request]:
+        """Return what the visitors met so far, in order."""
+        return sorted(traffic.read(self._out), key=lambda request: request.at)
+
+    def _first_release(self) -> None:
+        self.story.act(
+            f"Act 1: version 1 ({self.world.v1[:12]}) by `fab deploy`, `fab bake-ami`, `inv rollout`; {self.instances} instances"
+        )
+        # --yes: it fills a table by Python, which nobody can judge; there is no old code that it could hurt.
+        deploy = ("fab", "deploy", "--yes")
+        for name, *arguments in (("inv", "management-create"), deploy, ("fab", "bake-ami"), ("inv", "rollout")):
+            self._require(name, *arguments)
+
+    def _fleet(self, size: int) -> None:
+        """Bring the group to its size, as an operator would by hand, and wait until visitors can be served."""
+        scaling, elb = self.world.client("autoscaling"), self.world.client("elbv2")
+        scaling.update_auto_scaling_group(AutoScalingGroupName=GROUP, MinSize=size, MaxSize=size, DesiredCapacity=size)
+        arn = scaling.describe_auto_scaling_groups()["AutoScalingGroups"][0]["TargetGroupARNs"][0]
+
+        def healthy() -> int:
+            targets = elb.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
+            return sum(1 for t in targets if t["TargetHealth"]["State"] == "healthy")
+
+        _wait_for(f"{size} healthy instances", healthy, size)
+
+    def drained(self) -> None:
+        """Wait for the last old instance to be gone, under traffic: `ship` is over while it drains."""
+        scaling = self.world.client("autoscaling")
+
+        def leaving() -> int:
+            members = scaling.describe_auto_scaling_groups()["AutoScalingGroups"][0]["Instances"]
+            return sum(1 for m in members if m["LifecycleState"].startswith("Terminating"))
+
+        _wait_for("0 instances that drain", leaving, 0)
+
+    def _visitors(self, out: Path) -> "subprocess.Popen[bytes]":
+        self.story.act("Act 2: visitors come")
+        module = f"{__package__}.traffic"
+        where = ["--balancer", self.world.endpoints["balancer"], "--domain", DOMAIN, "--out", str(out)]
+        out.touch()
+        visitors = self.world.start([sys.executable, "-m", module, *where])
+        self.story.visitors_came()
+        return visitors
+
+    def _ship(self) -> bool:
+        parts = [argument for part in self.skip for argument in ("--skip", part)]
+        if self.skip:
+            # Left for afterwards, so that the cached error can be looked at first.
+            parts += ["--skip", "invalidate", "--skip", "stop"]
+        self.story.act(f"Act 3: version 2 ({self.world.v2[:12]}) by `fab {' '.join(['ship', *parts])}`, under traffic")
+        return self.run("fab", "ship", *parts) == 0
+
+    def _show_cached_error(self, requests: Sequence[traffic.Request]) -> None:
+        """Show what the CDN remembers although every instance has the file by now, and that `invalidate` mends it."""
+        self.story.act("Act 4: what was left out, and how it is mended")
+        bad = sorted({r.url for r in requests if r.kind == "file" and r.status == 404})
+        if not bad:
+            self.story.say("the CDN remembers no error")
+            return
+        self._look(bad)
+        self._require("inv", "invalidate")
+        self._look(bad)
+
+    def _look(self, urls: Sequence[str]) -> None:
+        for url in urls:
+            status, cached = traffic.head(url)
+            self.story.say(f"the CDN answers {status} ({cached}): {url}")
+
+    def _verdict(self, shipped: bool, requests: Sequence[traffic.Request]) -> bool:
+        failed = [r for r in requests if r.problem]
+        if not any(r.version == "v2" for r in requests if r.kind == "page"):
+            self.problems.append("no page of version 2 was ever served")
+        if not shipped:
+            self.problems.append("`fab ship` failed; what it said stands above")
+        if failed:
+            self.problems.append(f"{len(failed)} of {len(requests)} requests failed")
+            self.story.failures(failed)
+        self.story.verdict(self.problems, len(requests))
+        return not self.problems
+
+    # -- the real commands
+
+    def run(self, name: str, *arguments: str, more: Mapping[str, str] | None = None) -> int:
+        """Run a command as the operator does, show its output with the time, and return its exit code.
+
+        `more`: variables that override settings.
+        """
+        command = self.command(name, *arguments)
+        self.story.command(*(f"{key}={value}" for key, value in (more or {}).items()), name, *arguments)
+        began, before = time.monotonic(), _processor()
+        process = subprocess.Popen(
+            command,
+            cwd=self.world.places.operator,
+            env={**self.world.environment, **(more or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert process.stdout
+        with process.stdout as lines:
+            for line in lines:
+                self.story.output(line.rstrip("\n"))
+        code = process.wait()
+        took, used = time.monotonic() - began, _processor() - before
+        self.took[arguments[0]] = took
+        self.story.say(
+            f"           took {took:.1f} s; {used:.1f} s of it the processor worked for the command itself ({used / took:.0%})"
+        )
+        return code
+
+    def command(self, name: str, *arguments: str) -> list[str]:
+        """Return the words that run a command."""
+        return [*sandbox.command(name), *arguments]
+
+    def _require(self, name: str, *arguments: str) -> None:
+        code = self.run(name, *arguments)
+        if code != 0:
+            raise Failed(f"`{name} {' '.join(arguments)}` exited {code}; what it said stands above")
+
+    def _capture(self, name: str, *arguments: str) -> str:
+        command = [*sandbox.command(name), *arguments]
+        done = subprocess.run(
+            command, cwd=self.world.places.operator, env=self.world.environment, capture_output=True, text=True, check=False
+        )
+        if done.returncode != 0:
+            raise Failed(f"`{name} {' '.join(arguments)}` exited {done.returncode}: {done.stderr.strip()}")
+        return done.stdout.strip()
+
+
+def _processor() -> float:
+    """Return for how long the processor has worked for our commands that have ended, in seconds."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _wait_for(what: str, count: Callable[[], int], wanted: int) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while (seen := count()) != wanted:
+        if time.monotonic() > deadline:
+            raise Failed(f"not {what} within {PATIENCE:.0f} s: {seen}")
+        time.sleep(0.3)

@@ -1,0 +1,270 @@
+"""The world of a rehearsal before the first deploy: a network, an empty fleet, a shop in a git repository, an operator."""
+
+import json
+import os
+import random
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import first_disks, sandbox
+from .account import DOMAIN, GROUP, Landscape
+from .host_kinds import MACHINES, PROCESSES, Kind
+from .hosts.reaper import VARIABLE, Reaper
+from .site import repository
+
+ROOT = Path(__file__).parents[1]
+
+# AWS's durations pass ten times as fast, so that a rehearsal takes two minutes and not twenty.
+SCALE = 0.1
+OPTIONS: dict[str, Any] = {
+    "time_scale": SCALE,
+    "boot": 1.0,
+    "stop": 0.5,
+    "terminate": 0.3,
+    "image": 2.0,
+    "image_not_found": 0.3,
+    "invalidation": 2.0,
+    # Longer than CloudFront's 10 s, so that there is time to look at a cached 404.
+    "cdn": {"error_ttl": 300.0},
+}
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where everything of one rehearsal lies."""
+
+    top: Path
+
+    @property
+    def home(self) -> Path:
+        """The operator's home folder: no profile, no key but the rehearsal's own."""
+        return self.top / "home"
+
+    @property
+    def operator(self) -> Path:
+        """The folder from which `fab` and `inv` are run."""
+        return self.top / "operator"
+
+    @property
+    def shared(self) -> Path:
+        """What all hosts share: the static files (EFS) and the database (RDS)."""
+        return self.top / "shared"
+
+    @property
+    def key(self) -> Path:
+        """The operator's SSH key."""
+        return self.home / "id_ed25519"
+
+
+class World:
+    """One rehearsal's world; a context manager that leaves nothing behind, whatever happens: `top` is removed in the end.
+
+    `kind` is that of the hosts; with machines this runs in a box. `static_middleware`: the shop serves its static files by the
+    drop-in instead of WhiteNoise's middleware. `health_middleware`: process hosts are asked for the ready path of the drop-in
+    instead of the health view. `options`: those of the stand-in cloud that differ. `endpoints` are what the server printed: api,
+    control, balancer, cdn; and of what runs beside machines: database, origin. `environment` is the operator's.
+    """
+
+    def __init__(
+        self,
+        top: Path,
+        kind: Kind = PROCESSES,
+        *,
+        static_middleware: bool = False,
+        health_middleware: bool = False,
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.places = Places(top)
+        self.kind = kind
+        self._static_middleware = static_middleware
+        self._health_middleware = health_middleware
+        self._options = options or {}
+        self.endpoints: dict[str, Any] = {}
+        self.environment: dict[str, str] = {}
+        self.distribution = ""
+        self.v1, self.v2 = "", ""
+        self._token = f"rehearsal-{random.randrange(16**12):012x}"
+        self._stack = ExitStack()
+
+    def __enter__(self) -> "World":
+        """Build it."""
+        with ExitStack() as stack:
+            self._stack = stack
+            reaper = Reaper(self._token, [self.places.top])
+            stack.callback(reaper.close)
+            self._lay_out()
+            self._start_server()
+            self._build_cloud()
+            self._write_operator()
+            sandbox.require_own(self.environment, self.endpoints["api"])
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop everything and remove every file."""
+        self._stack.close()
+
+    # -- the disk
+
+    def _lay_out(self) -> None:
+        self.places.top.mkdir(exist_ok=True)
+        for folder in (self.places.home, self.places.operator, self.places.shared):
+            folder.mkdir()
+        self._make_key()
+        self.v1, self.v2 = repository.build(self.places.top)
+
+    def _make_key(self) -> None:
+        from cryptography.hazmat.primitives import serialization as form
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+        key = Ed25519PrivateKey.generate()
+        private = key.private_bytes(form.Encoding.PEM, form.PrivateFormat.OpenSSH, form.NoEncryption())
+        public = key.public_key().public_bytes(form.Encoding.OpenSSH, form.PublicFormat.OpenSSH)
+        self.places.key.touch(mode=0o600)
+        self.places.key.write_bytes(private)
+        self.places.key.with_suffix(".pub").write_bytes(public + b" operator@rehearsal\n")
+
+    def _base_disk(self) -> Path:
+        """Return what a first image has on its disk: the checkout, and what a host must be told; nothing is deployed yet."""
+        told = {"SHOP_CDN": self.endpoints["cdn"], "SHOP_DOMAIN": DOMAIN}
+        if self._static_middleware:
+            told["SHOP_STATIC_MIDDLEWARE"] = "config.static_middleware.StaticFilesMiddleware"
+        if self._health_middleware:
+            told["SHOP_HEALTH_MIDDLEWARE"] = "1"
+        if self.kind is MACHINES:
+            told["SHOP_DATABASE"] = self.endpoints["database"]
+            return first_disks.of_machines(self.places.top, self.places.shared, self.endpoints["origin"], told)
+        told["SHOP_HOSTS"] = self.endpoints["balancer"].rpartition(":")[0].removeprefix("http://")
+        return first_disks.of_processes(self.places.top, self.places.shared, told)
+
+    # -- the cloud
+
+    def _start_server(self) -> None:
+        hosts: dict[str, Any] = {"authorized_key": self.places.key.with_suffix(".pub").read_text(encoding="utf-8")}
+        # What is shared is a link on the disk of a process host; machines mount it.
+        hosts |= {"shared": str(self.places.shared)} if self.kind is MACHINES else {"user": self.kind.user}
+        if self._health_middleware and self.kind is not MACHINES:
+            hosts["health_path"] = "/health/ready/"
+        options = {**OPTIONS, "hosts": hosts, **self._options}
+        octets = list(range(16, 255))
+        random.shuffle(octets)
+        for octet in octets:
+            if _is_free(octet):
+                break
+        places = ["--directory", str(self.places.top), "--octet", str(octet), "--hosts", self.kind.name]
+        server = [sys.executable, "-m", f"{__package__}.server", *places, "--options", json.dumps(options)]
+        self.endpoints = self._start_part(server, "the stand-in cloud")
+        if self.kind is MACHINES:
+            beside = [sys.executable, "-m", f"{__package__}.hosts.machines.services", "--origin", str(self.places.top)]
+            self.endpoints |= self._start_part([*beside, "--address", f"{self.kind.base(octet)}.0.1"], "the database")
+        self.environment = sandbox.own(os.environ, self.places.home, self.endpoints["api"])
+
+    def _start_part(self, command: list[str], what: str) -> dict[str, Any]:
+        """Start a part that tells in a line of JSON where it is. Raises Refusal, when it ends instead."""
+        part = self.start(command)
+        line = part.stdout.readline() if part.stdout else b""
+        if not line:
+            raise sandbox.Refusal(f"{what} did not start; what it printed stands above")
+        told: dict[str, Any] = json.loads(line)
+        return told
+
+    def start(self, command: list[str]) -> "subprocess.Popen[bytes]":
+        """Start a part of the rehearsal in the background; it ends when its standard input does, at the latest with the world."""
+        environment = sandbox.bare(os.environ, self.places.home) | {
+            VARIABLE: f"{self._token}/part/",
+            "PYTHONPATH": str(ROOT),
+        }
+        # A session of its own: Ctrl-C is for this process, which ends its parts in order.
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, cwd=self.places.top, start_new_session=True
+        )
+        self._stack.callback(end, process)
+        return process
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client of the stand-in cloud."""
+        import boto3
+
+        session = boto3.Session(sandbox.KEY, sandbox.SECRET, region_name=sandbox.REGION)
+        return session.client(service, endpoint_url=self.endpoints["api"])
+
+    def control(self, name: str, values: Mapping[str, Any] | None = None) -> Any:
+        """Ask or tell the stand-in cloud what AWS has no call for."""
+        data = None if values is None else json.dumps(values).encode()
+        with urllib.request.urlopen(self.endpoints["control"] + name, data, timeout=60) as answer:
+            return json.load(answer)
+
+    def _build_cloud(self) -> None:
+        landscape = Landscape(self.client, self.endpoints["octet"], self.kind)
+        image = landscape.image()
+        self.control("image", {"image": image, "disk": str(self._base_disk())})
+        landscape.fleet(image)
+        self.distribution = landscape.distribution()
+
+    def publish(self) -> None:
+        """Push version 2 to the branch that is deployed."""
+        repository.publish(self.places.top, self.v2)
+
+    def publish_later(self, release: str) -> str:
+        """Push one of the later releases to main, and return its revision."""
+        revision = repository.prepared(self.places.top, release)
+        repository.publish(self.places.top, revision)
+        return revision
+
+    # -- the operator
+
+    def _write_operator(self) -> None:
+        folder = self.places.operator
+        (folder / "fabfile.py").write_text("from tasks import ns\n\n__all__ = ['ns']\n", encoding="utf-8")
+        (folder / "tasks").symlink_to(ROOT / "tasks")
+        (folder / "fabric.yaml").write_text(self._settings(), encoding="utf-8")
+
+    def _settings(self) -> str:
+        kind, key = self.kind, self.places.key
+        cleaner = "" if kind is MACHINES else ", cleaner: null"
+        return f"""\
+aws: {{region: {sandbox.REGION}, endpoint: "{self.endpoints["api"]}"}}
+groups: [{GROUP}]
+management: {{keep_running: false}}
+ssh: {{user: {kind.user}, key: "{key}", port: {kind.ssh_port}}}
+app:
+  directory: {kind.home}app
+  virtualenv: {kind.home}venv
+  services: [{kind.unit}]
+  domain: {DOMAIN}
+  port: {kind.http_port}
+  boot_deadline: 60
+image: {{name: shop, deadline: 120{cleaner}}}
+rollout: {{poll: 0.7, instance_deadline: 90, deadline: 900}}
+restart: {{deadline: 60}}
+static: {{url: /static/, cdn: "{self.endpoints["cdn"]}", distribution: {self.distribution}, deadline: 120}}
+"""
+
+
+def end(process: "subprocess.Popen[bytes]") -> None:
+    """End a background part: its standard input ends, and it has half a minute to clean up."""
+    if process.stdin:
+        process.stdin.close()
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdout:
+        process.stdout.close()
+
+
+def _is_free(octet: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind((f"127.{octet}.0.2", 8000))
+        except OSError:
+            return False
+    return True

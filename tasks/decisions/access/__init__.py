@@ -1,0 +1,1 @@
+"""Who may: host keys, certificates, locks, roles."""

@@ -1,0 +1,1 @@
+"""What happens next to a group: one function of one snapshot."""

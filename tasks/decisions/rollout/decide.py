@@ -1,0 +1,251 @@
+"""The rollout, its resumption and its rollback: what happens next to a fleet is a function of a snapshot.
+
+The rules come from "How AWS behaves" (EC2 Auto Scaling and Elastic Load Balancing user guides). Named safety properties, held by
+tests over generated fleets: capacity, bounded, only-old, relative, progress, clean.
+"""
+
+from collections import Counter, deque
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from .pauses import before_pause, last_pause, pause
+from .record import MOST_RETURNING
+from .snapshot import Fleet, Instance, Policy, Record
+from .steps import (
+    Abort,
+    Begin,
+    Copy,
+    Done,
+    Forget,
+    Point,
+    Protect,
+    RestoreMax,
+    Resume,
+    Return,
+    Step,
+    Stop,
+    Suspend,
+    Terminate,
+    TurnBack,
+    Unprotect,
+    Wait,
+)
+from .view import View, waiting
+
+# Both act behind our back. Never Launch, Terminate or AlarmNotification: without scale-out a peak is an outage.
+OURS_TO_SUSPEND = ("AZRebalance", "ScheduledActions")
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a new run shall reach; a run under way goes by its own record."""
+
+    run: str
+    source: str
+    target: str
+
+
+def decide(fleet: Fleet, policy: Policy, goal: Goal, now: float) -> Step:
+    """Return the next step for a fleet.
+
+    `now` is the time of the snapshot in epoch seconds. Pure: equal arguments give equal steps, so that a plan, a run, its
+    resumption after a crash and its rollback are one function.
+    """
+    if fleet.record is None:
+        return Done(at_rest(fleet)) if policy.abort else _begin(fleet, policy, goal, now)
+    view = View(fleet, policy, fleet.record, now)
+    if policy.abort and not fleet.record.aborted:
+        return view.abort()
+    if now > policy.until and (view.unfinished or view.watched):
+        # Slow is not bad: the same command goes on.
+        return Stop(f"not finished in time: {waiting(view)}")
+    trouble = view.trouble()
+    if trouble:
+        return view.turn_back(trouble) if policy.rollback and not view.record.back else Stop(trouble)
+    return next(_steps(view))
+
+
+def _begin(fleet: Fleet, policy: Policy, goal: Goal, now: float) -> Step:
+    old = [i for i in fleet.members if i.version != goal.target]
+    if not old and fleet.version == goal.target:
+        leaving = sum(1 for i in fleet.instances if i.leaving)
+        drains = f" ({leaving} more on the way out)" if leaving else ""
+        return Done(f"every instance of {fleet.group} runs version {goal.target}{drains}")
+    surge = min(policy.surge, len(old), policy.canary or policy.surge)
+    return Begin(
+        Record(
+            run=goal.run,
+            source=goal.source,
+            target=goal.target,
+            surge=surge,
+            maximum=fleet.maximum,
+            # Max moves by the surge even where there is room: a scale-out at peak time keeps the room that it had.
+            raised=fleet.maximum + surge if policy.raise_max else fleet.maximum,
+            started=now,
+            size=len(old),
+            desired=fleet.desired,
+            suspended=tuple(p for p in OURS_TO_SUSPEND if p not in fleet.suspended),
+            protect=not fleet.protects_new,
+            pointed=fleet.version == goal.target,
+            latest=fleet.version == "$Latest",
+        )
+    )
+
+
+def at_rest(fleet: Fleet) -> str:
+    """Say what runs in a group of which no rollout is under way."""
+    versions = Counter(i.version for i in fleet.members)
+    run = ", ".join(f"{count} of version {version}" for version, count in sorted(versions.items())) or "no instances"
+    return f"no rollout of {fleet.group} is under way: {run}; it launches version {fleet.version}"
+
+
+def _steps(view: View) -> Iterator[Step]:
+    """Yield what there is to do, most urgent first; the first one is the answer."""
+    fleet, record = view.fleet, view.record
+    if view.old and (view.owed or not view.pointed):
+        unsuspended = tuple(p for p in record.suspended if p not in fleet.suspended)
+        if unsuspended:
+            yield Suspend(unsuspended)
+    # Without old instances there is nothing to surge for, and max may already be restored.
+    if fleet.version != record.wanted or (view.old and not view.pointed):
+        if record.back and -record.extra > view.short:
+            more = replace(record, extra=-view.short)
+            yield Abort(more) if record.aborted else TurnBack(more, "the group could launch more after all")
+        yield _point(view)
+    if record.back and not record.aborted and fleet.latest == record.target:
+        yield Copy(record.source, record.run)
+    if record.back:
+        mine = tuple(i.id for i in fleet.members if i.protected and i.version == record.target)
+        if mine and record.protect:
+            yield Unprotect(mine)
+    elif record.protect and view.old and view.owed:
+        gated = tuple(i.id for i in view.new if view.gated(i) and not i.protected)
+        if gated:
+            yield Protect(gated)
+    if view.old and view.owed:
+        yield from pause(view)
+        yield from _replace(view)
+        yield Wait(waiting(view))
+    # What drains goes by itself, and may take as long as its target group or a hook lets it.
+    if view.missing:
+        yield Wait(waiting(view))
+    if view.returnable:
+        if view.short:
+            # A decrement would take one that serves for one that was never launched.
+            yield Wait(waiting(view))
+        yield _shrink(view)
+    yield from last_pause(view)
+    yield from _clean(view)
+
+
+def _point(view: View) -> Step:
+    fleet, record = view.fleet, view.record
+    if record.back:
+        return Point(record.wanted, fleet.desired + record.extra, max(fleet.maximum, record.raised))
+    return Point(record.wanted, fleet.desired + record.surge, max(fleet.maximum, record.raised))
+
+
+def _replace(view: View) -> Iterator[Step]:
+    victims = _victims(view)
+    if not victims:
+        return
+    giving = len(view.old) <= view.owed and view.returnable > 0
+    if giving:
+        ids = tuple(i.id for i in victims[: min(view.returnable, MOST_RETURNING)])
+        yield Return(ids, _returning(view, ids))
+    # Not more at once than what must be replaced one for one: the last ones give the surge back.
+    plain = max(1, len(view.old) - view.owed)
+    yield Terminate(tuple(i.id for i in victims[:plain]))
+
+
+def _returning(view: View, ids: tuple[str, ...]) -> Record:
+    record = view.record
+    taken = record.surge + (record.extra if record.back else 0)
+    return replace(record, returned=taken - view.owed, returning=ids)
+
+
+def _victims(view: View) -> list[Instance]:
+    """Choose old instances that may go now, those that do not serve first.
+
+    Draining overlaps the next boot, never the next kill: at most a batch is on its way out.
+    """
+    # Where none of the wanted version serves, nothing is proven: it may be the database that is down, for all alike.
+    # But where none is coming either, since bad ones fill the group, one of these has to make room.
+    coming = view.new or len(view.fleet.members) < view.fleet.desired
+    if coming and not any(view.gated(i) for i in view.new):
+        return []
+    room = view.policy.batch - sum(1 for i in view.fleet.instances if i.leaving and i.version != view.record.wanted)
+    ahead = before_pause(view)
+    room = room if ahead is None else min(room, ahead)
+    spare = view.strength - view.floor
+    chosen: list[Instance] = []
+    for i in _order(view):
+        if len(chosen) >= room or (view.serving(i) and spare < 1):
+            break
+        spare -= view.serving(i)
+        chosen.append(i)
+    return chosen
+
+
+def _order(view: View) -> list[Instance]:
+    """Put the old instances in the order in which they go: those that do not serve first, those that give the surge back last.
+
+    The last ones are kept where the group is fullest, so that giving them back leaves its zones balanced: else AZRebalance,
+    resumed in the end, would begin to launch and to terminate. The others go evenly, for a replacement may come up in another
+    zone than the one it replaces, and as long as every zone has an old one left there is another choice for the last ones.
+    """
+    zones = Counter(dict.fromkeys(view.fleet.zones, 0))
+    zones.update(i.zone for i in view.fleet.members)
+    for _ in range(view.short if zones else 0):
+        zones[min(zones, key=lambda zone: (zones[zone], zone))] += 1
+    # By likeness, each in its order: looking for the next one does not get dearer with the fleet.
+    alike: dict[tuple[bool, str], deque[Instance]] = {}
+    for i in sorted(view.old, key=lambda i: i.id):
+        alike.setdefault((view.serving(i), i.zone), deque()).append(i)
+    left = Counter(i.zone for i in view.old)
+    full, last = Counter(zones), list[Instance]()
+    for _ in range(min(view.owed, len(view.old))):
+        kind = max(alike, key=lambda kind: (kind[0], full[kind[1]], left[kind[1]], kind[1]))
+        last.append(_take(alike, kind, -1))
+        full[kind[1]] -= 1
+    order: list[Instance] = []
+    while alike:
+        kind = min(alike, key=lambda kind: (kind[0], -left[kind[1]], zones[kind[1]], kind[1]))
+        order.append(_take(alike, kind, 0))
+        left[kind[1]] -= 1
+        zones[kind[1]] -= 1
+    return sorted(order + last, key=view.serving)
+
+
+def _take(alike: dict[tuple[bool, str], deque[Instance]], kind: tuple[bool, str], end: int) -> Instance:
+    taken = alike[kind].pop() if end else alike[kind].popleft()
+    if not alike[kind]:
+        del alike[kind]
+    return taken
+
+
+def _shrink(view: View) -> Step:
+    """Give the surge back where no old instance is left to take it from: they died by themselves, or the run is aborted."""
+    left, zones = list(view.new), Counter(i.zone for i in view.new)
+    ids = list[str]()
+    while left and len(ids) < min(view.returnable, MOST_RETURNING):
+        one = min(left, key=lambda i: (i.ready, view.serving(i), i.version == view.record.target, -zones[i.zone], -i.since, i.id))
+        left.remove(one)
+        zones[one.zone] -= 1
+        ids.append(one.id)
+    return Return(tuple(ids), _returning(view, tuple(ids)))
+
+
+def _clean(view: View) -> Iterator[Step]:
+    """Leave nothing of ours behind. Old instances that are still there came in between: the next run takes them."""
+    fleet, record = view.fleet, view.record
+    protected = tuple(i.id for i in view.new if i.protected)
+    if record.protect and protected and not record.back:
+        yield Unprotect(protected)
+    ours = tuple(p for p in record.suspended if p in fleet.suspended)
+    if ours:
+        yield Resume(ours)
+    # A max that somebody else has moved meanwhile is theirs; one that desired has outgrown cannot go back.
+    if fleet.maximum == record.raised != record.maximum and fleet.desired <= record.maximum:
+        yield RestoreMax(record.maximum)
+    yield Forget()

@@ -1,0 +1,104 @@
+"""What would make a rollout fail or be unsafe: all of it named at once, before anything is written."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from .instance_refresh import Refresh
+from .snapshot import Fleet, Policy
+
+# Without these the group does not replace, does not register, or does not notice.
+NEEDED = ("Launch", "Terminate", "AddToLoadBalancer", "HealthCheck", "ReplaceUnhealthy")
+
+
+def problems(
+    fleet: Fleet,
+    policy: Policy,
+    *,
+    template: str,
+    target_groups: int,
+    classic: tuple[str, ...],
+    mixed: bool,
+    refresh: Refresh | None,
+) -> list[str]:
+    """Return why a new run must not begin; an empty list when it may.
+
+    `template`: id of the launch template, "" without one; `refresh`: an instance refresh under way.
+    """
+    found = []
+    if mixed:
+        found.append("it has a mixed-instances policy, whose overrides may name templates of their own: not handled")
+    elif not template:
+        found.append("it has no launch template (a launch configuration?): give it one")
+    if classic:
+        found.append(f"it is attached to Classic Load Balancers ({', '.join(classic)}), whose health is not read")
+    if not target_groups:
+        found.append("it is attached to no target group, so nothing tells whether an instance serves")
+    if refresh:
+        found.append(
+            f"an instance refresh to version {refresh.version or 'unknown'} is {refresh.status}: let it end, or `abort` it"
+        )
+    stopped = [p for p in NEEDED if p in fleet.suspended]
+    if stopped:
+        found.append(f"{', '.join(stopped)} suspended by somebody: resume them first")
+    return found + _sizes(fleet, policy) + _instances(fleet)
+
+
+def alarming(names: Sequence[str], states: Mapping[str, str]) -> list[str]:
+    """Return which of the alarms that are to stop a run can tell nothing; `states`: of those that exist."""
+    found = [f"there is no alarm {name} (rollout.alarms)" for name in names if name not in states]
+    gone_off = [name for name in names if states.get(name) == "ALARM"]
+    return found + [f"alarm {name} has gone off already: the new version could not be told from it" for name in gone_off]
+
+
+def slow_draining(delays: Mapping[str, int], size: int, batch: int, deadline: float) -> list[str]:
+    """Return which target groups may drain so slowly that a run meets its deadline.
+
+    `delays`: seconds of deregistration delay by target group; a target without connections is done sooner ("Deregistration
+    delay" in the guide of Elastic Load Balancing), so this is no reason to refuse.
+    """
+    rounds = math.ceil(size / batch)
+    return [
+        f"target group {name} drains up to {delay} s and there are {rounds} batches: with long connections that may take "
+        f"{rounds * delay} s, more than rollout.deadline ({deadline:.0f} s); see deregistration_delay.timeout_seconds"
+        for name, delay in delays.items()
+        if rounds * delay > deadline
+    ]
+
+
+def slow_hooks(hooks: Mapping[str, int], deadline: float) -> list[str]:
+    """Return which launch hooks may hold an instance for as long as it may take; `hooks`: seconds by name.
+
+    Whoever completes the hook usually does so sooner ("Lifecycle hooks" in the guide of EC2 Auto Scaling), so this is no reason
+    to refuse.
+    """
+    return [
+        f"launch hook {name} may hold a new instance {seconds} s, and after {deadline:.0f} s (rollout.instance_deadline) it "
+        "counts as failed: see that the hook is completed sooner"
+        for name, seconds in hooks.items()
+        if seconds >= deadline
+    ]
+
+
+def _sizes(fleet: Fleet, policy: Policy) -> list[str]:
+    found = []
+    if len(fleet.members) != fleet.desired:
+        found.append(f"it has {len(fleet.members)} instances and desires {fleet.desired}: wait until it has settled")
+    surge = min(policy.surge, len(fleet.members))
+    if not policy.raise_max and fleet.desired + surge > fleet.maximum:
+        found.append(
+            f"no room for a surge of {surge} below max {fleet.maximum} (desired {fleet.desired}), and rollout.raise_max is off"
+        )
+    return found
+
+
+def _instances(fleet: Fleet) -> list[str]:
+    found = []
+    for i in fleet.instances:
+        if "Standby" in i.lifecycle:
+            found.append(f"{i.id} is in {i.lifecycle}: take it back into service, or terminate it")
+        elif not i.leaving and not i.ready:
+            states = "/".join(sorted(set(i.targets)))
+            found.append(f"{i.id} does not serve: {i.lifecycle}, {i.health}, targets {states or 'none'}")
+    return found

@@ -1,0 +1,208 @@
+"""A fleet in the middle of a rollout, with all that follows from it: what is old, new, owed, short, wrong."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from .snapshot import Fleet, Instance, Policy, Record
+from .steps import Abort, Step, TurnBack
+
+
+@dataclass(frozen=True)
+class View:
+    """A fleet in the middle of a run, with what follows from it."""
+
+    fleet: Fleet
+    policy: Policy
+    record: Record
+    now: float
+
+    @cached_property
+    def new(self) -> list[Instance]:
+        """Return the members that may stay: those of the version that is wanted."""
+        stay = self.record.aborted
+        return [i for i in self.fleet.members if stay or i.version == self.record.wanted]
+
+    @cached_property
+    def old(self) -> list[Instance]:
+        """Return the members that have to go."""
+        stay = self.record.aborted
+        return [i for i in self.fleet.members if not stay and i.version != self.record.wanted]
+
+    @cached_property
+    def surged(self) -> bool:
+        """Tell whether the call that points and surges has been made: it leaves a trace that we can see after a crash."""
+        if self.record.back:
+            return True
+        if self.record.pointed and self.record.surge:
+            return self.fleet.maximum >= self.record.raised
+        return self.fleet.version == self.record.target
+
+    @property
+    def pointed(self) -> bool:
+        """Tell whether the group launches the wanted version."""
+        return self.fleet.version == self.record.wanted and self.surged
+
+    @cached_property
+    def owed(self) -> int:
+        """Return how much of the surge has not been given back yet."""
+        alive = {i.id for i in self.fleet.members}
+        gone = sum(1 for i in self.record.returning if i not in alive)
+        taken = self.record.surge if self.surged else 0
+        if self.record.back and self.pointed:
+            taken += self.record.extra
+        return max(0, taken - self.record.returned - gone)
+
+    @property
+    def returnable(self) -> int:
+        """Return how much can be given back: a decrement below MinSize is refused by the group."""
+        return max(0, min(self.owed, self.fleet.desired - self.fleet.minimum))
+
+    @property
+    def floor(self) -> int:
+        """Return the instances that must serve at any moment: what the group would desire without the surge."""
+        return self.fleet.desired - self.owed
+
+    def serving(self, instance: Instance) -> bool:
+        """Tell whether an instance counts: an old one when ready, a new one only after its gate."""
+        return self.gated(instance) if instance.version == self.record.wanted else instance.ready
+
+    def gated(self, instance: Instance) -> bool:
+        """Tell whether a new instance has passed: ready over consecutive looks, warmed up, and of the right revision."""
+        since = instance.in_service_since
+        warm = since is not None and self.now - since >= self.policy.warm_up
+        revision = self.policy.revisions.get(instance.version)
+        return (
+            instance.ready
+            and warm
+            and instance.polls >= self.policy.healthy_polls
+            and (not revision or instance.revision == revision)
+        )
+
+    @property
+    def suspects(self) -> list[Instance]:
+        """Return new instances that do not serve, the oldest first: no more than somebody would read about."""
+        return sorted((i for i in self.new if not self.gated(i)), key=lambda i: (i.since, i.id))[:2]
+
+    @property
+    def short(self) -> int:
+        """Return how many members the group still lacks: it has not launched them, or cannot."""
+        return max(0, self.fleet.desired - len(self.fleet.members))
+
+    @cached_property
+    def strength(self) -> int:
+        """Return how many instances serve."""
+        return sum(1 for i in self.fleet.members if self.serving(i))
+
+    @property
+    def leaving(self) -> int:
+        """Return how many instances are on their way out."""
+        return sum(1 for i in self.fleet.instances if i.leaving)
+
+    @property
+    def unfinished(self) -> bool:
+        """Tell whether more is left to do than to tidy up."""
+        return bool(self.old or self.missing or self.owed)
+
+    @property
+    def watched(self) -> bool:
+        """Tell whether the run may still turn round though nothing is left to replace: it bakes, or others are not there."""
+        policy, record = self.policy, self.record
+        return not record.back and (policy.bake > 0 or policy.together) and record.passed < max(1, record.size)
+
+    def trouble(self) -> str | None:
+        """Return why the run must not go on, or None."""
+        if self.record.aborted or not (self.unfinished or self.watched):
+            return None
+        if not self.record.back and self.policy.stop:
+            return self.policy.stop
+        if not self.record.back and self.fleet.alarms:
+            return f"alarm {', '.join(self.fleet.alarms)} has gone off"
+        late = self.policy.instance_deadline
+        for i in self.new:
+            revision = self.policy.revisions.get(i.version)
+            if revision and i.revision and i.revision != revision:
+                return f"{i.id} reports revision {i.revision[:12]}, not {revision[:12]}"
+            if self._late(i):
+                return f"{i.id} does not serve within {late:.0f} s: {describe(i)}"
+        bad = [f for f in self.fleet.failures if not lacks_capacity(f)]
+        if len(bad) >= self.policy.max_failures:
+            return f"{len(bad)} launches failed: {bad[0]}"
+        if self.fleet.short_since is not None and self.now - max(self.fleet.short_since, self.record.started) > late:
+            reason = next(iter(self.fleet.failures), "no launch has failed")
+            return f"the group is short of instances for more than {late:.0f} s: {reason}"
+        return self._crash_loop()
+
+    def _late(self, instance: Instance) -> bool:
+        if self.gated(instance):
+            return False
+        silent = instance.ready and instance.version in self.policy.revisions and instance.revision is None
+        since = instance.in_service_since if silent else instance.idle_since
+        # What happened before the run turned round does not count against the way back.
+        return since is not None and self.now - max(since, self.record.started) > self.policy.instance_deadline
+
+    def _crash_loop(self) -> str | None:
+        grown = max(0, self.floor - self.record.desired)
+        most = self.record.size + max(0, self.record.extra) + grown + self.policy.max_failures
+        if self.record.size and self.fleet.launches > most:
+            return f"{self.fleet.launches} launches for {self.record.size} instances: they do not stay alive"
+        return None
+
+    @cached_property
+    def missing(self) -> int:
+        """Return how many new instances the group still has to bring into service."""
+        if self.record.aborted:
+            return 0
+        return max(0, self.floor - len(self.old) - sum(1 for i in self.new if self.gated(i)))
+
+    def turn_back(self, why: str) -> Step:
+        """Return the step that turns the run round, carrying over what of the surge is still there."""
+        owed = self.owed
+        bad = len(self.new)
+        extra = max(0, min(self.policy.surge, bad) - owed) if self.surged else 0
+        # What of the surge could not be launched is given up with the call that points back: nothing can be terminated for it.
+        given_up = min(self.short, max(0, owed - bad))
+        return TurnBack(
+            replace(
+                self.record,
+                back=True,
+                surge=owed,
+                returned=0,
+                returning=(),
+                extra=extra - given_up,
+                raised=max(self.record.raised, self.fleet.maximum) + (extra if self.policy.raise_max else 0),
+                # AWS tells the time in whole seconds: what failed within this one belongs to the way there.
+                started=self.now + 1,
+            ),
+            why,
+        )
+
+    def abort(self) -> Step:
+        """Return the step that ends the run where it is."""
+        aborted = replace(self.record, back=True, aborted=True, surge=self.owed, returned=0, returning=())
+        # What could not be launched is given up with the call that points the group back, where there is one.
+        given_up = min(self.short, self.owed) if self.fleet.version != aborted.wanted else 0
+        return Abort(replace(aborted, extra=-given_up))
+
+
+def waiting(view: View) -> str:
+    """Say what is waited for."""
+    starting = [describe(i) for i in view.new if not view.gated(i)]
+    new = sum(1 for i in view.fleet.members if i.version == view.record.wanted)
+    parts = [f"{view.strength} of {view.floor} serve", f"{new} new, {len(view.fleet.members) - new} old"]
+    if view.leaving:
+        parts.append(f"{view.leaving} draining")
+    if view.fleet.failures:
+        parts.append(f"last failed launch: {view.fleet.failures[0]}")
+    return "; ".join(parts + starting[:3])
+
+
+def describe(instance: Instance) -> str:
+    """Say in a few words what an instance looks like."""
+    targets = "/".join(sorted(set(instance.targets))) or "no target group"
+    revision = f", revision {instance.revision[:12]}" if instance.revision else ""
+    return f"{instance.id} {instance.lifecycle}, {targets}, ready in {instance.polls} looks{revision}"
+
+
+def lacks_capacity(failure: str) -> bool:
+    """Tell a lack of capacity, which passes and which the group retries by itself, from a launch that cannot work."""
+    return any(word in failure for word in ("InsufficientInstanceCapacity", "sufficient", "Insufficient", "capacity"))

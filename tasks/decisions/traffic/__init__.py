@@ -1,0 +1,1 @@
+"""What visitors meet: health checks, the maintenance page, batches."""

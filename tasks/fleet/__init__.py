@@ -1,0 +1,1 @@
+"""What several operations do to a whole fleet."""

@@ -1,0 +1,136 @@
+"""One web instance is made to see the new static files, by the gentlest way that works, while visitors are served."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+
+from ..decisions.release.releases import named_file
+from ..decisions.release.reload import PROPERTIES, Service, Way, next_way, read_service
+from ..errors import DeployError, Refused
+from ..hosts.http import NoAnswer
+from ..hosts.shell import commands
+from ..hosts.site import ask_health, headers
+from ..runtime.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..aws.draining import Drains, Targets
+    from ..aws.serving import Web
+    from ..hosts.pool import Hosts
+    from ..hosts.ssh import Host
+    from ..runtime.run import Run
+    from ..runtime.waiting import Clock
+
+_ASKS = 10  # fresh connections, for each may reach another worker
+
+
+class Refresher:
+    """Refresh instances; what one teaches about the service is known for the others. Called from several threads."""
+
+    def __init__(self, run: Run, hosts: Hosts, targets: Targets, drains: Drains, clock: Clock, added: Sequence[str]) -> None:
+        self._run = run
+        self._hosts = hosts
+        self._targets = targets
+        self._drains = drains
+        self._clock = clock
+        self._paths = [run.settings.static.url + name for name in added]
+        named = named_file(added)
+        self._named = run.settings.static.url + named if named else None
+        self._without_effect: dict[Service, list[Way]] = {}
+
+    def refresh(self, web: Web, fleet: int, *, only_if_needed: bool) -> str:
+        """Make an instance see the new files, and wait until it serves them and is healthy in its target groups.
+
+        `fleet`: how many instances its group has in service. Returns what was done. Raises DeployError.
+        """
+        from ..aws.draining import TAG
+
+        host = self._hosts.open(web.machine)
+        if TAG in web.machine.tags:
+            self._run.out.say(f"{web.id}: was taken out of its target groups by an earlier run, and is put back")
+            self._drains.come_back(web)
+        finds = self._finds_new_files(host)
+        if (finds or only_if_needed) and self._serves_all(host):
+            done = f"nothing: it {'finds new files by itself' if finds else 'serves them already'}"
+        else:
+            done = self._renew(host, web, fleet).value
+        self._targets.await_healthy(self._run, web, self._clock)
+        return done
+
+    def _serves_all(self, host: Host) -> bool:
+        app = self._run.settings.app
+        return self._missing(host) is None and not host.check_many(self._paths, headers(app), port=app.port)
+
+    def _finds_new_files(self, host: Host) -> bool:
+        """Tell whether the site looks for a static file when it is asked for (settings_snippets/django/static_middleware.py).
+
+        Its 404 may not be stored; WhiteNoise, which reads the directory at start, says nothing of the kind.
+        """
+        path = f"{self._run.settings.static.url}ramped.{uuid.uuid4().hex[:12]}.css"
+        try:
+            answer = host.http(None, self._run.settings.app.port, path, headers(self._run.settings.app))
+        except NoAnswer:
+            return False
+        return answer.status == 404 and "no-store" in answer.headers.get("cache-control", "")
+
+    def _renew(self, host: Host, web: Web, fleet: int) -> Way:
+        unit = self._run.settings.app.services[0]
+        service = read_service(host.run(commands.show(unit, PROPERTIES)).stdout)
+        if not service.loaded:
+            raise Refused(f"{web.id}: systemd there knows no {unit}; app.services names the site's service first")
+        revision, _ = ask_health(host, self._run.settings.app)
+        learned = self._without_effect.setdefault(service, [])
+        while (way := next_way(service, learned)) is not None:
+            if self._take(way, host, web, fleet, revision):
+                return way
+            learned.append(way)
+            self._run.out.say(f"{web.id}: {way.value} went well, but {self._named} is still not served; trying what is stronger")
+        raise DeployError(f"{web.id}: the site is well but does not serve {self._named}: does it see the shared static files?")
+
+    def _take(self, way: Way, host: Host, web: Web, fleet: int, revision: str | None) -> bool:
+        unit, limit = self._run.settings.app.services[0], self._run.settings.restart.deadline
+        if way is Way.DRAIN:
+            self._drains.leave(web, fleet)
+        host.run(commands.systemctl("reload", unit) if way is Way.RELOAD else commands.restart(unit), timeout=limit)
+        knows = self._observe(host, revision)
+        if way is Way.DRAIN:
+            self._drains.come_back(web)
+        return knows
+
+    def _observe(self, host: Host, revision: str | None) -> bool:
+        """Wait until the site is well with the revision that it had; tell whether it then serves the named file.
+
+        Processes that load slowly are given a quarter of the deadline to know it. Raises TimedOut.
+        """
+        limit = self._run.settings.restart.deadline
+        well_since: float | None = None
+
+        def probe() -> tuple[bool | None, str]:
+            nonlocal well_since
+            told, seen = ask_health(host, self._run.settings.app, fresh=True)
+            if told is None or (revision is not None and told != revision):
+                well_since = None
+                return None, seen
+            missing = self._missing(host)
+            if missing is None:
+                return True, seen
+            now = self._clock.now()
+            well_since = now if well_since is None else well_since
+            return (False if now - well_since >= limit / 4 else None), missing
+
+        what = f"{host.name} to serve {self._named or 'its revision'} after the restart"
+        return wait_for(what, probe, clock=self._clock, deadline=limit, every=0.5, seen=self._run.out.progress)
+
+    def _missing(self, host: Host) -> str | None:
+        """Ask for the named file several times over; return the first answer that is not 200."""
+        app = self._run.settings.app
+        for _ in range(_ASKS if self._named else 0):
+            try:
+                answer = host.http(None, app.port, self._named or "", headers(app), fresh=True)
+            except NoAnswer as error:
+                return str(error)
+            if answer.status != 200:
+                return f"{host.name}: {self._named} answered {answer}"
+        return None

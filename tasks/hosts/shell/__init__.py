@@ -1,0 +1,1 @@
+"""Commands and programs for hosts, as text: nothing runs here."""

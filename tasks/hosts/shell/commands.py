@@ -1,0 +1,180 @@
+"""The commands that run on a host, as text: builders only, nothing runs here.
+
+Paths that do not begin with a slash start in the home of the SSH user. Whatever comes from settings or from git is quoted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from shlex import quote
+from typing import TYPE_CHECKING
+
+from ...decisions.release.migrations import COMMAND
+from ...decisions.release.pruning import MARK as PRUNED
+from ...decisions.release.releases import MARK
+from .remote_scripts import judge_script, manifest_script, prune_script, requirements_script
+
+if TYPE_CHECKING:
+    from ...settings.model import App
+
+WAIT = 600  # seconds that `locked` waits
+BUSY = 75  # the exit code of `locked` when an earlier command does not end
+_INSTALLED = ".ramped-requirements"
+
+
+def home(path: str) -> str:
+    """Quote a path of the settings; the shell there knows where home is."""
+    return quote(path) if path.startswith("/") else "~/" + quote(path.removeprefix("~/"))
+
+
+def touch(path: str) -> str:
+    """Make an empty file in a folder that is there."""
+    return f"touch {home(path)}"
+
+
+def remove(path: str) -> str:
+    """Remove a file, which may be gone already."""
+    return f"rm -f {home(path)}"
+
+
+def redact(text: str) -> str:
+    """Take user names and passwords out of the addresses in a text."""
+    return re.sub(r"(://)[^/\s@]+@", r"\1***@", text)
+
+
+def gist(text: str, lines: int = 3) -> str:
+    """Return the end of what a command printed on one line, without passwords; the end of a traceback says what it was."""
+    last = [line.strip() for line in text.splitlines() if line.strip()][-lines:]
+    return redact(" | ".join(last))[-1000:]
+
+
+def locked(app: App, command: str, wait: int = WAIT) -> str:
+    """Run a command when no other one that was locked runs on the checkout; a killed deploy may have left one behind.
+
+    `wait`: seconds. The command exits BUSY when they pass. Source: flock(1).
+    """
+    return f"flock -o -E {BUSY} -w {wait} {home(app.directory)} sh -c {quote(command)}"
+
+
+def python(app: App) -> str:
+    """Return the interpreter of the virtual environment."""
+    return home(f"{app.virtualenv.rstrip('/')}/bin/python")
+
+
+def manage(app: App, arguments: str) -> str:
+    """Run a management command of the site in its own folder."""
+    return f"cd {home(app.directory)} && {python(app)} {quote(app.manage)} {arguments}"
+
+
+def missing(app: App) -> str:
+    """Print what a deploy needs and the host has not: `checkout`, `virtualenv`, `manage`."""
+    checkout = home(app.directory)
+    return "; ".join(
+        f"{test} || echo {what}"
+        for what, test in (
+            ("checkout", f"git -C {checkout} rev-parse --git-dir >/dev/null 2>&1"),
+            ("virtualenv", f"test -x {python(app)}"),
+            ("manage", f"test -f {home(app.directory.rstrip('/') + '/' + app.manage)}"),
+        )
+    )
+
+
+def record(path: str, text: str) -> str:
+    """Write a line into a file so that a reader finds the old one or the new one, never a part."""
+    new = home(f"{path}.new")
+    return f"printf '%s\\n' {quote(text)} > {new} && mv -f {new} {home(path)}"
+
+
+def record_revision(app: App, sha: str) -> str:
+    """Write the file REVISION, which the site's settings read."""
+    return record(f"{app.directory.rstrip('/')}/REVISION", sha)
+
+
+def recorded_revision(app: App) -> str:
+    """Print the file REVISION, if there is one."""
+    return f"cat {home(app.directory.rstrip('/') + '/REVISION')} 2>/dev/null || true"
+
+
+def requirements_hash(app: App) -> str:
+    """Print one hash of all requirement files."""
+    files = " ".join(quote(name) for name in app.requirements)
+    return f"cd {home(app.directory)} && {python(app)} -c {quote(requirements_script())} {files}"
+
+
+def installed_hash(app: App) -> str:
+    """Print the hash of the requirements that were installed last, if they were."""
+    return f"cat {home(app.virtualenv.rstrip('/') + '/' + _INSTALLED)} 2>/dev/null || true"
+
+
+def record_installed(app: App, digest: str) -> str:
+    """Write into the virtual environment what was installed."""
+    return record(f"{app.virtualenv.rstrip('/')}/{_INSTALLED}", digest)
+
+
+def install(app: App) -> str:
+    """Install the requirements."""
+    files = " ".join(f"-r {quote(name)}" for name in app.requirements)
+    return f"cd {home(app.directory)} && {python(app)} -m pip install --disable-pip-version-check --no-input --quiet {files}"
+
+
+def judge(app: App, git_directory: str, sha: str, installed: str) -> str:
+    """Print what the migrations of a revision mean for the release that serves, as `decisions.migrations` reads it.
+
+    `installed`: the hash of the requirements that were installed last.
+    """
+    arguments = [COMMAND, "--no-color", *(f"--database={alias}" for alias in app.databases)]
+    script = judge_script(sha, git_directory, app.manage, arguments, app.requirements, installed)
+    return f"cd {home(app.directory)} && {python(app)} -c {quote(script)}"
+
+
+def migrate_plan(app: App, database: str) -> str:
+    """Print which migrations would run on a database."""
+    return manage(app, f"migrate --plan --no-color --database {quote(database)}")
+
+
+def migrate(app: App, database: str) -> str:
+    """Run the migrations of a database."""
+    return manage(app, f"migrate --noinput --no-color --database {quote(database)}")
+
+
+def collectstatic(app: App) -> str:
+    """Collect the static files."""
+    return manage(app, "collectstatic --noinput --no-color")
+
+
+def manifest(app: App, git_directory: str, sha: str, *, write: bool = False, archive: bool = False) -> str:
+    """Print what the site knows of its static files, as `releases.read_manifest` reads it."""
+    keep = f"{git_directory}/ramped/{sha}.before.json"
+    return manage(app, f"shell -v 0 -c {quote(manifest_script(MARK, keep, write=write, archive=sha if archive else ''))}")
+
+
+def prune(app: App, retire: Sequence[str], token: str, *, dry: bool) -> str:
+    """Print the archived releases, as `pruning.read_archives` reads them, and retire some."""
+    return manage(app, f"shell -v 0 -c {quote(prune_script(PRUNED, retire, token, dry=dry))}")
+
+
+def systemctl(verb: str, unit: str) -> str:
+    """Let systemd do something with a unit."""
+    return f"sudo -n systemctl {quote(verb)} {quote(unit)}"
+
+
+def restart(unit: str) -> str:
+    """Restart a unit, also one that systemd gave up on: after too many failed starts it refuses every further one."""
+    return f"{systemctl('reset-failed', unit)} 2>/dev/null; {systemctl('restart', unit)}"
+
+
+def show(unit: str, properties: Sequence[str]) -> str:
+    """Print properties of a unit, as `reloading.read_service` reads them."""
+    return f"systemctl show {quote(unit)} --property={','.join(properties)}"
+
+
+def boot() -> str:
+    """Print what is another text after each boot."""
+    return "systemctl show --property=UserspaceTimestampMonotonic --property=UserspaceTimestamp"
+
+
+def journal(unit: str, lines: int = 40) -> str:
+    """Print the end of a unit's journal where there is one."""
+    ask = f"journalctl -u {quote(unit)} -n {lines} --no-pager"
+    return f"if command -v journalctl >/dev/null; then sudo -n {ask} 2>/dev/null || {ask} 2>/dev/null || true; fi"

@@ -1,0 +1,84 @@
+"""`check-static`: every hashed file that a page of a live release may name is served, everywhere, with the right bytes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from invoke import Collection
+
+from ..errors import DeployError
+from ..runtime.command import command
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..hosts.ssh import Host
+    from ..runtime.run import Run
+
+_WIDTH = 4  # hosts at a time
+
+
+@command
+def check_static(run: Run) -> None:
+    """Ask every instance and the CDN for every hashed file that a running release names; says which are wrong, and where.
+
+    The releases are those of the management instance and of every in-service web instance.
+    """
+    check_everywhere(run)
+
+
+def check_everywhere(run: Run) -> None:
+    """Do what `check-static` does. Raises DeployError naming what is wrong, and where."""
+    from ..aws.serving import in_service
+    from ..aws.session import Cloud
+    from ..hosts.management import running_management
+    from ..hosts.pool import Hosts
+
+    cloud = Cloud(run.settings.aws)
+    with run.out.step("check-static"), Hosts(run, cloud) as hosts:
+        management = hosts.wait(running_management(run, cloud), run.settings.app.boot_deadline)
+        webs = [hosts.open(web.machine) for web in in_service(cloud, run.settings.groups)]
+        _check(run, management, webs)
+
+
+def _check(run: Run, management: Host, webs: Sequence[Host]) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from ..decisions.release.file_contents import Contents
+    from ..hosts.cdn import failures
+    from ..hosts.site import ask_manifest, headers, shown
+
+    app, static, contents = run.settings.app, run.settings.static, Contents()
+    with ThreadPoolExecutor(_WIDTH) as pool:
+        manifests = dict(zip(webs, pool.map(lambda host: ask_manifest(host, app, ""), webs), strict=True))
+        manifests[management] = ask_manifest(management, app, "")
+        nothing = "it is missing or names no file" if any(one.files for one in manifests.values()) else ""
+        faults = {host.name: one.problem or (nothing if not one.files else "") for host, one in manifests.items()}
+        broken = [f"{name}: the manifest cannot be read: {fault}" for name, fault in faults.items() if fault]
+        if broken:
+            raise DeployError("\n".join(broken))
+        if not any(one.hashed for one in manifests.values()):
+            run.out.warn("the static files have no hashed names (see settings_snippets/django): none of them can be checked")
+            return
+        releases = {one.files for one in manifests.values()}
+        paths = [static.url + name for name in sorted({name for files in releases for name in files})]
+        run.out.say(f"{len(paths)} hashed files of {len(releases)} releases, asked of {len(manifests)} instances")
+        # The first to be asked teaches what the bytes are, and whether names tell of them on this site.
+        wrong = {management.name: management.check_many(paths, headers(app), port=app.port, judge=contents.learn)}
+        wrong[management.name] |= contents.misnamed()
+
+        def check(host: Host) -> dict[str, str]:
+            return host.check_many(paths, headers(app), port=app.port, judge=contents.judge)
+
+        wrong |= dict(zip([host.name for host in webs], pool.map(check, webs), strict=True))
+    if static.cdn:
+        run.out.say(f"asking {static.cdn} for them")
+        wrong[static.cdn] = failures(static.cdn, paths, run.out.progress, contents.judge)
+    bad = [f"{place}: {len(found)} of {len(paths)} are wrong: {shown(found)}" for place, found in wrong.items() if found]
+    if bad:
+        raise DeployError("\n".join(bad))
+    names = "" if contents.by_name else " (the names of this site's files do not tell of their content, so they were compared)"
+    run.out.say(f"all are served everywhere, with the right bytes{names}")
+
+
+ns = Collection(check_static)

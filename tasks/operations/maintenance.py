@@ -1,0 +1,227 @@
+"""`maintenance-on`, `maintenance-off`: a page in front of the site, given by the load balancer itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from invoke import Collection
+
+from ..errors import Refused, SettingsError
+from ..runtime.command import command
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from ..aws.session import Cloud
+    from ..decisions.traffic.maintenance import Change, Conditions, Drop, Front, Listener, Make
+    from ..runtime.run import Run
+
+    Steps = Callable[[Sequence[Listener]], list[Make | Change | Drop]]
+
+_VALUES = 5  # of the conditions of one rule: "Quotas for your Application Load Balancers"
+_PATIENCE = 120  # seconds until the rules are as they should be
+
+
+@command
+def maintenance_on(run: Run) -> None:
+    """Show every visitor a page (503) instead of the site; health checks go on, the fleet stays as it is."""
+    turn_on(run)
+
+
+@command
+def maintenance_off(run: Run) -> None:
+    """Take the maintenance page away: visitors reach the site again."""
+    turn_off(run)
+
+
+def turn_on(run: Run) -> None:
+    """Put the page in front of the site, or what is missing of it.
+
+    Raises SettingsError for a page that is too long, Refused where no listener leads to the site or no priority is free, and
+    TimedOut.
+    """
+    from ..aws import autoscaling
+    from ..aws.listeners import TAG
+    from ..aws.session import Cloud
+    from ..decisions.traffic import maintenance
+
+    cloud, front = Cloud(run.settings.aws), _front(run)
+    with run.out.step("maintenance page on"):
+        listeners = _look(run, cloud)
+        if not maintenance.serving(listeners):
+            raise Refused(
+                "no listener of a load balancer forwards to the target groups of the groups: there is nowhere to put a page"
+            )
+        for one in listeners:
+            if one not in maintenance.serving(listeners):
+                run.out.say(f"{one.name} does not lead to the site (a redirect, perhaps) and is left alone")
+        steps = _or_refuse(lambda: maintenance.to_show(listeners, front))
+        if run.dry:
+            run.out.say(f"would make or change {len(steps)} rules of {len(maintenance.serving(listeners))} listeners")
+            return
+        # Known before it is seen: whoever comes after a crash in between is told.
+        for name in run.settings.groups:
+            if TAG not in autoscaling.group(cloud, name).tags:
+                autoscaling.write_tags(cloud, name, {TAG: _since(run)})
+        _bring_about(run, cloud, "the maintenance page", lambda seen: maintenance.to_show(seen, front))
+        run.out.say("visitors see the page; health checks go on. It ends with: maintenance-off")
+
+
+def turn_off(run: Run) -> None:
+    """Take the page and the ways round it away, whatever is left of them. Raises TimedOut."""
+    from ..aws import autoscaling
+    from ..aws.listeners import TAG
+    from ..aws.session import Cloud
+    from ..decisions.traffic import maintenance
+
+    cloud = Cloud(run.settings.aws)
+    with run.out.step("maintenance page off"):
+        if run.dry:
+            run.out.say(f"would delete {len(maintenance.to_hide(_look(run, cloud)))} rules")
+            return
+        _bring_about(run, cloud, "no maintenance page", maintenance.to_hide)
+        for name in run.settings.groups:
+            autoscaling.drop_tags(cloud, name, [TAG])
+        run.out.say("visitors reach the site")
+
+
+def is_on(run: Run, cloud: Cloud) -> bool:
+    """Tell whether the page is on, or was about to be."""
+    from ..aws import autoscaling
+    from ..aws.listeners import TAG
+
+    return any(TAG in autoscaling.group(cloud, name).tags for name in run.settings.groups)
+
+
+def mention(run: Run) -> None:
+    """Say first of all that the page is on, where that can be learned at once; who asks for more will hear what is wrong."""
+    import boto3
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from ..aws.listeners import TAG
+
+    aws = run.settings.aws
+    try:
+        session = boto3.Session(profile_name=aws.profile, region_name=aws.region)
+        quick = Config(retries={"total_max_attempts": 1}, connect_timeout=3, read_timeout=5)
+        client = session.client("autoscaling", endpoint_url=aws.endpoint, config=quick)
+        told = client.describe_auto_scaling_groups(AutoScalingGroupNames=list(run.settings.groups))["AutoScalingGroups"]
+    except (BotoCoreError, ClientError):
+        return
+    since = {tag["Value"] for group in told for tag in group.get("Tags", []) if tag["Key"] == TAG}
+    if since:
+        run.out.warn(f"the maintenance page is on since {', '.join(sorted(since))}; it ends with: maintenance-off")
+
+
+def _since(run: Run) -> str:
+    from datetime import UTC, datetime
+
+    from ..runtime.operator import who
+
+    return f"{datetime.fromtimestamp(run.clock.now(), UTC):%Y-%m-%d %H:%M} UTC by {who()}"
+
+
+def _look(run: Run, cloud: Cloud) -> list[Listener]:
+    from ..aws import autoscaling, listeners
+
+    groups = [autoscaling.group(cloud, name) for name in run.settings.groups]
+    arns = sorted({arn for group in groups for arn in group.target_groups})
+    return listeners.look(cloud, arns, listeners.site_of(run.settings.groups)) if arns else []
+
+
+def _bring_about(run: Run, cloud: Cloud, what: str, left: Steps) -> None:
+    """Look, do what is left, and look again, until nothing is: an answer that was lost, or a crash, leaves no half."""
+    from botocore.exceptions import ClientError
+
+    from ..aws import listeners
+    from ..aws.session import error_code
+    from ..decisions.traffic.maintenance import NoRoom
+    from ..runtime.waiting import wait_for
+
+    def probe() -> tuple[bool | None, str]:
+        try:
+            steps = left(_look(run, cloud))
+        except NoRoom as error:
+            # There was room before: a rule of ours is seen before its tags.
+            return None, str(error)
+        for step in steps:
+            try:
+                listeners.apply(cloud, step, {listeners.SITE: listeners.site_of(run.settings.groups)})
+            except ClientError as error:
+                # Somebody, or our own lost call, was quicker: the next look tells.
+                if error_code(error) not in ("PriorityInUse", "RuleNotFound"):
+                    raise
+        return (None if steps else True), f"{len(steps)} rules were not as they should be"
+
+    wait_for(what, probe, clock=run.clock, deadline=_PATIENCE, every=1.0, seen=run.out.progress)
+
+
+def _or_refuse(work: Callable[[], list[Make | Change | Drop]]) -> list[Make | Change | Drop]:
+    from ..decisions.traffic.maintenance import NoRoom
+
+    try:
+        return work()
+    except NoRoom as error:
+        raise Refused(f"{error}. Nothing was changed") from error
+
+
+def _front(run: Run) -> Front:
+    from ..decisions.traffic.maintenance import Front, page_of
+
+    wanted = run.settings.maintenance
+    own = _read("maintenance.page", wanted.page) if wanted.page else None
+    try:
+        page = page_of(own, wanted.retry_after)
+    except ValueError as error:
+        raise SettingsError(f"maintenance.page: {wanted.page}: found {error}") from error
+    answer = {"StatusCode": "503", "ContentType": "text/html", "MessageBody": page}
+    return Front(({"Type": "fixed-response", "FixedResponseConfig": answer},), tuple(_bypasses(run)))
+
+
+def _bypasses(run: Run) -> Iterator[Conditions]:
+    """Return the conditions of each way round the page that the settings name.
+
+    Raises SettingsError for a secret or addresses with which a rule would let in others, or nobody.
+    """
+    import re
+
+    wanted = run.settings.maintenance
+    if wanted.bypass_header:
+        if not wanted.bypass_secret:
+            raise SettingsError(
+                "maintenance.bypass_secret: missing; allowed: a file with the value that maintenance.bypass_header has"
+            )
+        value = _read("maintenance.bypass_secret", wanted.bypass_secret).strip()
+        run.out.hide(value)
+        # In a rule * and ? stand for anything: with one of them others would come in.
+        if not re.fullmatch(r"[A-Za-z0-9._~+/=-]{8,128}", value):
+            raise SettingsError(
+                f"maintenance.bypass_secret: {wanted.bypass_secret}: its content does not fit; allowed: 8 to 128 letters, digits"
+                " and . _ ~ + / = -"
+            )
+        yield ({"Field": "http-header", "HttpHeaderConfig": {"HttpHeaderName": wanted.bypass_header, "Values": [value]}},)
+    if wanted.bypass_addresses:
+        yield ({"Field": "source-ip", "SourceIpConfig": {"Values": _networks(wanted.bypass_addresses)}},)
+
+
+def _networks(given: Sequence[str]) -> list[str]:
+    import ipaddress
+
+    if len(given) > _VALUES:
+        raise SettingsError(f"maintenance.bypass_addresses: found {len(given)}; allowed: {_VALUES}, the most that a rule takes")
+    try:
+        return [str(ipaddress.ip_network(one)) for one in given]
+    except ValueError as error:
+        raise SettingsError(f"maintenance.bypass_addresses: {error}; allowed: addresses such as 192.0.2.0/24") from error
+
+
+def _read(key: str, path: str) -> str:
+    try:
+        return Path(path).expanduser().read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{key}: {path}: {error}; allowed: a readable text file, or null") from error
+
+
+ns = Collection(maintenance_on, maintenance_off)

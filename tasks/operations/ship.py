@@ -1,0 +1,143 @@
+"""`ship`: the push of a button, everything in order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from invoke import Collection
+
+from ..errors import SettingsError
+from ..runtime.command import command
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..runtime.run import Run
+
+SKIPPABLE = ("restart-all", "warm-cdn", "invalidate", "stop")
+
+
+@command(
+    iterable=["skip"],
+    help={
+        "revision": "commit, tag or branch; default: the head of app.branch",
+        "yes": "go on past migrations to be looked at, and past a canary or a checkpoint at which it stops",
+        "maintenance": "show visitors a page meanwhile, so that any migration may run; the whole fleet is replaced at once",
+        "skip": f"leave a part out, repeatable: {', '.join(SKIPPABLE)}",
+    },
+)
+def ship(
+    run: Run, revision: str | None = None, skip: Sequence[str] | None = None, yes: bool = False, maintenance: bool = False
+) -> None:
+    """Deploy, restart-all, warm-cdn, bake-ami, rollout, invalidate, in order: one command, one report."""
+    unknown = [part for part in skip or () if part not in SKIPPABLE]
+    if unknown:
+        raise SettingsError(f"--skip: found {', '.join(unknown)}; allowed: {', '.join(SKIPPABLE)}")
+    try:
+        if maintenance:
+            _ship_behind_a_page(run, revision, skip or (), yes=yes)
+        else:
+            _ship(run, revision, skip or (), yes=yes)
+    finally:
+        if run.out.steps:
+            run.out.report("what was done")
+
+
+def _ship(run: Run, revision: str | None, skip: Sequence[str], *, yes: bool) -> None:
+    from .bake_ami import bake, foresee
+    from .deploy import deploy_release
+    from .restart_all import restart_fleet
+    from .rollout import roll_out
+    from .warm_cdn import warm
+
+    _end_half_way(run, yes=yes)
+    release = deploy_release(run, revision, yes=yes)
+    if "restart-all" not in skip:
+        serving = restart_fleet(run, release.added)
+        # Never without restart-all: what the web instances do not serve yet would be remembered as an error.
+        if serving and run.settings.static.cdn and "warm-cdn" not in skip:
+            warm(run, release.added)
+    roll_out(run, foresee(run, release.revision) if run.dry else bake(run), yes=yes)
+    _finish(run, skip)
+
+
+def _finish(run: Run, skip: Sequence[str]) -> None:
+    from .management import stop
+
+    if run.settings.static.distribution and run.settings.static.cdn and "invalidate" not in skip:
+        _invalidate(run)
+    if not run.settings.management.keep_running and "stop" not in skip:
+        stop(run)
+
+
+def _ship_behind_a_page(run: Run, revision: str | None, skip: Sequence[str], *, yes: bool) -> None:
+    """Ship what old code would not survive: visitors see a page from before the migrations until every instance is new.
+
+    All instances are replaced at once. Old ones leave as before only when new ones serve: the health checks know no page, and a
+    new version that does not serve leaves the old instances there to go back to. It is not rolled back by itself: old code would
+    not work on the new schema.
+    """
+    from ..aws.session import Cloud
+    from .bake_ami import bake, foresee
+    from .check_static import check_everywhere
+    from .deploy import deploy_release
+    from .maintenance import is_on, turn_off, turn_on
+    from .rollout import roll_out
+
+    own = run.settings.rollout
+    # Where max must not be raised there may be room for no more than the surge that is used to.
+    most = "100%" if own.raise_max else own.surge
+    policy = replace(own, surge=most, batch=most, canary=0, checkpoints=(), bake=0, rollback=False, check_revision=True)
+    all_at_once = replace(run, settings=replace(run.settings, rollout=policy))
+    shown = is_on(run, Cloud(run.settings.aws))
+
+    def apart() -> None:
+        nonlocal shown
+        shown = True
+        turn_on(run)
+
+    try:
+        _end_half_way(all_at_once, yes=yes)
+        release = deploy_release(run, revision, yes=yes, apart=apart)
+        roll_out(all_at_once, foresee(run, release.revision) if run.dry else bake(run), yes=yes)
+        if run.dry:
+            run.out.say("would show a maintenance page from before `migrate` until every instance is new and has been checked")
+            return
+        # Through the load balancer the CDN would meet the page.
+        check_everywhere(replace(run, settings=replace(run.settings, static=replace(run.settings.static, cdn=None))))
+        turn_off(run)
+    except BaseException:
+        if shown:
+            run.out.warn(
+                f"the maintenance page stays. To go on: {run.command}. To go back: bring the database back to the old schema"
+                " (migrate backwards, or a snapshot), then `rollback`, then `maintenance-off`"
+            )
+        raise
+    _finish(run, skip)
+
+
+def _invalidate(run: Run) -> None:
+    from .invalidate import invalidate_paths
+
+    if run.dry:
+        run.out.say(f"would invalidate every hashed file of the release that {run.settings.static.cdn} answers with an error")
+    else:
+        invalidate_paths(run)
+
+
+def _end_half_way(run: Run, *, yes: bool) -> None:
+    """End the rollout that an earlier run left half-way, so that the same command goes on after a crash."""
+    from ..aws import fleets
+    from ..aws.session import Cloud
+    from .rollout import roll_out
+
+    cloud = Cloud(run.settings.aws)
+    records = [fleets.observe(cloud, name)[0].record for name in run.settings.groups]
+    versions = sorted({record.target for record in records if record})
+    if versions:
+        run.out.say(f"a rollout to version {', '.join(versions)} is half-way: that one first")
+        roll_out(run, yes=yes)
+
+
+ns = Collection(ship)

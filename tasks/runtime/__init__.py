@@ -1,0 +1,1 @@
+"""What every command runs in: its Run, what the operator sees, waits, and what goes wrong."""

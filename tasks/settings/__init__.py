@@ -1,0 +1,1 @@
+"""The settings: one fabric.yaml, the environment and -f, checked as a whole."""

@@ -1,0 +1,113 @@
+"""The one `fabric.yaml`: found, merged with the levels that Invoke knows, and turned into Settings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import SettingsError
+from .layers import Found, Source, check, merge, of_environment, of_file
+from .reader import TYPES, expand, read, read_given
+from .schema import INVOKES_OWN, build
+
+if TYPE_CHECKING:
+    from .model import Settings
+
+NAME = "fabric.yaml"
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The settings, and what the file says to Invoke itself."""
+
+    settings: Settings
+    invoke: dict[str, Any]
+
+
+def load(start: Path, given: str | None, environment: Mapping[str, str]) -> Loaded:
+    """Read and check the settings.
+
+    `start`: the folder from which `fabric.yaml` is looked for upwards; `given`: the file of `-f`; `environment`: our
+    variables. The levels as in Invoke's documentation, "Configuration": system, user, project, environment, `-f`.
+    Raises SettingsError with everything that is wrong, a line each.
+    """
+    project = find(start)
+    if project is None and given is None:
+        raise SettingsError(f"{_missing(start)}: copy settings_snippets/{NAME} to the folder of fabfile.py and fill it in")
+    files = list(_files(project))
+    layers = [*map(of_file, files), of_environment(environment, str(start)), *([of_file(read_given(given))] if given else [])]
+    leaves = merge(layers)
+    values, wrong = check(leaves, _shown(project) if project else str(given))
+    invoke = _invokes_own(files[-1]) if project else {}
+    errors = [*(error for layer in layers for error in layer.errors), *wrong, *_place_paths(values, leaves)]
+    if errors or (errors := _unmergeable(invoke)):
+        raise SettingsError("\n".join(dict.fromkeys(errors)))
+    return Loaded(build(values), invoke)
+
+
+def find(start: Path) -> Path | None:
+    """Return the nearest `fabric.yaml`, in the folder or above it."""
+    return next((folder / NAME for folder in (start, *start.parents) if (folder / NAME).is_file()), None)
+
+
+def complaints(argv: Sequence[str], environ: Mapping[str, str], environment: Mapping[str, str]) -> str | None:
+    """Tell what is wrong with the settings when Invoke itself has crashed on a file, or None.
+
+    `argv`: the arguments; `environ`: where Invoke looks for the path of `-f` too; `environment`: our variables.
+    """
+    given = environ.get("INVOKE_RUNTIME_CONFIG")
+    for number, word in enumerate(argv):
+        if word in ("-f", "--config"):
+            given = next(iter(argv[number + 1 :]), None)
+        elif word.startswith(("-f", "--config=")):
+            given = word.removeprefix("-f").removeprefix("--config").removeprefix("=")
+    try:
+        load(Path.cwd(), given, environment)
+    except SettingsError as error:
+        return str(error)
+    return None
+
+
+def _files(project: Path | None) -> Iterator[Source]:
+    # `fab` reads fabric.* and `invoke` reads invoke.*: for ours to be alike under both, both are read, the project's last.
+    for base in ("/etc/", f"{expand('~')}/.", *([f"{project.parent}/"] if project else [])):
+        for stem in ("invoke", "fabric"):
+            path = next((path for path in (Path(f"{base}{stem}{suffix}") for suffix in TYPES) if path.is_file()), None)
+            if path is not None:
+                yield read(path, _shown(path), strict=path == project)
+
+
+def _invokes_own(source: Source) -> dict[str, Any]:
+    document = source.document if isinstance(source.document, Mapping) else {}
+    return {key: value for key, value in document.items() if key in INVOKES_OWN}
+
+
+def _place_paths(values: dict[str, Any], leaves: Mapping[str, Found]) -> Iterator[str]:
+    for path in ("ssh.key", "ssh.known_hosts", "ssh.host_ca", "maintenance.page", "maintenance.bypass_secret"):
+        if values.get(path) is None:
+            continue
+        values[path] = str(Path(leaves[path].folder, expand(values[path])))
+        if not Path(values[path]).is_file():
+            yield f"{leaves[path].origin}: {path}: found '{values[path]}'; allowed: a file that exists, or null"
+
+
+def _unmergeable(invoke: Mapping[str, Any]) -> list[str]:
+    from invoke.config import Config, merge_dicts
+
+    try:
+        merge_dicts(Config.global_defaults(), dict(invoke))
+    except ValueError as error:
+        return [f"{NAME}: a key of Invoke or Fabric itself: {error}"]
+    return []
+
+
+def _shown(path: Path) -> str:
+    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def _missing(start: Path) -> str:
+    near = next((path for path in (start / "fabric.yml", start / "fabric.json") if path.is_file()), None)
+    return f"no {NAME} in {start} or above it" + (f" (there is {near.name}; the name must be {NAME})" if near else "")

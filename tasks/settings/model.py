@@ -1,0 +1,193 @@
+"""The settings: one `fabric.yaml`, validated into frozen values.
+
+The fields are the schema: the annotation says what is allowed, a field without a default is required, `| None` allows null.
+`settings_snippets/fabric.yaml` tells the same to operators; a test holds both together.
+"""
+
+from dataclasses import dataclass, field
+
+from .types_of_settings import (
+    Alarms,
+    Aliases,
+    Branch,
+    CheckCount,
+    CheckInterval,
+    CheckTimeout,
+    Count,
+    Deadline,
+    DistributionId,
+    Domain,
+    Engine,
+    Gateway,
+    GroupNames,
+    HeaderName,
+    ImageName,
+    InApp,
+    InAppList,
+    InstanceId,
+    Interval,
+    Line,
+    Login,
+    Networks,
+    Origin,
+    Paths,
+    Percentages,
+    Port,
+    PublicKeys,
+    Quantity,
+    Region,
+    RoleTag,
+    Some,
+    StaticPath,
+    TagMap,
+    Units,
+    UrlPath,
+    WarmUp,
+    Yes,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Aws:
+    """Where the calls go."""
+
+    region: Region
+    profile: Line | None = None
+    endpoint: Origin | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Management:
+    """How the management instance is found, and whether it stays up after `ship`."""
+
+    instance_id: InstanceId | None = None
+    tag: RoleTag = "ramped:role=management"
+    keep_running: Yes = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ssh:
+    """How hosts are reached over SSH."""
+
+    user: Login
+    key: Line | None = None  # a path; the loader makes it absolute
+    port: Port = 22
+    # "direct" or None; "management": web instances through that one; "ssm": through Session Manager; else a host to jump through.
+    gateway: Gateway | None = "management"
+    known_hosts: Line | None = None  # a path; the loader makes it absolute
+    host_ca: Line | None = None  # a path; the loader makes it absolute
+    instance_connect: Yes = False  # a key for each connection, pushed by EC2 Instance Connect
+    timeout: Deadline = 10  # for one connection
+
+
+@dataclass(frozen=True, kw_only=True)
+class App:
+    """The Django site on a host; a relative path starts in the home of the SSH user."""
+
+    directory: Line
+    branch: Branch = "main"
+    virtualenv: Line = "venv"
+    manage: InApp = "manage.py"
+    requirements: InAppList = ("requirements.txt",)
+    databases: Aliases = ("default",)  # those that are migrated
+    judge_migrations: Yes = True  # whether a deploy asks the site what its migrations mean for the release that serves
+    services: Units  # the first one serves the site
+    domain: Domain
+    health_path: UrlPath  # left out or null: see decisions/settings_rules.py
+    port: Port = 80
+    boot_deadline: Deadline = 300  # until the site answers after a restart, or SSH after a start
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """How images are baked."""
+
+    name: ImageName  # as health_path
+    reboot: Yes = False
+    cleaner: Line | None = "/usr/local/sbin/ramped-image"  # on the management instance
+    secrets: Paths = ("~/.aws", "~/.netrc", "~/.git-credentials", "~/.pypirc", "~/.ssh/id_*")
+    authorized_keys: PublicKeys = ()  # besides the one that deploys
+    tags: TagMap = field(default_factory=dict)
+    deadline: Deadline = 3600
+
+
+@dataclass(frozen=True, kw_only=True)
+class RolloutPolicy:
+    """How fast and how carefully a group is replaced; percentages are of the desired capacity."""
+
+    engine: Engine = "ramped"  # or EC2 Auto Scaling's own
+    surge: Quantity = 1
+    batch: Quantity = 1
+    poll: Interval = 5.0  # between two looks
+    healthy_polls: Count = 3
+    warm_up: WarmUp = 0  # in service before an instance counts
+    canary: Some = 0  # new instances before the first pause
+    checkpoints: Percentages = ()  # of the instances, before a further pause
+    bake: WarmUp = 0  # length of a pause
+    alarms: Alarms = ()  # CloudWatch alarms that stop it
+    instance_deadline: Deadline = 900  # from launch to serving
+    deadline: Deadline = 14400  # for the whole rollout
+    max_failures: Count = 3  # failed launches of the new version
+    raise_max: Yes = True
+    check_revision: Yes = True
+    smoke_boot: Yes = True
+    rollback: Yes = True  # a new version that fails is rolled back by itself
+
+
+@dataclass(frozen=True, kw_only=True)
+class Restart:
+    """How `restart-all` goes through the fleet."""
+
+    batch: Quantity = 1
+    deadline: Deadline = 300  # for one batch to be healthy again
+
+
+@dataclass(frozen=True, kw_only=True)
+class Static:
+    """Where the static files are asked for."""
+
+    url: StaticPath
+    cdn: Origin | None = None
+    distribution: DistributionId | None = None
+    deadline: Deadline = 1800  # for an invalidation
+    keep: Count = 3  # releases whose files are kept in any case
+    grace: WarmUp = 604800  # for which a release's files are kept after the next one was deployed
+
+
+@dataclass(frozen=True, kw_only=True)
+class HealthCheck:
+    """What `configure-health-check` sets on the target groups, and how `drain` marks an instance."""
+
+    interval: CheckInterval = 30
+    timeout: CheckTimeout = 5
+    failures: CheckCount = 2  # in a row: unhealthy
+    successes: CheckCount = 3  # in a row: healthy again
+    draining: Line | None = None  # the file on a host that the health middleware looks at
+
+
+@dataclass(frozen=True, kw_only=True)
+class Maintenance:
+    """The page that visitors see while the site is away, and who sees the site all the same."""
+
+    page: Line | None = None  # a path; the loader makes it absolute
+    retry_after: Deadline = 120  # after which the page asks again
+    bypass_header: HeaderName | None = None
+    bypass_secret: Line | None = None  # a path; the loader makes it absolute
+    bypass_addresses: Networks = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything that the tasks know of a site."""
+
+    aws: Aws
+    groups: GroupNames
+    management: Management
+    ssh: Ssh
+    app: App
+    image: Image
+    rollout: RolloutPolicy
+    restart: Restart
+    static: Static
+    health_check: HealthCheck = field(default_factory=HealthCheck)
+    maintenance: Maintenance = field(default_factory=Maintenance)

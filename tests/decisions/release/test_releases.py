@@ -1,0 +1,44 @@
+import pytest
+
+from tasks.decisions.release.releases import MARK, Manifest, added, named_file, read_manifest
+
+LINE = (
+    f'{MARK}{{"url": "/static/", "files": ["a.1.css", "b.2.js"], "hashed": true, "problem": "", "before": ["a.1.css"], '
+    '"unarchived": ""}'
+)
+
+
+def test_the_answer_is_found_among_chatter() -> None:
+    manifest = read_manifest(f"5 objects imported automatically\nloading...\n{LINE}\nbye")
+    assert manifest == Manifest("/static/", ("a.1.css", "b.2.js"), True, "", ("a.1.css",))
+
+
+def test_no_answer() -> None:
+    assert read_manifest("Traceback (most recent call last):\n") is None
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("/static/", "/static/"),
+        ("https://cdn.example.com/static/", "/static/"),
+        ("https://cdn.example.com/a/b/", "/a/b/"),
+        ("//cdn.example.com/static/", "/static/"),
+        ("https://static.example.com/", "/"),
+        ("/", "/"),
+    ],
+)
+def test_the_path_that_the_instance_serves(url: str, path: str) -> None:
+    assert Manifest(url, (), True).path == path
+
+
+def test_added_is_what_was_not_there_before() -> None:
+    assert added(Manifest("/", ("b.2.js", "a.2.css", "c.png"), True, before=("c.png", "gone.css"))) == ("a.2.css", "b.2.js")
+    assert added(Manifest("/", ("a",), True, before=("a",))) == ()
+    assert added(Manifest("/", ("a",), True)) == ("a",)
+
+
+def test_a_stylesheet_or_a_script_is_named_first() -> None:
+    assert named_file(["z.css", "a.png", "b.js"]) == "b.js"
+    assert named_file(["b.png", "a.png"]) == "a.png"
+    assert named_file([]) is None

@@ -1,0 +1,79 @@
+import pytest
+
+from tasks.decisions.release.reload import Service, Way, next_way, read_service, ways
+
+PLAIN = """\
+ExecStart={ path=/srv/venv/bin/gunicorn ; argv[]=/srv/venv/bin/gunicorn shop.wsgi --workers 3 ; ignore_errors=no }
+ExecReload={ path=/bin/kill ; argv[]=/bin/kill -s HUP $MAINPID ; ignore_errors=no ; start_time=[n/a] }
+Environment=DJANGO_SETTINGS_MODULE=shop.settings
+LoadState=loaded
+ActiveState=active
+TriggeredBy=
+"""
+SERVICE = Service(loaded=True, active=True, reloadable=True, preloads=False, socket=None)
+
+
+def test_a_plain_service() -> None:
+    assert read_service(PLAIN) == SERVICE
+
+
+def test_a_socket_that_triggers_it_is_found() -> None:
+    assert read_service(PLAIN.replace("TriggeredBy=", "TriggeredBy=shop.path shop.socket")).socket == "shop.socket"
+    assert read_service(PLAIN.replace("TriggeredBy=", "TriggeredBy=shop.timer")).socket is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "preloads"),
+    [
+        ("--workers 3", "--workers 3 --preload", True),
+        ("--workers 3", "--preload --workers 3", True),
+        ("--workers 3", "--preload-something 3", False),
+        ("--workers 3", "--name no--preload", False),
+        ("=shop.settings", "=shop.settings GUNICORN_CMD_ARGS=--preload", True),
+        ("=shop.settings", '=shop.settings "GUNICORN_CMD_ARGS=--workers 3 --preload"', True),
+    ],
+)
+def test_preload_is_found_where_the_unit_shows_it(old: str, new: str, preloads: bool) -> None:
+    assert read_service(PLAIN.replace(old, new)).preloads is preloads
+
+
+def test_a_service_that_cannot_reload_has_no_line_for_it() -> None:
+    text = "\n".join(line for line in PLAIN.splitlines() if not line.startswith("ExecReload"))
+    assert not read_service(text).reloadable
+
+
+def test_a_unit_that_is_not_there() -> None:
+    service = read_service("LoadState=not-found\nActiveState=inactive\n")
+    assert not service.loaded and not service.active
+
+
+@pytest.mark.parametrize(
+    ("reloadable", "preloads", "socket", "expected"),
+    [
+        (True, False, None, (Way.RELOAD, Way.DRAIN)),
+        (True, False, "shop.socket", (Way.RELOAD, Way.SOCKET_RESTART)),
+        (True, True, None, (Way.DRAIN,)),
+        (True, True, "shop.socket", (Way.SOCKET_RESTART,)),
+        (False, False, None, (Way.DRAIN,)),
+        (False, False, "shop.socket", (Way.SOCKET_RESTART,)),
+        (False, True, None, (Way.DRAIN,)),
+        (False, True, "shop.socket", (Way.SOCKET_RESTART,)),
+    ],
+)
+def test_ways(reloadable: bool, preloads: bool, socket: str | None, expected: tuple[Way, ...]) -> None:
+    assert ways(Service(True, True, reloadable, preloads, socket)) == expected
+
+
+def test_what_is_not_running_cannot_be_reloaded() -> None:
+    assert ways(Service(True, False, True, False, None)) == (Way.DRAIN,)
+
+
+def test_a_reload_without_effect_leads_to_the_next_way() -> None:
+    assert next_way(SERVICE, ()) is Way.RELOAD
+    assert next_way(SERVICE, (Way.RELOAD,)) is Way.DRAIN
+    assert next_way(SERVICE, (Way.RELOAD, Way.DRAIN)) is None
+
+
+def test_what_another_host_taught_may_leave_the_first_way_out() -> None:
+    behind = Service(True, True, True, False, "shop.socket")
+    assert next_way(behind, [Way.RELOAD]) is Way.SOCKET_RESTART

@@ -1,0 +1,268 @@
+"""A group in virtual time, as far as a rollout can see it, and an adversary that disturbs it.
+
+It follows "How AWS behaves": a write is atomic, everything else takes its time, the group launches and terminates by itself.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from random import Random
+
+from tasks.decisions.rollout.decide import Goal, decide
+from tasks.decisions.rollout.snapshot import Fleet, Instance, Policy, Record, remember
+from tasks.decisions.rollout.steps import (
+    Abort,
+    Advance,
+    Begin,
+    Done,
+    Forget,
+    Point,
+    Protect,
+    RestoreMax,
+    Resume,
+    Return,
+    Step,
+    Stop,
+    Suspend,
+    Terminate,
+    TurnBack,
+    Unprotect,
+    Wait,
+)
+
+ZONES = ("a", "b", "c")
+TICK = 5.0
+
+
+class Killed(Exception):
+    """The operator's process died here."""
+
+
+@dataclass
+class Box:
+    """One instance of the model."""
+
+    id: str
+    zone: str
+    version: str
+    launched: float
+    serves_from: float
+    protected: bool = False
+    leaves: float | None = None  # drained and gone at
+    sick_until: float = 0.0
+
+    def lifecycle(self, now: float) -> str:
+        if self.leaves is not None:
+            return "Terminating"
+        return "InService" if now >= self.launched + 2 else "Pending"
+
+    def serves(self, now: float) -> bool:
+        return self.leaves is None and now >= self.serves_from and now >= self.sick_until
+
+
+@dataclass
+class Group:
+    """The model: what AWS holds."""
+
+    minimum: int
+    maximum: int
+    desired: int
+    version: str = "1"
+    boot: float = 20.0
+    drain: float = 10.0
+    now: float = 0.0
+    bad: frozenset[str] = frozenset()  # versions whose application never answers
+    suspended: set[str] = field(default_factory=set)
+    record: Record | None = None
+    boxes: dict[str, Box] = field(default_factory=dict)
+    born: int = 0
+    launches: Counter[str] = field(default_factory=Counter)
+    log: list[str] = field(default_factory=list)
+    terminated: list[str] = field(default_factory=list)  # versions of what we terminated
+    taken: int = 0  # serving capacity that the adversary took and that is not back yet
+    dead: set[str] = field(default_factory=set)
+    surplus: list[str] = field(default_factory=list)  # what we terminated of the wanted version
+    dry_until: float = 0.0  # no capacity: launches fail
+    alarms: tuple[str, ...] = ()
+    ties: Random = field(default_factory=lambda: Random(0))  # which of several emptiest zones a launch comes up in
+
+    @classmethod
+    def settled(cls, minimum: int, maximum: int, desired: int, **more: object) -> "Group":
+        group = cls(minimum, maximum, desired, **more)  # type: ignore[arg-type]
+        for _ in range(desired):
+            group.launch(ready=True)
+        group.launches.clear()
+        return group
+
+    def launch(self, ready: bool = False) -> None:
+        zones = [b.zone for b in self.boxes.values() if b.leaves is None]
+        emptiest = min(zones.count(z) for z in ZONES)
+        zone = self.ties.choice([z for z in ZONES if zones.count(z) == emptiest])
+        self.born += 1
+        serves = self.now if ready else self.now + self.boot
+        if self.version in self.bad:
+            serves = float("inf")
+        box = Box(f"i-{self.born:04d}", zone, self.version, self.now - (10 if ready else 0), serves)
+        self.boxes[box.id] = box
+        self.launches[self.version] += 1
+
+    def members(self) -> list[Box]:
+        return [b for b in self.boxes.values() if b.leaves is None]
+
+    def serving(self) -> int:
+        return sum(1 for b in self.boxes.values() if b.serves(self.now))
+
+    def pass_time(self, seconds: float) -> None:
+        self.now += seconds
+        for box in list(self.boxes.values()):
+            if box.leaves is not None and self.now >= box.leaves:
+                del self.boxes[box.id]
+        self.reconcile()
+
+    def reconcile(self) -> None:
+        """Launch up to desired, or scale in by zones and the oldest, protection honoured."""
+        while len(self.members()) < self.desired and self.now >= self.dry_until:
+            self.launch()
+        while len(self.members()) > self.desired:
+            counts = Counter(b.zone for b in self.members())
+            free = [b for b in self.members() if not b.protected]
+            if not free:
+                break
+            victim = min(free, key=lambda b: (-counts[b.zone], b.launched, b.id))
+            victim.leaves = self.now + self.drain
+
+    # What the operator's process can do; the whole API of a rollout.
+
+    def observe(self) -> Fleet:
+        return Fleet(
+            group="web",
+            minimum=self.minimum,
+            maximum=self.maximum,
+            desired=self.desired,
+            version=self.version,
+            instances=tuple(
+                Instance(
+                    id=b.id,
+                    zone=b.zone,
+                    lifecycle=b.lifecycle(self.now),
+                    version=b.version,
+                    protected=b.protected,
+                    targets=("healthy" if b.serves(self.now) else "draining" if b.leaves else "initial",),
+                    since=b.launched,
+                )
+                for b in self.boxes.values()
+            ),
+            zones=ZONES,
+            suspended=frozenset(self.suspended),
+            record=self.record,
+            alarms=self.alarms,
+            launches=sum(self.launches.values()),
+            failures=("no sufficient capacity",) if len(self.members()) < self.desired else (),
+        )
+
+    def terminate(self, id: str, *, decrement: bool) -> None:
+        box = self.boxes.get(id)
+        if box is None or box.leaves is not None:
+            return
+        if decrement:
+            assert self.desired > self.minimum, "the group refuses a decrement at MinSize"
+            self.desired -= 1
+        box.leaves = self.now + self.drain
+        self.terminated.append(box.version)
+        if self.record and box.version == self.record.wanted:
+            self.surplus.append(id)
+        self.reconcile()
+
+    def apply(self, step: Step, crash: int | None = None) -> None:
+        """Apply a step, write by write; `crash` is the number of writes after which the process dies."""
+        writes = list(self._writes(step))
+        for number, write in enumerate(writes):
+            if crash is not None and number >= crash:
+                raise Killed
+            write()
+        if crash is not None and not isinstance(step, Wait | Done | Stop):
+            raise Killed
+
+    def _writes(self, step: Step):  # noqa: ANN202
+        match step:
+            case Begin(record):
+                yield lambda: setattr(self, "record", record)
+            case TurnBack(record) | Advance(record) | Abort(record):
+                yield lambda: setattr(self, "record", record)
+            case Suspend(processes):
+                yield lambda: self.suspended.update(processes)
+            case Resume(processes):
+                yield lambda: self.suspended.difference_update(processes)
+            case Point(version, desired, maximum):
+                yield lambda: self._point(version, desired, maximum)
+            case Protect(ids) | Unprotect(ids):
+                yield lambda: self._protect(ids, isinstance(step, Protect))
+            case Terminate(ids):
+                for id in ids:
+                    yield lambda id=id: self.terminate(id, decrement=False)
+            case Return(ids, record):
+                yield lambda: setattr(self, "record", record)
+                for id in ids:
+                    yield lambda id=id: self.terminate(id, decrement=True)
+            case RestoreMax(maximum):
+                yield lambda: setattr(self, "maximum", maximum)
+            case Forget():
+                yield lambda: setattr(self, "record", None)
+            case Wait() | Done() | Stop():
+                return
+            case _:
+                raise AssertionError(step)
+
+    def _point(self, version: str, desired: int, maximum: int) -> None:
+        assert self.minimum <= desired <= maximum, "ValidationError"
+        self.version, self.desired, self.maximum = version, desired, maximum
+        self.reconcile()
+
+    def _protect(self, ids: tuple[str, ...], on: bool) -> None:
+        for id in ids:
+            if id in self.boxes:
+                self.boxes[id].protected = on
+
+
+@dataclass
+class Operator:
+    """The loop of a rollout as a process that can be killed: all that it remembers is `seen`."""
+
+    group: Group
+    policy: Policy
+    goal: Goal
+    seen: Fleet | None = None
+    ended: Step | None = None
+
+    def tick(self, crash: int | None = None) -> Step:
+        """Observe, decide, apply once; time passes only when there is nothing to do."""
+        self.seen = remember(self.seen, self.group.observe(), self.group.now)
+        step = decide(self.seen, self.policy, self.goal, self.group.now)
+        self.group.log.append(f"{self.group.now:6.0f} {type(step).__name__}: {step}")
+        try:
+            self.group.apply(step, crash)
+        except Killed:
+            self.seen = None
+        if isinstance(step, Wait):
+            self.group.pass_time(TICK)
+        record = self.seen.record if self.seen else None
+        back = record is not None and record.back and not record.aborted
+        if isinstance(step, Done | Stop) or (isinstance(step, Forget) and back):
+            self.ended = step
+        return step
+
+    def run(self, limit: int = 1500) -> Step:
+        """Go on to the end."""
+        for _ in range(limit):
+            self.tick()
+            if self.ended:
+                return self.ended
+        raise AssertionError(
+            "no end:\n" + "\n".join(line for line in self.group.log[-300:] if " Wait: " not in line) + self.group.log[-1]
+        )
+
+
+def policy(**more: object) -> Policy:
+    return replace(Policy(healthy_polls=2, instance_deadline=300), **more)  # type: ignore[arg-type]
+
+
+GOAL = Goal("r1", "1", "2")

@@ -1,0 +1,300 @@
+"""`decide` by table: a fleet in the middle of a run, and the one step that follows."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tasks.decisions.rollout.decide import Goal, decide
+from tasks.decisions.rollout.snapshot import Fleet, Instance, Policy, Record
+from tasks.decisions.rollout.steps import (
+    Forget,
+    Point,
+    Protect,
+    RestoreMax,
+    Resume,
+    Return,
+    Step,
+    Stop,
+    Suspend,
+    Terminate,
+    TurnBack,
+    Unprotect,
+    Wait,
+)
+
+OURS = ("AZRebalance", "ScheduledActions")
+RECORD = Record("r", "1", "2", surge=1, maximum=4, raised=5, started=100.0, size=2, desired=2, suspended=OURS)
+POLICY = Policy(healthy_polls=2, instance_deadline=300)
+NOW = 1000.0
+
+
+def old(id: str = "i-1", zone: str = "a", **more: Any) -> Instance:
+    base = Instance(id, zone, "InService", "1", targets=("healthy",), since=1.0, in_service_since=1.0, polls=9)
+    return replace(base, **more)
+
+
+def new(id: str = "i-9", zone: str = "c", **more: Any) -> Instance:
+    return old(id, zone, **{"version": "2", "since": 900.0, "in_service_since": 920.0, "protected": True} | more)
+
+
+def booting(id: str = "i-9", since: float = 900.0, **more: Any) -> Instance:
+    return new(
+        id,
+        lifecycle="Pending",
+        targets=("unused",),
+        since=since,
+        idle_since=since,
+        in_service_since=None,
+        polls=0,
+        protected=False,
+        **more,
+    )
+
+
+def surged(*members: Instance, record: Record = RECORD, **more: Any) -> Fleet:
+    base = Fleet("web", 1, 5, 3, "2", members, ("a", "b", "c"), frozenset(OURS), record)
+    return replace(base, **more)
+
+
+def step(fleet: Fleet, policy: Policy = POLICY, now: float = NOW) -> Step:
+    return decide(fleet, policy, Goal("r", "1", "2"), now)
+
+
+PAIR = (old("i-1", "a"), old("i-2", "b"))
+
+
+def test_first_what_interferes_is_suspended_then_it_is_pointed() -> None:
+    begun = surged(*PAIR, version="1", desired=2, maximum=4, suspended=frozenset())
+    assert step(begun) == Suspend(OURS)
+    assert step(replace(begun, suspended=frozenset({"AZRebalance"}))) == Suspend(("ScheduledActions",))
+    assert step(replace(begun, suspended=frozenset(OURS))) == Point("2", 3, 5)
+
+
+def test_a_desired_that_somebody_changed_is_what_is_surged_from() -> None:
+    assert step(surged(*PAIR, old("i-3"), version="1", desired=3, maximum=4)) == Point("2", 4, 5)
+
+
+def test_a_group_that_was_pointed_before_surges_once() -> None:
+    record = replace(RECORD, pointed=True)
+    assert step(surged(*PAIR, record=record, desired=2, maximum=4)) == Point("2", 3, 5)
+    assert isinstance(step(surged(*PAIR, booting(), record=record)), Wait)
+
+
+@pytest.mark.parametrize(
+    ("one", "passes"),
+    [
+        (new(protected=False), True),
+        (new(protected=False, polls=1), False),
+        (new(protected=False, targets=("healthy", "initial")), False),
+        (new(protected=False, health="Unhealthy"), False),
+        (booting(), False),
+    ],
+)
+def test_the_gate(one: Instance, passes: bool) -> None:
+    assert isinstance(step(surged(*PAIR, one)), Protect if passes else Wait)
+
+
+@pytest.mark.parametrize(("warm_up", "passes"), [(0, True), (80, True), (81, False)])
+def test_warming_up(warm_up: float, passes: bool) -> None:
+    answer = step(surged(*PAIR, new()), replace(POLICY, warm_up=warm_up))
+    assert isinstance(answer, Terminate if passes else Wait)
+
+
+@pytest.mark.parametrize(("revision", "kind"), [("abc", Terminate), (None, Wait), ("def", TurnBack)])
+def test_the_revision_that_it_reports(revision: str | None, kind: type[Step]) -> None:
+    answer = step(surged(*PAIR, new(revision=revision)), replace(POLICY, revisions={"2": "abc"}))
+    assert isinstance(answer, kind)
+    if isinstance(answer, TurnBack):
+        assert answer.why == "i-9 reports revision def, not abc"
+
+
+def test_one_that_serves_and_does_not_tell_its_revision_is_late_too() -> None:
+    policy = replace(POLICY, revisions={"2": "abc"}, instance_deadline=79)
+    assert isinstance(step(surged(*PAIR, new())), Terminate)
+    assert isinstance(step(surged(*PAIR, new()), policy), TurnBack)
+
+
+def test_one_for_one_until_the_rest_is_the_surge() -> None:
+    assert step(surged(*PAIR, new())) == Terminate(("i-1",))
+    last = step(surged(old("i-2", "b"), new(), new("i-8", "a")))
+    assert isinstance(last, Return) and last.ids == ("i-2",)
+    assert last.record == replace(RECORD, returning=("i-2",))
+
+
+def test_no_kill_while_the_last_one_drains_or_the_next_one_boots() -> None:
+    drains = old("i-1", lifecycle="Terminating:Wait", targets=("draining",))
+    assert isinstance(step(surged(drains, old("i-2", "b"), new(), new("i-8"))), Wait)
+    assert isinstance(step(surged(old("i-2", "b"), new(), booting("i-8"))), Wait)
+
+
+def test_an_old_one_that_does_not_serve_goes_first() -> None:
+    assert step(surged(old("i-1"), old("i-2", "b", targets=("unhealthy",)), new())) == Terminate(("i-2",))
+
+
+def test_nobody_goes_while_nothing_of_the_new_version_serves() -> None:
+    """Both old ones are sick and the new one is not up: it may be the database."""
+    sick = [old(id, targets=("unhealthy",)) for id in ("i-1", "i-2")]
+    assert isinstance(step(surged(*sick, booting())), Wait)
+
+
+def test_the_fullest_zone_gives_first() -> None:
+    crowd = (old("i-1", "a"), old("i-2", "b"), old("i-3", "b"), old("i-4", "b"), new("i-9", "c"))
+    assert step(surged(*crowd, desired=5, maximum=9, record=replace(RECORD, size=4, desired=4, raised=9))) == Terminate(("i-2",))
+
+
+def test_standby_is_not_counted_and_not_touched() -> None:
+    answer = step(surged(old("i-1"), old("i-2", lifecycle="Standby"), new(), new("i-8"), desired=3))
+    assert isinstance(answer, Return) and answer.ids == ("i-1",)
+
+
+def test_a_decrement_below_min_is_not_tried() -> None:
+    answer = step(surged(old("i-2", "b"), new(), new("i-8"), minimum=3))
+    assert isinstance(answer, Terminate)
+
+
+@pytest.mark.parametrize("failed", [2, 3, 7])
+def test_launches_that_fail(failed: int) -> None:
+    answer = step(surged(*PAIR, failures=("no such image",) * failed))
+    assert isinstance(answer, TurnBack if failed >= 3 else Wait)
+    if isinstance(answer, TurnBack):
+        assert answer.why == f"{failed} launches failed: no such image"
+
+
+def test_a_lack_of_capacity_is_waited_for_until_the_deadline() -> None:
+    dry = surged(*PAIR, failures=("We do not have sufficient t3.small capacity",) * 9, short_since=650.0)
+    assert isinstance(step(replace(dry, short_since=701.0)), Wait)
+    answer = step(replace(dry, short_since=699.0))
+    assert isinstance(answer, TurnBack) and "short of instances for more than 300 s: We do not" in answer.why
+
+
+def test_instances_that_do_not_stay_alive() -> None:
+    assert isinstance(step(surged(*PAIR, booting(), launches=5)), Wait)
+    answer = step(surged(*PAIR, booting(), launches=6))
+    assert isinstance(answer, TurnBack) and answer.why == "6 launches for 2 instances: they do not stay alive"
+    # A scale-out of three in between is not a crash loop.
+    grown = surged(*PAIR, booting(), launches=6, desired=6)
+    assert isinstance(step(grown), Wait)
+
+
+@pytest.mark.parametrize(("since", "late"), [(700.0, False), (699.0, True)])
+def test_one_that_does_not_come_up(since: float, late: bool) -> None:
+    answer = step(surged(*PAIR, booting(since=since)))
+    assert isinstance(answer, TurnBack if late else Wait)
+    if late:
+        assert isinstance(step(surged(*PAIR, booting(since=since)), replace(POLICY, rollback=False)), Stop)
+
+
+def test_the_deadline_of_the_whole_stops_and_does_not_roll_back() -> None:
+    answer = step(surged(*PAIR, new()), replace(POLICY, until=NOW - 1))
+    assert isinstance(answer, Stop) and answer.why.startswith("not finished in time: 3 of 2 serve; 1 new, 2 old")
+    tidy = surged(new(), new("i-8"), desired=2, record=replace(RECORD, returned=1))
+    assert isinstance(step(tidy, replace(POLICY, until=NOW - 1)), Unprotect)
+
+
+# -- turning round
+
+
+def turned(*members: Instance, policy: Policy = POLICY, **more: Any) -> Record:
+    answer = step(surged(*members, failures=("no such image",) * 3, **more), policy)
+    assert isinstance(answer, TurnBack)
+    return answer.record
+
+
+def test_the_surge_that_is_still_there_carries_over() -> None:
+    record = turned(*PAIR, booting())
+    assert (record.back, record.wanted, record.surge, record.extra, record.raised) == (True, "1", 1, 0, 5)
+    assert (record.returned, record.returning, record.started) == (0, (), NOW + 1)
+
+
+def test_a_surge_that_was_given_back_is_taken_again() -> None:
+    given = replace(RECORD, returned=1)
+    record = turned(new(), new("i-8"), old("i-1"), desired=3, record=replace(given, size=3))
+    assert (record.surge, record.extra, record.raised) == (0, 1, 6)
+
+
+def test_a_surge_that_could_not_be_launched_is_given_up() -> None:
+    record = turned(*PAIR)
+    assert (record.surge, record.extra, record.raised) == (1, -1, 5)
+    back = surged(*PAIR, record=record)
+    assert step(back) == Point("1", 2, 5)
+    pointed = replace(back, version="1", desired=2)
+    assert step(pointed) == Resume(OURS)
+
+
+def test_one_that_could_be_launched_after_all_is_not_given_up() -> None:
+    back = surged(*PAIR, booting(), record=turned(*PAIR))
+    answer = step(back)
+    assert isinstance(answer, TurnBack) and answer.record.extra == 0
+    assert step(replace(back, record=answer.record)) == Point("1", 3, 5)
+
+
+def test_only_what_was_never_launched_is_given_up() -> None:
+    wide = replace(RECORD, surge=3, raised=7)
+    record = turned(*PAIR, booting(), desired=5, maximum=7, record=wide)
+    assert (record.surge, record.extra) == (3, -2)
+
+
+def test_before_the_surge_there_is_nothing_to_give_up() -> None:
+    record = turned(*PAIR, version="1", desired=2, maximum=4)
+    assert (record.surge, record.extra) == (0, 0)
+
+
+BACK = replace(RECORD, back=True, started=950.0)
+
+
+def test_on_the_way_back_bad_ones_lose_their_protection_and_go() -> None:
+    bad = new(targets=("unhealthy",))
+    assert step(surged(*PAIR, bad, record=BACK)) == Point("1", 3, 5)
+    assert step(surged(*PAIR, bad, record=BACK, version="1")) == Unprotect(("i-9",))
+    answer = step(surged(*PAIR, replace(bad, protected=False), record=BACK, version="1"))
+    assert isinstance(answer, Return) and answer.ids == ("i-9",)
+
+
+def test_trouble_on_the_way_back_stops() -> None:
+    lost = surged(old(), old("i-2", idle_since=100.0, targets=("unhealthy",)), new(), record=replace(BACK, started=600.0))
+    answer = step(replace(lost, version="1"))
+    assert isinstance(answer, Stop) and "i-2 does not serve within 300 s" in answer.why
+
+
+def test_what_was_amiss_before_does_not_count_on_the_way_back() -> None:
+    lost = surged(old(), old("i-2", idle_since=100.0, targets=("unhealthy",)), new(), record=BACK, version="1", short_since=100.0)
+    assert not isinstance(step(lost), Stop)
+
+
+def test_nobody_is_terminated_for_a_surge_that_was_never_launched() -> None:
+    short = surged(*PAIR, record=BACK, version="1", desired=3)
+    assert isinstance(step(short), Wait)
+
+
+# -- tidying up
+
+DONE = replace(RECORD, returned=1)
+
+
+def test_tidying_up_in_order() -> None:
+    fleet = surged(new(), new("i-8"), desired=2, record=DONE)
+    assert step(fleet) == Unprotect(("i-9", "i-8"))
+    fleet = replace(fleet, instances=tuple(replace(i, protected=False) for i in fleet.instances))
+    assert step(fleet) == Resume(OURS)
+    assert step(replace(fleet, suspended=frozenset())) == RestoreMax(4)
+    assert step(replace(fleet, suspended=frozenset(), maximum=4)) == Forget()
+
+
+def test_what_is_not_ours_stays() -> None:
+    fleet = surged(
+        new(protected=False), new("i-8", protected=False), desired=2, suspended=frozenset({"AZRebalance", "AlarmNotification"})
+    )
+    assert step(replace(fleet, record=replace(DONE, suspended=("ScheduledActions",)))) == RestoreMax(4)
+    # A max that somebody set meanwhile, or that desired has outgrown, is not set back.
+    assert step(replace(fleet, maximum=20, record=replace(DONE, suspended=()))) == Forget()
+    crowd = tuple(new(f"i-{n}", protected=False) for n in range(5))
+    assert step(replace(fleet, instances=crowd, desired=5, record=replace(DONE, suspended=()))) == Forget()
+
+
+def test_protection_is_not_fought_over_where_nothing_is_owed() -> None:
+    """Found by a generated history: an old one came in between, without a surge."""
+    fleet = surged(old(), new(), desired=2, record=DONE)
+    assert step(fleet) == Unprotect(("i-9",))
+    bare = replace(fleet, instances=(old(), new(protected=False)))
+    assert not isinstance(step(bare), Protect)

@@ -1,0 +1,65 @@
+"""How soon a rollout looks again: pure, by example."""
+
+import pytest
+
+from tasks.decisions.rollout.pace import Pace
+from tasks.decisions.rollout.snapshot import Instance
+
+POLL, POLLS = 10.0, 3
+
+
+def new(state: str, polls: int = 0, id: str = "i-1") -> Instance:
+    return Instance(id, "a", "InService", "2", targets=(state,), polls=polls)
+
+
+def learned(*looks: tuple[float, str], id: str = "i-1") -> Pace:
+    pace = Pace()
+    for at, state in looks:
+        pace = pace.after([new(state, id=id)], at)
+    return pace
+
+
+def test_nothing_known_is_looked_at_as_asked_for() -> None:
+    assert Pace().rest([], POLLS, 0, POLL) == POLL
+    assert learned((0, "initial")).rest([new("initial")], POLLS, 5, POLL) == POLL
+
+
+@pytest.mark.parametrize(("polls", "rest"), [(1, 2.0), (2, 2.0), (3, POLL), (9, POLL)])
+def test_one_that_has_become_ready_is_confirmed_quickly(polls: int, rest: float) -> None:
+    assert Pace().rest([new("healthy", polls)], POLLS, 0, POLL) == rest
+
+
+@pytest.mark.parametrize(
+    ("since", "rest"),
+    [
+        (0, POLL),
+        (100, POLL),
+        (185, 5.0),  # the look is put where the first one was not ready yet
+        (189, 2.0),
+        (195, 2.0),
+        (209, 2.0),
+        (211, POLL),  # this one takes longer: nothing is known any more
+    ],
+)
+def test_the_next_one_is_expected_when_the_one_before_was_ready(since: float, rest: float) -> None:
+    pace = learned((1000, "initial"), (1190, "initial"), (1200, "healthy"))
+    assert pace.took == (190, 200)
+    begun = pace.after([new("healthy", 9), new("initial", id="i-2")], 2000)
+    assert begun.rest([new("healthy", 9), new("initial", id="i-2")], POLLS, 2000 + since, POLL) == rest
+
+
+def test_what_was_ready_at_first_sight_teaches_nothing() -> None:
+    assert learned((0, "healthy"), (10, "healthy")).took is None
+
+
+def test_one_that_falls_ill_or_goes_does_not_unlearn() -> None:
+    pace = learned((0, "initial"), (90, "initial"), (100, "healthy"), (110, "unhealthy"))
+    assert pace.took == (90, 100) and pace.starting == {"i-1": (110, 110)}
+    assert pace.after([], 120) == Pace({}, (90, 100))
+
+
+def test_the_latest_one_counts() -> None:
+    pace = learned((0, "initial"), (90, "initial"), (100, "healthy"))
+    for at, state in ((200, "initial"), (252, "initial"), (254, "healthy")):
+        pace = pace.after([new(state, id="i-2")], at)
+    assert pace.took == (52, 54)

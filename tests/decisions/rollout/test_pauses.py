@@ -1,0 +1,184 @@
+"""Canary, checkpoints, baking, alarms and other groups: by example, and over generated fleets."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.decisions.rollout.pauses import pauses
+from tasks.decisions.rollout.steps import (
+    Advance,
+    Begin,
+    Done,
+    Forget,
+    Hold,
+    Pause,
+    Point,
+    Return,
+    Step,
+    Stop,
+    Terminate,
+    TurnBack,
+    Wait,
+)
+from tests.decisions.rollout.model import GOAL, Group, Operator, policy
+from tests.decisions.rollout.test_plan import LIMIT
+from tests.decisions.rollout.test_properties import World, assert_clean
+
+
+def told(operator: Operator, limit: int = 400) -> list[Step]:
+    steps = []
+    while not operator.ended and len(steps) < limit:
+        steps.append(operator.tick())
+    return steps
+
+
+def kinds(steps: list[Step], *wanted: type[Step]) -> list[Step]:
+    return [step for step in steps if isinstance(step, wanted)]
+
+
+@pytest.mark.parametrize(
+    ("canary", "checkpoints", "size", "at"),
+    [
+        (0, (), 4, ()),
+        (1, (), 4, (1,)),
+        (1, ("25%", "50%", "100%"), 4, (1, 2)),
+        (2, ("10%", "50%"), 20, (2, 10)),
+        (3, ("50%",), 2, (1,)),
+        (5, ("25%",), 1, ()),
+        (1, ("1%",), 0, ()),
+    ],
+)
+def test_where_it_pauses(canary: int, checkpoints: tuple[str, ...], size: int, at: tuple[int, ...]) -> None:
+    assert pauses(canary, checkpoints, size) == at
+
+
+def test_a_canary_stops_until_somebody_says_so_and_the_record_knows() -> None:
+    group = Group.settled(1, 9, 4)
+    rules = policy(surge=3, batch=3, canary=1, pauses=(1,))
+    operator = Operator(group, rules, GOAL)
+    steps = told(operator)
+    assert isinstance(operator.ended, Pause) and "1 of 4 are new: look at the site" in str(operator.ended)
+    assert kinds(steps, Terminate, Return, Advance) == []
+    assert sorted(b.version for b in group.members()) == ["1", "1", "1", "1", "2"], "the surge is no larger than the canary"
+    # Asked again without a word, it stops there again; told to go on, and killed, it does not ask once more.
+    assert isinstance(Operator(group, rules, GOAL).run(), Pause)
+    confirmed = Operator(group, replace(rules, confirmed=True), GOAL)
+    while not kinds([confirmed.tick()], Terminate):
+        pass
+    assert group.record and group.record.passed == 1
+    assert isinstance(Operator(group, rules, GOAL).run(), Done)
+    assert [b.version for b in group.members()] == ["2"] * 4 and group.desired == 4
+
+
+def test_baking_takes_its_time_at_each_pause_and_in_the_end() -> None:
+    group = Group.settled(1, 9, 4)
+    operator = Operator(group, policy(pauses=(2, 3), bake=100), GOAL)
+    steps = told(operator)
+    assert [step.record.passed for step in kinds(steps, Advance)] == [2, 3, 4]  # type: ignore[attr-defined]
+    assert isinstance(operator.ended, Done)
+    quick = Group.settled(1, 9, 4)
+    Operator(quick, policy(), GOAL).run()
+    assert group.now - quick.now >= 2 * 100, "at least twice a whole pause; the others overlap with boots"
+    assert any("2 of 4 are new and bake" in str(step) for step in steps)
+    assert any("all are new and bake" in str(step) for step in steps)
+
+
+@pytest.mark.parametrize("when", ["begun", "baking", "half-way"])
+def test_an_alarm_turns_it_round_at_any_time(when: str) -> None:
+    group = Group.settled(1, 9, 4)
+    operator = Operator(group, policy(pauses=(2,), bake=100), GOAL)
+    reached = {"begun": (Point,), "half-way": (Terminate,), "baking": (Return,)}[when]
+    while not kinds([operator.tick()], *reached):
+        pass
+    if when == "baking":
+        while "all are new and bake" not in str(operator.tick()):
+            pass
+    group.alarms = ("shop-5xx",)
+    steps = told(operator)
+    (turn,) = kinds(steps, TurnBack)
+    assert "alarm shop-5xx has gone off" in str(turn)
+    assert isinstance(operator.ended, Forget), group.log[-5:]
+    assert [b.version for b in group.members()] == ["1"] * 4 and (group.desired, group.maximum) == (4, 9)
+
+
+def test_an_alarm_after_the_end_is_not_ours() -> None:
+    """The last pause is over and recorded: what is left is to tidy up, and that is finished whatever goes off."""
+    group = Group.settled(1, 9, 2)
+    operator = Operator(group, policy(bake=10), GOAL)
+    while not kinds([operator.tick()], Advance):
+        pass
+    group.alarms = ("shop-5xx",)
+    assert isinstance(operator.run(), Done)
+
+
+def test_a_group_that_is_there_waits_for_the_others_and_goes_back_with_them() -> None:
+    group = Group.settled(1, 9, 2)
+    operator = Operator(group, policy(together=True, hold=True), GOAL)
+    while not kinds([operator.tick()], Hold):
+        pass
+    assert [b.version for b in group.members()] == ["2", "2"] and group.record
+    operator.policy = policy(together=True, hold=True, stop="api was rolled back")
+    assert isinstance(operator.run(), Forget)
+    assert [b.version for b in group.members()] == ["1", "1"] and group.desired == 2
+
+
+def test_a_group_that_is_there_is_over_with_the_others() -> None:
+    group = Group.settled(1, 9, 2)
+    operator = Operator(group, policy(together=True, hold=True), GOAL)
+    while not kinds([operator.tick()], Hold):
+        pass
+    operator.policy = policy(together=True)
+    steps = told(operator)
+    assert [s.record.passed for s in kinds(steps, Advance)] == [2]  # type: ignore[attr-defined]
+    assert isinstance(operator.ended, Done)
+
+
+def test_without_any_pause_nothing_more_is_written() -> None:
+    group = Group.settled(1, 9, 3)
+    assert not kinds(told(Operator(group, policy(), GOAL)), Advance)
+
+
+rules = st.fixed_dictionaries(
+    {
+        "surge": st.integers(1, 3),
+        "batch": st.integers(1, 3),
+        "canary": st.integers(0, 3),
+        "checkpoints": st.lists(st.sampled_from(["10%", "34%", "50%", "100%"]), max_size=3),
+        "bake": st.sampled_from([0.0, 30.0, 200.0]),
+    }
+)
+
+
+@given(
+    st.integers(0, 6), rules, st.lists(st.none() | st.integers(0, 3), max_size=30), st.none() | st.integers(0, 60), st.booleans()
+)  # fmt: skip
+@LIMIT
+def test_no_more_is_replaced_than_a_pause_allows_and_an_alarm_brings_all_back(
+    desired: int, numbers: dict, crashes: list[int | None], alarm: int | None, other: bool
+) -> None:
+    group = Group.settled(0, desired + 1, desired)
+    at = pauses(numbers["canary"], numbers.pop("checkpoints"), desired)
+    world = World(group, numbers["surge"], desired)
+    operator = Operator(group, policy(pauses=at, confirmed=True, together=other, **numbers), GOAL)
+    goes = iter(crashes)
+    for tick in range(1500):
+        if tick == alarm:
+            group.alarms = ("bad",)
+        step = operator.tick(next(goes, None))
+        world.check()
+        record = group.record
+        if isinstance(step, Terminate) and record and not record.back:
+            ahead = [number for number in at if number > record.passed]
+            replaced = sum(b.version == "2" for b in group.members()) + group.desired - len(group.members())
+            assert not ahead or replaced <= ahead[0], world.story()
+        if isinstance(step, Begin):
+            assert step.record.surge <= (numbers["canary"] or numbers["surge"])
+        if operator.ended:
+            break
+    assert isinstance(operator.ended, Done | Forget) and not isinstance(operator.ended, Stop | Wait), world.story()
+    assert len({b.version for b in group.members()}) <= 1 and group.desired == desired, world.story()
+    if alarm is None:
+        assert {b.version for b in group.members()} <= {"2"}, world.story()
+    assert_clean(world)

@@ -1,0 +1,93 @@
+"""What a rollout must not begin with."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tasks.decisions.rollout.instance_refresh import Refresh
+from tasks.decisions.rollout.preflight import problems, slow_draining
+from tasks.decisions.rollout.snapshot import Fleet, Instance, Policy
+
+
+def member(id: str, **more: Any) -> Instance:
+    return replace(Instance(id, "a", "InService", "1", targets=("healthy",)), **more)
+
+
+WELL = Fleet("web", 1, 4, 2, "1", (member("i-1"), member("i-2")))
+
+
+def found(fleet: Fleet = WELL, policy: Policy | None = None, **more: Any) -> list[str]:
+    known = {"template": "lt-1", "target_groups": 1, "classic": (), "mixed": False, "refresh": None}
+    return problems(fleet, policy or Policy(), **(known | more))
+
+
+def test_a_fleet_in_order_has_none() -> None:
+    assert found() == []
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"mixed": True}, "a mixed-instances policy"),
+        ({"template": ""}, "no launch template"),
+        ({"classic": ("old-lb",)}, "Classic Load Balancers (old-lb)"),
+        ({"target_groups": 0}, "no target group"),
+        ({"refresh": Refresh("r", "InProgress", "lt-1", "7", 0.0)}, "an instance refresh to version 7 is InProgress"),
+    ],
+)
+def test_what_the_group_is(more: dict[str, Any], words: str) -> None:
+    (one,) = found(**more)
+    assert words in one
+
+
+@pytest.mark.parametrize("process", ["Launch", "Terminate", "AddToLoadBalancer", "HealthCheck", "ReplaceUnhealthy"])
+def test_a_process_that_is_needed_and_suspended(process: str) -> None:
+    assert found(replace(WELL, suspended=frozenset({process}))) == [f"{process} suspended by somebody: resume them first"]
+
+
+@pytest.mark.parametrize("process", ["AZRebalance", "ScheduledActions", "AlarmNotification", "InstanceRefresh"])
+def test_a_process_that_is_not_needed(process: str) -> None:
+    assert found(replace(WELL, suspended=frozenset({process}))) == []
+
+
+@pytest.mark.parametrize(
+    ("instance", "words"),
+    [
+        (member("i-2", lifecycle="Standby"), "i-2 is in Standby"),
+        (member("i-2", lifecycle="EnteringStandby"), "i-2 is in EnteringStandby"),
+        (member("i-2", lifecycle="Pending:Wait"), "i-2 does not serve: Pending:Wait"),
+        (member("i-2", health="Unhealthy"), "i-2 does not serve: InService, Unhealthy, targets healthy"),
+        (member("i-2", targets=("healthy", "unhealthy")), "i-2 does not serve: InService, Healthy, targets healthy/unhealthy"),
+        (member("i-2", targets=("unused",)), "targets unused"),
+    ],
+)
+def test_an_instance_that_does_not_serve(instance: Instance, words: str) -> None:
+    assert any(words in one for one in found(replace(WELL, instances=(member("i-1"), instance))))
+
+
+def test_sizes_that_have_not_settled() -> None:
+    assert found(replace(WELL, desired=3)) == ["it has 2 instances and desires 3: wait until it has settled"]
+    leaving = (member("i-1"), member("i-2"), member("i-3", lifecycle="Terminating:Wait", targets=("draining",)))
+    assert found(replace(WELL, instances=leaving)) == []
+
+
+@pytest.mark.parametrize(("maximum", "surge", "room"), [(4, 2, True), (3, 2, False), (3, 1, True), (2, 1, False), (4, 9, True)])
+def test_room_below_max(maximum: int, surge: int, room: bool) -> None:
+    fleet = replace(WELL, maximum=maximum)
+    assert (found(fleet, Policy(surge=surge, raise_max=False)) == []) is room
+    assert found(fleet, Policy(surge=surge)) == []
+
+
+def test_everything_is_named_at_once() -> None:
+    bad = replace(WELL, suspended=frozenset({"Launch"}), instances=(member("i-1", lifecycle="Standby"),))
+    assert len(found(bad, refresh=Refresh("r", "Pending", "lt-1", "7", 0.0), target_groups=0)) == 5
+
+
+@pytest.mark.parametrize(("batch", "slow"), [(1, True), (2, True), (3, False), (6, False)])
+def test_draining_that_may_outlast_the_deadline_is_told_with_its_figures(batch: int, slow: bool) -> None:
+    told = slow_draining({"web": 300, "quick": 5}, 6, batch, 600)
+    assert bool(told) == slow
+    if slow:
+        assert len(told) == 1 and f"web drains up to 300 s and there are {6 // batch} batches" in told[0]
+        assert f"may take {6 // batch * 300} s, more than rollout.deadline (600 s)" in told[0]

@@ -1,0 +1,187 @@
+"""The safety properties of a rollout, over generated fleets, adversaries and crashes (Hypothesis, virtual time).
+
+capacity   the operator never takes a serving instance away when that leaves fewer than the group's own desired capacity
+bounded    desired is never above the group's own plus the surge
+only-old   nothing of the wanted version is terminated, but for a surplus that is left when old ones died by themselves
+relative   a change of desired made by somebody else survives
+progress   it ends, and with a quiet adversary after exactly N launches, however often the operator is killed
+clean      at the end nothing of ours is suspended, protected, tagged; max is what it was
+"""
+
+import os
+from dataclasses import dataclass, field
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tasks.decisions.rollout.steps import Done, Forget, Stop, Wait
+from tests.decisions.rollout.model import GOAL, Group, Operator, policy
+
+EXAMPLES = int(os.environ.get("RAMPED_EXAMPLES", "3500"))
+heavy = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+
+sizes = st.fixed_dictionaries(
+    {
+        "desired": st.integers(0, 6),
+        "below": st.integers(0, 3),
+        "above": st.integers(0, 3),
+        "surge": st.integers(1, 4),
+        "batch": st.integers(1, 3),
+        "boot": st.sampled_from([3.0, 20.0, 60.0]),
+        "drain": st.sampled_from([0.0, 10.0, 100.0]),
+    }
+)
+crashes = st.lists(st.none() | st.integers(0, 3), max_size=40)
+events = st.lists(
+    st.tuples(st.sampled_from(["quiet", "quiet", "kill", "out", "in", "flap", "crash", "dry"]), st.integers(0, 9)), max_size=60
+)
+
+
+@dataclass
+class World:
+    """A group under watch: every kill and every size is checked as it happens."""
+
+    group: Group
+    surge: int
+    own: int  # the group's own desired capacity, with what the adversary made of it
+    longest: float = 200.0  # without capacity, in seconds
+    took: int = 0  # old or new, dead or scaled in by the adversary
+    maximum: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.maximum = self.group.maximum
+        terminate = self.group.terminate
+
+        def watched(id: str, *, decrement: bool) -> None:
+            box = self.group.boxes.get(id)
+            served = box is not None and box.serves(self.group.now)
+            terminate(id, decrement=decrement)
+            if served:
+                assert self.group.serving() >= self.own, "capacity\n" + self.story()
+
+        self.group.terminate = watched  # type: ignore[method-assign]
+
+    def story(self) -> str:
+        return "\n".join(self.group.log[-25:])
+
+    def disturb(self, kind: str, number: int) -> None:
+        group = self.group
+        group.log.append(f"{group.now:6.0f} adversary: {kind} {number}")
+        boxes = group.members()
+        if group.record is None:
+            # Whoever scaled in more than the group's own took the surge, of which nothing is left.
+            self.own = max(group.minimum, self.own)
+        if kind in ("kill", "flap") and boxes:
+            box = boxes[number % len(boxes)]
+            if kind == "flap":
+                box.sick_until = group.now + 30
+            else:
+                del group.boxes[box.id]
+                self.took += 1
+        elif kind == "dry" and group.now > group.dry_until + 100:
+            group.dry_until = group.now + min(45 * number, self.longest)
+        elif kind == "out":
+            more = min(group.maximum, group.desired + 1 + number % 2) - group.desired
+            group.desired, self.own = group.desired + max(0, more), self.own + max(0, more)
+        elif kind == "in":
+            less = max(0, group.desired - max(group.minimum, group.desired - 1 - number % 2))
+            group.desired, self.own, self.took = group.desired - less, self.own - less, self.took + less
+        group.reconcile()
+
+    def check(self) -> None:
+        assert self.group.desired <= self.own + self.surge, "bounded\n" + self.story()
+
+
+def world(numbers: dict, **more: object) -> World:
+    desired = numbers["desired"]
+    group = Group.settled(max(0, desired - numbers["below"]), desired + numbers["above"], desired, **more)
+    group.boot, group.drain = numbers["boot"], numbers["drain"]
+    return World(group, numbers["surge"], desired)
+
+
+def assert_clean(w: World) -> None:
+    group = w.group
+    assert not group.suspended and group.record is None, w.story()
+    assert not any(b.protected for b in group.members()), w.story()
+    assert group.maximum == w.maximum or group.desired > w.maximum, w.story()
+
+
+@given(sizes, crashes)
+@heavy
+def test_with_a_quiet_adversary_it_ends_after_n_launches_however_often_it_is_killed(numbers: dict, crash: list) -> None:
+    w = world(numbers)
+    operator = Operator(w.group, policy(surge=numbers["surge"], batch=numbers["batch"]), GOAL)
+    for at in crash:
+        operator.tick(at)
+        w.check()
+        if operator.ended:
+            break
+    if not operator.ended:
+        operator.run()
+    assert not isinstance(operator.ended, Stop), w.story()
+    assert sum(w.group.launches.values()) == w.group.launches["2"] == numbers["desired"], "progress\n" + w.story()
+    assert w.group.desired == numbers["desired"], "relative\n" + w.story()
+    assert not w.group.surplus, "only-old\n" + w.story()
+    assert [b.version for b in w.group.members()] == ["2"] * numbers["desired"]
+    assert_clean(w)
+
+
+@given(sizes, events)
+@heavy
+def test_under_an_adversary_capacity_and_its_changes_survive(numbers: dict, disturbances: list) -> None:
+    w = world(numbers)
+    rules = policy(surge=numbers["surge"], batch=numbers["batch"], rollback=False, max_failures=1000)
+    operator = Operator(w.group, rules, GOAL)
+    for kind, number in disturbances:
+        if kind not in ("quiet", "crash"):
+            w.disturb(kind, number)
+        operator.tick(number % 3 if kind == "crash" else None)
+        w.check()
+        if operator.ended:
+            break
+    if not operator.ended:
+        operator.run()
+    assert isinstance(operator.ended, Done), w.story()
+    w.group.pass_time(200)
+    assert {b.version for b in w.group.members()} <= {"2"}, "progress\n" + w.story()
+    assert w.group.desired == max(w.group.minimum, w.own), "relative\n" + w.story()
+    assert len(w.group.surplus) <= w.took, "only-old\n" + w.story()
+    assert_clean(w)
+
+
+@given(sizes, events, st.integers(0, 30))
+@heavy
+def test_a_bad_version_goes_back_under_an_adversary(numbers: dict, disturbances: list, worse: int) -> None:
+    """The new version never answers, or answers and turns bad after a while; or it cannot be launched."""
+    w = world(numbers)
+    w.longest = 450.0
+    operator = Operator(w.group, policy(surge=numbers["surge"], batch=numbers["batch"], max_failures=1000), GOAL)
+    for tick, (kind, number) in enumerate(disturbances):
+        if kind in ("out", "in", "dry"):
+            w.disturb(kind, number)
+        if tick == worse:
+            w.group.bad = frozenset({"2"})
+            for box in w.group.members():
+                if box.version == "2":
+                    box.sick_until = float("inf")
+        operator.tick(number % 3 if kind == "crash" else None)
+        if operator.ended:
+            return
+    step = operator.run()
+    w.group.pass_time(200)
+    versions = {b.version for b in w.group.members()}
+    assert isinstance(step, Forget | Done) and len(versions) <= 1, w.story()
+    assert (w.group.version == "1") == any("roll back" in line for line in w.group.log), w.story()
+    assert_clean(w)
+
+
+def test_the_model_can_fail() -> None:
+    """A rollout that kills before the new one serves is caught by the watch."""
+    w = world({"desired": 2, "below": 0, "above": 1, "surge": 1, "batch": 1, "boot": 20.0, "drain": 10.0})
+    try:
+        w.group.terminate("i-0001", decrement=False)
+    except AssertionError as error:
+        assert "capacity" in str(error)
+    else:
+        raise AssertionError("the watch did not notice")
+    assert isinstance(Wait("x"), Wait)

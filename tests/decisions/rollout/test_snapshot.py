@@ -1,0 +1,132 @@
+"""What is remembered from look to look, and how counts and ways back are told."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tasks.decisions.rollout.snapshot import Fleet, Instance, count, remember, way_back
+
+
+def member(id: str = "i-1", version: str = "1", **more: Any) -> Instance:
+    return replace(Instance(id, "a", "InService", version, targets=("healthy",)), **more)
+
+
+def fleet(*members: Instance, desired: int | None = None) -> Fleet:
+    return Fleet("web", 0, 9, len(members) if desired is None else desired, "1", members)
+
+
+def seen(*looks: tuple[float, Fleet]) -> Fleet:
+    last = None
+    for at, now in looks:
+        last = remember(last, now, at)
+    assert last is not None
+    return last
+
+
+SICK = member(targets=("unhealthy",))
+
+
+def test_looks_that_find_it_ready_are_counted_in_a_row() -> None:
+    well = fleet(member())
+    assert [seen(*[(float(t), well) for t in range(n)]).instances[0].polls for n in (1, 2, 3)] == [1, 2, 3]
+    assert seen((0, well), (5, fleet(SICK)), (10, well)).instances[0].polls == 1
+    assert seen((0, well), (5, fleet(SICK))).instances[0].polls == 0
+
+
+def test_it_is_idle_since_it_was_seen_to_fall_and_not_while_it_is_ready() -> None:
+    well = fleet(member())
+    assert seen((1, well), (5, fleet(SICK)), (10, fleet(SICK))).instances[0].idle_since == 5
+    assert seen((1, well), (5, fleet(SICK)), (10, well)).instances[0].idle_since is None
+    assert seen((1, well), (5, fleet(SICK)), (10, well), (15, fleet(SICK))).instances[0].idle_since == 15
+
+
+def test_one_that_never_was_ready_is_idle_since_its_launch() -> None:
+    launched = fleet(member(lifecycle="Pending", targets=("unused",), since=3.0))
+    assert seen((10, launched)).instances[0].idle_since == 3
+    assert seen((10, launched), (20, launched)).instances[0].idle_since == 3
+
+
+def test_one_of_unknown_launch_is_counted_from_the_first_look() -> None:
+    assert seen((10, fleet(SICK)), (20, fleet(SICK))).instances[0].since == 10
+    assert seen((10, fleet(SICK)), (20, fleet(SICK))).instances[0].idle_since == 10
+
+
+def test_time_in_service_begins_with_the_look_that_shows_it_and_ends_with_it() -> None:
+    pending = fleet(member(lifecycle="Pending"))
+    assert seen((1, pending)).instances[0].in_service_since is None
+    assert seen((1, pending), (5, fleet(member())), (9, fleet(member()))).instances[0].in_service_since == 5
+    standby = fleet(member(lifecycle="Standby"))
+    assert seen((1, fleet(member())), (5, standby), (9, fleet(member()))).instances[0].in_service_since == 9
+
+
+def test_a_revision_once_told_is_kept() -> None:
+    told = seen((1, fleet(member(revision="abc"))), (5, fleet(member())))
+    assert told.instances[0].revision == "abc"
+
+
+def test_a_group_is_short_since_the_first_look_of_a_row() -> None:
+    short, whole = fleet(member(), desired=2), fleet(member(), member("i-2"))
+    assert seen((1, whole)).short_since is None
+    assert seen((1, whole), (5, short), (9, short)).short_since == 5
+    assert seen((5, short), (9, whole), (13, short)).short_since == 13
+    assert seen((5, short), (9, whole)).short_since is None
+
+
+def test_another_instance_has_no_past() -> None:
+    assert seen((1, fleet(member("i-1"))), (5, fleet(member("i-2")))).instances[0].polls == 1
+
+
+@pytest.mark.parametrize(
+    ("lifecycle", "leaving", "counts"),
+    [
+        ("InService", False, True),
+        ("Pending:Wait", False, True),
+        ("Terminating", True, False),
+        ("Terminating:Proceed", True, False),
+        ("Detaching", True, False),
+        ("Standby", False, False),
+        ("EnteringStandby", False, False),
+    ],
+)
+def test_who_counts(lifecycle: str, leaving: bool, counts: bool) -> None:
+    one = member(lifecycle=lifecycle)
+    assert one.leaving is leaving and bool(fleet(one).members) is counts
+
+
+@pytest.mark.parametrize(
+    ("more", "ready"),
+    [
+        ({}, True),
+        ({"targets": ()}, True),
+        ({"targets": ("healthy", "initial")}, False),
+        ({"health": "Unhealthy"}, False),
+        ({"lifecycle": "Pending"}, False),
+    ],
+)
+def test_who_is_ready(more: dict[str, Any], ready: bool) -> None:
+    assert member(**more).ready is ready
+
+
+@pytest.mark.parametrize(
+    ("value", "of", "number"), [(3, 10, 3), (0, 10, 1), ("25%", 10, 2), ("1%", 10, 1), ("100%", 7, 7), ("50%", 0, 1), (9, 2, 9)]
+)
+def test_counts_and_percentages(value: int | str, of: int, number: int) -> None:
+    assert count(value, of) == number
+
+
+@pytest.mark.parametrize(
+    ("named", "target", "others", "back"),
+    [
+        ("2", "3", ["2", "2"], "2"),  # the plain case
+        ("2", "3", ["1", "1"], "2"),  # what the group names counts
+        ("3", "3", ["2", "1", "2"], "2"),  # $Latest, or pointed there before
+        ("3", "3", ["1", "2"], "2"),  # a draw: the newer one
+        ("3", "3", ["3", "3"], "3"),
+        ("3", "3", [], "3"),
+        ("3", "3", ["lt-other:7"], "3"),  # another template's number means nothing here
+    ],
+)
+def test_the_way_back(named: str, target: str, others: list[str], back: str) -> None:
+    members = [member(f"i-{number}", version) for number, version in enumerate(others)]
+    assert way_back(fleet(*members), named, target) == back

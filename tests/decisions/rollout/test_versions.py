@@ -1,0 +1,70 @@
+"""Which version is meant, by table."""
+
+import re
+
+import pytest
+
+from tasks.decisions.rollout.snapshot import Fleet, Instance
+from tasks.decisions.rollout.versions import Candidate, choose, live, previous
+from tasks.errors import Refused
+
+A, B, C = "aaaa1" + "0" * 35, "aaaa2" + "0" * 35, "1234" + "0" * 36
+FOUND = [
+    Candidate("9", A, "ami-9"),
+    Candidate("8", B, "ami-8", exists=False),
+    Candidate("7", None, "ami-7"),
+    Candidate("6", C, "ami-6"),
+    Candidate("5", A, "ami-5"),
+    Candidate("4", A, "ami-4", exists=False),
+]
+
+
+@pytest.mark.parametrize(
+    ("now", "to", "chosen"),
+    [
+        ("9", None, "6"),
+        ("6", None, "5"),
+        ("9", "7", "7"),
+        ("6", "9", "9"),
+        ("6", A, "9"),
+        ("9", "aaaa1", "9"),
+        ("9", "AAAA1", "9"),
+        ("9", "1234", "6"),
+    ],
+)
+def test_the_version_that_is_meant(now: str, to: str | None, chosen: str) -> None:
+    assert choose(FOUND, now, to).number == chosen
+
+
+@pytest.mark.parametrize(
+    ("now", "to", "said"),
+    [
+        ("5", None, "no version of ours before 5 has its image still; there are: 9 (aaaa10000000), 7 (not ours), 6"),
+        ("9", "99", "no version or revision 99; there are: 7 (not ours), 6 (123400000000), 5 (aaaa10000000). Nothing"),
+        ("9", "aaa", "no version or revision aaa"),
+        ("9", "", "no version or revision ;"),
+        ("9", "aaaa", "aaaa may be 9 (aaaa10000000), 8 (aaaa20000000), 5 (aaaa10000000), 4 (aaaa10000000): say more"),
+        ("9", "8", "image ami-8 of version 8 (aaaa20000000) is gone; there are: 7"),
+        ("9", B, "image ami-8 of version 8"),
+    ],
+)
+def test_what_cannot_be_chosen_is_refused_with_the_choices(now: str, to: str | None, said: str) -> None:
+    with pytest.raises(Refused, match=re.escape(said)):
+        choose(FOUND, now, to)
+
+
+def test_a_number_comes_before_a_revision_that_begins_alike() -> None:
+    assert choose([Candidate("1234", B, "ami-1"), *FOUND], "9", "1234").revision == B
+
+
+def test_there_may_be_none_before() -> None:
+    assert previous([], "1") is None and previous(FOUND[:3], "7") is None
+
+
+@pytest.mark.parametrize(
+    ("reference", "running", "expected"),
+    [("3", ["2", "2"], "3"), ("$Latest", ["2", "2", "4"], "2"), ("$Default", [], "4"), ("$Latest", ["lt-x:9"], "4")],
+)
+def test_the_live_version(reference: str, running: list[str], expected: str) -> None:
+    members = tuple(Instance(f"i-{n}", "a", "InService", version) for n, version in enumerate(running))
+    assert live(Fleet("web", 1, 3, 2, reference, members), "4" if reference.startswith("$") else reference) == expected

@@ -1,0 +1,120 @@
+"""A rollout that is killed before and after every single changing API call, and run again: as if it had not happened.
+
+Real processes, SIGKILL, the real task; three clouds at a time, so that it takes less time.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from tests.worlds.operator_folder import ROOT
+from tests.worlds.rolling_world import RollingWorld, rolling
+from tests.worlds.shop_world import credentials
+
+SIZE = 2
+WIDTH = 3
+
+
+@pytest.fixture(autouse=True)
+def keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    credentials(monkeypatch)
+
+
+class Operators:
+    """The process that forks operators."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+
+    def roll(self, world: RollingWorld, to: str | None, kill: int | None = None, when: str = "") -> dict[str, Any]:
+        assert self._process.stdin and self._process.stdout
+        order = {"url": world.cloud.url, "group": world.fleet.group, "to": to, "kill": kill, "when": when}
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        return dict(json.loads(self._process.stdout.readline()))
+
+
+@contextmanager
+def operators() -> Iterator[Operators]:
+    command = [sys.executable, "-m", "tests.worlds.operators"]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield Operators(process)
+        assert process.stdin
+        process.stdin.close()
+
+
+class Chain:
+    """One group that is rolled to and fro; every rollout launches exactly as many as there are instances."""
+
+    def __init__(self, world: RollingWorld, forks: Operators) -> None:
+        self.world, self.forks = world, forks
+        self.at, self.launched = "1", world.launches()
+
+    def whole(self) -> int:
+        """Roll undisturbed; return how many changing calls that took."""
+        to = "2" if self.at == "1" else "1"
+        with self.world.watched():
+            done = self.forks.roll(self.world, to)
+        assert (done["signal"], done["code"]) == (0, 0)
+        self._assert_done(to)
+        return int(done["writes"])
+
+    def killed(self, number: int, when: str) -> None:
+        to = "2" if self.at == "1" else "1"
+        with self.world.watched():
+            first = self.forks.roll(self.world, to, number, when)
+            assert first["signal"] == 9 and first["writes"] == number, (first, number, when)
+            # Nothing is waited for: the lock of the dead one is in the way of nobody.
+            second = self.forks.roll(self.world, to)
+        assert (second["signal"], second["code"]) == (0, 0), (number, when)
+        self._assert_done(to)
+
+    def _assert_done(self, version: str) -> None:
+        self.world.assert_done(version)
+        self.at, before = version, self.launched
+        self.launched = self.world.launches()
+        assert self.launched - before == SIZE
+
+
+@pytest.fixture(scope="module")
+def writes() -> int:
+    """Return how many changing calls an undisturbed rollout makes."""
+    with pytest.MonkeyPatch.context() as patch:
+        credentials(patch)
+        with rolling(SIZE) as world, operators() as forks:
+            return Chain(world, forks).whole()
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_killed_at_every_write_it_ends_as_if_undisturbed(writes: int, when: str) -> None:
+    assert 12 <= writes <= 20
+
+    def work(part: int) -> None:
+        with rolling(SIZE) as world, operators() as forks:
+            chain = Chain(world, forks)
+            for number in range(1 + part, writes + 1, WIDTH):
+                chain.killed(number, when)
+
+    with ThreadPoolExecutor(WIDTH) as pool:
+        list(pool.map(work, range(WIDTH)))
+
+
+LOSSES = ("PutParameter", "CreateOrUpdateTags", "SuspendProcesses", "UpdateAutoScalingGroup", "SetInstanceProtection",
+          "TerminateInstanceInAutoScalingGroup", "ResumeProcesses", "DeleteTags", "DeleteParameter")  # fmt: skip
+
+
+def test_a_write_whose_answer_is_lost_does_no_harm() -> None:
+    """botocore sends it again."""
+    with rolling(SIZE) as world:
+        world.cloud.control("faults", {"lost_answers": dict.fromkeys(LOSSES, 1)})
+        with world.watched():
+            world.roll()
+        assert not any(world.cloud.control("faults")["lost_answers"].values())
+        world.assert_done(world.next)
+        assert world.group().desired == SIZE

@@ -1,0 +1,144 @@
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tasks.hosts.shell import commands
+from tasks.settings.model import App
+
+APP = App(directory="app", services=("shop.service",), domain="shop.example.com", health_path="/health/")
+ABSOLUTE = App(
+    directory="/srv/my shop/",
+    virtualenv="/srv/venv",
+    manage="src/manage.py",
+    requirements=("base.txt", "more reqs.txt"),
+    services=("shop.service",),
+    domain="shop.example.com",
+    health_path="/health/",
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "quoted"),
+    [
+        ("app", "~/app"),
+        ("~/app", "~/app"),
+        ("my app", "~/'my app'"),
+        ("/srv/app", "/srv/app"),
+        ("/srv/my app", "'/srv/my app'"),
+        ("$(reboot)", "~/'$(reboot)'"),
+    ],
+)
+def test_paths(path: str, quoted: str) -> None:
+    assert commands.home(path) == quoted
+
+
+def test_manage() -> None:
+    assert commands.migrate_plan(APP, "a") == "cd ~/app && ~/venv/bin/python manage.py migrate --plan --no-color --database a"
+    assert commands.migrate(APP, "a") == "cd ~/app && ~/venv/bin/python manage.py migrate --noinput --no-color --database a"
+    assert commands.collectstatic(ABSOLUTE) == (
+        "cd '/srv/my shop/' && /srv/venv/bin/python src/manage.py collectstatic --noinput --no-color"
+    )
+
+
+def test_manifest() -> None:
+    command = commands.manifest(APP, "/home/me/app/.git", "abc", write=True)
+    assert command.startswith("cd ~/app && ~/venv/bin/python manage.py shell -v 0 -c 'import json, os\n")
+    # repr quotes the path, the shell quotes that again
+    assert "/home/me/app/.git/ramped/abc.before.json" in command
+    assert command != commands.manifest(APP, "/home/me/app/.git", "abc", write=False)
+
+
+def test_pip() -> None:
+    assert commands.install(APP) == (
+        "cd ~/app && ~/venv/bin/python -m pip install --disable-pip-version-check --no-input --quiet -r requirements.txt"
+    )
+    assert commands.install(ABSOLUTE) == (
+        "cd '/srv/my shop/' && /srv/venv/bin/python -m pip install --disable-pip-version-check --no-input --quiet"
+        " -r base.txt -r 'more reqs.txt'"
+    )
+
+
+def test_what_was_installed() -> None:
+    assert commands.installed_hash(APP) == "cat ~/venv/.ramped-requirements 2>/dev/null || true"
+    assert commands.record_installed(APP, "abc") == (
+        "printf '%s\\n' abc > ~/venv/.ramped-requirements.new"
+        " && mv -f ~/venv/.ramped-requirements.new ~/venv/.ramped-requirements"
+    )
+    command = commands.requirements_hash(ABSOLUTE)
+    assert command.startswith("cd '/srv/my shop/' && /srv/venv/bin/python -c '")
+    assert command.endswith(" base.txt 'more reqs.txt'")
+
+
+def test_the_revision() -> None:
+    assert commands.record_revision(APP, "abc") == (
+        "printf '%s\\n' abc > ~/app/REVISION.new && mv -f ~/app/REVISION.new ~/app/REVISION"
+    )
+    assert commands.recorded_revision(ABSOLUTE) == "cat '/srv/my shop/REVISION' 2>/dev/null || true"
+
+
+def test_systemd() -> None:
+    assert commands.systemctl("restart", "shop.service") == "sudo -n systemctl restart shop.service"
+    assert commands.systemctl("restart", "a; reboot") == "sudo -n systemctl restart 'a; reboot'"
+    assert commands.restart("shop.service") == (
+        "sudo -n systemctl reset-failed shop.service 2>/dev/null; sudo -n systemctl restart shop.service"
+    )
+    assert commands.show("shop.service", ("ExecStart", "TriggeredBy")) == (
+        "systemctl show shop.service --property=ExecStart,TriggeredBy"
+    )
+
+
+def test_journal() -> None:
+    ask = "journalctl -u shop.service -n 40 --no-pager"
+    assert commands.journal("shop.service") == (
+        f"if command -v journalctl >/dev/null; then sudo -n {ask} 2>/dev/null || {ask} 2>/dev/null || true; fi"
+    )
+
+
+def test_missing() -> None:
+    assert commands.missing(APP) == (
+        "git -C ~/app rev-parse --git-dir >/dev/null 2>&1 || echo checkout; "
+        "test -x ~/venv/bin/python || echo virtualenv; test -f ~/app/manage.py || echo manage"
+    )
+
+
+def test_a_locked_command_waits_for_the_one_before(tmp_path: Path) -> None:
+    app = App(directory=str(tmp_path), services=("a.service",), domain="a.example", health_path="/")
+    assert commands.locked(app, "echo 'it is'") == f"""flock -o -E 75 -w 600 {tmp_path} sh -c 'echo '"'"'it is'"'"''"""
+    holder = subprocess.Popen(["flock", str(tmp_path), "sh", "-c", "echo held; read end"], stdin=-1, stdout=-1, text=True)
+    assert holder.stdin and holder.stdout
+    with holder:
+        assert holder.stdout.readline() == "held\n"
+        busy = subprocess.run(["sh", "-c", commands.locked(app, "echo done", wait=0)], capture_output=True, text=True)
+        assert (busy.returncode, busy.stdout) == (commands.BUSY, "")
+        holder.stdin.write("end\n")
+    free = subprocess.run(["sh", "-c", commands.locked(app, "echo done", wait=0)], capture_output=True, text=True)
+    assert (free.returncode, free.stdout) == (0, "done\n")
+
+
+def test_a_record_is_never_half_written(tmp_path: Path) -> None:
+    path = tmp_path / "a file"
+    for text in ("one", "two 'quoted'"):
+        subprocess.run(["sh", "-c", commands.record(str(path), text)], check=True)
+        assert path.read_text() == f"{text}\n"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("https://me:secret@git.example.com/x.git", "https://***@git.example.com/x.git"),
+        ("https://t0ken@git.example.com", "https://***@git.example.com"),
+        ("git@github.com:a/b", "git@github.com:a/b"),
+        ("https://example.com/a@b", "https://example.com/a@b"),
+    ],
+)
+def test_passwords_are_taken_out_of_addresses(text: str, shown: str) -> None:
+    assert commands.redact(text) == shown
+
+
+def test_the_gist_of_what_was_printed_is_one_line() -> None:
+    assert commands.gist("a\n b\n\nc\n  d  \n") == "b | c | d"
+    assert commands.gist("fatal: https://me:secret@example.com/ not found\n") == "fatal: https://***@example.com/ not found"
+    assert commands.gist("") == ""
+    assert len(commands.gist("x" * 5000)) == 1000

@@ -1,0 +1,298 @@
+"""The rehearsal as a user runs it: `inv rehearse` as a process, whole, without a part, interrupted, and killed."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from rehearsal import sandbox
+from rehearsal.world import World
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 420.0  # seconds; the machine may be slow
+
+
+def processes(folder: Path) -> list[str]:
+    """Return the command lines of processes that have to do with a folder."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if (
+                entry.name.isdecimal()
+                and str(folder).encode() in (entry / "cmdline").read_bytes() + (entry / "environ").read_bytes()
+            ):
+                found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+        except OSError:
+            continue
+    return found
+
+
+def eventually(holds: Callable[[], bool], seconds: float = 60.0) -> bool:
+    end = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Let rehearsals keep their files here, and see that they leave none, nor a process."""
+    folder = tmp_path / "t"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    yield folder
+    while STARTED:
+        with STARTED.pop() as process:
+            process.kill()
+    assert eventually(lambda: not list(folder.iterdir())), list(folder.iterdir())
+    assert eventually(lambda: not processes(folder)), processes(folder)
+
+
+STARTED: list["subprocess.Popen[str]"] = []
+
+
+def rehearse(*arguments: str, **more: str) -> "subprocess.Popen[str]":
+    process = subprocess.Popen(
+        [*sandbox.command("inv"), "rehearse", *arguments],
+        cwd=ROOT,
+        env=os.environ | more,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    STARTED.append(process)
+    return process
+
+
+def told(process: "subprocess.Popen[str]") -> tuple[int, str]:
+    out, _ = process.communicate(timeout=PATIENCE)
+    return process.returncode, out
+
+
+def until(process: "subprocess.Popen[str]", line: str) -> str:
+    """Read on until a line appears; return everything up to it."""
+    assert process.stdout
+    seen = ""
+    for text in process.stdout:
+        seen += text
+        if line in text:
+            return seen
+    raise AssertionError(f"it ended without {line!r}:\n{seen}")
+
+
+def test_a_release_replaces_the_other_and_no_request_fails(temporary: Path) -> None:
+    # What would lead to a real account in other hands changes nothing.
+    code, out = told(
+        rehearse(AWS_PROFILE="production", AWS_IGNORE_CONFIGURED_ENDPOINT_URLS="true", AWS_ENDPOINT_URL_EC2="http://10.0.0.1")
+    )
+    assert code == 0, out
+    total = re.search(r"0 of (\d+) requests failed; version 2 replaced version 1", out)
+    assert total and int(total[1]) > 500, out
+    steps = [
+        "1  management instance",
+        "2  SSH",
+        "3  git",
+        "4  migrate",
+        "5  collectstatic",
+        "6  restart",
+        "7  verify",
+        "restart-all",
+    ]
+    for step in [
+        *steps,
+        "8  image",
+        "9  template version",
+        "10 rollout",
+        "warm-cdn",
+        "invalidate",
+        "11 stop the management instance",
+    ]:
+        assert re.search(rf"\| {step} +[\d.]+ s +ok$", out, re.M), step
+    before, after = out.split("The fleet before")[1].split("The fleet after")
+    assert before.count("InService  healthy  2 ") == 3 and "desired 3 (min 3, max 3)" in before
+    assert after.count("InService  healthy  3 ") == 3 and "desired 3 (min 3, max 3)" in after
+    assert "suspended" not in after and "rollout" not in after.split("API calls")[0]
+    assert re.search(r"autoscaling:TerminateInstanceInAutoScalingGroup +3 +0", out)
+    assert re.search(r"page +200 +v1 +\d+", out) and re.search(r"page +200 +v2 +\d+", out)
+    assert "Traceback" not in out and "socket.send()" not in out, out
+
+
+def test_without_restart_all_the_cdn_remembers_a_404_until_it_is_invalidated(temporary: Path) -> None:
+    code, out = told(rehearse("--instances", "2", "--skip", "restart-all"))
+    assert code == 1, out
+    mended = out.split("Act 4")[1]
+    assert re.search(r"the CDN answers 404 \(X-Cache: Error from cloudfront", mended), out
+    assert "Completed" in mended
+    again = mended.split("Completed")[-1]
+    assert re.search(r"the CDN answers 200 ", again) and "the CDN answers 404" not in again, out
+    assert re.search(r"^FAILED after .*requests failed", out, re.M)
+    assert re.search(r"\d+ +10 rollout +file +status 404, named by a page of v2", out), out
+
+
+def test_with_the_static_middleware_no_old_instance_is_restarted(temporary: Path) -> None:
+    code, out = told(rehearse("--instances", "2", "--static-middleware"))
+    assert code == 0, out
+    refreshed = out.split("-> restart-all")[1].split("ok restart-all")[0]
+    assert refreshed.count("nothing: it finds new files by itself") == 2 and "reload" not in refreshed, out
+    assert not re.search(r"file +404", out), out
+
+
+@pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_nothing_is_left_when_it_is_stopped(temporary: Path, blow: signal.Signals) -> None:
+    process = rehearse()
+    until(process, "-> 5  collectstatic")
+    if blow == signal.SIGINT:
+        os.killpg(process.pid, blow)  # as a terminal does
+    else:
+        process.send_signal(blow)
+    code, out = told(process)
+    assert code == (-9 if blow == signal.SIGKILL else 1)
+    assert "Traceback" not in out
+
+
+def test_kept_it_can_be_used_as_it_says(temporary: Path) -> None:
+    process = rehearse("--instances", "1", "--keep")
+    out = until(process, "Ctrl-C ends it")
+    folder = re.search(r"cd (\S+)", out)
+    exported = dict(re.findall(r"(AWS_\w+)=(\S+)", out))
+    assert folder, out
+    environment = {name: os.environ[name] for name in ("PATH", "HOME")} | exported
+    status = subprocess.run(
+        [*sandbox.command("inv"), "status"], cwd=folder[1], env=environment, capture_output=True, text=True, check=False
+    )
+    assert status.returncode == 0 and "InService" in status.stdout, status
+    sdk = "import boto3; print(boto3.client('autoscaling').describe_auto_scaling_groups()['AutoScalingGroups'][0]['MaxSize'])"
+    asked = subprocess.run([sys.executable, "-c", sdk], env=environment, capture_output=True, text=True, check=True)
+    assert asked.stdout.strip() == "1"
+    page = re.search(r"(http://\S+)\s+in a browser", out)
+    assert page
+    curl = "import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1]).read().decode())"
+    shown = subprocess.run([sys.executable, "-c", curl, page[1]], env=environment, capture_output=True, text=True, check=True)
+    assert '<meta name="release" content="v2">' in shown.stdout
+    process.send_signal(signal.SIGINT)
+    assert told(process)[0] == 1
+
+
+@pytest.mark.parametrize(
+    "arguments, expected",
+    [
+        (["--instances", "0"], "argument --instances: found 0; allowed: 1 to 40"),
+        (["--skip", "deploy"], "argument --skip: invalid choice: 'deploy'"),
+    ],
+)
+def test_wrong_usage_is_one_line(temporary: Path, arguments: list[str], expected: str) -> None:
+    code, out = told(rehearse(*arguments))
+    assert code == 2 and expected in out
+
+
+def test_dry_only_says_what_it_would_do(temporary: Path) -> None:
+    done = subprocess.run([*sandbox.command("inv"), "--dry", "rehearse"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "would build a stand-in cloud" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "variable, value, expected",
+    [
+        ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true", "would go to https://"),
+        ("AWS_ENDPOINT_URL_EC2", "http://127.9.9.9:1", "calls to ec2 would go to http://127.9.9.9:1"),
+        ("AWS_ACCESS_KEY_ID", "AKIASOMEBODYELSE0000", "would be made with the key AKIASOMEBODYELSE0000"),
+    ],
+)
+def test_an_environment_that_leads_elsewhere_is_refused(tmp_path: Path, variable: str, value: str, expected: str) -> None:
+    endpoint = "http://127.77.0.2:8000"
+    environment = sandbox.own(os.environ, tmp_path, endpoint)
+    sandbox.require_own(environment, endpoint)
+    with pytest.raises(sandbox.Refusal, match=re.escape(expected)):
+        sandbox.require_own(environment | {variable: value}, endpoint)
+
+
+def test_an_endpoint_outside_of_this_machine_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(sandbox.Refusal, match="never leaves this machine"):
+        sandbox.require_own({}, "https://ec2.eu-central-1.amazonaws.com")
+
+
+# What the tasks call only where gunicorn must be drained to be restarted (tests/test_restart.py), where alarms are set
+# (tests/test_rolling_together.py), with the other engine (tests/test_following.py), by configure-health-check
+# (tests/test_configure_health_check.py), or by themselves never.
+ELSEWHERE = {
+    "elasticloadbalancing:DeregisterTargets",
+    "elasticloadbalancing:RegisterTargets",
+    "elasticloadbalancing:DescribeTargetGroups",
+    "elasticloadbalancing:ModifyTargetGroup",
+    "ec2:DeleteTags",
+    "ec2:RebootInstances",
+    "cloudwatch:DescribeAlarms",
+    "autoscaling:StartInstanceRefresh",
+    "autoscaling:RollbackInstanceRefresh",
+    "autoscaling:CancelInstanceRefresh",
+    "iam:PassRole",
+    # A page of another text (tests/test_maintenance.py); tags that are made with a rule count as a call of their own.
+    "elasticloadbalancing:ModifyRule",
+    "elasticloadbalancing:AddTags",
+    # By other settings of `ssh` (tests/hosts/test_pool.py).
+    "ec2-instance-connect:SendSSHPublicKey",
+    "ssm:StartSession",
+}
+SERVICES = {"elbv2": "elasticloadbalancing"}
+
+
+def test_the_operator_policy_allows_what_the_tasks_call_and_no_more(temporary: Path) -> None:
+    policy = json.loads((ROOT / "settings_snippets/aws/operator-policy.json").read_text())
+    actions = [s["Action"] for s in policy["Statement"]]
+    allowed = {one for action in actions for one in ([action] if isinstance(action, str) else action)}
+    with World(temporary / "world") as world:
+        world.control("calls/clear", {})
+        for command in (
+            "management-create",
+            "deploy --yes",
+            "ship",
+            "management-start",
+            "invalidate --path /static/*",
+            "maintenance-on",
+            "maintenance-off",
+            "status",
+            "management-stop",
+        ):
+            done = subprocess.run(
+                [*sandbox.command("fab"), *command.split()],
+                cwd=world.places.operator,
+                env=world.environment,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            # Without a fleet the CDN cannot serve what `ship` asks it for in the end.
+            assert done.returncode == 0 or command == "ship", done.stdout + done.stderr
+        _grow(world)
+        world.publish()
+        done = subprocess.run(
+            [*sandbox.command("fab"), "ship"],
+            cwd=world.places.operator,
+            env=world.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        asked = world.control("calls")["actions"]
+    called = {f"{SERVICES.get(service, service)}:{action}" for service, _, action in (name.partition(":") for name in asked)}
+    # The rehearsal's own calls, to bring the fleet to its size.
+    called -= {"autoscaling:SetDesiredCapacity"}
+    assert called <= allowed, called - allowed
+    assert allowed - called <= ELSEWHERE, allowed - called - ELSEWHERE
+
+
+def _grow(world: World) -> None:
+    from rehearsal.scenario import Rehearsal
+
+    Rehearsal(world, 1, ())._fleet(1)

@@ -1,0 +1,286 @@
+"""`restart-all` against the stand-in cloud: a fleet that has to see a new static file while visitors are served."""
+
+import io
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rehearsal.balancer import Balancer
+from tasks.errors import Refused, Resumable, SettingsError
+from tasks.operations.deploy import deploy_release
+from tasks.operations.restart_all import restart_fleet
+from tasks.runtime.output import Output
+from tasks.runtime.run import Run
+from tests.rehearsal.hosts.support import Load
+from tests.worlds.operator_folder import Folder
+from tests.worlds.shop_world import DOMAIN, Golden, ShopWorld, credentials, sh
+
+NEW = "shop/css/new.0123456789ab.css"
+PRELOAD = "preload_app = True\n"  # where no unit shows it
+FILES = ("shop/img/other.0123456789ab.svg", NEW)
+
+
+@pytest.fixture(scope="module")
+def golden(tmp_path_factory: pytest.TempPathFactory) -> Golden:
+    return Golden(tmp_path_factory.mktemp("golden"))
+
+
+@pytest.fixture(autouse=True)
+def keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    credentials(monkeypatch)
+
+
+@contextmanager
+def fleet(golden: Golden, folder: Path, *, web: int = 3, **options: Any) -> Iterator[ShopWorld]:
+    with ShopWorld(golden, folder / "world", web=web, **options) as world:
+        world.share(*FILES)
+        yield world
+
+
+@pytest.fixture(scope="module")
+def plain(golden: Golden, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShopWorld]:
+    """A fleet behind systemd sockets, for all the tests that leave it as it was; each brings its own new file."""
+    with ShopWorld(golden, tmp_path_factory.mktemp("plain"), web=3) as world:
+        yield world
+
+
+@contextmanager
+def visitors(world: ShopWorld) -> Iterator[Load]:
+    """Visitors who come through the balancer all the while; every one of them must be answered."""
+    balancer = Balancer(f"127.{world.cloud.octet}.0.3", 8080, world.standin.routes())
+    balancer.start()
+    try:
+        with Load(f"127.{world.cloud.octet}.0.3", 8080, f"/health_check/{DOMAIN}") as load:
+            yield load
+            load.more(10)
+        assert load.statuses() == {200}, load.answers
+    finally:
+        balancer.close()
+
+
+def statuses(world: ShopWorld, instance: str, name: str = NEW, asks: int = 12) -> set[int]:
+    from tests.rehearsal.hosts.support import ask
+
+    headers = {"Host": DOMAIN, "X-Forwarded-Proto": "https"}
+    return {ask(world.address(instance), 8080, f"/static/{name}", **headers)[0] for _ in range(asks)}
+
+
+def way(world: ShopWorld, instance: str) -> str:
+    """Return what restart-all said that it did to an instance."""
+    said = [line for line in world.out.getvalue().splitlines() if line.startswith(f"{instance}: ")]
+    return said[-1].removeprefix(f"{instance}: ")
+
+
+def hooked(run: Run, when: str, act: Callable[[], object]) -> tuple[Run, io.StringIO]:
+    """Do something at the moment when a text is printed, once; return the run and what it prints."""
+    todo = [act]
+
+    class Hook(io.StringIO):
+        def write(self, text: str) -> int:
+            if when in text and todo:
+                todo.pop()()
+            return super().write(text)
+
+    out = Hook()
+    return replace(run, out=Output(out, out)), out
+
+
+def test_a_reload_suffices_where_each_worker_loads_the_application(plain: ShopWorld) -> None:
+    plain.share("a.0123456789ab.svg", "a.0123456789ab.css")
+    members = plain.cloud.members()
+    with visitors(plain):
+        assert statuses(plain, members[0], "a.0123456789ab.css") == {404}
+        mark = len(plain.out.getvalue())
+        restart_fleet(plain.run(), ("a.0123456789ab.svg", "a.0123456789ab.css"), batch=2)
+        assert [way(plain, one) for one in members] == ["reload"] * 3
+        assert [statuses(plain, one, "a.0123456789ab.css") for one in members] == [{200}] * 3
+        assert "3 instances, 2 at a time; new static files: 2" in plain.out.getvalue()[mark:]
+        assert plain.calls("elbv2:DeregisterTargets") == 0
+
+        mark = len(plain.out.getvalue())
+        restart_fleet(plain.run(), ("a.0123456789ab.svg", "a.0123456789ab.css"), only_if_needed=True)
+        assert plain.out.getvalue()[mark:].count("nothing: it serves them already") == 3
+
+
+def test_a_release_without_new_files_is_reloaded_and_asked_for_its_health(plain: ShopWorld) -> None:
+    with visitors(plain):
+        restart_fleet(plain.run(), (), batch="50%")
+    assert "3 instances, 1 at a time; new static files: none, so only their health is checked" in plain.printed
+    assert [way(plain, one) for one in plain.cloud.members()] == ["reload"] * 3
+
+
+def test_the_first_failure_stops_it_and_it_tells_who_is_done_and_who_is_not(plain: ShopWorld) -> None:
+    plain.share("b.css")
+    order = in_order(plain)
+    # The reload exits 0, the site is dead afterwards.
+    (plain.disk(order[1]) / "app/config/wsgi.py").write_text("raise RuntimeError('half a deploy')\n")
+    with pytest.raises(Resumable) as caught:
+        restart_fleet(plain.run(restart={"deadline": 8}), ("b.css",))
+    text = str(caught.value)
+    assert f"stopped at a failure: {order[1]}: " in text and "502 Bad Gateway" in text
+    assert f"done: {order[0]} (reload)" in text and f"not touched: {order[2]}" in text
+    assert "To go on: fab deploy" in text and caught.value.code == 3
+    # A worker that the test before has begun may have come up after the file was shared.
+    assert 404 in statuses(plain, order[2], "b.css")
+
+    sh("git checkout -q config/wsgi.py", plain.disk(order[1]) / "app")
+    restart_fleet(plain.run(), ("b.css",), only_if_needed=True)
+    assert [statuses(plain, one, "b.css") for one in order] == [{200}] * 3
+
+
+def test_a_file_that_is_not_on_the_shared_disk_is_found_out(plain: ShopWorld) -> None:
+    gone = "does not serve /static/shop/gone.css: does it see the shared static files"
+    with visitors(plain), pytest.raises(Resumable, match=gone):
+        restart_fleet(plain.run(restart={"deadline": 8}), ("shop/gone.css",))
+
+
+def test_what_an_earlier_run_took_out_is_put_back(plain: ShopWorld) -> None:
+    plain.share("c.css")
+    out = plain.cloud.members()[0]
+    tags = [{"Key": "ramped:drained", "Value": "fab restart-all"}]
+    plain.cloud.client("ec2").create_tags(Resources=[out], Tags=tags)
+    plain.cloud.client("elbv2").deregister_targets(TargetGroupArn=plain.target_group, Targets=[{"Id": out}])
+    plain.cloud.wait(lambda: out not in plain.healthy())
+    restart_fleet(plain.run(), ("c.css",), batch=3)
+    assert f"{out}: was taken out of its target groups by an earlier run, and is put back" in plain.printed
+    assert set(plain.healthy()) == set(plain.cloud.members()) and "ramped:drained" not in plain.tags(out)
+
+
+def test_ctrl_c_ends_it_soon_and_tells_how_to_go_on(plain: ShopWorld, tmp_path: Path) -> None:
+    folder = Folder(tmp_path, TASKS.replace(NEW, "shop/gone.css"), plain.fabric_yaml())
+    stopped = folder.interrupt("fab", "refresh", when="gone.css answered 404", number=signal.SIGINT)
+    assert stopped.code == 3 and "To go on: fab refresh" in stopped.err
+
+
+def test_only_what_is_in_service_is_refreshed(plain: ShopWorld) -> None:
+    with pytest.raises(Refused, match="no Auto Scaling group api in this account"):
+        restart_fleet(replace(plain.run(), settings=replace(plain.settings(), groups=("api",))), ())
+    asleep = plain.cloud.members()[0]
+    plain.cloud.client("autoscaling").enter_standby(
+        AutoScalingGroupName="web", InstanceIds=[asleep], ShouldDecrementDesiredCapacity=True
+    )
+    plain.cloud.wait(lambda: asleep not in plain.cloud.members())
+    assert len(in_order(plain)) == 2 and asleep not in in_order(plain)
+    plain.cloud.client("autoscaling").exit_standby(AutoScalingGroupName="web", InstanceIds=[asleep])
+    plain.cloud.wait(lambda: asleep in plain.healthy())
+
+
+def test_a_shown_preload_is_restarted_behind_its_socket(golden: Golden, tmp_path: Path) -> None:
+    with fleet(golden, tmp_path, web=2, units="preload") as world, visitors(world):
+        restart_fleet(world.run(), FILES, batch="100%")
+        assert {way(world, one) for one in world.cloud.members()} == {"restart behind its socket"}
+        assert [statuses(world, one) for one in world.cloud.members()] == [{200}] * 2
+
+
+def test_a_hidden_preload_is_learned_from_one_instance_for_all(golden: Golden, tmp_path: Path) -> None:
+    with fleet(golden, tmp_path, conf=PRELOAD, web=2) as world, visitors(world):
+        restart_fleet(world.run(restart={"deadline": 16}), FILES)
+        assert world.printed.count("trying what is stronger") == 1
+        assert {way(world, one) for one in world.cloud.members()} == {"restart behind its socket"}
+        assert [statuses(world, one) for one in world.cloud.members()] == [{200}] * 2
+
+
+def test_without_a_socket_a_hidden_preload_is_drained_and_comes_back(golden: Golden, tmp_path: Path) -> None:
+    with fleet(golden, tmp_path, conf=PRELOAD, units="bound", delay=50) as world, visitors(world):
+        members = world.cloud.members()
+        restart_fleet(world.run(restart={"deadline": 20}), FILES, batch=3)
+        assert {way(world, one) for one in members} == {"drain, restart and return"}
+        assert world.cloud.members() == members and set(world.healthy()) == set(members)
+        assert [statuses(world, one) for one in members] == [{200}] * 3
+        assert not any("ramped:drained" in world.tags(one) for one in members)
+        # Never two at once: of three instances two must stay.
+        assert "waits until more of the others are healthy" in world.printed
+
+
+def test_a_plain_service_without_a_socket_is_reloaded(golden: Golden, tmp_path: Path) -> None:
+    with fleet(golden, tmp_path, web=1, units="bound") as world, visitors(world):
+        restart_fleet(world.run(), FILES)
+        assert way(world, world.cloud.members()[0]) == "reload"
+
+
+def test_an_instance_that_is_alone_is_not_drained(golden: Golden, tmp_path: Path) -> None:
+    with fleet(golden, tmp_path, web=1, conf=PRELOAD, units="bound") as world:
+        with visitors(world), pytest.raises(Resumable, match="is alone in web: taking it out would stop the site"):
+            restart_fleet(world.run(restart={"deadline": 12}), FILES)
+        assert world.healthy() == world.cloud.members()
+
+
+def test_an_instance_that_leaves_meanwhile_is_left_out(golden: Golden, tmp_path: Path) -> None:
+    with fleet(golden, tmp_path) as world:
+        order = in_order(world)
+        calm = world.run(restart={"deadline": 20})
+        run, printed = hooked(calm, f"{order[0]}: reload", lambda: world.cloud.control("kill", {"instance": order[1]}))
+        restart_fleet(run, FILES)
+        assert f"{order[1]}: left out, for it has left web meanwhile" in printed.getvalue()
+        assert statuses(world, order[2]) == {200}
+
+
+def test_an_instance_that_the_group_replaces_while_it_drains_is_left_out(golden: Golden, tmp_path: Path) -> None:
+    with fleet(golden, tmp_path, conf=PRELOAD, units="bound", health="ELB", replace_deregistered=True) as world, visitors(world):
+        first = world.cloud.members()
+        restart_fleet(world.run(restart={"deadline": 20}), FILES)
+        world.cloud.wait(lambda: len(world.healthy()) == 3)
+        assert [statuses(world, one) for one in world.cloud.members()] == [{200}] * 3
+        assert "left out" in world.printed and set(first) != set(world.cloud.members())
+
+
+def test_killed_while_an_instance_drains_the_next_run_finishes(golden: Golden, tmp_path: Path) -> None:
+    with fleet(golden, tmp_path, web=2, conf=PRELOAD, units="bound", delay=250) as world:
+        (tmp_path / "operator").mkdir()
+        folder = Folder(tmp_path / "operator", TASKS, world.fabric_yaml().replace("deadline: 60}", "deadline: 20}"))
+        killed = folder.interrupt("fab", "refresh", when="is draining", number=signal.SIGKILL)
+        assert killed.code == -signal.SIGKILL
+        assert len([one for one in world.cloud.members() if "ramped:drained" in world.tags(one)]) == 1
+        answer = folder.run("fab", "refresh")
+        assert answer.code == 0, answer.err
+        assert set(world.healthy()) == set(world.cloud.members()) and len(world.healthy()) == 2
+        assert not any("ramped:drained" in world.tags(one) for one in world.cloud.members())
+
+
+def test_the_task_takes_the_files_from_the_management_instance(golden: Golden, tmp_path: Path) -> None:
+    with ShopWorld(golden, tmp_path / "world", web=2) as world:
+        (tmp_path / "operator").mkdir()
+        folder = Folder(tmp_path / "operator", "from ops.restart import ns\n", world.fabric_yaml())
+        added = deploy_release(world.run(), world.v2).added
+        assert len(added) == 3 and {404} == statuses(world, world.cloud.members()[0], added[0])
+        dry = folder.run("fab", "--dry", "restart-all")
+        assert dry.code == 0 and "would refresh i-" in dry.out
+        assert {404} == statuses(world, world.cloud.members()[0], added[0])
+        answer = folder.run("invoke", "restart-all", "--batch", "100%")
+        assert answer.code == 0, answer.err
+        assert "2 instances, 2 at a time; new static files: 3" in answer.out
+        assert [statuses(world, one, added[0]) for one in world.cloud.members()] == [{200}] * 2
+
+
+@pytest.mark.parametrize("batch", ["0", "0%", "101%", "some", "-1", "1.5", "%"])
+def test_a_batch_that_is_none(batch: str) -> None:
+    from tasks.operations.restart_all import _batch
+
+    with pytest.raises(SettingsError, match="--batch: found .*; allowed: a count from 1, or a percentage"):
+        _batch(batch)
+
+
+def in_order(world: ShopWorld) -> list[str]:
+    """Return the instances in the order in which they are refreshed."""
+    from tasks.aws.serving import in_service
+    from tasks.aws.session import Cloud
+
+    return [web.id for web in in_service(Cloud(world.settings().aws), ["web"])]
+
+
+TASKS = f"""\
+from invoke import Collection
+from ops.command import command
+from ops.restart import restart_fleet
+
+@command
+def refresh(run):
+    restart_fleet(run, ("{NEW}",))
+
+ns = Collection(refresh)
+"""

@@ -1,0 +1,97 @@
+"""`ship` on the shop: everything in order, what may be left out, what an earlier run left behind."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tasks.errors import SettingsError
+from tasks.operations.rollout import roll_out
+from tasks.operations.ship import ship
+from tests.rehearsal.hosts.support import ask
+from tests.worlds.shipping_world import changes, fast, world_in
+from tests.worlds.shop_world import DOMAIN, ShopWorld, credentials
+
+go = ship.body.__wrapped__
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShopWorld]:
+    with world_in(tmp_path_factory, web=2, health="ELB") as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    credentials(monkeypatch)
+
+
+def revisions(world: ShopWorld) -> set[str]:
+    import json
+
+    answers = [ask(world.address(one), 8080, f"/health_check/{DOMAIN}") for one in world.cloud.members()]
+    return {json.loads(answer[1])["revision"] for answer in answers}
+
+
+def test_a_part_that_is_not_known_is_refused_before_anything_is_asked(world: ShopWorld) -> None:
+    before = world.cloud.control("calls")["total"]
+    with pytest.raises(
+        SettingsError, match="--skip: found bake-ami, deploy; allowed: restart-all, warm-cdn, invalidate, stop"
+    ) as caught:
+        go(fast(world), skip=["bake-ami", "restart-all", "deploy"])
+    assert caught.value.code == 2 and world.cloud.control("calls")["total"] == before
+
+
+def test_everything_in_order_then_nothing_is_left_to_do_then_half_way(world: ShopWorld) -> None:
+    world.publish(world.v2)
+    with changes(world) as calls:
+        go(fast(world, dry=True))
+    assert calls == []
+    plan = world.printed
+    assert f"would fetch, check out {world.v2}" in plan and f"would make an image of revision {world.v2[:12]}" in plan
+    assert "would make version 2 of lt-" in plan and f"would go from version 1 to 2 (ramped {world.v2} a new image)" in plan
+    assert plan.index("point the group at version 2") < plan.index("terminate i-")
+
+    old = world.cloud.members()
+    mark = len(world.printed)
+    go(fast(world, management={"keep_running": True}))
+    assert revisions(world) == {world.v2} and not set(old) & set(world.cloud.members())
+    steps = [line.removeprefix("-> ") for line in world.printed[mark:].splitlines() if line.startswith("-> ")]
+    assert [step.split(maxsplit=1)[-1] for step in steps] == [
+        *("management instance", "SSH", "git", "migrate", "collectstatic", "restart", "verify"),
+        *("restart-all", "image", "template version", "rollout"),
+    ]
+    assert "smoke boot of version 2" in world.printed and "what was done" in world.printed
+    smoke = world.cloud.client("ec2").describe_instances(Filters=[{"Name": "tag:ramped:role", "Values": ["smoke"]}])
+    states = [one["State"]["Name"] for reservation in smoke["Reservations"] for one in reservation["Instances"]]
+    assert len(states) == 1 and states[0] in ("shutting-down", "terminated")
+
+    mark = len(world.printed)
+    members = world.cloud.members()
+    go(fast(world), skip=["restart-all"])
+    again = world.printed[mark:]
+    assert world.cloud.members() == members and "every instance of web runs version 2" in again
+    assert "restart-all" not in again and "using it again" in again
+    assert world.cloud.instance(world.management)["State"]["Name"] == "stopped"
+
+    _half_way(world)
+
+
+def _half_way(world: ShopWorld) -> None:
+    """A rollout back to version 1 was stopped: `ship` ends it first, then it goes on to the newest."""
+
+    class Stops(type(world.out)):  # type: ignore[misc]
+        def write(self, text: str) -> int:
+            if "terminate i-" in text:
+                raise KeyboardInterrupt
+            return super().write(text)
+
+    run = fast(world, rollout={"smoke_boot": False})
+    from dataclasses import replace
+
+    from tasks.runtime.output import Output
+
+    with pytest.raises(KeyboardInterrupt):
+        roll_out(replace(run, out=Output(Stops(), Stops())), {}, "1")
+    go(fast(world), skip=["stop"])
+    assert "a rollout to version 1 is half-way: that one first" in world.printed
+    assert revisions(world) == {world.v2} and len(world.cloud.members()) == 2

@@ -1,0 +1,124 @@
+import io
+import os
+import signal
+import threading
+
+import pytest
+
+from tasks.errors import DeployError, HostUnreachable, Refused, Resumable
+from tasks.runtime.guard import Guard, Stopped
+from tasks.runtime.output import Output
+from tasks.runtime.run import Run
+from tasks.runtime.waiting import SystemClock
+from tasks.settings.layers import Source, check, of_file
+from tasks.settings.model import Settings
+from tasks.settings.schema import build
+from tests.worlds.operator_folder import REQUIRED
+
+
+def site() -> Settings:
+    return build(check(of_file(Source(REQUIRED, "f", "/", {})).leaves, "f")[0])
+
+
+@pytest.fixture
+def out() -> Output:
+    return Output(io.StringIO(), io.StringIO())
+
+
+def end(out: Output, error: BaseException, *, step: bool = True, changes: bool = True, dry: bool = False) -> None:
+    with Guard(out, changes=changes) as guard:
+        guard.know(Run(site(), out, SystemClock(), dry, "fab ship"))
+        if step:
+            with out.step("1  look"):
+                raise error
+        raise error
+
+
+def test_nothing_wrong_nothing_said(out: Output) -> None:
+    with Guard(out, changes=True), out.step("1  look"):
+        pass
+
+
+@pytest.mark.parametrize(("error", "by"), [(KeyboardInterrupt(), "Ctrl-C"), (Stopped("SIGTERM"), "SIGTERM")])
+def test_an_interruption_under_way_can_be_resumed(out: Output, error: BaseException, by: str) -> None:
+    with pytest.raises(Resumable) as caught:
+        end(out, error)
+    assert str(caught.value) == f"Stopped by {by}.\nStopped half-way. To go on: fab ship"
+    assert caught.value.code == 3
+
+
+@pytest.mark.parametrize("how", [{"step": False}, {"changes": False}, {"dry": True}])
+def test_an_interruption_before_any_change_says_so(out: Output, how: dict[str, bool]) -> None:
+    with pytest.raises(DeployError) as caught:
+        end(out, KeyboardInterrupt(), **how)
+    assert (str(caught.value), caught.value.code) == ("Stopped by Ctrl-C; nothing was changed.", 1)
+
+
+def test_an_error_of_a_library_under_way_can_be_resumed(out: Output) -> None:
+    with pytest.raises(Resumable, match="the network: gone") as caught:
+        end(out, ConnectionResetError(104, "gone"))
+    assert caught.value.resume == "fab ship"
+
+
+def test_an_error_of_a_library_before_any_change_is_told(out: Output) -> None:
+    with pytest.raises(HostUnreachable, match="the network: gone"):
+        end(out, ConnectionResetError(104, "gone"), step=False)
+
+
+def test_our_own_errors_pass_with_their_secrets_hidden(out: Output) -> None:
+    out.hide("hunter22")
+    error = Refused("log in with hunter22")
+    with pytest.raises(Refused) as caught:
+        end(out, error)
+    assert caught.value is error
+    assert str(caught.value) == caught.value.message == "log in with ***"
+
+
+def test_a_fault_of_ours_keeps_its_traceback_and_says_how_to_go_on() -> None:
+    err = io.StringIO()
+    with pytest.raises(ZeroDivisionError):
+        end(Output(io.StringIO(), err), ZeroDivisionError())
+    assert err.getvalue() == "warning: stopped half-way by a fault of the tool itself. To go on: fab ship\n"
+    err = io.StringIO()
+    with pytest.raises(ZeroDivisionError):
+        end(Output(io.StringIO(), err), ZeroDivisionError(), step=False)
+    assert err.getvalue() == ""
+
+
+def test_an_exit_is_left_alone(out: Output) -> None:
+    with pytest.raises(SystemExit):
+        end(out, SystemExit(4))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_signals_stop_as_ctrl_c_does_and_only_within(out: Output, number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    with pytest.raises(DeployError, match=f"Stopped by {number.name}; nothing was changed"), Guard(out, changes=True):
+        os.kill(os.getpid(), number)
+        signal.pause()
+    assert signal.getsignal(number) is before
+
+
+def test_an_ignored_signal_stays_ignored(out: Output) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        with Guard(out, changes=True):
+            os.kill(os.getpid(), signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_another_thread_guards_without_signals(out: Output) -> None:
+    caught: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            end(out, KeyboardInterrupt())
+        except Resumable as error:
+            caught.append(error)
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    worker.join()
+    assert len(caught) == 1

@@ -1,0 +1,58 @@
+import importlib.util
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+from tasks.runtime import startup
+
+TASKS = Path(startup.__file__).parents[1]
+
+
+def test_our_variables_are_taken_and_others_stay() -> None:
+    environ = {
+        "INVOKE_ROLLOUT_SURGE": "2",
+        "FABRIC_GROUPS": "a,b",
+        "FABRIC_APP_NONSENSE": "x",
+        "FABRIC_AWS": "x",
+        "FABRIC_SSH_CONFIG_PATH": "/x",
+        "INVOKE_RUN_ECHO": "1",
+        "FABRIC_APPLE": "x",
+        "ROLLOUT_SURGE": "x",
+        "AWS_PROFILE": "x",
+    }
+    taken = startup.take_environment(environ)
+    assert sorted(taken) == ["FABRIC_APP_NONSENSE", "FABRIC_AWS", "FABRIC_GROUPS", "INVOKE_ROLLOUT_SURGE"]
+    assert sorted(environ) == ["AWS_PROFILE", "FABRIC_APPLE", "FABRIC_SSH_CONFIG_PATH", "INVOKE_RUN_ECHO", "ROLLOUT_SURGE"]
+
+
+def test_no_module_hides_another() -> None:
+    """`invoke` puts tasks/ first on the path: a module of ours would be found in the place of one of the same name."""
+    ours = {path.stem for path in TASKS.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()} - {"__init__"}
+    assert len(ours) > 6
+    assert not ours & (sys.stdlib_module_names | set(packages_distributions()))
+
+
+@pytest.mark.parametrize("path", sorted(TASKS.rglob("*.py")), ids=lambda path: str(path.relative_to(TASKS)))
+def test_every_import_within_is_relative(path: Path) -> None:
+    lines = [line.strip() for line in path.read_text().splitlines()]
+    assert not [line for line in lines if line.startswith(("from tasks", "import tasks"))]
+
+
+def test_a_fault_elsewhere_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)  # without fabric.yaml: there would be something to complain of
+    seen: list[type[BaseException]] = []
+    monkeypatch.setattr(sys, "excepthook", lambda kind, error, trace: seen.append(kind))
+    startup.explain_crashes()
+    try:
+        raise RuntimeError("a fault")
+    except RuntimeError as error:
+        sys.excepthook(RuntimeError, error, error.__traceback__)
+    assert seen == [RuntimeError]
+
+
+def test_the_package_is_found_once() -> None:
+    spec = importlib.util.find_spec("tasks")
+    assert spec is not None
+    assert spec.origin == str(TASKS / "__init__.py")
