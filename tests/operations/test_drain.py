@@ -31,7 +31,7 @@ def world(golden: Golden, tmp_path: Path, keys: None) -> Iterator[ShopWorld]:
 
 def call(world: ShopWorld, instance: str, *, undo: bool = False, dry: bool = False, **sections: Any) -> str:
     mark = len(world.printed)
-    drain.body.__wrapped__(world.run(dry=dry, **sections), instance, undo)
+    drain(world.run(dry=dry, **sections), instance, undo)
     return world.printed[mark:]
 
 

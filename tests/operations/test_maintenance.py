@@ -20,7 +20,7 @@ from tests.worlds.operator_folder import Folder
 from tests.worlds.shipping_world import fast, world_in
 from tests.worlds.shop_world import DOMAIN, ShopWorld, credentials
 
-go = ship.body.__wrapped__
+go = ship
 RENAME = """
 from django.db import migrations
 

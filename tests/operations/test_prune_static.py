@@ -28,7 +28,7 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> None:
 def prune(world: ShopWorld, *, dry: bool = False, **static: int) -> None:
     world.out.seek(0)
     world.out.truncate()
-    prune_static.body.__wrapped__(fast(world, dry=dry, static=NOW | static))
+    prune_static(fast(world, dry=dry, static=NOW | static))
 
 
 def deploy(world: ShopWorld, revision: str) -> set[str]:

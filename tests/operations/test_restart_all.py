@@ -268,7 +268,7 @@ def test_a_batch_that_is_none(batch: str) -> None:
 def in_order(world: ShopWorld) -> list[str]:
     """Return the instances in the order in which they are refreshed."""
     from tasks.aws.serving import in_service
-    from tasks.aws.session import Cloud
+    from tasks.runtime.cloud import Cloud
 
     return [web.id for web in in_service(Cloud(world.settings().aws), ["web"])]
 
