@@ -51,7 +51,7 @@ class Targets:
             well = all(state == "healthy" for state in states.values())
             return (True if well else None), f"{web.id} in its target groups: {', '.join(states.values()) or 'it has none'}"
 
-        deadline = run.settings.restart.deadline
+        deadline = run.settings.restart.timeout
         wait_for(f"{web.id} to be healthy", probe, clock=clock, deadline=deadline, every=2.0, seen=run.out.progress)
 
 
@@ -80,7 +80,7 @@ class Drains:
         def make_room() -> tuple[bool | None, str]:
             return (True if self._take_out(web, fleet) else None), f"{web.id} waits until more of the others are healthy"
 
-        room = 2 * (delay + _MARGIN + self._run.settings.restart.deadline)
+        room = 2 * (delay + _MARGIN + self._run.settings.restart.timeout)
         self._wait(f"a moment to drain {web.id}", make_room, room)
 
         def drained() -> tuple[bool | None, str]:

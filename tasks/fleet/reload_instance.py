@@ -90,7 +90,7 @@ class Refresher:
         raise DeployError(f"{web.id}: the site is well but does not serve {self._named}: does it see the shared static files?")
 
     def _take(self, way: Way, host: Host, web: Web, fleet: int, revision: str | None) -> bool:
-        unit, limit = self._run.settings.app.services[0], self._run.settings.restart.deadline
+        unit, limit = self._run.settings.app.services[0], self._run.settings.restart.timeout
         if way is Way.DRAIN:
             self._drains.leave(web, fleet)
         host.run(commands.systemctl("reload", unit) if way is Way.RELOAD else commands.restart(unit), timeout=limit)
@@ -104,7 +104,7 @@ class Refresher:
 
         Processes that load slowly are given a quarter of the deadline to know it. Raises TimedOut.
         """
-        limit = self._run.settings.restart.deadline
+        limit = self._run.settings.restart.timeout
         well_since: float | None = None
 
         def probe() -> tuple[bool | None, str]:

@@ -55,7 +55,7 @@ def _prove(run: Run, cloud: Cloud, id: str, wanted: str | None, revisions: Revis
             raise Refused(f"smoke boot: {id} reports revision {told[:12]}, not {wanted[:12]}. The fleet was not touched")
         return (True if told else None), seen
 
-    what, deadline = f"smoke boot {id}", run.settings.rollout.instance_deadline
+    what, deadline = f"smoke boot {id}", run.settings.rollout.instance_timeout
     wait_for(what, probe, clock=run.clock, deadline=deadline, every=run.settings.rollout.poll, seen=run.out.progress)
 
 

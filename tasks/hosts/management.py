@@ -41,7 +41,7 @@ def running_management(run: Run, cloud: Cloud, *, start: bool = True) -> Machine
         return machine
     if run.dry or not start:
         raise Refused(f"the management instance {machine.id} is {machine.state}: start it with management-start")
-    deadline = run.settings.app.boot_deadline
+    deadline = run.settings.app.boot_timeout
     run.out.say(f"the management instance {machine.id} is {machine.state}: starting it (management-stop stops it again)")
 
     def probe() -> tuple[Machine | None, str]:
@@ -64,7 +64,7 @@ def open_management(run: Run, cloud: Cloud, *, start: bool = True) -> tuple[Mach
     hosts = Hosts(run, cloud)
     try:
         machine = running_management(run, cloud, start=start)
-        host = hosts.wait(machine, run.settings.app.boot_deadline)
+        host = hosts.wait(machine, run.settings.app.boot_timeout)
     except BaseException:
         hosts.close()
         raise
@@ -91,7 +91,7 @@ def reboot_management(run: Run, cloud: Cloud, machine: Machine, host: Host) -> H
         again.close()
         return None, f"{machine.id} has not gone down yet"
 
-    deadline = run.settings.app.boot_deadline
+    deadline = run.settings.app.boot_timeout
     return wait_for(f"the reboot of {machine.id}", probe, clock=run.clock, deadline=deadline, every=2.0, seen=run.out.progress)
 
 

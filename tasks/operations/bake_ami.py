@@ -193,7 +193,7 @@ def quiet(run: Run, host: Host, cleaner: str | None = None) -> Iterator[None]:
     from ..hosts.holding import held
     from ..hosts.shell import commands
 
-    deadline = run.settings.app.boot_deadline
+    deadline = run.settings.app.boot_timeout
     known = host.run(image_cleaning.standing()).text.split() if cleaner else []
     services = () if _by_ec2(run, cleaner) else [u for u in run.settings.app.services if u not in known]
     try:
@@ -203,7 +203,7 @@ def quiet(run: Run, host: Host, cleaner: str | None = None) -> Iterator[None]:
             if cleaner:
                 # Jobs that finish what they are at take longer than the site.
                 request = image_cleaning.request(run.settings.image.secrets, _keys(run))
-                run.out.say(str(stack.enter_context(held(host, cleaner, request, deadline=run.settings.image.deadline))))
+                run.out.say(str(stack.enter_context(held(host, cleaner, request, deadline=run.settings.image.timeout))))
             else:
                 host.run("sync", timeout=deadline)
             yield
@@ -235,7 +235,7 @@ def _available(run: Run, cloud: Cloud, id: str) -> Image:
             )
         return (image if image and image.state == "available" else None), f"{id} is {image.state if image else 'not known yet'}"
 
-    deadline = run.settings.image.deadline
+    deadline = run.settings.image.timeout
     return wait_for(
         f"image {id}", probe, clock=run.clock, deadline=deadline, every=run.settings.rollout.poll, seen=run.out.progress
     )

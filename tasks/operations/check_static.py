@@ -36,7 +36,7 @@ def check_everywhere(run: Run) -> None:
 
     cloud = Cloud(run.settings.aws)
     with run.out.step("check-static"), Hosts(run, cloud) as hosts:
-        management = hosts.wait(running_management(run, cloud), run.settings.app.boot_deadline)
+        management = hosts.wait(running_management(run, cloud), run.settings.app.boot_timeout)
         webs = [hosts.open(web.machine) for web in in_service(cloud, run.settings.groups)]
         _check(run, management, webs)
 

@@ -26,7 +26,7 @@ def drain(run: Run, instance: str, undo: bool = False) -> None:
     """Let no new visitors reach a web instance, so that it can be looked at; with --undo let them again.
 
     It goes on running, and open requests are finished. Where the group acts on the load balancer's health checks, the instance is
-    taken out of its target groups; else its site says that it is not ready (health_check.draining).
+    taken out of its target groups; else its site says that it is not ready (health_check.draining_file).
     """
     from ..aws import autoscaling
     from ..aws.session import Cloud
@@ -34,7 +34,7 @@ def drain(run: Run, instance: str, undo: bool = False) -> None:
     cloud = Cloud(run.settings.aws)
     web, fleet = _find(run, cloud, instance)
     group = autoscaling.group(cloud, web.group)
-    by_health = run.settings.health_check.draining is not None and "ELB" not in group.health_type
+    by_health = run.settings.health_check.draining_file is not None and "ELB" not in group.health_type
     how = "its site says that it is not ready" if by_health else "it is taken out of its target groups"
     if run.dry:
         run.out.say(f"would {'let visitors reach' if undo else 'drain'} {web.id}" + ("" if undo else f": {how}"))
@@ -93,7 +93,7 @@ def _mark(run: Run, cloud: Cloud, web: Web) -> None:
     from ..hosts.pool import Hosts
     from ..hosts.shell import commands
 
-    file = str(run.settings.health_check.draining)
+    file = str(run.settings.health_check.draining_file)
     with Hosts(run, cloud) as hosts:
         host = hosts.open(web.machine)
         host.run(commands.touch(file))
@@ -124,11 +124,11 @@ def _undo(run: Run, cloud: Cloud, web: Web) -> None:
     from ..hosts.shell import commands
 
     with run.out.step(f"let visitors reach {web.id}"):
-        if run.settings.health_check.draining is not None:
+        if run.settings.health_check.draining_file is not None:
             with Hosts(run, cloud) as hosts:
-                hosts.open(web.machine).run(commands.remove(run.settings.health_check.draining))
+                hosts.open(web.machine).run(commands.remove(run.settings.health_check.draining_file))
         _drains(run, cloud).come_back(web)
-        _await(run, cloud, web, run.settings.restart.deadline, leaving=False)
+        _await(run, cloud, web, run.settings.restart.timeout, leaving=False)
 
 
 def _await(run: Run, cloud: Cloud, web: Web, deadline: float, *, leaving: bool) -> None:

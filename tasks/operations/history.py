@@ -104,7 +104,7 @@ def _chosen(cloud: Cloud, fleet: Fleet, group: Group, to: str | None) -> Candida
 
 def _at_once(run: Run, groups: Sequence[str]) -> Run:
     """Return the run for these groups, without what looks at a new version for long: an alarm may be why we go back."""
-    policy = replace(run.settings.rollout, canary=0, checkpoints=(), bake=0, alarms=())
+    policy = replace(run.settings.rollout, canary=0, checkpoints=(), pause=0, alarms=())
     return replace(run, settings=replace(run.settings, groups=tuple(groups), rollout=policy))
 
 

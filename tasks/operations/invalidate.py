@@ -105,7 +105,7 @@ def _one(run: Run, cloud: Cloud, paths: Sequence[str]) -> None:
         status = cloudfront.status(cloud, distribution, id)
         return (True if status == "Completed" else None), f"invalidation {id} of {len(paths)} paths: {status}"
 
-    every, deadline = run.settings.rollout.poll, run.settings.static.deadline
+    every, deadline = run.settings.rollout.poll, run.settings.static.timeout
     wait_for(f"invalidation {id}", probe, clock=run.clock, deadline=deadline, every=every, seen=run.out.progress)
     run.out.say(f"invalidation {id} of {len(paths)} paths: Completed")
 

@@ -94,7 +94,7 @@ def stop(run: Run) -> None:
 
     with run.out.step("11 stop the management instance"):
         instances.stop(cloud, machine.id)
-        deadline = run.settings.app.boot_deadline
+        deadline = run.settings.app.boot_timeout
         wait_for(f"the stop of {machine.id}", probe, clock=run.clock, deadline=deadline, every=2.0, seen=run.out.progress)
 
 

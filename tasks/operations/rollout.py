@@ -149,8 +149,8 @@ def _show(run: Run, aim: Aim) -> None:
     run.out.say(f"{aim.name}: would go from version {aim.goal.source} to {target.number} ({described}):")
     for step in _foreseen(run, aim):
         run.out.say(f"  {step}")
-    if pauses or aim.policy.bake:
-        after = ", ".join(str(number) for number in (*pauses, *(["all"] if aim.policy.bake else [])))
+    if pauses or aim.policy.pause:
+        after = ", ".join(str(number) for number in (*pauses, *(["all"] if aim.policy.pause else [])))
         run.out.say(f"  with a pause after {after} of the new ones")
 
 
@@ -201,13 +201,13 @@ def policy_of(run: Run, fleet: Fleet, versions: tuple[Version, ...], now: float)
         batch=count(rules.batch, fleet.desired),
         healthy_polls=rules.healthy_polls,
         warm_up=rules.warm_up,
-        instance_deadline=rules.instance_deadline,
-        until=now + rules.deadline,
+        instance_timeout=rules.instance_timeout,
+        until=now + rules.timeout,
         max_failures=rules.max_failures,
         raise_max=rules.raise_max,
         canary=rules.canary,
         pauses=pauses(rules.canary, rules.checkpoints, size),
-        bake=rules.bake,
+        pause=rules.pause,
         rollback=rules.rollback,
         revisions={number: revision for number, revision in revisions.items() if revision},
     )

@@ -88,7 +88,7 @@ def _ship_behind_a_page(run: Run, revision: str | None, skip: Sequence[str], *, 
     own = run.settings.rollout
     # Where max must not be raised there may be room for no more than the surge that is used to.
     most = "100%" if own.raise_max else own.surge
-    policy = replace(own, surge=most, batch=most, canary=0, checkpoints=(), bake=0, rollback=False, check_revision=True)
+    policy = replace(own, surge=most, batch=most, canary=0, checkpoints=(), pause=0, rollback=False, check_revision=True)
     all_at_once = replace(run, settings=replace(run.settings, rollout=policy))
     shown = is_on(run, Cloud(run.settings.aws))
 
