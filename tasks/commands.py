@@ -178,7 +178,7 @@ def drain(run: Run, instance: str, undo: bool = False) -> None:
     """Take one instance out of traffic for inspection; --undo puts it back.
 
     It keeps running, and open requests are completed. Where the group acts on the load balancer's health checks (type ELB) the
-    instance is deregistered from its target groups; else its site reports not ready (health_check.draining).
+    instance is deregistered from its target groups; else its site reports not ready (health_check.draining_file).
     """
     from .operations import drain
 
@@ -225,7 +225,7 @@ def prune_static(run: Run) -> None:
     """Delete hashed static files that no running, bootable or recent release references.
 
     Each deploy archives its manifest beside STATIC_ROOT; only names in such an archive are ever deleted. Refuses when a release
-    that is needed has none. `--dry` shows what would be deleted, and how much; static.keep and static.grace say what stays.
+    that is needed has none. `--dry` shows what would be deleted, and how much. See static.keep_releases and static.grace.
     """
     from .operations import prune_static
 

@@ -178,9 +178,9 @@ def test_wrong_files_are_lines_with_exit_code_2(
 
 @pytest.mark.parametrize("binary", BINARIES)
 def test_wrong_variables_are_lines_with_exit_code_2(folder: Folder, binary: str) -> None:
-    lines = failed(folder, binary, "show", INVOKE_ROLLOUT_SURG="2", FABRIC_ROLLOUT_POLL="soon", FABRIC_GROUPS="")
+    lines = failed(folder, binary, "show", INVOKE_ROLOUT_SURGE="2", FABRIC_ROLLOUT_POLL="soon", FABRIC_GROUPS="")
     assert [line.split(";")[0] for line in lines] == [
-        "INVOKE_ROLLOUT_SURG: unknown variable",
+        "INVOKE_ROLOUT_SURGE: unknown variable",
         "FABRIC_GROUPS: groups: found a list of 0",
         "FABRIC_ROLLOUT_POLL: rollout.poll: found 'soon' (text)",
     ]

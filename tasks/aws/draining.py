@@ -44,7 +44,7 @@ class Targets:
             well = all(state == "healthy" for state in states.values())
             return well or Waiting(f"{web.id} in its target groups: {', '.join(states.values()) or 'it has none'}")
 
-        self._run.wait(f"{web.id} to be healthy", probe, timeout=self._run.settings.restart.deadline)
+        self._run.wait(f"{web.id} to be healthy", probe, timeout=self._run.settings.restart.timeout)
 
 
 class Drains:
@@ -70,7 +70,7 @@ class Drains:
         def make_room() -> bool | Waiting:
             return self._take_out(web, fleet) or Waiting(f"{web.id} waits until more of the others are healthy")
 
-        room = 2 * (delay + _MARGIN + self._run.settings.restart.deadline)
+        room = 2 * (delay + _MARGIN + self._run.settings.restart.timeout)
         self._run.wait(f"a moment to drain {web.id}", make_room, timeout=room)
 
         def drained() -> bool | Waiting:

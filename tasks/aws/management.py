@@ -41,4 +41,4 @@ def running_management(run: Run, *, start: bool = True) -> Machine:
             instances.start(run.cloud, seen.id)
         return seen if seen.state == "running" else Waiting(f"{seen.id} is {seen.state}")
 
-    return run.wait(f"the start of {machine.id}", probe, timeout=run.settings.app.boot_deadline)
+    return run.wait(f"the start of {machine.id}", probe, timeout=run.settings.app.boot_timeout)

@@ -31,8 +31,8 @@ def preflight(run: Run, aim: GroupTarget) -> str:
         run.out.warn(f"{name} follows {group.version}; it will name a number from now on, so that it can be rolled back")
     _jobs(run)
     delays = {arn.split("/")[1]: target_groups.deregistration_delay(run.cloud, arn) for arn in group.target_groups}
-    slow = slow_draining(delays, len(group.members), aim.policy.batch, run.settings.rollout.deadline)
-    for one in slow + slow_hooks(autoscaling.launch_hooks(run.cloud, name), aim.policy.instance_deadline):
+    slow = slow_draining(delays, len(group.members), aim.policy.batch, run.settings.rollout.timeout)
+    for one in slow + slow_hooks(autoscaling.launch_hooks(run.cloud, name), aim.policy.instance_timeout):
         run.out.warn(f"{name}: {one}")
     return ""
 

@@ -84,7 +84,7 @@ class InstanceReloader:
         raise DeployError(f"{web.id}: the site is healthy but does not serve {self._named}: is the shared STATIC_ROOT mounted?")
 
     def _apply(self, method: ReloadMethod, host: Host, web: Web, fleet: int, revision: str | None) -> bool:
-        unit, limit = self._run.settings.app.services[0], self._run.settings.restart.deadline
+        unit, limit = self._run.settings.app.services[0], self._run.settings.restart.timeout
         if method is ReloadMethod.DRAIN:
             self._drains.leave(web, fleet)
         host.run(commands.systemctl("reload", unit) if method is ReloadMethod.RELOAD else commands.restart(unit), timeout=limit)
@@ -98,7 +98,7 @@ class InstanceReloader:
 
         Processes that load slowly are given a quarter of the deadline to know it. Raises TimedOut.
         """
-        limit = self._run.settings.restart.deadline
+        limit = self._run.settings.restart.timeout
         well_since: float | None = None
 
         def probe() -> bool | Waiting:

@@ -50,7 +50,7 @@ def _prove(run: Run, id: str, wanted: str | None, revisions: Revisions, lock: Lo
             raise Refused(f"smoke boot: {id} reports revision {told[:12]}, not {wanted[:12]}. The fleet was not touched")
         return bool(told) or Waiting(seen)
 
-    run.wait(f"smoke boot {id}", probe, timeout=run.settings.rollout.instance_deadline, every=run.settings.rollout.poll)
+    run.wait(f"smoke boot {id}", probe, timeout=run.settings.rollout.instance_timeout, every=run.settings.rollout.poll)
 
 
 def clear(run: Run, group: str) -> None:

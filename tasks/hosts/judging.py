@@ -25,7 +25,7 @@ def judge(host: Host, app: App, sha: str) -> tuple[migrations.Judgement, str]:
             raise Refused(
                 f"{host.name}: {sha[:12]} has no command {migrations.COMMAND}, so nobody knows what its migrations do to the"
                 " release that serves: copy migration_rules.py and management/ of settings_snippets/django into one of its apps,"
-                " or set app.judge_migrations: false"
+                " or set app.check_migrations: false"
             ) from error
         raise
     try:

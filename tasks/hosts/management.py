@@ -23,7 +23,7 @@ def open_management(run: Run, *, start: bool = True) -> tuple[Machine, Host]:
     hosts = Hosts(run)
     try:
         machine = running_management(run, start=start)
-        host = hosts.wait(machine, run.settings.app.boot_deadline)
+        host = hosts.wait(machine, run.settings.app.boot_timeout)
     except BaseException:
         hosts.close()
         raise
@@ -50,7 +50,7 @@ def reboot_management(run: Run, machine: Machine, host: Host) -> Host:
         again.close()
         return Waiting(f"{machine.id} has not gone down yet")
 
-    return run.wait(f"the reboot of {machine.id}", probe, timeout=run.settings.app.boot_deadline)
+    return run.wait(f"the reboot of {machine.id}", probe, timeout=run.settings.app.boot_timeout)
 
 
 def release_on(host: Host, run: Run) -> Release:

@@ -85,7 +85,7 @@ def restart(run: Run, host: Host, units: Sequence[str]) -> None:
     """
     for unit in units:
         try:
-            host.run(commands.restart(unit), timeout=run.settings.app.boot_deadline + 60, label=f"systemctl restart {unit}")
+            host.run(commands.restart(unit), timeout=run.settings.app.boot_timeout + 60, label=f"systemctl restart {unit}")
         except RemoteFailed as error:
             raise DeployError(f"{error}{journal(host, unit)}") from error
 
@@ -132,7 +132,7 @@ def await_revision(run: Run, host: Host, sha: str) -> None:
 
     what = f"{host.name}: the health view with revision {sha[:12]}"
     try:
-        run.wait(what, probe, timeout=app.boot_deadline, every=1.0)
+        run.wait(what, probe, timeout=app.boot_timeout, every=1.0)
     except TimedOut as error:
         raise DeployError(f"{error}{journal(host, app.services[0])}") from error
 

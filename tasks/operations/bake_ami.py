@@ -160,7 +160,7 @@ def quiet(run: Run, host: Host, cleaner: str | None = None) -> Iterator[None]:
     the program on the host that puts aside; it also stops and starts the units that it knows, so that they come back though
     this run is killed.
     """
-    deadline = run.settings.app.boot_deadline
+    deadline = run.settings.app.boot_timeout
     known = host.read(image_cleaning.standing()).text.split() if cleaner else []
     services = () if _by_ec2(run, cleaner) else [u for u in run.settings.app.services if u not in known]
     try:
@@ -170,7 +170,7 @@ def quiet(run: Run, host: Host, cleaner: str | None = None) -> Iterator[None]:
             if cleaner:
                 # Jobs that finish what they are at take longer than the site.
                 request = image_cleaning.request(run.settings.image.secrets, _keys(run))
-                run.out.say(str(stack.enter_context(held(host, cleaner, request, deadline=run.settings.image.deadline))))
+                run.out.say(str(stack.enter_context(held(host, cleaner, request, deadline=run.settings.image.timeout))))
             else:
                 host.run("sync", timeout=deadline)
             yield
@@ -200,7 +200,7 @@ def _available(run: Run, id: str) -> Image:
             return image
         return Waiting(f"{id} is {image.state if image else 'not known yet'}")
 
-    return run.wait(f"image {id}", probe, timeout=run.settings.image.deadline, every=run.settings.rollout.poll)
+    return run.wait(f"image {id}", probe, timeout=run.settings.image.timeout, every=run.settings.rollout.poll)
 
 
 def _version(run: Run, template: str, source: str, revision: str, image: Image) -> Version:

@@ -30,7 +30,7 @@ def check_migrations(run: Run, revision: str | None = None, json: bool = False) 
     if json:
         run = replace(run, out=Output(sys.stderr))
     with Hosts(run) as hosts:
-        host = hosts.wait(running_management(run), app.boot_deadline)
+        host = hosts.wait(running_management(run), app.boot_timeout)
         checkout.require_site(host, app)
         sha = checkout.choose(run, host, revision)
         judgement, answer = judge(host, app, sha)
@@ -48,8 +48,8 @@ def gate(run: Run, host: Host, sha: str, *, yes: bool, breaking: bool) -> None:
     `yes`: the operator has looked already; `breaking`: nobody is served meanwhile. Raises Refused; nothing is touched then.
     """
     app = run.settings.app
-    if not app.judge_migrations:
-        run.out.warn("app.judge_migrations is false: nobody looks whether the release that serves works with the new migrations")
+    if not app.check_migrations:
+        run.out.warn("app.check_migrations is false: nobody looks whether the release that serves works with the new migrations")
         return
     judgement, _ = judge(host, app, sha)
     for line in judgement.told or ("no migration changes the database",):

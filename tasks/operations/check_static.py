@@ -29,7 +29,7 @@ def check_static(run: Run) -> None:
 def check_everywhere(run: Run) -> None:
     """Do what `check-static` does. Raises DeployError naming what is wrong, and where."""
     with run.step("check-static"), Hosts(run) as hosts:
-        management = hosts.wait(running_management(run), run.settings.app.boot_deadline)
+        management = hosts.wait(running_management(run), run.settings.app.boot_timeout)
         webs = [hosts.open(web.machine) for web in in_service(run.cloud, run.settings.groups)]
         _check(run, management, webs)
 

@@ -39,7 +39,7 @@ def deploy_release(run: Run, revision: str | None, *, yes: bool = False, apart: 
         with run.step("management instance"):
             machine = running_management(run)
         with run.step("SSH"):
-            host = hosts.wait(machine, app.boot_deadline)
+            host = hosts.wait(machine, app.boot_timeout)
             checkout.require_site(host, app)
         with run.step("git"):
             sha = checkout.choose(run, host, revision)
@@ -72,7 +72,7 @@ def _foresee(run: Run, revision: str | None) -> Release:
         else:
             run.out.say(f"would start the management instance {machine.id}, which is {machine.state}, and wait for SSH")
     run.out.say(f"would fetch, check out {sha} in {app.directory} on {machine.id} and write REVISION")
-    judged = "judge its migrations against the release that serves, " if app.judge_migrations else ""
+    judged = "judge its migrations against the release that serves, " if app.check_migrations else ""
     run.out.say(f"would {judged}install {', '.join(app.requirements) or 'nothing'} if changed, migrate if needed, collectstatic")
     run.out.say(f"would restart {', '.join(app.services)}, then ask {app.health_path} and every hashed file")
     return Release(sha, machine.id, ())

@@ -24,11 +24,11 @@ def drain(run: Run, instance: str, undo: bool = False) -> None:
     """Let no new visitors reach a web instance, so that it can be looked at; with --undo let them again.
 
     It goes on running, and open requests are finished. Where the group acts on the load balancer's health checks, the instance is
-    taken out of its target groups; else its site says that it is not ready (health_check.draining).
+    taken out of its target groups; else its site says that it is not ready (health_check.draining_file).
     """
     web, fleet = _find(run, instance)
     group = autoscaling.group(run.cloud, web.group)
-    by_health = run.settings.health_check.draining is not None and "ELB" not in group.health_type
+    by_health = run.settings.health_check.draining_file is not None and "ELB" not in group.health_type
     how = "its site says that it is not ready" if by_health else "it is taken out of its target groups"
     if run.dry:
         run.out.say(f"would {'let visitors reach' if undo else 'drain'} {web.id}" + ("" if undo else f": {how}"))
@@ -74,7 +74,7 @@ def _require_room(cloud: Cloud, web: Web, fleet: int) -> None:
 
 def _mark(run: Run, web: Web) -> None:
     """Put the file on the host, see that the site minds it, and wait until the load balancer does."""
-    file = str(run.settings.health_check.draining)
+    file = str(run.settings.health_check.draining_file)
     with Hosts(run) as hosts:
         host = hosts.open(web.machine)
         host.run(commands.touch(file))
@@ -100,11 +100,11 @@ def _answer(run: Run, host: Host) -> int | str:
 
 def _undo(run: Run, web: Web) -> None:
     with run.step(f"let visitors reach {web.id}"):
-        if run.settings.health_check.draining is not None:
+        if run.settings.health_check.draining_file is not None:
             with Hosts(run) as hosts:
-                hosts.open(web.machine).run(commands.remove(run.settings.health_check.draining))
+                hosts.open(web.machine).run(commands.remove(run.settings.health_check.draining_file))
         _drains(run).come_back(web)
-        _await(run, web, run.settings.restart.deadline, leaving=False)
+        _await(run, web, run.settings.restart.timeout, leaving=False)
 
 
 def _await(run: Run, web: Web, deadline: float, *, leaving: bool) -> None:

@@ -85,7 +85,7 @@ def _one(run: Run, paths: Sequence[str]) -> None:
         status = cloudfront.status(run.cloud, distribution, id)
         return status == "Completed" or Waiting(f"invalidation {id} of {len(paths)} paths: {status}")
 
-    run.wait(f"invalidation {id}", probe, timeout=run.settings.static.deadline, every=run.settings.rollout.poll)
+    run.wait(f"invalidation {id}", probe, timeout=run.settings.static.timeout, every=run.settings.rollout.poll)
     run.out.say(f"invalidation {id} of {len(paths)} paths: Completed")
 
 

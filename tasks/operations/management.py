@@ -72,7 +72,7 @@ def stop(run: Run) -> None:
 
     with run.step("stop the management instance"):
         instances.stop(run.cloud, machine.id)
-        run.wait(f"the stop of {machine.id}", probe, timeout=run.settings.app.boot_deadline)
+        run.wait(f"the stop of {machine.id}", probe, timeout=run.settings.app.boot_timeout)
 
 
 def _ready(run: Run) -> None:

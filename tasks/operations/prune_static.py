@@ -22,7 +22,7 @@ def prune_static(run: Run) -> None:
     """Delete hashed files that no release names which runs, can be booted, is one of the newest or was left only lately.
 
     Each deploy archives its release's manifest beside STATIC_ROOT; only names in such an archive are ever deleted. Refuses when a
-    release that is needed has none. `--dry` shows what would go, and how much; static.keep and static.grace say what stays.
+    release that is needed has none. `--dry` shows what would go, and how much; see static.keep_releases and static.grace.
     """
     static = run.settings.static
     _, host = open_management(run)
@@ -32,7 +32,7 @@ def prune_static(run: Run) -> None:
         needed = _needed(run, revisions)
         for _ in range(_TRIES):
             seen = _ask(run, host, (), "")
-            judged = plan(seen.at, needed, newest=static.keep, grace=static.grace, now=seen.now)
+            judged = plan(seen.at, needed, newest=static.keep_releases, grace=static.grace, now=seen.now)
             if judged.refusal:
                 raise Refused(judged.refusal)
             answer = _ask(run, host, judged.retired, seen.token)

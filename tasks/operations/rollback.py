@@ -73,7 +73,7 @@ def _chosen(cloud: Cloud, fleet: Fleet, group: Group, to: str | None) -> Candida
 
 def _at_once(run: Run, groups: Sequence[str]) -> Run:
     """Return the run for these groups, without what looks at a new version for long: an alarm may be why we go back."""
-    at_once = run.with_(rollout={"canary": 0, "checkpoints": (), "bake": 0, "alarms": ()})
+    at_once = run.with_(rollout={"canary": 0, "checkpoints": (), "pause": 0, "alarms": ()})
     return replace(at_once, settings=replace(at_once.settings, groups=tuple(groups)))
 
 

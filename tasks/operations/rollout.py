@@ -94,8 +94,8 @@ def _show(run: Run, aim: GroupTarget) -> None:
     run.out.say(f"{aim.name}: would go from version {aim.goal.source} to {target.number} ({described}):")
     for step in _foreseen(run, aim):
         run.out.say(f"  {step}")
-    if pauses or aim.policy.bake:
-        after = ", ".join(str(number) for number in (*pauses, *(["all"] if aim.policy.bake else [])))
+    if pauses or aim.policy.pause:
+        after = ", ".join(str(number) for number in (*pauses, *(["all"] if aim.policy.pause else [])))
         run.out.say(f"  with a pause after {after} of the new ones")
 
 

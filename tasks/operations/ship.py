@@ -88,7 +88,7 @@ def _ship_behind_a_page(run: Run, revision: str | None, skip: Sequence[str], *, 
             "batch": most,
             "canary": 0,
             "checkpoints": (),
-            "bake": 0,
+            "pause": 0,
             "rollback": False,
             "check_revision": True,
         }

@@ -88,6 +88,8 @@ def begin(c: Context, out: Output) -> Run:
     refuse_hosts(c)
     # Invoke keeps the path that `-f` gave in no public place; the version is pinned.
     loaded = load(Path.cwd(), c.config._runtime_path, TAKEN)
+    for line in loaded.warnings:
+        out.warn(line)
     # `fab` has read these already, `invoke` has not: the keys of Invoke itself, such as `run: {dry: true}`.
     c.config.load_collection(loaded.invoke)
     return Run(loaded.settings, out, SystemClock(), bool(c.config.run.dry), as_typed(sys.argv, TAKEN))

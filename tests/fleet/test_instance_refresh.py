@@ -36,7 +36,7 @@ def leave_half_way(world: RollingWorld) -> None:
     """Begin a refresh that stands still at its first checkpoint, and go."""
     world.when("InProgress", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        roll(world, checkpoints=("20%",), bake=600)
+        roll(world, checkpoints=("20%",), pause=600)
 
 
 def refreshes(world: RollingWorld) -> list[dict[str, Any]]:
@@ -68,7 +68,7 @@ def test_a_group_that_follows_the_latest_version_is_pinned_first_so_that_it_can_
     with rolling(2, version="$Latest") as world:
         world.cloud.control("faults", {"images": {world.image: "error"}})
         with world.watched(), pytest.raises(RolledBack):
-            roll(world, instance_deadline=2)
+            roll(world, instance_timeout=2)
         assert world.group().version == "1" and set(world.versions()) == {"1"}
         newest, *_, first = launch_templates.versions(world.api, world.fleet.template)
         assert (newest.number, newest.image) == ("3", first.image)
@@ -79,7 +79,7 @@ def test_a_bad_image_is_rolled_back(fault: str) -> None:
     with rolling(3) as world:
         world.cloud.control("faults", {"images": {world.image: fault}})
         with world.watched(), pytest.raises(RolledBack, match=r"version 2 was rolled back to 1: .*does not serve within 2 s"):
-            roll(world, instance_deadline=2)
+            roll(world, instance_timeout=2)
         world.assert_done("1")
         assert "web finds it" in world.printed and "the end of its console:" in world.printed
 
@@ -117,14 +117,14 @@ def test_an_alarm_while_it_bakes_brings_the_old_version_back() -> None:
         alarm(world)
         world.when("Baking", lambda: alarm(world, "ALARM"))
         with world.watched(), pytest.raises(RolledBack, match=f"alarm {ALARM} is in the ALARM state"):
-            roll(world, bake=100000, alarms=(ALARM,))
+            roll(world, pause=100000, alarms=(ALARM,))
         world.assert_done("1")
 
 
 def test_checkpoints_rest_and_go_on() -> None:
     with rolling(4) as world:
         with world.watched():
-            roll(world, canary=1, checkpoints=("50%",), bake=50)
+            roll(world, canary=1, checkpoints=("50%",), pause=50)
         world.assert_done(world.next)
         assert refreshes(world)[0]["Preferences"]["CheckpointPercentages"] == [25, 50, 100]
 
@@ -163,7 +163,7 @@ def test_without_rollback_it_stops_and_abort_cancels() -> None:
         world.cloud.control("faults", {"images": {world.image: "error"}})
         with world.watched():
             with pytest.raises(Resumable, match="does not serve within 2 s.*`abort` cancels it"):
-                roll(world, instance_deadline=2, rollback=False)
+                roll(world, instance_timeout=2, rollback=False)
             end_runs(world.run(), world.api, ("web",))
         assert refreshes(world)[0]["Status"] == "Cancelled" and world.group().version == "1"
         assert "no rollout of web is under way" in world.printed and not world.locks()
@@ -201,7 +201,7 @@ def test_one_engine_does_not_meddle_with_the_other() -> None:
     ("rules", "why"),
     [
         ({"canary": 1}, "does not pause for a word"),
-        ({"bake": 200000}, "waits 172800 at most"),
+        ({"pause": 200000}, "waits 172800 at most"),
         ({"alarms": tuple(f"a{n}" for n in range(11))}, "takes 10"),
     ],
 )
@@ -228,7 +228,7 @@ def test_of_two_groups_one_that_fails_takes_the_other_back(bad: str) -> None:
     with two() as (web, api):
         failing = web if bad == "web" else api
         web.cloud.control("faults", {"images": {failing.image: "error"}})
-        run = web.run(engine=REFRESH, instance_deadline=8)
+        run = web.run(engine=REFRESH, instance_timeout=8)
         with web.watched(), api.watched(), pytest.raises(RolledBack) as caught:
             roll_out(replace(run, settings=replace(run.settings, groups=("web", "api"))))
         assert "web: version 2 was rolled back to 1" in str(caught.value)

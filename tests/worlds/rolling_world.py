@@ -28,7 +28,7 @@ from tasks.runtime.waiting import SystemClock
 from tasks.settings.model import App, Aws, Image, Management, Restart, RolloutPolicy, Settings, Ssh, Static
 from tests.rehearsal.standin import REGION, Cloud, Fleet, stand_in
 
-FAST = RolloutPolicy(poll=0.1, healthy_polls=2, instance_deadline=60, deadline=600, smoke_boot=False, check_revision=False)
+FAST = RolloutPolicy(poll=0.1, healthy_polls=2, instance_timeout=60, timeout=600, smoke_boot=False, check_revision=False)
 COMMAND = "fab rollout"
 
 
@@ -175,7 +175,7 @@ class RollingWorld:
         self.hooks.append((text, act))
 
     def policy(self, **more: Any) -> Policy:
-        return replace(Policy(healthy_polls=2, instance_deadline=60), **more)
+        return replace(Policy(healthy_polls=2, instance_timeout=60), **more)
 
 
 @contextmanager

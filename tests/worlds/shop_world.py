@@ -177,11 +177,11 @@ class ShopWorld(AbstractContextManager["ShopWorld"]):
                 domain=DOMAIN,
                 health_path=f"/health_check/{DOMAIN}",
                 port=8080,
-                boot_deadline=60,
+                boot_timeout=60,
             ),
             image=Image(name="shop", cleaner=None),
             rollout=RolloutPolicy(),
-            restart=Restart(deadline=60),
+            restart=Restart(timeout=60),
             static=Static(url="/static/"),
         )
         return replace(base, **{name: replace(getattr(base, name), **values) for name, values in sections.items()})
@@ -238,10 +238,10 @@ class ShopWorld(AbstractContextManager["ShopWorld"]):
 aws: {{region: eu-central-1, endpoint: "{self.cloud.url}"}}
 groups: [web]
 ssh: {{user: admin, key: "{self.key}", port: 2222, gateway: direct}}
-app: {{directory: app, services: [shop.service], domain: {DOMAIN}, port: 8080, boot_deadline: 60}}
+app: {{directory: app, services: [shop.service], domain: {DOMAIN}, port: 8080, boot_timeout: 60}}
 image: {{cleaner: null}}
 static: {{url: /static/}}
-restart: {{deadline: 60}}
+restart: {{timeout: 60}}
 """
 
     def __exit__(self, *_: object) -> None:
