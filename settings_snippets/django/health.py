@@ -9,8 +9,10 @@ Copy this file into the project and give the view a path (settings_snippets/djan
 
 A database is asked over a connection of its own, for a row of a table that every migrated database has: an answer from a cache,
 or from a file that SQLite has just made, counts for nothing. Where tests make their database without migrations, a table of the
-models has to answer. It is asked in a thread, because no driver promises to come back in time; the drivers of PostgreSQL, MySQL,
-MariaDB and Oracle get deadlines, so that the thread ends. Made for Django 4.2 to 6.1.
+models has to answer. It is asked in a thread, because no driver promises to come back in time; those of PostgreSQL, MySQL and
+MariaDB get deadlines, so that the thread ends. (SQLite has its own. Any other needs them in the settings, under OPTIONS.)
+
+Made for Django 4.2 to 6.1.
 """
 
 # mypy: allow-subclassing-any, allow-untyped-decorators
@@ -22,7 +24,6 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from queue import SimpleQueue
 from typing import Any
 
@@ -172,8 +173,6 @@ def migrations(connection: Any, *, columns: str = "app, name", more: str = "") -
 
 
 def _select(connection: Any, columns: str, table: str, more: str) -> list[Any]:
-    if connection.vendor == "oracle":
-        more = more.replace("LIMIT 1", "FETCH FIRST 1 ROWS ONLY")
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {columns} FROM {connection.ops.quote_name(table)} {more}")
         return list(cursor.fetchall())
@@ -207,6 +206,4 @@ def _deadlines(vendor: str, engine: str) -> dict[str, Any]:
     if vendor == "mysql":
         # mysqlclient and PyMySQL: in seconds. Each answer is waited for so long; without them for ever.
         return dict.fromkeys(("connect_timeout", "read_timeout", "write_timeout"), DEADLINE)
-    if vendor == "oracle" and find_spec("oracledb"):
-        return {"tcp_connect_timeout": DEADLINE}
     return {}
