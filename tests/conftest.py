@@ -1,14 +1,19 @@
 """Every test begins in a clean environment, in which no real AWS account can be reached."""
 
+import functools
 import os
 import signal
 import sys
 from pathlib import Path
 
+import botocore.session
 import pytest
 
 _FOREIGN = ("AWS_", "INVOKE_", "FABRIC_", "DJANGO_", "GIT_", "SSH_", "RAMPED_")
 _ALONE = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "LINES", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
+
+# Each session of botocore reads the models of its services anew: 50 to 170 ms of processor for each client of each world.
+botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 
 # In the background of a script, or under nohup, these are ignored, by children too: what the tests start could not be stopped.
 for _number in (signal.SIGHUP, signal.SIGQUIT):

@@ -16,7 +16,7 @@ import sys
 import time
 
 from ops import ns
-from ops.command import command
+from ops.runtime.command import command
 
 
 @command(help={"revision": "which one"})

@@ -102,9 +102,10 @@ class Refresher:
     def _observe(self, host: Host, revision: str | None) -> bool:
         """Wait until the site is well with the revision that it had; tell whether it then serves the named file.
 
-        Processes that load slowly are given a quarter of the deadline to know it. Raises TimedOut.
+        Processes that load slowly are given `restart.patience` to know it. Raises TimedOut.
         """
-        limit = self._run.settings.restart.deadline
+        limit, given = self._run.settings.restart.deadline, self._run.settings.restart.patience
+        patience = limit / 4 if given is None else given
         well_since: float | None = None
 
         def probe() -> tuple[bool | None, str]:
@@ -118,7 +119,7 @@ class Refresher:
                 return True, seen
             now = self._clock.now()
             well_since = now if well_since is None else well_since
-            return (False if now - well_since >= limit / 4 else None), missing
+            return (False if now - well_since >= patience else None), missing
 
         what = f"{host.name} to serve {self._named or 'its revision'} after the restart"
         return wait_for(what, probe, clock=self._clock, deadline=limit, every=0.5, seen=self._run.out.progress)

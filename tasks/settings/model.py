@@ -140,6 +140,7 @@ class Restart:
 
     batch: Quantity = 1
     deadline: Deadline = 300  # for one batch to be healthy again
+    patience: Deadline | None = None  # with a gentle way that seems without effect; None: a quarter of the deadline
 
 
 @dataclass(frozen=True, kw_only=True)
