@@ -10,6 +10,10 @@ import botocore.session
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.scheduling import pytest_collection_modifyitems, pytest_xdist_make_scheduler
+
+__all__ = ["pytest_collection_modifyitems", "pytest_xdist_make_scheduler"]
+
 _FOREIGN = ("AWS_", "INVOKE_", "FABRIC_", "DJANGO_", "GIT_", "SSH_", "RAMPED_")
 _ALONE = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "LINES", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
 
@@ -18,6 +22,7 @@ botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 
 # Random in every run; a failure prints how to see it again. No deadline for an example: it would find slow machines.
 settings.register_profile("quick", max_examples=300, deadline=None, print_blob=True, suppress_health_check=list(HealthCheck))
+settings.register_profile("brief", settings.get_profile("quick"), max_examples=50)
 settings.register_profile("long", settings.get_profile("quick"), max_examples=100_000)
 settings.load_profile("quick")
 

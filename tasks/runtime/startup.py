@@ -11,6 +11,7 @@ from types import TracebackType
 # The sections of Settings, once more: importing the dataclasses would cost `--list` their time. A test holds both together.
 SECTIONS = ("aws", "groups", "management", "ssh", "app", "image", "rollout", "restart", "static", "health_check", "maintenance")
 _OURS = re.compile(rf"(?:INVOKE|FABRIC)_(?:{'|'.join(SECTIONS).upper()})(?:_.*)?")
+_LIBRARY = f"{__package__.rpartition('.')[0]}."
 _FABRICS_OWN = {"FABRIC_SSH_CONFIG_PATH"}
 
 
@@ -48,7 +49,7 @@ def _settings_at_fault(trace: TracebackType | None) -> str | None:
         modules.append(trace.tb_frame.f_globals.get("__name__"))
         trace = trace.tb_next
     # Only what Invoke did by itself, before a task began.
-    if "invoke.program" not in modules or any(str(module).startswith(f"{__package__}.") for module in modules):
+    if "invoke.program" not in modules or any(str(module).startswith(_LIBRARY) for module in modules):
         return None
     from ..settings.load import complaints
 
