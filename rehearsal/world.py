@@ -3,7 +3,6 @@
 import json
 import os
 import random
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -15,6 +14,7 @@ from typing import Any
 
 from . import first_disks, sandbox
 from .account import DOMAIN, GROUP, Landscape
+from .addresses import Octet
 from .host_kinds import MACHINES, PROCESSES, Kind
 from .hosts.reaper import VARIABLE, Reaper
 from .site import repository
@@ -153,11 +153,7 @@ class World:
         if self._health_middleware and self.kind is not MACHINES:
             hosts["health_path"] = "/health/ready/"
         options = {**OPTIONS, "hosts": hosts, **self._options}
-        octets = list(range(16, 255))
-        random.shuffle(octets)
-        for octet in octets:
-            if _is_free(octet):
-                break
+        octet = self._stack.enter_context(Octet()).number
         places = ["--directory", str(self.places.top), "--octet", str(octet), "--hosts", self.kind.name]
         server = [sys.executable, "-m", f"{__package__}.server", *places, "--options", json.dumps(options)]
         self.endpoints = self._start_part(server, "the stand-in cloud")
@@ -259,12 +255,3 @@ def end(process: "subprocess.Popen[bytes]") -> None:
         process.wait()
     if process.stdout:
         process.stdout.close()
-
-
-def _is_free(octet: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind((f"127.{octet}.0.2", 8000))
-        except OSError:
-            return False
-    return True

@@ -96,9 +96,10 @@ class InstanceReloader:
     def _observe(self, host: Host, revision: str | None) -> bool:
         """Wait until the site is well with the revision that it had; return whether it then serves the named file.
 
-        Processes that load slowly are given a quarter of the deadline to know it. Raises TimedOut.
+        Processes that load slowly are given `restart.patience` to know it. Raises TimedOut.
         """
-        limit = self._run.settings.restart.timeout
+        limit, given = self._run.settings.restart.timeout, self._run.settings.restart.patience
+        patience = limit / 4 if given is None else given
         well_since: float | None = None
 
         def probe() -> bool | Waiting:
@@ -112,7 +113,7 @@ class InstanceReloader:
                 return True
             now = self._run.clock.now()
             well_since = now if well_since is None else well_since
-            return False if now - well_since >= limit / 4 else Waiting(missing)
+            return False if now - well_since >= patience else Waiting(missing)
 
         what = f"{host.name} to serve {self._named or 'its revision'} after the restart"
         return self._run.wait(what, probe, timeout=limit, every=0.5)

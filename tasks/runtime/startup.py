@@ -9,6 +9,7 @@ from types import TracebackType
 from ..settings.environment import take
 
 TAKEN = take(os.environ)
+_LIBRARY = f"{__package__.rpartition('.')[0]}."
 
 
 def explain_crashes() -> None:
@@ -32,7 +33,7 @@ def _settings_at_fault(trace: TracebackType | None) -> str | None:
         modules.append(trace.tb_frame.f_globals.get("__name__"))
         trace = trace.tb_next
     # Only what Invoke did by itself, before a task began.
-    if "invoke.program" not in modules or any(str(module).startswith(f"{__package__}.") for module in modules):
+    if "invoke.program" not in modules or any(str(module).startswith(_LIBRARY) for module in modules):
         return None
     from ..settings.load import complaints
 

@@ -140,6 +140,7 @@ class Restart:
 
     batch: Quantity = 1
     timeout: Duration = 300  # for one batch to be healthy again
+    patience: Duration | None = None  # with a gentle method that seems without effect; None: a quarter of the timeout
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -39,3 +39,19 @@ def test_the_package_is_found_once() -> None:
     spec = importlib.util.find_spec("tasks")
     assert spec is not None
     assert spec.origin == str(TASKS / "__init__.py")
+
+
+@pytest.mark.parametrize(("module", "shown"), [("tasks.operations.ship", True), ("yaml.reader", False)])
+def test_a_crash_within_a_task_is_not_taken_for_a_settings_file(
+    module: str, shown: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no fabric.yaml here either, but Invoke had come as far as the task."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["inv", "ship"])
+    body = {"__name__": module}
+    exec("def crash(): raise RuntimeError", body)
+    invoke = {"__name__": "invoke.program", "crash": body["crash"]}
+    exec("def run(): crash()", invoke)
+    with pytest.raises(RuntimeError) as caught:
+        invoke["run"]()  # type: ignore[operator]
+    assert (startup._settings_at_fault(caught.tb) is None) == shown

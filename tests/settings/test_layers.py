@@ -48,7 +48,8 @@ def test_every_unknown_key_is_told_with_what_was_meant() -> None:
 
 
 def test_a_section_must_be_one() -> None:
-    assert read({"restart": 5}).errors == ["fabric.yaml: restart: found 5 (a number); allowed: a section of batch, timeout"]
+    told = "fabric.yaml: restart: found 5 (a number); allowed: a section of batch, timeout, patience"
+    assert read({"restart": 5}).errors == [told]
     assert read(["aws"]).errors == ["fabric.yaml: found a list of 1; allowed: sections such as aws: and app:"]
 
 

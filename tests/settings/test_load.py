@@ -112,7 +112,7 @@ def test_the_files_of_the_user_and_of_invoke_are_levels_below(folder: Path, monk
         "deploy",
     )
     (home / ".invoke.yaml").write_text("restart: {batches: 2}\n")
-    told = "home/.invoke.yaml:1: restart.batches: unknown key; did you mean restart.batch?; allowed: batch, timeout"
+    told = "home/.invoke.yaml:1: restart.batches: unknown key; did you mean restart.batch?; allowed: batch, timeout, patience"
     assert wrong(folder) == [told]
 
 

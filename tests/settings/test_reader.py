@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.errors import SettingsError
@@ -121,7 +121,6 @@ def test_the_home_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(alphabet="ab:-[]{}#&*!|>'\"%@`\n\t ,?0.~\x00é"))
 def test_any_text_is_read_or_refused_in_one_line(tmp_path: Path, text: str) -> None:
     try:

@@ -18,6 +18,7 @@ from typing import Any
 import gunicorn
 import pytest
 
+from rehearsal.addresses import Octet
 from rehearsal.cloud.options import Options
 from rehearsal.cloud.standin import StandIn
 from rehearsal.hosts.processes import ProcessHosts
@@ -29,7 +30,7 @@ from tasks.runtime.run import Run
 from tasks.runtime.waiting import SystemClock
 from tasks.settings.model import App, Aws, Image, Management, Restart, RolloutPolicy, Settings, Ssh, Static
 from tests.hosts.sshd import make_key
-from tests.rehearsal.standin import FAST, Cloud, _free_octet
+from tests.rehearsal.standin import FAST, Cloud
 
 DOMAIN = "shop.example.com"
 CHECK = {
@@ -107,10 +108,10 @@ class ShopWorld(AbstractContextManager["ShopWorld"]):
         if middleware:
             (self._disk / "shop.env").write_text("SHOP_HEALTH_MIDDLEWARE=1\n")
             (self._disk / "state").mkdir()
-        octet = _free_octet()
-        self.standin = StandIn(Options.of({**FAST, **options}), self.hosts, f"127.{octet}.0.2")
+        self._octet = Octet()
+        self.standin = StandIn(Options.of({**FAST, **options}), self.hosts, f"127.{self._octet.number}.0.2")
         self.standin.start()
-        self.cloud = Cloud(self.standin, self.hosts, octet)  # type: ignore[arg-type]
+        self.cloud = Cloud(self.standin, self.hosts, self._octet.number)  # type: ignore[arg-type]
         self.out, self.err = io.StringIO(), io.StringIO()
         self._api: Api | None = None
         self._build(web, delay, health)
@@ -246,6 +247,7 @@ restart: {{timeout: 60}}
 
     def __exit__(self, *_: object) -> None:
         self.standin.close()
+        self._octet.close()
 
 
 def credentials(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,6 @@ from tasks.decisions.rollout.steps import (
     Wait,
 )
 from tests.decisions.rollout.model import GOAL, Group, Operator, policy
-from tests.decisions.rollout.test_plan import LIMIT
 from tests.decisions.rollout.test_properties import World, assert_clean
 
 
@@ -154,7 +153,6 @@ rules = st.fixed_dictionaries(
 @given(
     st.integers(0, 6), rules, st.lists(st.none() | st.integers(0, 3), max_size=30), st.none() | st.integers(0, 60), st.booleans()
 )  # fmt: skip
-@LIMIT
 def test_no_more_is_replaced_than_a_pause_allows_and_an_alarm_brings_all_back(
     desired: int, numbers: dict, crashes: list[int | None], alarm: int | None, other: bool
 ) -> None:
