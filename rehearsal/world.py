@@ -239,11 +239,11 @@ app:
   services: [{kind.unit}]
   domain: {DOMAIN}
   port: {kind.http_port}
-  boot_deadline: 60
-image: {{name: shop, deadline: 120{cleaner}}}
-rollout: {{poll: 0.7, instance_deadline: 90, deadline: 900}}
-restart: {{deadline: 60}}
-static: {{url: /static/, cdn: "{self.endpoints["cdn"]}", distribution: {self.distribution}, deadline: 120}}
+  boot_timeout: 60
+image: {{name: shop, timeout: 120{cleaner}}}
+rollout: {{poll: 0.7, instance_timeout: 90, timeout: 900}}
+restart: {{timeout: 60}}
+static: {{url: /static/, cdn: "{self.endpoints["cdn"]}", distribution: {self.distribution}, timeout: 120}}
 """
 
 

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-
-from invoke import Collection, Context, task
+from tempfile import gettempdir
 
 from ..errors import DeployError, SettingsError
 
@@ -18,42 +17,22 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 _NEEDED = ("moto", "flask", "flask_cors", "h11", "asyncssh", "gunicorn", "django", "whitenoise")
 
 
-@task(
-    auto_shortflags=False,
-    iterable=["skip"],
-    help={
-        "hosts": "processes (no root), or machines: systemd, sshd, nginx and PostgreSQL (as root on Debian)",
-        "instances": "how many web instances (1 to 40)",
-        "keep": "leave the stand-in cloud running until Ctrl-C, and say how to use it",
-        "static-middleware": "the site serves its static files by the drop-in static_middleware.py: nothing is restarted",
-        "further": "then a release whose migration old code does not survive, and one that is dead on every web instance",
-        "skip": "show what happens without a part of the release: restart-all",
-    },
-)
-def rehearse(
-    c: Context,
-    hosts: str = "processes",
-    instances: int = 3,
-    keep: bool = False,
-    static_middleware: bool = False,
-    further: bool = False,
-    skip: Sequence[str] | None = None,
-) -> None:
-    """Rehearse: ship a new release of a Django site to a stand-in cloud on this machine, under traffic; no AWS.
+def rehearse(hosts: str, instances: int, flags: Sequence[str], skip: Sequence[str], *, dry: bool) -> None:
+    """Rehearse a release on the stand-in cloud; this process becomes the rehearsal.
 
-    Needs no fabric.yaml. Exit code 0 only when no request failed.
+    `hosts`: processes or machines; `instances`: how many web instances; `flags` and `skip`: passed on. Raises SettingsError where
+    something is missing.
     """
     module = _find()
     _require_libraries(module)
-    if c.config.run.dry:
+    if dry:
         where = "in network namespaces of its own" if hosts == "machines" else "on 127.0.0.0/8"
         print(f"would build a stand-in cloud {where}, ship a release to it under traffic, and remove it")
         return
     sys.path.insert(0, str(_PACKAGE.parent))
     if hosts == "machines":
         _prepare_machines(module, instances)
-    flags = [flag for flag, on in (("--keep", keep), ("--static-middleware", static_middleware), ("--further", further)) if on]
-    arguments = ["--hosts", hosts, "--instances", str(instances), *flags, *(f"--skip={part}" for part in skip or ())]
+    arguments = ["--hosts", hosts, "--instances", str(instances), *flags, *(f"--skip={part}" for part in skip)]
     _become(module, arguments)
 
 
@@ -94,12 +73,7 @@ def _prepare_machines(module: str, instances: int) -> None:
 
 def _become(module: str, arguments: Sequence[str]) -> None:
     """Go on as the rehearsal, in an environment that names no real account and no credentials."""
-    from tempfile import gettempdir
-
     bare = import_module(f"{module}.sandbox").bare
     environment = bare(os.environ, Path(gettempdir())) | {"PYTHONPATH": str(_PACKAGE.parent)}
     sys.stdout.flush()
     os.execve(sys.executable, [sys.executable, "-m", module, *arguments], environment)
-
-
-ns = Collection(rehearse)

@@ -120,7 +120,7 @@ def test_the_first_failure_stops_it_and_it_tells_who_is_done_and_who_is_not(plai
     # The reload exits 0, the site is dead afterwards.
     (plain.disk(order[1]) / "app/config/wsgi.py").write_text("raise RuntimeError('half a deploy')\n")
     with pytest.raises(Resumable) as caught:
-        restart_fleet(plain.run(restart={"deadline": 8}), ("b.css",))
+        restart_fleet(plain.run(restart={"timeout": 8}), ("b.css",))
     text = str(caught.value)
     assert f"stopped at a failure: {order[1]}: " in text and "502 Bad Gateway" in text
     assert f"done: {order[0]} (reload)" in text and f"not touched: {order[2]}" in text
@@ -136,7 +136,7 @@ def test_the_first_failure_stops_it_and_it_tells_who_is_done_and_who_is_not(plai
 def test_a_file_that_is_not_on_the_shared_disk_is_found_out(plain: ShopWorld) -> None:
     gone = "does not serve /static/shop/gone.css: does it see the shared static files"
     with visitors(plain), pytest.raises(Resumable, match=gone):
-        restart_fleet(plain.run(restart={"deadline": 8}), ("shop/gone.css",))
+        restart_fleet(plain.run(restart={"timeout": 8}), ("shop/gone.css",))
 
 
 def test_what_an_earlier_run_took_out_is_put_back(plain: ShopWorld) -> None:
@@ -179,7 +179,7 @@ def test_a_shown_preload_is_restarted_behind_its_socket(golden: Golden, tmp_path
 
 def test_a_hidden_preload_is_learned_from_one_instance_for_all(golden: Golden, tmp_path: Path) -> None:
     with fleet(golden, tmp_path, conf=PRELOAD, web=2) as world, visitors(world):
-        restart_fleet(world.run(restart={"deadline": 16}), FILES)
+        restart_fleet(world.run(restart={"timeout": 16}), FILES)
         assert world.printed.count("trying what is stronger") == 1
         assert {way(world, one) for one in world.cloud.members()} == {"restart behind its socket"}
         assert [statuses(world, one) for one in world.cloud.members()] == [{200}] * 2
@@ -188,7 +188,7 @@ def test_a_hidden_preload_is_learned_from_one_instance_for_all(golden: Golden, t
 def test_without_a_socket_a_hidden_preload_is_drained_and_comes_back(golden: Golden, tmp_path: Path) -> None:
     with fleet(golden, tmp_path, conf=PRELOAD, units="bound", delay=50) as world, visitors(world):
         members = world.cloud.members()
-        restart_fleet(world.run(restart={"deadline": 20}), FILES, batch=3)
+        restart_fleet(world.run(restart={"timeout": 20}), FILES, batch=3)
         assert {way(world, one) for one in members} == {"drain, restart and return"}
         assert world.cloud.members() == members and set(world.healthy()) == set(members)
         assert [statuses(world, one) for one in members] == [{200}] * 3
@@ -206,14 +206,14 @@ def test_a_plain_service_without_a_socket_is_reloaded(golden: Golden, tmp_path: 
 def test_an_instance_that_is_alone_is_not_drained(golden: Golden, tmp_path: Path) -> None:
     with fleet(golden, tmp_path, web=1, conf=PRELOAD, units="bound") as world:
         with visitors(world), pytest.raises(Resumable, match="is alone in web: taking it out would stop the site"):
-            restart_fleet(world.run(restart={"deadline": 12}), FILES)
+            restart_fleet(world.run(restart={"timeout": 12}), FILES)
         assert world.healthy() == world.cloud.members()
 
 
 def test_an_instance_that_leaves_meanwhile_is_left_out(golden: Golden, tmp_path: Path) -> None:
     with fleet(golden, tmp_path) as world:
         order = in_order(world)
-        calm = world.run(restart={"deadline": 20})
+        calm = world.run(restart={"timeout": 20})
         run, printed = hooked(calm, f"{order[0]}: reload", lambda: world.cloud.control("kill", {"instance": order[1]}))
         restart_fleet(run, FILES)
         assert f"{order[1]}: left out, for it has left web meanwhile" in printed.getvalue()
@@ -223,7 +223,7 @@ def test_an_instance_that_leaves_meanwhile_is_left_out(golden: Golden, tmp_path:
 def test_an_instance_that_the_group_replaces_while_it_drains_is_left_out(golden: Golden, tmp_path: Path) -> None:
     with fleet(golden, tmp_path, conf=PRELOAD, units="bound", health="ELB", replace_deregistered=True) as world, visitors(world):
         first = world.cloud.members()
-        restart_fleet(world.run(restart={"deadline": 20}), FILES)
+        restart_fleet(world.run(restart={"timeout": 20}), FILES)
         world.cloud.wait(lambda: len(world.healthy()) == 3)
         assert [statuses(world, one) for one in world.cloud.members()] == [{200}] * 3
         assert "left out" in world.printed and set(first) != set(world.cloud.members())
@@ -232,7 +232,7 @@ def test_an_instance_that_the_group_replaces_while_it_drains_is_left_out(golden:
 def test_killed_while_an_instance_drains_the_next_run_finishes(golden: Golden, tmp_path: Path) -> None:
     with fleet(golden, tmp_path, web=2, conf=PRELOAD, units="bound", delay=250) as world:
         (tmp_path / "operator").mkdir()
-        folder = Folder(tmp_path / "operator", TASKS, world.fabric_yaml().replace("deadline: 60}", "deadline: 20}"))
+        folder = Folder(tmp_path / "operator", TASKS, world.fabric_yaml().replace("timeout: 60}", "timeout: 20}"))
         killed = folder.interrupt("fab", "refresh", when="is draining", number=signal.SIGKILL)
         assert killed.code == -signal.SIGKILL
         assert len([one for one in world.cloud.members() if "ramped:drained" in world.tags(one)]) == 1
@@ -268,7 +268,7 @@ def test_a_batch_that_is_none(batch: str) -> None:
 def in_order(world: ShopWorld) -> list[str]:
     """Return the instances in the order in which they are refreshed."""
     from tasks.aws.serving import in_service
-    from tasks.aws.session import Cloud
+    from tasks.runtime.cloud import Cloud
 
     return [web.id for web in in_service(Cloud(world.settings().aws), ["web"])]
 
