@@ -31,8 +31,9 @@ def _settings_at_fault(trace: TracebackType | None) -> str | None:
     while trace is not None:
         modules.append(trace.tb_frame.f_globals.get("__name__"))
         trace = trace.tb_next
-    # Only what Invoke did by itself, before a task began.
-    if "invoke.program" not in modules or any(str(module).startswith(f"{__package__}.") for module in modules):
+    # Only what Invoke did by itself, before a command began.
+    ours = (f"{__package__}.", f"{str(__package__).rpartition('.')[0]}.commands")
+    if "invoke.program" not in modules or any(str(module).startswith(ours) for module in modules):
         return None
     from ..settings.load import complaints
 

@@ -1,6 +1,7 @@
 """ramped as a user installs it: the wheel in a bare environment, the commands in a repository that holds nothing but settings."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -70,6 +71,11 @@ def repository(tmp_path: Path) -> Path:
     return folder
 
 
+def listed(installed: Environment, program: str, folder: Path) -> set[str]:
+    """Return the names of the commands that `--list` shows."""
+    return set(re.findall(r"^  ([a-z][a-z-]*) ", installed(program, "--list", cwd=folder), re.M))
+
+
 def test_the_wheel_holds_every_file_and_no_other(wheel: Path) -> None:
     places = {"tasks": "ramped", "rehearsal": "ramped/rehearsal", "settings_snippets": "ramped/settings_snippets"}
     listed = run("git", "ls-files", "--cached", "--others", "--exclude-standard", "--deduplicate", *places).splitlines()
@@ -89,15 +95,13 @@ def test_it_needs_no_django_and_nothing_is_missing(installed: Environment, tmp_p
 def test_the_version_and_the_commands_are_there_without_a_fabfile(installed: Environment, tmp_path: Path) -> None:
     assert installed("ramped", "--version", cwd=tmp_path) == f"ramped {VERSION}\n"
     assert installed("python", "-m", "ramped", "--version", cwd=tmp_path) == f"ramped {VERSION}\n"
-    listed = installed("ramped", "--list", cwd=tmp_path)
-    assert all(f"  {command} " in listed for command in ("ship", "rollout", "status", "rehearse")), listed
+    assert {"ship", "rollout", "status", "rehearse", "init"} < listed(installed, "ramped", tmp_path)
 
 
 def test_a_repository_needs_one_line_and_the_settings(installed: Environment, repository: Path) -> None:
-    listed = installed("ramped", "--list", cwd=repository).splitlines()
+    commands = listed(installed, "ramped", repository)
     for command in ("fab", "invoke", "inv"):
-        own = installed(command, "--list", cwd=repository).splitlines()
-        assert own[1:] == listed[1:]
+        assert listed(installed, command, repository) == commands
 
 
 def test_wrong_settings_are_a_line_each_and_nothing_is_done(installed: Environment, repository: Path) -> None:
@@ -105,6 +109,15 @@ def test_wrong_settings_are_a_line_each_and_nothing_is_done(installed: Environme
     for command in ("fab", "invoke", "ramped"):
         (line,) = installed(command, "status", cwd=repository, code=2).splitlines()
         assert line.startswith("fabric.yaml:2: aws.region: found 'eu-central-1a' (text); allowed: a region"), line
+
+
+def test_init_writes_a_repository_that_works(installed: Environment, tmp_path: Path) -> None:
+    installed("ramped", "init", cwd=tmp_path)
+    assert (tmp_path / "fabfile.py").read_text() == FABFILE.replace("'", '"')
+    assert (tmp_path / "settings_snippets/django/health.py").is_file()
+    assert listed(installed, "fab", tmp_path) == listed(installed, "ramped", tmp_path)
+    # Every value of the example is one that is allowed.
+    assert "AWS credentials" in installed("inv", "status", cwd=tmp_path, code=1)
 
 
 def test_rehearse_names_the_extra_that_is_missing(installed: Environment, repository: Path) -> None:
