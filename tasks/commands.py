@@ -312,6 +312,22 @@ def rehearse(
     rehearse.rehearse(hosts, instances, [flag for flag, on in flags.items() if on], skip or (), dry=bool(c.config.run.dry))
 
 
+# -- setup
+
+
+@task(auto_shortflags=False)
+def init(c: Context) -> None:
+    """Write fabfile.py, tasks.py, fabric.yaml and the drop-ins of the site into this folder; existing files stay.
+
+    Needs no fabric.yaml.
+    """
+    from pathlib import Path
+
+    from .operations import init
+
+    init.init(Path.cwd(), dry=bool(c.config.run.dry))
+
+
 # What is needed daily comes first.
 GROUPS: dict[str, tuple[Task[Any], ...]] = {
     "release": (ship, deploy, restart_all, warm_cdn, bake_ami, rollout, invalidate),
@@ -320,6 +336,7 @@ GROUPS: dict[str, tuple[Task[Any], ...]] = {
     "maintenance": (maintenance_on, maintenance_off),
     "management instance": (management_create, management_start, management_stop),
     "rehearsal": (rehearse,),
+    "setup": (init,),
 }
 
 

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 
 # Old path -> new path. Durations are called timeouts; a pause of a rollout is not the baking of an image.
 RENAMED: Mapping[str, str] = {
-    "app.boot_timeout": "app.boot_timeout",
-    "app.check_migrations": "app.check_migrations",
-    "health_check.draining_file": "health_check.draining_file",
+    "app.boot_deadline": "app.boot_timeout",
+    "app.judge_migrations": "app.check_migrations",
+    "health_check.draining": "health_check.draining_file",
     "image.deadline": "image.timeout",
-    "restart.timeout": "restart.timeout",
+    "restart.deadline": "restart.timeout",
     "rollout.bake": "rollout.pause",
     "rollout.deadline": "rollout.timeout",
-    "rollout.instance_timeout": "rollout.instance_timeout",
+    "rollout.instance_deadline": "rollout.instance_timeout",
     "static.deadline": "static.timeout",
-    "static.keep_releases": "static.keep_releases",
+    "static.keep": "static.keep_releases",
 }
