@@ -7,7 +7,6 @@ from typing import Any
 from moto.ec2.models.instances import Reservation
 from moto.ec2.utils import random_reservation_id
 
-from ..hosts.base import Hosts
 from .errors import ApiError
 from .launch_requests import merged, order, resolve, template_tags
 from .machines import Machines, Order
@@ -21,11 +20,10 @@ Params = Mapping[str, Any]
 class InstanceApi:
     """Run, start, stop, reboot, terminate, read the console."""
 
-    def __init__(self, machines: Machines, templates: Templates, moto: MotoState, hosts: Hosts, timing: Timing) -> None:
+    def __init__(self, machines: Machines, templates: Templates, moto: MotoState, timing: Timing) -> None:
         self._machines = machines
         self._templates = templates
         self._moto = moto
-        self._hosts = hosts
         self._timing = timing
         self._tokens: dict[str, Any] = {}
         self.actions = {
@@ -90,7 +88,9 @@ class InstanceApi:
         return {"TerminatingInstances": self._each(params, self._machines.terminate, "disable_api_termination")}
 
     def console(self, params: Params) -> Any:
-        """Return what the machine printed, in base64."""
+        """Return what the machine printed, in base64: what was posted last, or what there is now."""
         instance = self._machines.find(params["InstanceId"])
-        output = base64.b64encode(self._hosts.console(instance.id).encode()).decode()
-        return {"InstanceId": instance.id, "Output": output, "Timestamp": self._timing.date()}
+        latest = bool(params.get("Latest"))
+        text, at = self._machines.consoles.shown(instance.id, instance.instance_type, latest=latest)
+        shown = {"Output": base64.b64encode(text.encode()).decode()} if text else {}
+        return {"InstanceId": instance.id, "Timestamp": self._timing.date(at), **shown}

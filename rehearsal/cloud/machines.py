@@ -9,6 +9,7 @@ from typing import Any
 from moto.core.types import Base64EncodedString
 
 from ..hosts.base import FaultyHosts, Hosts
+from .consoles import Consoles
 from .errors import ApiError
 from .faults import Faults
 from .images import Images
@@ -50,6 +51,7 @@ class Machines:
     """Launch, stop, start, reboot, terminate; `tick` lets time do the rest."""
 
     def __init__(self, moto: MotoState, hosts: Hosts, options: Options, timing: Timing, images: Images, faults: Faults) -> None:
+        self.consoles = Consoles(hosts, options, timing)
         self._moto = moto
         self._hosts = hosts
         self._options = options
@@ -99,6 +101,7 @@ class Machines:
         self._later(instance.id, "running", self._options.boot)
         user_data = base64.b64decode(order.user_data).decode(errors="replace") if order.user_data else ""
         self._hosts.launch(instance.id, instance.private_ip, order.image_id, user_data, dict(order.tags))
+        self.consoles.changed(instance.id)
         self._pass_fault_on(order.image_id)
         return instance
 
@@ -130,6 +133,7 @@ class Machines:
         instance.launch_time = self._timing.date().replace(tzinfo=None)
         self._later(instance.id, "running", self._options.boot)
         self._hosts.start(instance.id)
+        self.consoles.changed(instance.id)
 
     def stop(self, instance: Any) -> None:
         """Power off a running instance."""
@@ -139,11 +143,13 @@ class Machines:
         self._set(instance, "stopping")
         self._later(instance.id, "stopped", self._options.stop)
         self._hosts.stop(instance.id)
+        self.consoles.changed(instance.id)
 
     def reboot(self, instance: Any) -> None:
         """Power off and on; the API goes on saying `running`."""
         self._require(instance, "running")
         self._hosts.reboot(instance.id)
+        self.consoles.changed(instance.id)
 
     def terminate(self, instance: Any) -> None:
         """Power off for ever. Again is harmless."""
@@ -151,6 +157,7 @@ class Machines:
             return
         self._set(instance, "shutting-down")
         self._later(instance.id, "terminated", self._options.terminate)
+        self.consoles.ends(instance.id)
         self._hosts.terminate(instance.id)
 
     def _require(self, instance: Any, state: str) -> None:
@@ -159,7 +166,8 @@ class Machines:
             raise ApiError("IncorrectInstanceState", message.replace(f"can be {state}", f"can go on: it is {instance.state}"))
 
     def tick(self, now: float) -> None:
-        """Reach the states that are due."""
+        """Reach the states that are due, post the consoles that are."""
+        self.consoles.tick(now)
         for instance_id, transition in list(self._coming.items()):
             if now < transition.due:
                 continue

@@ -54,7 +54,7 @@ class World:
     def actions(self) -> dict[str, Actions]:
         """Return the actions that are ours, by service."""
         ec2: dict[str, Any] = {
-            **InstanceApi(self._machines, self._templates, self.moto, self._hosts, self.timing).actions,
+            **InstanceApi(self._machines, self._templates, self.moto, self.timing).actions,
             **TemplateApi(self._templates, self.moto, self.timing).actions,
             **ImageApi(self._images, self.moto).actions,
         }
