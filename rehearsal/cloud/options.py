@@ -1,7 +1,7 @@
 """Everything about a stand-in cloud that can be chosen, before it starts or while it runs."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 
@@ -30,6 +30,12 @@ class Options:
     replace_never_healthy: bool = False  # an ELB health check counts before a target was healthy for the first time
     console_posted: float = 0.0  # AWS seconds from a start, stop or reboot to the console that is shown without Latest; 0: live
     console_kept: float = 0.0  # AWS seconds for which it is shown then; 0: for ever
+    read_lag: float = 0.0  # AWS seconds at most by which EC2's answers are behind what was written
+    group_tag_lag: float = 0.0  # the same for the tags of Auto Scaling groups
+    vcpu_limit: int = 0  # the quota of the account; 0: none
+    zones_without_type: dict[str, list[str]] = field(default_factory=dict)  # instance type -> zones that do not offer it
+    full_subnets: list[str] = field(default_factory=list)  # ids of subnets without a free address
+    dies_at_launch: dict[str, str] = field(default_factory=dict)  # image -> StateReason (Client.InternalError) of its instances
     seed: int = 0
     region: str = "eu-central-1"
 
@@ -42,7 +48,7 @@ class Options:
 
     def change(self, values: Mapping[str, Any]) -> None:
         """Set some options of a cloud that may be running. Raises ValueError, naming one that does not exist."""
-        known = {field.name for field in fields(self)}
+        known = {one.name for one in fields(self)}
         if unknown := sorted(set(values) - known):
             raise ValueError(f"no such option: {', '.join(unknown)}; there are {', '.join(sorted(known))}")
         for name, value in values.items():

@@ -68,6 +68,8 @@ def group_details(group: Group, timing: Timing) -> dict[str, Any]:
     if group.maintenance:
         least, most = group.maintenance
         shown["InstanceMaintenancePolicy"] = {"MinHealthyPercentage": least, "MaxHealthyPercentage": most}
+    if group.lifecycle_policy:
+        shown["InstanceLifecyclePolicy"] = group.lifecycle_policy
     if group.warmup >= 0:
         shown["DefaultInstanceWarmup"] = group.warmup
     if group.deleting:

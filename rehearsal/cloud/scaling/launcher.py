@@ -13,7 +13,8 @@ from .activities import Activities
 from .choices import emptiest_zone
 from .state import Group, Member, TemplateRef
 
-NO_CAPACITY = "InsufficientInstanceCapacity"
+# What another zone may well have; a group tries there next.
+OF_A_ZONE = ("InsufficientInstanceCapacity", "InsufficientFreeAddressesInSubnet", "Unsupported")
 
 
 class Launcher:
@@ -80,7 +81,7 @@ class Launcher:
         wait = self._timing.real(self._options.launch_retry) * min(2**group.failures, 8)
         group.next_launch = self._timing.now() + wait
         group.failures += 1
-        if error.code == NO_CAPACITY:
+        if error.code in OF_A_ZONE:
             group.bad_zones[zone] = self._timing.now() + 4 * wait
 
 

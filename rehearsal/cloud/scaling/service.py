@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..consistency import Consistency
 from ..machines import Machines
 from ..moto_state import MotoState
 from ..options import Options
@@ -36,6 +37,7 @@ class AutoScaling:
         activities = Activities(timing)
         hooks = Hooks(timing)
         self.groups = Groups(timing)
+        self.consistency = Consistency(lambda: options.group_tag_lag, timing, options.seed)
         launcher = Launcher(machines, templates, activities, options, timing)
         lifecycle = Lifecycle(machines, moto, targets, hooks, activities, timing)
         judge = Judge(lifecycle, targets, options, timing)
@@ -54,7 +56,7 @@ class AutoScaling:
             GroupApi(self.groups, config, lifecycle, targets, moto, timing),
             MemberApi(self.groups, lifecycle, activities, moto, timing),
             HookApi(self.groups, hooks, lifecycle),
-            TagApi(self.groups),
+            TagApi(self.groups, self.consistency),
             self.policies,
             self._schedules,
             self._refreshes,

@@ -149,11 +149,17 @@ class Group:
     last_scaled: float = 0.0
     deleting: bool = False
     metrics: list[str] = field(default_factory=list)
+    lifecycle_policy: Mapping[str, Any] | None = None  # InstanceLifecyclePolicy, as it was given
 
     @property
     def zones(self) -> list[str]:
         """Return the zones, in order."""
         return sorted(set(self.subnets.values()))
+
+    @property
+    def retains(self) -> bool:
+        """Tell whether an instance stays whose termination hook is abandoned."""
+        return bool((self.lifecycle_policy or {}).get("RetentionTriggers", {}).get("TerminateHookAbandon") == "retain")
 
     def runs(self, process: str) -> bool:
         """Tell whether a process is not suspended."""
