@@ -22,6 +22,8 @@ from .invalidations import Invalidations
 from .machines import Machines
 from .moto_state import MotoState
 from .options import Options
+from .parameter_api import ParameterApi
+from .rule_api import RuleApi
 from .scaling.service import AutoScaling
 from .tag_api import TagApi
 from .target_api import TargetApi
@@ -56,11 +58,11 @@ class World:
         self._invalidations = Invalidations(self.moto, options, self.timing, on_invalidated)
         self.scaling = AutoScaling(self._machines, self.moto, self.targets, self._templates, options, self.timing)
         parts = self._services()
-        # the actions that are ours, and what a dry run of them checks, by service
-        self.actions: dict[str, Actions] = {name: _joined(part.actions for part in each) for name, each in parts.items()}
-        self.checks: dict[str, Actions] = {
-            name: _joined(getattr(part, "checks", {}) for part in each) for name, each in parts.items()
-        }
+        # by service: the actions that are ours, what a dry run of them checks, and what is looked at before moto acts
+        self.actions, self.checks, self.guards = (
+            {name: _joined(getattr(part, kind, {}) for part in each) for name, each in parts.items()}
+            for kind in ("actions", "checks", "guards")
+        )
 
     def _services(self) -> dict[str, list[Any]]:
         timing, moto = self.timing, self.moto
@@ -73,7 +75,8 @@ class World:
         return {
             "ec2": ec2,
             "ec2-instance-connect": [ConnectApi(self._hosts, moto, timing)],
-            "elbv2": [TargetApi(self.targets, moto)],
+            "elbv2": [TargetApi(self.targets, moto), RuleApi(moto, self.options)],
+            "ssm": [ParameterApi(moto, self.options, timing)],
             "cloudfront": [self._invalidations],
             "autoscaling": [self.scaling],
             "cloudwatch": [AlarmApi(moto, self.scaling.policies)],

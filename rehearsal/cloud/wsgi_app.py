@@ -87,6 +87,8 @@ class Front:
         handler = self._world.actions.get(call.service, {}).get(call.action)
         if handler is None and call.service in WHOLE:
             raise _not_modelled(call)
+        if guard := self._world.guards.get(call.service, {}).get(call.action):
+            guard(call.params)
         if handler is None:
             return self._ask_moto(call, environ, body)
         if call.params.get("DryRun"):

@@ -91,8 +91,10 @@ class RefreshLoop:
         refresh.reason = reason or refresh.reason
 
     def _warm(self, refresh: Refresh, group: Group, now: float) -> int:
-        warmup = refresh.preferences.warmup
-        seconds = self._timing.real(max(warmup if warmup is not None else max(group.warmup, group.grace), 0))
+        # the group's default warm-up, or its grace period where it has none; one that was asked for overrides both, 0 too
+        usual = group.warmup if group.warmup >= 0 else group.grace
+        asked = refresh.preferences.warmup
+        seconds = self._timing.real(usual if asked is None else max(asked, 0))
         ready = [member for member in group.in_service() if self._judge.ready(group, member)]
         return sum(member.units for member in ready if member.id in refresh.todo or now >= member.since + seconds)
 
