@@ -114,7 +114,7 @@ class GroupApi:
                     self._lifecycle.leave(group, member, "a user request deleted the group by force.")
                 member.hooks_done = True
             return {}
-        if group.members:
+        if group.members or group.warm:
             if group.desired == 0:
                 busy(group)
             message = "You cannot delete an AutoScalingGroup while there are instances still in the group."

@@ -11,6 +11,7 @@ from .launcher import current
 from .lifecycle import Lifecycle
 from .refresh import Refresh, matches
 from .state import Group, Member
+from .warm_pools import WarmPools
 
 PATIENCE = 3600  # AWS seconds that a refresh waits for protected and standby instances, and for unhealthy new ones
 
@@ -23,6 +24,7 @@ class RefreshLoop:
         loop: GroupLoop,
         lifecycle: Lifecycle,
         judge: Judge,
+        pools: WarmPools,
         templates: Templates,
         timing: Timing,
         rings: Callable[[str], bool],
@@ -30,6 +32,7 @@ class RefreshLoop:
         self._loop = loop
         self._lifecycle = lifecycle
         self._judge = judge
+        self._pools = pools
         self._templates = templates
         self._timing = timing
         self._rings = rings
@@ -40,6 +43,9 @@ class RefreshLoop:
         skip = refresh.preferences.skip_matching or refresh.rolling_back
         refresh.todo = [member.id for member in members if not (skip and self._matches(group, member))]
         refresh.total = len(refresh.todo)
+        for member in list(group.warm.values()):
+            if not self._matches(group, member):
+                self._pools.end(group, member, _why(refresh))
 
     def _matches(self, group: Group, member: Member) -> bool:
         template = current(group)

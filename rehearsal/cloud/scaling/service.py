@@ -26,6 +26,8 @@ from .refresh_api import RefreshApi
 from .refresh_loop import RefreshLoop
 from .schedules import Schedules
 from .tag_api import TagApi
+from .warm_pool_api import WarmPoolApi
+from .warm_pools import WarmPools
 
 
 class AutoScaling:
@@ -41,7 +43,8 @@ class AutoScaling:
         launcher = Launcher(machines, templates, activities, options, timing)
         lifecycle = Lifecycle(machines, moto, targets, hooks, activities, timing)
         judge = Judge(lifecycle, targets, options, timing)
-        self._loop = GroupLoop(launcher, lifecycle, judge, options, timing)
+        pools = WarmPools(launcher, machines, moto, activities, options, timing)
+        self._loop = GroupLoop(launcher, lifecycle, judge, pools, options, timing)
         config = GroupConfig(launcher, moto)
         self.policies = Policies(self.groups, timing)
         self._schedules = Schedules(self.groups, timing)
@@ -50,13 +53,14 @@ class AutoScaling:
             known = moto.cloudwatch.alarms.get(alarm)
             return known is not None and known.state_value == "ALARM"
 
-        refresh_loop = RefreshLoop(self._loop, lifecycle, judge, templates, timing, rings)
+        refresh_loop = RefreshLoop(self._loop, lifecycle, judge, pools, templates, timing, rings)
         self._refreshes = RefreshApi(self.groups, config, refresh_loop, timing)
         parts: list[Any] = [
             GroupApi(self.groups, config, lifecycle, targets, moto, timing),
             MemberApi(self.groups, lifecycle, activities, moto, timing),
             HookApi(self.groups, hooks, lifecycle),
             TagApi(self.groups, self.consistency),
+            WarmPoolApi(self.groups, pools),
             self.policies,
             self._schedules,
             self._refreshes,
