@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 
 from ..settings.environment import take
 
-TAKEN = take(os.environ)
+
+def known() -> tuple[Mapping[str, str], Iterable[str]]:
+    """Return the variables and the sections of the settings."""
+    # Only where variables are set: the schema would cost every `--list` 20 ms.
+    from ..settings.schema import sections, variables
+
+    return variables(), sections()
+
+
+TAKEN = take(os.environ, known)
 _LIBRARY = f"{__package__.rpartition('.')[0]}."
 
 

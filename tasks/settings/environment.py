@@ -5,7 +5,7 @@ Imported by every command, `--list` too: imports nothing heavy.
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 
 # The keys of Invoke and Fabric themselves (their documentation, "Default configuration values"), and whether each is a section.
 INVOKES_OWN: Mapping[str, bool] = {
@@ -31,19 +31,18 @@ _VALUES = "|".join(key.upper() for key, section in INVOKES_OWN.items() if not se
 _OWN = re.compile(rf"(?:{_SECTIONS})(?:_.*)?|{_VALUES}|DEBUG|RUNTIME_CONFIG")
 
 
-def take(environ: MutableMapping[str, str]) -> dict[str, str]:
+def take(environ: MutableMapping[str, str], known: Callable[[], tuple[Iterable[str], Iterable[str]]]) -> dict[str, str]:
     """Take our variables out of the environment, misspelt ones included.
 
     Invoke casts a variable by the type of the value that it replaces: it crashes on a list, takes "false" for True and
-    leaves a number that replaces null a text. So it must not see ours; our own schema reads them instead.
+    leaves a number that replaces null a text. So it must not see ours; our own schema reads them instead. `known`: returns the
+    variables and the sections of the settings; called only where a variable may be ours.
     """
     candidates = [name for name in environ if _PREFIX.match(name) and not _OWN.fullmatch(bare(name))]
     if not candidates:
         return {}
-    # Only where variables are set: the schema would cost every `--list` 20 ms.
-    from .schema import sections, variables
-
-    ours = [name for name in candidates if _is_meant_for_us(bare(name), variables(), sections())]
+    variables, sections = known()
+    ours = [name for name in candidates if _is_meant_for_us(bare(name), variables, sections)]
     return {name: environ.pop(name) for name in ours}
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tasks.runtime.startup import known
 from tasks.settings.environment import nearest, take
 from tasks.settings.schema import variables
 
@@ -48,7 +49,7 @@ OTHERS = {
 
 def test_our_variables_are_taken_misspelt_ones_too_and_others_stay() -> None:
     environ = {**OURS, **OTHERS}
-    assert take(environ) == OURS
+    assert take(environ, known) == OURS
     assert environ == OTHERS
 
 

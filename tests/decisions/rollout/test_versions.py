@@ -40,10 +40,14 @@ def test_the_version_that_is_meant(now: str, to: str | None, chosen: str) -> Non
     ("now", "to", "said"),
     [
         ("5", None, "no version of ours before 5 has its image still; there are: 9 (aaaa10000000), 7 (not ours), 6"),
-        ("9", "99", "no version or revision 99; there are: 7 (not ours), 6 (123400000000), 5 (aaaa10000000). Nothing"),
+        ("9", "99", "no version or revision 99; there are: 7 (not ours), 6 (123400000000), 5 (aaaa10000000)"),
         ("9", "aaa", "no version or revision aaa"),
         ("9", "", "no version or revision ;"),
-        ("9", "aaaa", "aaaa may be 9 (aaaa10000000), 8 (aaaa20000000), 5 (aaaa10000000), 4 (aaaa10000000): say more"),
+        (
+            "9",
+            "aaaa",
+            "ambiguous: aaaa matches 9 (aaaa10000000), 8 (aaaa20000000), 5 (aaaa10000000), 4 (aaaa10000000); give more",
+        ),
         ("9", "8", "image ami-8 of version 8 (aaaa20000000) is gone; there are: 7"),
         ("9", B, "image ami-8 of version 8"),
     ],

@@ -122,23 +122,3 @@ def test_a_record_is_never_half_written(tmp_path: Path) -> None:
         subprocess.run(["sh", "-c", commands.record(str(path), text)], check=True)
         assert path.read_text() == f"{text}\n"
     assert list(tmp_path.iterdir()) == [path]
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("https://me:secret@git.example.com/x.git", "https://***@git.example.com/x.git"),
-        ("https://t0ken@git.example.com", "https://***@git.example.com"),
-        ("git@github.com:a/b", "git@github.com:a/b"),
-        ("https://example.com/a@b", "https://example.com/a@b"),
-    ],
-)
-def test_passwords_are_taken_out_of_addresses(text: str, shown: str) -> None:
-    assert commands.redact(text) == shown
-
-
-def test_the_gist_of_what_was_printed_is_one_line() -> None:
-    assert commands.gist("a\n b\n\nc\n  d  \n") == "b | c | d"
-    assert commands.gist("fatal: https://me:secret@example.com/ not found\n") == "fatal: https://***@example.com/ not found"
-    assert commands.gist("") == ""
-    assert len(commands.gist("x" * 5000)) == 1000
