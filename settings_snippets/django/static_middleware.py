@@ -181,7 +181,7 @@ class ServedFile(StaticFile):
         return headers if self._plain is None else {**headers, "Cache-Control": self._plain}
 
     def answer(self, method: str, meta: dict[str, Any]) -> tuple[Response, _Representation | None] | None:
-        """Return the response, and what is served where that has been proven; None: the file is another by now."""
+        """Return the response, and what is served with it; None: the file is another by now than when it was looked up."""
         if method not in ("GET", "HEAD"):
             return NOT_ALLOWED_RESPONSE, None
         one = self.chosen(meta.get("HTTP_ACCEPT_ENCODING", ""))
