@@ -112,8 +112,8 @@ def test_the_files_of_the_user_and_of_invoke_are_levels_below(folder: Path, monk
         "deploy",
     )
     (home / ".invoke.yaml").write_text("restart: {batches: 2}\n")
-    told = "home/.invoke.yaml:1: restart.batches: unknown key; did you mean restart.batch?; allowed: batch, timeout"
-    assert wrong(folder) == [told]
+    found = "home/.invoke.yaml:1: restart.batches: unknown key; did you mean restart.batch?; allowed: batch, timeout"
+    assert wrong(folder) == [found]
 
 
 def test_a_complete_file_given_by_f_needs_no_fabric_yaml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
