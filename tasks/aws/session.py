@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ..settings.model import Aws
 
+AGENT = "ramped"  # in the user agent of every call, so that CloudTrail shows whose it was
+
 
 class Cloud:
     """The boto3 clients of one run, made when they are first asked for."""
@@ -35,7 +37,8 @@ class Cloud:
         if self._session is None:
             self._session = boto3.Session(profile_name=self._aws.profile, region_name=self._aws.region)
         # Calls are throttled per account and region: adaptive retries slow down together with the others.
-        config = Config(retries={"mode": "adaptive", "max_attempts": 12}, connect_timeout=10, read_timeout=60)
+        retries: Any = {"mode": "adaptive", "max_attempts": 12}
+        config = Config(retries=retries, connect_timeout=10, read_timeout=60, user_agent_extra=AGENT)
         return self._session.client(name, endpoint_url=self._aws.endpoint, config=config)
 
 

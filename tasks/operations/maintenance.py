@@ -101,11 +101,12 @@ def mention(run: Run) -> None:
     from botocore.exceptions import BotoCoreError, ClientError
 
     from ..aws.listeners import TAG
+    from ..aws.session import AGENT
 
     aws = run.settings.aws
     try:
         session = boto3.Session(profile_name=aws.profile, region_name=aws.region)
-        quick = Config(retries={"total_max_attempts": 1}, connect_timeout=3, read_timeout=5)
+        quick = Config(retries={"total_max_attempts": 1}, connect_timeout=3, read_timeout=5, user_agent_extra=AGENT)
         client = session.client("autoscaling", endpoint_url=aws.endpoint, config=quick)
         told = client.describe_auto_scaling_groups(AutoScalingGroupNames=list(run.settings.groups))["AutoScalingGroups"]
     except (BotoCoreError, ClientError):
