@@ -14,6 +14,10 @@ from tests.scheduling import pytest_collection_modifyitems, pytest_xdist_make_sc
 
 __all__ = ["pytest_collection_modifyitems", "pytest_xdist_make_scheduler"]
 
+from tests.policies.recorder import policies_allow_every_call, policies_recorded
+
+__all__ = ["policies_allow_every_call", "policies_recorded"]
+
 _FOREIGN = ("AWS_", "INVOKE_", "FABRIC_", "DJANGO_", "GIT_", "SSH_", "RAMPED_")
 _ALONE = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "LINES", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
 
@@ -45,3 +49,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
     monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
     # `fab`, `inv` and `python` of the environment that runs the tests.
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--policies-used", metavar="FILE", help="append what the tests used of the published IAM policies")
