@@ -21,6 +21,8 @@ class Control:
         self._routes: dict[tuple[str, str], Callable[[Values], Any]] = {
             ("GET", "faults"): lambda values: world.faults.report(),
             ("POST", "faults"): self.faults,
+            ("GET", "options"): lambda values: world.options.report(),
+            ("POST", "options"): self.options,
             ("GET", "calls"): lambda values: world.calls.report(),
             ("POST", "calls/clear"): lambda values: world.calls.clear(),
             ("POST", "kill"): lambda values: world.kill(values["instance"]),
@@ -57,6 +59,11 @@ class Control:
         for image_id, fault in values.get("images", {}).items():
             self._world.fault_image(image_id, fault)
         return self._world.faults.report()
+
+    def options(self, values: Values) -> Any:
+        """Set options of the running cloud."""
+        self._world.options.change(values)
+        return self._world.options.report()
 
 
 def _json(value: Any, status: int) -> Response:

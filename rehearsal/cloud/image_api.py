@@ -22,14 +22,19 @@ class ImageApi:
             "RegisterImage": self.register,
             "DeregisterImage": self.deregister,
         }
+        self.checks = {"CreateImage": self._source, "DeregisterImage": lambda params: images.find(params["ImageId"])}
 
-    def create(self, params: Params) -> Any:
-        """Begin an image of an instance; tags go to the image and, where asked, to every snapshot of it."""
+    def _source(self, params: Params) -> Any:
         instance = self._moto.instance(params["InstanceId"])
         if instance is None or instance.state in ("terminated", "shutting-down"):
             raise ApiError("InvalidInstanceID.NotFound", f"The instance ID '{params['InstanceId']}' does not exist")
         if instance.state not in ("running", "stopped", "stopping"):
             raise ApiError("IncorrectState", f"Instance '{instance.id}' is not 'running' or 'stopped'")
+        return instance
+
+    def create(self, params: Params) -> Any:
+        """Begin an image of an instance; tags go to the image and, where asked, to every snapshot of it."""
+        instance = self._source(params)
         no_reboot = bool(params.get("NoReboot"))
         image = self._images.bake(instance, params["Name"], params.get("Description", ""), no_reboot=no_reboot)
         self._tag(image, params)

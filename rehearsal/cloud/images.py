@@ -9,6 +9,7 @@ from moto.ec2.models.amis import Ami
 from moto.ec2.utils import random_ami_id
 
 from ..hosts.base import CopyingHosts, Hosts
+from .consistency import Consistency
 from .errors import ApiError
 from .moto_state import MotoState
 from .options import Options
@@ -30,11 +31,12 @@ class Baking:
 class Images:
     """The images of the account, kept in moto; what moto does not know stands here."""
 
-    def __init__(self, moto: MotoState, hosts: Hosts, options: Options, timing: Timing) -> None:
+    def __init__(self, moto: MotoState, hosts: Hosts, options: Options, timing: Timing, consistency: Consistency) -> None:
         self._moto = moto
         self._hosts = hosts
         self._options = options
         self._timing = timing
+        self._consistency = consistency
         self._baking: list[Baking] = []
         self._gone: set[str] = set()
 
@@ -106,20 +108,33 @@ class Images:
             mapping["Ebs"] = {"VolumeType": "gp3", "DeleteOnTermination": True, **mapping.get("Ebs", {}), "VolumeSize": size}
             mapping["Ebs"]["SnapshotId"] = snapshot.id
         self._moto.ec2.amis[image.id] = image
+        self._consistency.added(self._moto.ec2.amis, image.id)
         return image
 
     def snapshots(self, image: Any) -> list[str]:
         """Return the ids of an image's snapshots."""
         return [mapping["Ebs"]["SnapshotId"] for mapping in image.real_mappings if "Ebs" in mapping]
 
+    def check_sizes(self, mappings: Sequence[Mapping[str, Any]]) -> None:
+        """Raise ApiError for a volume that could not hold its snapshot."""
+        for mapping in mappings:
+            snapshot = self._moto.ec2.snapshots.get(mapping["Ebs"].get("SnapshotId"))
+            wanted = mapping["Ebs"].get("VolumeSize")
+            if snapshot is not None and wanted is not None and int(wanted) < int(snapshot.volume.size):
+                raise ApiError(
+                    "InvalidBlockDeviceMapping",
+                    f"Volume of size {wanted}GB is smaller than snapshot '{snapshot.id}', expect size>= {snapshot.volume.size}GB",
+                )
+
     def usable(self, image_id: str) -> Any:
         """Return an image that can be launched. Raises ApiError for one that does not exist, or not yet."""
-        image = self._find(image_id)
+        image = self.find(image_id)
         if image.state != "available":
             raise ApiError("InvalidAMIID.Unavailable", f"The image ID '{image_id}' is not available")
         return image
 
-    def _find(self, image_id: str) -> Any:
+    def find(self, image_id: str) -> Any:
+        """Return an image. Raises ApiError for one that does not exist, or no longer."""
         for baking in self._baking:
             if baking.image.id == image_id:
                 return baking.image
@@ -134,7 +149,7 @@ class Images:
 
     def deregister(self, image_id: str, *, with_snapshots: bool) -> list[str]:
         """Drop an image; return the snapshots that went with it (none, unless asked)."""
-        image = self._find(image_id)
+        image = self.find(image_id)
         for baking in [one for one in self._baking if one.image is image]:
             self._moto.ec2.snapshots.update(baking.snapshots)
             self._baking.remove(baking)
@@ -150,11 +165,12 @@ class Images:
         """Show images that are old enough to be seen, finish those that are done."""
         for baking in [one for one in self._baking if self._copied(one.image.id)]:
             self._moto.ec2.snapshots.update(baking.snapshots)
-            if now >= baking.visible:
+            if now >= min(baking.visible, baking.available) and baking.image.id not in self._moto.ec2.amis:
                 self._moto.ec2.amis[baking.image.id] = baking.image
+                self._consistency.added(self._moto.ec2.amis, baking.image.id)
             if now >= baking.available:
                 baking.image.state = "available"
-                self._moto.ec2.amis[baking.image.id] = baking.image
+                self._consistency.changed(vars(baking.image), "state", "pending")
                 self._baking.remove(baking)
 
 

@@ -53,4 +53,19 @@ def order(data: Mapping[str, Any], subnet_id: str | None, tags: Mapping[str, str
         private_ip=data.get("PrivateIpAddress"),
         client_token=data.get("ClientToken", ""),
         metadata=data.get("MetadataOptions", {}),
+        keep=bool(data.get("DisableApiTermination")),
+        keep_running=bool(data.get("DisableApiStop")),
+        spot=_spot(data.get("InstanceMarketOptions") or {}),
     )
+
+
+def _spot(market: Mapping[str, Any]) -> str | None:
+    if market.get("MarketType") != "spot":
+        return None
+    asked = market.get("SpotOptions") or {}
+    kind = str(asked.get("SpotInstanceType") or "one-time")
+    behaviour = asked.get("InstanceInterruptionBehavior") or "terminate"
+    if kind == "one-time" and behaviour != "terminate":
+        message = f"The request with type '{kind}' is not supported when instanceInterruptionBehavior is set to '{behaviour}'."
+        raise ApiError("InvalidParameterCombination", message)
+    return kind

@@ -7,8 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from moto.core.types import Base64EncodedString
+from moto.ec2.models.instances import StateReason
 
 from ..hosts.base import FaultyHosts, Hosts
+from .capacity import Capacity
+from .consistency import Consistency
+from .consoles import Consoles
 from .errors import ApiError
 from .faults import Faults
 from .images import Images
@@ -17,6 +21,17 @@ from .options import Options
 from .timing import Timing
 
 CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
+BY_USER = "Client.UserInitiatedShutdown"
+# "Troubleshoot Amazon EC2 instance launch issues" and StateReason in the API reference
+REASONS = {
+    BY_USER: "User initiated shutdown",
+    "Client.InternalError": "Client error on launch",
+    "Client.InvalidSnapshot.NotFound": "The specified snapshot was not found",
+    "Client.VolumeLimitExceeded": "Volume limit exceeded",
+    "Server.InternalError": "Internal error on launch",
+    "Server.InsufficientInstanceCapacity": "There was insufficient capacity available to satisfy the launch request",
+    "Server.SpotInstanceTermination": "Spot instance termination",
+}
 
 
 @dataclass(frozen=True)
@@ -36,6 +51,9 @@ class Order:
     private_ip: str | None = None
     client_token: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    keep: bool = False  # DisableApiTermination
+    keep_running: bool = False  # DisableApiStop
+    spot: str | None = None  # one-time | persistent
 
 
 @dataclass
@@ -44,31 +62,54 @@ class Transition:
 
     state: str
     due: float
+    reason: str = ""
 
 
 class Machines:
     """Launch, stop, start, reboot, terminate; `tick` lets time do the rest."""
 
-    def __init__(self, moto: MotoState, hosts: Hosts, options: Options, timing: Timing, images: Images, faults: Faults) -> None:
+    def __init__(
+        self,
+        moto: MotoState,
+        hosts: Hosts,
+        options: Options,
+        timing: Timing,
+        images: Images,
+        faults: Faults,
+        consistency: Consistency,
+    ) -> None:
+        self.consoles = Consoles(hosts, options, timing)
         self._moto = moto
         self._hosts = hosts
         self._options = options
         self._timing = timing
         self._images = images
         self._faults = faults
+        self._consistency = consistency
+        self._capacity = Capacity(options, faults)
+        self._never_booted: set[str] = set()
         self._coming: dict[str, Transition] = {}
+
+    def exist(self, order: Order) -> tuple[Any, Any]:
+        """Return the image and the subnet that an order names. Raises ApiError where one, or a security group, does not exist."""
+        image = self._images.usable(order.image_id)
+        subnet = self._moto.ec2.get_subnet(order.subnet_id)
+        for group in order.groups:
+            if self._moto.ec2.get_security_group_from_id(group) is None:
+                raise ApiError("InvalidGroup.NotFound", f"The security group '{group}' does not exist")
+        return image, subnet
 
     def check(self, order: Order) -> Any:
         """Return the image that an order names. Raises ApiError where it could not be launched."""
-        image = self._images.usable(order.image_id)
-        subnet = self._moto.ec2.get_subnet(order.subnet_id)
+        image, subnet = self.exist(order)
         for mapping in order.mappings:
             pinned = mapping.get("Ebs", {}).get("SnapshotId")
             if pinned and mapping["DeviceName"] == image.root_device_name and pinned not in self._images.snapshots(image):
                 raise ApiError("InvalidBlockDeviceMapping", "snapshotId cannot be modified on root device")
         if order.metadata.get("InstanceMetadataTags") == "enabled":
             check_keys(order.tags)
-        self._faults.check_capacity(subnet.availability_zone, order.instance_type)
+        self._images.check_sizes(_merged(image.block_device_mappings, order.mappings))
+        self._capacity.check(subnet, order.instance_type, self._moto.instances.values())
         return image
 
     def launch(self, order: Order) -> Any:
@@ -89,30 +130,54 @@ class Machines:
             client_token=order.client_token,
             tags={"instance": dict(order.tags), "volume": dict(order.volume_tags)},
             metadata_options=dict(order.metadata),
+            disable_api_termination=order.keep,
+            disable_api_stop=order.keep_running,
+            lifecycle="spot" if order.spot else None,
             block_device_mappings=_merged(image.block_device_mappings, order.mappings),
         )
         instance = reservation.instances[0]
         self._moto.instances[instance.id] = instance
+        self._consistency.changed(self._moto.ec2.tags, instance.id, None)
+        self._consistency.added(self._moto.ec2.reservations, reservation.id)
+        self._consistency.added(self._moto.instances, instance.id)
         if order.profile:
             instance.iam_instance_profile = {"Arn": order.profile.get("Arn", ""), "Id": "AIPAREHEARSAL"}
+        instance.spot_type = order.spot
         self._set(instance, "pending")
-        self._later(instance.id, "running", self._options.boot)
+        if reason := self._options.dies_at_launch.get(order.image_id):
+            self._never_booted.add(instance.id)
+            self._later(instance.id, "terminated", self._options.boot, reason)
+        else:
+            self._later(instance.id, "running", self._options.boot)
+            self._boot_first(instance, order)
+        return instance
+
+    def _boot_first(self, instance: Any, order: Order) -> None:
         user_data = base64.b64decode(order.user_data).decode(errors="replace") if order.user_data else ""
         self._hosts.launch(instance.id, instance.private_ip, order.image_id, user_data, dict(order.tags))
+        self.consoles.changed(instance.id)
         self._pass_fault_on(order.image_id)
-        return instance
 
     def _pass_fault_on(self, image_id: str) -> None:
         if image_id in self._faults.images and isinstance(self._hosts, FaultyHosts):
             self._hosts.set_image_fault(image_id, self._faults.images[image_id])
 
-    @staticmethod
-    def _set(instance: Any, state: str) -> None:
-        instance._state.name = state
-        instance._state.code = CODES[state]
+    def _set(self, instance: Any, state: str) -> None:
+        shown = vars(instance._state)
+        before = dict(shown)
+        shown.update(name=state, code=CODES[state])
+        for name in shown:
+            self._consistency.changed(shown, name, before[name])
 
-    def _later(self, instance_id: str, state: str, seconds: float) -> None:
-        self._coming[instance_id] = Transition(state, self._timing.now() + seconds)
+    def _later(self, instance_id: str, state: str, seconds: float, reason: str = "") -> None:
+        self._coming[instance_id] = Transition(state, self._timing.now() + seconds, reason)
+
+    def _explain(self, instance: Any, reason: str) -> None:
+        at = self._timing.date().strftime("%Y-%m-%d %H:%M:%S GMT")
+        instance._reason = (
+            f"User initiated ({at})" if reason == BY_USER else reason and reason.partition(".")[0] + ".InternalError"
+        )
+        instance.state_reason = StateReason(f"{reason}: {REASONS.get(reason, 'Error on launch')}" if reason else "", reason)
 
     def find(self, instance_id: str) -> Any:
         """Return moto's record. Raises ApiError."""
@@ -127,9 +192,11 @@ class Machines:
             return
         self._require(instance, "stopped")
         self._set(instance, "pending")
+        self._explain(instance, "")
         instance.launch_time = self._timing.date().replace(tzinfo=None)
         self._later(instance.id, "running", self._options.boot)
         self._hosts.start(instance.id)
+        self.consoles.changed(instance.id)
 
     def stop(self, instance: Any) -> None:
         """Power off a running instance."""
@@ -137,21 +204,27 @@ class Machines:
             return
         self._require(instance, "running")
         self._set(instance, "stopping")
+        self._explain(instance, BY_USER)
         self._later(instance.id, "stopped", self._options.stop)
         self._hosts.stop(instance.id)
+        self.consoles.changed(instance.id)
 
     def reboot(self, instance: Any) -> None:
         """Power off and on; the API goes on saying `running`."""
         self._require(instance, "running")
         self._hosts.reboot(instance.id)
+        self.consoles.changed(instance.id)
 
-    def terminate(self, instance: Any) -> None:
-        """Power off for ever. Again is harmless."""
+    def terminate(self, instance: Any, reason: str = BY_USER) -> None:
+        """Power off for ever, for one of the known reasons. Again is harmless."""
         if instance.state in ("shutting-down", "terminated"):
             return
         self._set(instance, "shutting-down")
-        self._later(instance.id, "terminated", self._options.terminate)
-        self._hosts.terminate(instance.id)
+        self._explain(instance, reason)
+        self._later(instance.id, "terminated", self._options.terminate, reason)
+        if instance.id not in self._never_booted:
+            self.consoles.ends(instance.id)
+            self._hosts.terminate(instance.id)
 
     def _require(self, instance: Any, state: str) -> None:
         if instance.state != state:
@@ -159,7 +232,8 @@ class Machines:
             raise ApiError("IncorrectInstanceState", message.replace(f"can be {state}", f"can go on: it is {instance.state}"))
 
     def tick(self, now: float) -> None:
-        """Reach the states that are due."""
+        """Reach the states that are due, post the consoles that are."""
+        self.consoles.tick(now)
         for instance_id, transition in list(self._coming.items()):
             if now < transition.due:
                 continue
@@ -167,6 +241,7 @@ class Machines:
             instance = self.find(instance_id)
             if transition.state == "terminated":
                 instance.terminate()
+                self._explain(instance, transition.reason)
             self._set(instance, transition.state)
 
 

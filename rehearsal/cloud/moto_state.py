@@ -57,6 +57,11 @@ class MotoState:
         return self._of("elbv2", self.region)
 
     @property
+    def ssm(self) -> Any:
+        """Return the Systems Manager's backend."""
+        return self._of("ssm", self.region)
+
+    @property
     def cloudfront(self) -> Any:
         """Return CloudFront's backend."""
         return self._of("cloudfront", "aws")

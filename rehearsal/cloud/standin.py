@@ -58,10 +58,7 @@ class StandIn:
         self._hosts = hosts
         self.world = World(options, hosts, on_invalidated)
         self._control = Control(self.world)
-        front = Front(self.world.account, self.world.timing, self.world.faults, self.world.calls, self._control)
-        for service, actions in self.world.actions().items():
-            front.own(service, actions, whole=service == "autoscaling")
-        front.on_call = self.world.called
+        front = Front(self.world, self._control)
         self._server = make_server(address, port, front, threaded=True, request_handler=_QuietHandler)
         self._server.daemon_threads = True  # type: ignore[attr-defined]
         self.url = f"http://{address}:{port}"

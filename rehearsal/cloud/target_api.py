@@ -11,7 +11,7 @@ Params = Mapping[str, Any]
 
 
 class TargetApi:
-    """Register, deregister, and tell the health of targets."""
+    """Register and deregister targets, describe their health."""
 
     def __init__(self, targets: Targets, moto: MotoState) -> None:
         self._targets = targets
@@ -48,15 +48,14 @@ class TargetApi:
         return {}
 
     def deregister(self, params: Params) -> Any:
-        """Begin to drain targets."""
+        """Begin to drain targets; one that is not registered is no error."""
         group = self._group(params)
         for wanted in params["Targets"]:
-            if not self._targets.deregister(group.arn, wanted["Id"], wanted.get("Port")):
-                raise ApiError("InvalidTarget", f"The following targets are not registered: '{wanted['Id']}'")
+            self._targets.deregister(group.arn, wanted["Id"], wanted.get("Port"))
         return {}
 
     def health(self, params: Params) -> Any:
-        """Tell the health of all targets, or of the asked ones: `unused` where one is not registered."""
+        """Describe all targets, or the requested ones: `unused` where a target is not registered."""
         group = self._group(params)
         if not params.get("Targets"):
             return {"TargetHealthDescriptions": [_shown(target, group) for target in self._targets.of(group.arn)]}

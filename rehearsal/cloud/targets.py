@@ -119,10 +119,18 @@ class Targets:
             target.passes = target.failures = 0
         elif not group.load_balancer_arns:
             target.become("unused", "Target.NotInUse", "Target group is not configured to receive traffic from the load balancer")
+        elif instance is not None and instance.availability_zone not in self._zones(group):
+            enabled = "Target is in an Availability Zone that is not enabled for the load balancer"
+            target.become("unused", "Target.NotInUse", enabled)
         else:
             if target.state == "unused":
                 target.become("initial", "Elb.RegistrationInProgress", "Target registration is in progress")
             self._ask(target, group, now)
+
+    def _zones(self, group: Any) -> set[str]:
+        balancers = self._moto.elbv2.load_balancers
+        found = [balancers[arn] for arn in group.load_balancer_arns if arn in balancers]
+        return {zone.zone_name for balancer in found for zone in balancer.availability_zones}
 
     def _ask(self, target: Target, group: Any, now: float) -> None:
         # the interval as it is now: ModifyTargetGroup holds from the next check on

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from .consistency import Consistency
 from .errors import ApiError
 from .filters import matching, tag_list, tag_values, tags_of
 from .moto_state import MotoState
@@ -17,10 +18,11 @@ BY = "arn:aws:iam::{}:user/rehearsal"
 class TemplateApi:
     """Create, version, describe, modify and delete launch templates."""
 
-    def __init__(self, templates: Templates, moto: MotoState, timing: Timing) -> None:
+    def __init__(self, templates: Templates, moto: MotoState, timing: Timing, consistency: Consistency) -> None:
         self._templates = templates
         self._moto = moto
         self._timing = timing
+        self._consistency = consistency
         self.actions = {
             "CreateLaunchTemplate": self.create,
             "CreateLaunchTemplateVersion": self.create_version,
@@ -30,6 +32,17 @@ class TemplateApi:
             "DescribeLaunchTemplates": self.describe,
             "DescribeLaunchTemplateVersions": self.describe_versions,
         }
+        self.checks = {
+            "CreateLaunchTemplateVersion": self._check_source,
+            "ModifyLaunchTemplate": self._find,
+            "DeleteLaunchTemplate": self._find,
+            "DeleteLaunchTemplateVersions": self._find,
+        }
+
+    def _check_source(self, params: Params) -> None:
+        template = self._find(params)
+        if params.get("SourceVersion"):
+            template.get(params["SourceVersion"])
 
     def _find(self, params: Params) -> Template:
         return self._templates.find(params.get("LaunchTemplateId"), params.get("LaunchTemplateName"))
@@ -54,6 +67,7 @@ class TemplateApi:
         source = template.get(params["SourceVersion"]).data if params.get("SourceVersion") else {}
         data = {**source, **params.get("LaunchTemplateData", {})}
         version = template.add(data, params.get("VersionDescription", ""), self._timing.now())
+        self._consistency.added(template.versions, version.number)
         if token:
             template.tokens[token] = (wanted, version.number)
         return {"LaunchTemplateVersion": self._version(template, version)}
@@ -61,7 +75,8 @@ class TemplateApi:
     def modify(self, params: Params) -> Any:
         """Choose the default version."""
         template = self._find(params)
-        template.default = template.get(params["DefaultVersion"]).number
+        before, template.default = template.default, template.get(params["DefaultVersion"]).number
+        self._consistency.changed(vars(template), "default", before)
         return {"LaunchTemplate": self._shown(template)}
 
     def delete(self, params: Params) -> Any:

@@ -1,15 +1,18 @@
 """One stand-in cloud without its HTTP front: every part, put together, and its turn of the control loop."""
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from ..hosts.base import FaultyHosts, Hosts, ImportingHosts
 from .alarms import AlarmApi
+from .aws_protocol import Call
 from .calls import CallLog
 from .checker import Checker
 from .connect_api import ConnectApi
+from .consistency import Consistency
 from .errors import ApiError
 from .faults import Faults
 from .image_api import ImageApi
@@ -19,7 +22,10 @@ from .invalidations import Invalidations
 from .machines import Machines
 from .moto_state import MotoState
 from .options import Options
+from .parameter_api import ParameterApi
+from .rule_api import RuleApi
 from .scaling.service import AutoScaling
+from .tag_api import TagApi
 from .target_api import TargetApi
 from .targets import Targets
 from .template_api import TemplateApi
@@ -45,27 +51,46 @@ class World:
         self.moto = MotoState(self.account, options.region)
         self._checker = Checker()
         self.targets = Targets(self.moto, options, self.timing, self._checker)
-        self._images = Images(self.moto, hosts, options, self.timing)
-        self._machines = Machines(self.moto, hosts, options, self.timing, self._images, self.faults)
+        self.consistency = Consistency(lambda: options.read_lag, self.timing, options.seed)
+        self._images = Images(self.moto, hosts, options, self.timing, self.consistency)
+        self._machines = Machines(self.moto, hosts, options, self.timing, self._images, self.faults, self.consistency)
         self._templates = Templates()
         self._invalidations = Invalidations(self.moto, options, self.timing, on_invalidated)
         self.scaling = AutoScaling(self._machines, self.moto, self.targets, self._templates, options, self.timing)
+        parts = self._services()
+        # by service: the actions that are ours, what a dry run of them checks, and what is looked at before moto acts
+        self.actions, self.checks, self.guards = (
+            {name: _joined(getattr(part, kind, {}) for part in each) for name, each in parts.items()}
+            for kind in ("actions", "checks", "guards")
+        )
 
-    def actions(self) -> dict[str, Actions]:
-        """Return the actions that are ours, by service."""
-        ec2: dict[str, Any] = {
-            **InstanceApi(self._machines, self._templates, self.moto, self._hosts, self.timing).actions,
-            **TemplateApi(self._templates, self.moto, self.timing).actions,
-            **ImageApi(self._images, self.moto).actions,
-        }
+    def _services(self) -> dict[str, list[Any]]:
+        timing, moto = self.timing, self.moto
+        ec2: list[Any] = [
+            InstanceApi(self._machines, self._templates, moto, timing),
+            TemplateApi(self._templates, moto, timing, self.consistency),
+            ImageApi(self._images, moto),
+            TagApi(moto, self.consistency),
+        ]
         return {
             "ec2": ec2,
-            "ec2-instance-connect": ConnectApi(self._hosts, self.moto, self.timing).actions,
-            "elbv2": TargetApi(self.targets, self.moto).actions,
-            "cloudfront": self._invalidations.actions,
-            "autoscaling": self.scaling.actions,
-            "cloudwatch": AlarmApi(self.moto, self.scaling.policies).actions,
+            "ec2-instance-connect": [ConnectApi(self._hosts, moto, timing)],
+            "elbv2": [TargetApi(self.targets, moto), RuleApi(moto, self.options)],
+            "ssm": [ParameterApi(moto, self.options, timing)],
+            "cloudfront": [self._invalidations],
+            "autoscaling": [self.scaling],
+            "cloudwatch": [AlarmApi(moto, self.scaling.policies)],
         }
+
+    def copy_of(self, call: Call) -> AbstractContextManager[None]:
+        """Let a call meet a copy of the account that may be behind. Raises ApiError where it names what is not known there."""
+        consistency = {"ec2": self.consistency, "autoscaling": self.scaling.consistency}.get(call.service)
+        if consistency is None:
+            return nullcontext()
+        if call.action.startswith(("Describe", "Get")):
+            return consistency.behind()
+        consistency.check(call.params)
+        return nullcontext()
 
     def tick(self) -> None:
         """Let time pass everywhere, once."""
@@ -108,7 +133,7 @@ class World:
 
     def kill(self, instance_id: str) -> None:
         """Let an instance die as hardware does: no drain, no hook."""
-        self._machines.terminate(self._machines.find(instance_id))
+        self._machines.terminate(self._machines.find(instance_id), "Server.InternalError")
 
     def break_instance(self, instance_id: str, fault: str | None) -> None:
         """Let a running instance's application fail."""
@@ -140,6 +165,10 @@ class World:
         """End the health checks and forget the account."""
         self._checker.close()
         self.moto.release()
+
+
+def _joined(parts: Iterable[Actions]) -> Actions:
+    return {name: handler for part in parts for name, handler in part.items()}
 
 
 def _forwarded(action: Mapping[str, Any]) -> str | None:

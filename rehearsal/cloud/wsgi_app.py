@@ -12,44 +12,35 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from .aws_protocol import Call, answer, read, refuse
-from .calls import CallLog
 from .errors import ApiError
-from .faults import Faults
 from .moto_state import LOCK
-from .timing import Timing
+from .world import World
 
 log = logging.getLogger(__name__)
 
-Handler = Callable[[Mapping[str, Any]], Any]
+# service, action, parameters, access key -> the refusal, or None
+Authorize = Callable[[str, str, Mapping[str, Any], str], ApiError | None]
 Control = Callable[[BackendRequest], Response]
 # what a mistake of ours, or a parameter that we did not foresee, raises: the client gets an error that it can parse
 DEFECTS = (AttributeError, LookupError, TypeError, ValueError)
+# services of which nothing is moto's
+WHOLE = ("autoscaling",)
 CONTROL_PREFIX = "/_rehearsal/"
 
 
 class Front:
     """The WSGI application: `/_rehearsal/...` is the control endpoint, everything else the AWS API."""
 
-    def __init__(self, account: str, timing: Timing, faults: Faults, calls: CallLog, control: Control) -> None:
-        self._account = account
-        self._timing = timing
-        self._faults = faults
-        self._calls = calls
+    def __init__(self, world: World, control: Control) -> None:
+        self._world = world
         self._control = control
-        self._handlers: dict[tuple[str, str], Handler] = {}
-        self._own: set[str] = set()
         self._moto: Any = DomainDispatcherApplication(_moto_app)
-        self.on_call: Callable[[int], None] = lambda number: None
-
-    def own(self, service: str, actions: Mapping[str, Handler], *, whole: bool = False) -> None:
-        """Answer these actions ourselves; `whole`: nothing of this service is moto's."""
-        self._handlers.update({(service, action): handler for action, handler in actions.items()})
-        if whole:
-            self._own.add(service)
+        # the hook for policies: what a caller may do is decided before the call is looked at
+        self.authorize: Authorize = lambda service, action, params, caller: None
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer one request."""
-        environ["HTTP_X_MOTO_ACCOUNT_ID"] = self._account
+        environ["HTTP_X_MOTO_ACCOUNT_ID"] = self._world.account
         request = BackendRequest(environ)
         if request.path.startswith(CONTROL_PREFIX):
             with LOCK:
@@ -66,22 +57,21 @@ class Front:
             call = read(request)
         except ApiError as error:
             return refuse(error), False
-        self.on_call(self._calls.came(call.service, call.action))
-        refusal = self._faults.refusal(call.service, call.action)
+        world = self._world
+        world.called(world.calls.came(call.service, call.action))
+        refusal = self._refusal(call)
         response, code = (answer(call, refusal), refusal.code) if refusal else self._carry_out(call, environ, body)
-        self._calls.went(call.service, call.action, self._timing.now(), call.params, code)
-        return response, code is None and self._faults.loses_answer(call.action)
+        world.calls.went(call.service, call.action, world.timing.now(), call.params, code)
+        return response, code is None and world.faults.loses_answer(call.action)
+
+    def _refusal(self, call: Call) -> ApiError | None:
+        refusal = self._world.faults.refusal(call.service, call.action)
+        return refusal or self.authorize(call.service, call.action, call.params, call.key)
 
     def _carry_out(self, call: Call, environ: dict[str, Any], body: bytes) -> tuple[Response, str | None]:
-        handler = self._handlers.get((call.service, call.action))
         try:
-            if handler:
-                if call.params.get("DryRun"):
-                    raise ApiError("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412)
-                return answer(call, handler(call.params)), None
-            if call.service in self._own:
-                raise _not_modelled(call)
-            return self._ask_moto(call, environ, body)
+            with self._world.copy_of(call):
+                return self._answered(call, environ, body)
         except DEFECTS:
             log.exception("%s of %s failed", call.action, call.service)
             error = _failure(call)
@@ -92,6 +82,20 @@ class Front:
             return answer(call, ApiError(error.code, error.message)), error.code
         except HTTPException as error:
             return Response(error.description or "", status=error.code or 400, headers=error.get_headers()), type(error).__name__
+
+    def _answered(self, call: Call, environ: dict[str, Any], body: bytes) -> tuple[Response, str | None]:
+        handler = self._world.actions.get(call.service, {}).get(call.action)
+        if handler is None and call.service in WHOLE:
+            raise _not_modelled(call)
+        if guard := self._world.guards.get(call.service, {}).get(call.action):
+            guard(call.params)
+        if handler is None:
+            return self._ask_moto(call, environ, body)
+        if call.params.get("DryRun"):
+            if check := self._world.checks.get(call.service, {}).get(call.action):
+                check(call.params)
+            raise ApiError("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412)
+        return answer(call, handler(call.params)), None
 
     def _ask_moto(self, call: Call, environ: dict[str, Any], body: bytes) -> tuple[Response, str | None]:
         again = BackendRequest.from_values(

@@ -6,10 +6,10 @@ import pytest
 
 from rehearsal.cloud.scaling.state import Activity
 from tasks.aws import autoscaling, cloudfront, fleets, images, instances, launch_templates, refreshes, target_groups
-from tasks.aws.session import Cloud as Api
-from tasks.aws.session import error_code, throttled
 from tasks.decisions.rollout.steps import Protect, Terminate
 from tasks.errors import Refused
+from tasks.runtime.cloud import Cloud as Api
+from tasks.runtime.cloud import error_code, throttled
 from tests.rehearsal.standin import Cloud, Fleet
 from tests.worlds.aws_world import api_of, changes, world
 from tests.worlds.shop_world import credentials

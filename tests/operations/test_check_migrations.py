@@ -128,10 +128,10 @@ def test_check_migrations_tells_and_changes_nothing(world: ShopWorld, tmp_path: 
 def test_a_site_without_the_command_is_told_what_to_copy(world: ShopWorld) -> None:
     sh("git rm -qr shop/management && git -c user.name=a -c user.email=a@example.com commit -qm x", world.disk() / "app")
     bare = sh("git push -q origin HEAD:refs/heads/bare && git rev-parse HEAD", world.disk() / "app")
-    with pytest.raises(Refused, match=r"has no command pendingmigrations.* app\.judge_migrations: false"):
+    with pytest.raises(Refused, match=r"has no command pendingmigrations.* app\.check_migrations: false"):
         deploy_release(world.run(), bare)
-    assert deploy_release(world.run(app={"judge_migrations": False}), bare).revision == bare
-    assert "app.judge_migrations is false" in world.err.getvalue()
+    assert deploy_release(world.run(app={"check_migrations": False}), bare).revision == bare
+    assert "app.check_migrations is false" in world.err.getvalue()
 
 
 @pytest.mark.parametrize("when", ["revision ", "-> 4  migrate"])

@@ -73,8 +73,8 @@ def statuses(world: ShopWorld, instance: str, name: str = NEW, asks: int = 12) -
 
 
 def hasty(settings: str) -> str:
-    assert (known := "restart: {deadline: 60}") in settings
-    return settings.replace(known, "restart: {deadline: 60, patience: 1}")
+    assert (known := "restart: {timeout: 60}") in settings
+    return settings.replace(known, "restart: {timeout: 60, patience: 1}")
 
 
 def way(world: ShopWorld, instance: str) -> str:
@@ -144,7 +144,7 @@ def test_the_first_failure_stops_it_and_it_tells_who_is_done_and_who_is_not(plai
         restart_fleet(run, ("b.css",))
     text = str(caught.value)
     assert f"stopped at a failure: {order[1]}: " in text and "502 Bad Gateway" in text
-    assert f"done: {order[0]} (reload)" in text and f"not touched: {order[2]}" in text
+    assert f"done: {order[0]} (reload)" in text and f"not reloaded: {order[2]}" in text
     assert "To go on: fab deploy" in text and caught.value.code == 3
     # A worker that the test before has begun may have come up after the file was shared.
     assert 404 in statuses(plain, order[2], "b.css")
@@ -155,7 +155,7 @@ def test_the_first_failure_stops_it_and_it_tells_who_is_done_and_who_is_not(plai
 
 
 def test_a_file_that_is_not_on_the_shared_disk_is_found_out(plain: ShopWorld) -> None:
-    gone = "does not serve /static/shop/gone.css: does it see the shared static files"
+    gone = "does not serve /static/shop/gone.css: is the shared STATIC_ROOT mounted"
     with visitors(plain), pytest.raises(Resumable, match=gone):
         restart_fleet(plain.run(restart=HASTY), ("shop/gone.css",))
 
@@ -201,7 +201,7 @@ def test_a_shown_preload_is_restarted_behind_its_socket(golden: Golden, tmp_path
 def test_a_hidden_preload_is_learned_from_one_instance_for_all(golden: Golden, tmp_path: Path) -> None:
     with fleet(golden, tmp_path, conf=PRELOAD, web=2) as world, visitors(world):
         restart_fleet(world.run(restart=HASTY), FILES)
-        assert world.printed.count("trying what is stronger") == 1
+        assert world.printed.count("trying a stronger method") == 1
         assert {way(world, one) for one in world.cloud.members()} == {"restart behind its socket"}
         assert [statuses(world, one) for one in world.cloud.members()] == [{200}] * 2
 
@@ -234,7 +234,7 @@ def test_an_instance_that_is_alone_is_not_drained(golden: Golden, tmp_path: Path
 def test_an_instance_that_leaves_meanwhile_is_left_out(golden: Golden, tmp_path: Path) -> None:
     with fleet(golden, tmp_path) as world:
         order = in_order(world)
-        calm = world.run(restart={"deadline": 20})
+        calm = world.run(restart={"timeout": 20})
         run, printed = hooked(calm, f"{order[0]}: reload", lambda: world.cloud.control("kill", {"instance": order[1]}))
         restart_fleet(run, FILES)
         assert f"{order[1]}: left out, for it has left web meanwhile" in printed.getvalue()
@@ -247,7 +247,7 @@ def test_an_instance_that_the_group_replaces_while_it_drains_is_left_out(golden:
         restart_fleet(world.run(restart=HASTY), FILES)
         world.cloud.wait(lambda: len(world.healthy()) == 3)
         assert [statuses(world, one) for one in world.cloud.members()] == [{200}] * 3
-        assert "left out" in world.printed and set(first) != set(world.cloud.members())
+        assert "no longer in service" in world.printed and set(first) != set(world.cloud.members())
 
 
 def test_killed_while_an_instance_drains_the_next_run_finishes(golden: Golden, tmp_path: Path) -> None:
@@ -289,7 +289,7 @@ def test_a_batch_that_is_none(batch: str) -> None:
 def in_order(world: ShopWorld) -> list[str]:
     """Return the instances in the order in which they are refreshed."""
     from tasks.aws.serving import in_service
-    from tasks.aws.session import Cloud
+    from tasks.runtime.cloud import Cloud
 
     return [web.id for web in in_service(Cloud(world.settings().aws), ["web"])]
 

@@ -10,23 +10,6 @@ from tasks.runtime import startup
 TASKS = Path(startup.__file__).parents[1]
 
 
-def test_our_variables_are_taken_and_others_stay() -> None:
-    environ = {
-        "INVOKE_ROLLOUT_SURGE": "2",
-        "FABRIC_GROUPS": "a,b",
-        "FABRIC_APP_NONSENSE": "x",
-        "FABRIC_AWS": "x",
-        "FABRIC_SSH_CONFIG_PATH": "/x",
-        "INVOKE_RUN_ECHO": "1",
-        "FABRIC_APPLE": "x",
-        "ROLLOUT_SURGE": "x",
-        "AWS_PROFILE": "x",
-    }
-    taken = startup.take_environment(environ)
-    assert sorted(taken) == ["FABRIC_APP_NONSENSE", "FABRIC_AWS", "FABRIC_GROUPS", "INVOKE_ROLLOUT_SURGE"]
-    assert sorted(environ) == ["AWS_PROFILE", "FABRIC_APPLE", "FABRIC_SSH_CONFIG_PATH", "INVOKE_RUN_ECHO", "ROLLOUT_SURGE"]
-
-
 def test_no_module_hides_another() -> None:
     """`invoke` puts tasks/ first on the path: a module of ours would be found in the place of one of the same name."""
     ours = {path.stem for path in TASKS.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()} - {"__init__"}

@@ -23,6 +23,8 @@ from rehearsal.cloud.options import Options
 from rehearsal.cloud.standin import StandIn
 from rehearsal.hosts.processes import ProcessHosts
 from rehearsal.site import repository
+from tasks.runtime.changes import Changes
+from tasks.runtime.cloud import Cloud as Api
 from tasks.runtime.output import Output
 from tasks.runtime.run import Run
 from tasks.runtime.waiting import SystemClock
@@ -111,6 +113,7 @@ class ShopWorld(AbstractContextManager["ShopWorld"]):
         self.standin.start()
         self.cloud = Cloud(self.standin, self.hosts, self._octet.number)  # type: ignore[arg-type]
         self.out, self.err = io.StringIO(), io.StringIO()
+        self._api: Api | None = None
         self._build(web, delay, health)
 
     def _own_disk(self, golden: Golden, units: str | None) -> Path:
@@ -175,18 +178,22 @@ class ShopWorld(AbstractContextManager["ShopWorld"]):
                 domain=DOMAIN,
                 health_path=f"/health_check/{DOMAIN}",
                 port=8080,
-                boot_deadline=60,
+                boot_timeout=60,
             ),
             image=Image(name="shop", cleaner=None),
             rollout=RolloutPolicy(),
-            restart=Restart(deadline=60),
+            restart=Restart(timeout=60),
             static=Static(url="/static/"),
         )
         return replace(base, **{name: replace(getattr(base, name), **values) for name, values in sections.items()})
 
     def run(self, *, dry: bool = False, **sections: dict[str, Any]) -> Run:
         """Return a run whose output is kept in `out` and `err`."""
-        return Run(self.settings(**sections), Output(self.out, self.err), SystemClock(), dry, "fab deploy")
+        settings, changes = self.settings(**sections), Changes()
+        if self._api is None:
+            self._api = Api(settings.aws)
+        api = Api(settings.aws, changes, self._api.session)
+        return Run(settings, Output(self.out, self.err), SystemClock(), dry, "fab deploy", changes, cloud=api)
 
     @property
     def printed(self) -> str:
@@ -232,10 +239,10 @@ class ShopWorld(AbstractContextManager["ShopWorld"]):
 aws: {{region: eu-central-1, endpoint: "{self.cloud.url}"}}
 groups: [web]
 ssh: {{user: admin, key: "{self.key}", port: 2222, gateway: direct}}
-app: {{directory: app, services: [shop.service], domain: {DOMAIN}, port: 8080, boot_deadline: 60}}
+app: {{directory: app, services: [shop.service], domain: {DOMAIN}, port: 8080, boot_timeout: 60}}
 image: {{cleaner: null}}
 static: {{url: /static/}}
-restart: {{deadline: 60}}
+restart: {{timeout: 60}}
 """
 
     def __exit__(self, *_: object) -> None:

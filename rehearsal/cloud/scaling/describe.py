@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..timing import Timing
-from .state import Activity, Group, Member
+from .state import Activity, Group, Member, WarmPool
 
 
 def tag_descriptions(group: Group) -> list[dict[str, Any]]:
@@ -32,6 +32,14 @@ def member_details(member: Member) -> dict[str, Any]:
         "ProtectedFromScaleIn": member.protected,
     }
     return {**shown, "WeightedCapacity": str(member.weight)} if member.weight else shown
+
+
+def warm_pool_details(pool: WarmPool) -> dict[str, Any]:
+    """Return the configuration of a warm pool."""
+    shown: dict[str, Any] = {"MinSize": pool.least, "PoolState": pool.state}
+    if pool.prepared >= 0:
+        shown["MaxGroupPreparedCapacity"] = pool.prepared
+    return {**shown, "Status": "PendingDelete"} if pool.deleting else shown
 
 
 def group_details(group: Group, timing: Timing) -> dict[str, Any]:
@@ -68,6 +76,10 @@ def group_details(group: Group, timing: Timing) -> dict[str, Any]:
     if group.maintenance:
         least, most = group.maintenance
         shown["InstanceMaintenancePolicy"] = {"MinHealthyPercentage": least, "MaxHealthyPercentage": most}
+    if group.warm_pool:
+        shown.update(WarmPoolConfiguration=warm_pool_details(group.warm_pool), WarmPoolSize=len(group.warm))
+    if group.lifecycle_policy:
+        shown["InstanceLifecyclePolicy"] = group.lifecycle_policy
     if group.warmup >= 0:
         shown["DefaultInstanceWarmup"] = group.warmup
     if group.deleting:

@@ -9,6 +9,7 @@ from ..moto_state import MotoState
 from ..paging import page
 from ..targets import Targets
 from ..timing import Timing
+from .activities import ENDED
 from .choices import POLICIES
 from .describe import activity_details, group_details
 from .group_config import GroupConfig
@@ -113,7 +114,7 @@ class GroupApi:
                     self._lifecycle.leave(group, member, "a user request deleted the group by force.")
                 member.hooks_done = True
             return {}
-        if group.members:
+        if group.members or group.warm:
             if group.desired == 0:
                 busy(group)
             message = "You cannot delete an AutoScalingGroup while there are instances still in the group."
@@ -131,13 +132,13 @@ class GroupApi:
         return {"AutoScalingGroups": [group_details(group, self._timing) for group in shown], "NextToken": token}
 
     def activities(self, params: Params) -> Any:
-        """List activities, the newest first."""
+        """List activities: those in progress first, whenever they began, then those that ended; the newest first in both."""
         name = params.get("AutoScalingGroupName")
         groups = [self._groups.find(name)] if name else list(self._groups.all.values())
         found = [activity for group in groups for activity in group.activities]
         if ids := params.get("ActivityIds"):
             found = [activity for activity in found if activity.id in ids]
-        found.sort(key=lambda activity: activity.started, reverse=True)
+        found.sort(key=lambda activity: (activity.status not in ENDED, activity.started), reverse=True)
         shown, token = page(found, params, 100)
         return {"Activities": [activity_details(activity, self._timing) for activity in shown], "NextToken": token}
 

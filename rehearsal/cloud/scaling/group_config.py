@@ -97,6 +97,8 @@ class GroupConfig:
             if unknown := [one for one in params["TerminationPolicies"] if one not in POLICIES]:
                 raise invalid(f"Invalid termination policy: {unknown[0]}")
             changes["policies"] = list(params["TerminationPolicies"])
+        if "InstanceLifecyclePolicy" in params:
+            changes["lifecycle_policy"] = params["InstanceLifecyclePolicy"]
         if policy := params.get("InstanceMaintenancePolicy"):
             changes["maintenance"] = _percentages(policy)
         return changes

@@ -10,6 +10,7 @@ from .health import Judge
 from .launcher import Launcher, current
 from .lifecycle import Lifecycle
 from .state import LEAVING, Group, Member, Swap
+from .warm_pools import WarmPools
 
 DIFFERENCE = "in response to a difference between desired and actual capacity"
 
@@ -17,8 +18,11 @@ DIFFERENCE = "in response to a difference between desired and actual capacity"
 class GroupLoop:
     """Bring groups towards what is desired of them."""
 
-    def __init__(self, launcher: Launcher, lifecycle: Lifecycle, judge: Judge, options: Options, timing: Timing) -> None:
+    def __init__(
+        self, launcher: Launcher, lifecycle: Lifecycle, judge: Judge, pools: WarmPools, options: Options, timing: Timing
+    ) -> None:
         self._launcher = launcher
+        self._pools = pools
         self._lifecycle = lifecycle
         self._judge = judge
         self._timing = timing
@@ -37,6 +41,7 @@ class GroupLoop:
         if group.units() == self._wanted(group):
             group.scale_reason = ""
         self._rebalance(group, now)
+        self._pools.turn(group, now)
 
     @staticmethod
     def _wanted(group: Group) -> int:

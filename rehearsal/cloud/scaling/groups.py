@@ -55,7 +55,7 @@ class Groups:
 
     def tick_deleted(self) -> None:
         """Drop the groups that are being deleted and have no members left."""
-        for group in [group for group in self.all.values() if group.deleting and not group.members]:
+        for group in [group for group in self.all.values() if group.deleting and not (group.members or group.warm)]:
             del self.all[group.name]
 
 

@@ -41,8 +41,10 @@ class Judge:
         return target.state == "unhealthy" and (target.ever_healthy or self._options.replace_never_healthy)
 
     def ready(self, group: Group, member: Member) -> bool:
-        """Tell whether a member is in service and healthy in every target group it was put into."""
+        """Tell whether a member is ready to its group: in service and healthy, with ELB checks in every target group too."""
         if member.lifecycle != "InService" or member.health != "Healthy":
             return False
+        if "ELB" not in group.health_type:
+            return True
         found = [self._targets.find(arn, member.id) for arn in group.target_groups if arn in member.registered]
         return all(target is not None and target.state == "healthy" for target in found)

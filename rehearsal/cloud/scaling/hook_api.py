@@ -77,8 +77,7 @@ class HookApi:
         del member.waits[wait.hook.name]
         if params["LifecycleActionResult"] == "ABANDON":
             member.waits.clear()
-            if member.lifecycle == "Pending:Wait":
-                self._lifecycle.abandon(group, member)
+            self._lifecycle.abandon(group, member, wait, "Lifecycle Action Completed with ABANDON Result")
         return {}
 
     def heartbeat(self, params: Params) -> Any:

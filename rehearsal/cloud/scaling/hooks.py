@@ -25,12 +25,12 @@ class Hooks:
                 member.waits[hook.name] = Wait(hook, str(uuid.uuid4()), deadline, now + self._timing.real(longest))
         return bool(member.waits)
 
-    def expire(self, member: Member, now: float) -> bool:
-        """End the waits whose time is over, each with its hook's default; tell whether one of them abandons."""
+    def expire(self, member: Member, now: float) -> list[Wait]:
+        """End the waits whose time is over, each with its hook's default; return those that abandon."""
         over = [wait for wait in member.waits.values() if now >= min(wait.deadline, wait.last_deadline)]
         for wait in over:
             del member.waits[wait.hook.name]
-        return any(wait.hook.result == "ABANDON" for wait in over)
+        return [wait for wait in over if wait.hook.result == "ABANDON"]
 
     def find(self, group: Group, hook: str, token: str | None, instance_id: str | None) -> tuple[Member, Wait]:
         """Return the member that waits for a hook. Raises ApiError."""

@@ -1,6 +1,6 @@
 """How a group launches: from its template, its overrides, its tags, in the zone that needs it most."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..errors import ApiError, invalid
@@ -13,7 +13,8 @@ from .activities import Activities
 from .choices import emptiest_zone
 from .state import Group, Member, TemplateRef
 
-NO_CAPACITY = "InsufficientInstanceCapacity"
+# What another zone may well have; a group tries there next.
+OF_A_ZONE = ("InsufficientInstanceCapacity", "InsufficientFreeAddressesInSubnet", "Unsupported")
 
 
 class Launcher:
@@ -27,6 +28,7 @@ class Launcher:
         self._activities = activities
         self._options = options
         self._timing = timing
+        self.draw: Callable[[Group, str], Member | None] = lambda group, zone: None  # of the warm pool
 
     def reference(self, specification: Mapping[str, Any]) -> TemplateRef:
         """Look a LaunchTemplateSpecification up. Raises ApiError (ValidationError) for one that does not exist."""
@@ -37,20 +39,39 @@ class Launcher:
         return TemplateRef(template.id, template.name, str(specification.get("Version") or "$Default"))
 
     def launch(self, group: Group, cause: str, zone: str | None = None) -> Member | None:
-        """Launch one member into a zone (default: the emptiest); None where it failed."""
+        """Bring one member into a zone (default: the emptiest), from the warm pool if it can; None where that failed."""
+        zone = zone or self._zone(group)
+        drawn = self.draw(group, zone)
+        member = drawn or self._attempt(group, zone, cause)
+        if member is None:
+            return None
+        group.members[member.id] = member
+        origin = " from warm pool" if drawn else ""
+        description = f"Launching a new EC2 instance{origin}: {member.id}"
+        member.activity = self._activities.begin(group, description, cause, member.zone, "PreInService")
+        member.activity.progress = 30
+        return member
+
+    def warm(self, group: Group, cause: str) -> None:
+        """Launch one instance into the warm pool."""
+        if member := self._attempt(group, self._zone(group), cause):
+            member.lifecycle = "Warmed:Pending"
+            group.warm[member.id] = member
+            description = f"Launching a new EC2 instance into warm pool: {member.id}"
+            member.activity = self._activities.begin(group, description, cause, member.zone, "PreInService")
+
+    def _zone(self, group: Group) -> str:
         now = self._timing.now()
         open_zones = [one for one in group.zones if group.bad_zones.get(one, 0) <= now] or group.zones
-        zone = zone or emptiest_zone(open_zones, group.counted())
+        return emptiest_zone(open_zones, group.counted())
+
+    def _attempt(self, group: Group, zone: str, cause: str) -> Member | None:
         try:
-            member = self._launch(group, zone, now)
+            member = self._launch(group, zone, self._timing.now())
         except ApiError as error:
             self._failed(group, zone, cause, error)
             return None
         group.failures = 0
-        group.members[member.id] = member
-        description = f"Launching a new EC2 instance: {member.id}"
-        member.activity = self._activities.begin(group, description, cause, zone, "PreInService")
-        member.activity.progress = 30
         return member
 
     def _launch(self, group: Group, zone: str, now: float) -> Member:
@@ -80,7 +101,7 @@ class Launcher:
         wait = self._timing.real(self._options.launch_retry) * min(2**group.failures, 8)
         group.next_launch = self._timing.now() + wait
         group.failures += 1
-        if error.code == NO_CAPACITY:
+        if error.code in OF_A_ZONE:
             group.bad_zones[zone] = self._timing.now() + 4 * wait
 
 

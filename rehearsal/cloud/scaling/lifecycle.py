@@ -6,7 +6,7 @@ from ..targets import Targets
 from ..timing import Timing
 from .activities import Activities
 from .hooks import Hooks
-from .state import LAUNCHING, TERMINATING, Group, Member
+from .state import LAUNCHING, TERMINATING, Group, Member, Wait
 
 DEAD = ("shutting-down", "terminated")
 
@@ -50,7 +50,9 @@ class Lifecycle:
     def _pending(self, group: Group, member: Member, now: float) -> None:
         state = self.state(member)
         if state in DEAD:
-            self._activities.end(member.activity, "Failed", f"Instance {member.id} was terminated before it was in service")
+            why = self._moto.instances[member.id].state_reason.message
+            message = "Instance became unhealthy while waiting for instance to be in InService state."
+            self._activities.end(member.activity, "Cancelled", f"{message} Termination Reason: {why}")
             del group.members[member.id]
         elif state == "running":
             if not member.hooks_done and self._hooks.begin(group, member, LAUNCHING):
@@ -60,16 +62,21 @@ class Lifecycle:
                 self._enter_service(group, member, now)
 
     def _pending_wait(self, group: Group, member: Member, now: float) -> None:
-        if self._hooks.expire(member, now):
-            self.abandon(group, member)
+        if abandoned := self._hooks.expire(member, now):
+            self.abandon(group, member, abandoned[0], "Heartbeat Timeout")
         elif not member.waits:
             member.hooks_done = True
             member.lifecycle = "Pending:Proceed"
 
-    def abandon(self, group: Group, member: Member) -> None:
-        """Give up an instance whose launch hook said so, or timed out."""
-        self._activities.end(member.activity, "Failed", f"Lifecycle action was abandoned for instance {member.id}")
-        self.leave(group, member, f"instance {member.id} was taken out of service: its lifecycle action was abandoned.")
+    def abandon(self, group: Group, member: Member, wait: Wait, why: str) -> None:
+        """Give up what a hook abandoned: a new instance is terminated, one on its way out is retained where the group asks so."""
+        if member.lifecycle == "Pending:Wait":
+            action = f"Lifecycle Action with token {wait.token} was abandoned: {why}"
+            self._activities.end(member.activity, "Cancelled", f"Instance failed to complete user's Lifecycle Action: {action}")
+            self.leave(group, member, f"instance {member.id} was taken out of service: its lifecycle action was abandoned.")
+        elif member.lifecycle == "Terminating:Wait" and group.retains:
+            member.lifecycle = "Terminating:Retained"
+            self._activities.end(member.activity, "Cancelled", f"Instance {member.id} is retained: {why}")
 
     def _enter_service(self, group: Group, member: Member, now: float) -> None:
         member.lifecycle = "InService"
@@ -93,9 +100,10 @@ class Lifecycle:
     ) -> None:
         """Take a member out of service: deregister, drain, and go on to `into`'s end."""
         self._activities.end(member.activity, "Cancelled")
+        # what is retained has drained and met its hooks already
+        member.hooks_done = member.lifecycle == "Terminating:Retained"
         member.lifecycle = into
         member.waits.clear()
-        member.hooks_done = False
         registered = [arn for arn in group.target_groups if self._targets.deregister(arn, member.id)]
         member.registered.clear()
         status = "WaitingForELBConnectionDraining" if registered else "InProgress"
@@ -119,9 +127,10 @@ class Lifecycle:
         self._ending(group, member, now)
 
     def _terminating_wait(self, group: Group, member: Member, now: float) -> None:
-        if self._hooks.expire(member, now):
+        if abandoned := self._hooks.expire(member, now):
             member.waits.clear()
-        if not member.waits:
+            self.abandon(group, member, abandoned[0], "Heartbeat Timeout")
+        if not member.waits and member.lifecycle == "Terminating:Wait":
             member.lifecycle = "Terminating:Proceed"
 
     def _ending(self, group: Group, member: Member, now: float) -> None:

@@ -42,7 +42,7 @@ class MemberApi:
         found = [
             {**member_details(member), "AutoScalingGroupName": group.name}
             for group in self._groups.all.values()
-            for member in group.members.values()
+            for member in (*group.members.values(), *group.warm.values())
             if not wanted or member.id in wanted
         ]
         shown, token = page(found, params, 50)

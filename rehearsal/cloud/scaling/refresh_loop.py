@@ -11,6 +11,7 @@ from .launcher import current
 from .lifecycle import Lifecycle
 from .refresh import Refresh, matches
 from .state import Group, Member
+from .warm_pools import WarmPools
 
 PATIENCE = 3600  # AWS seconds that a refresh waits for protected and standby instances, and for unhealthy new ones
 
@@ -23,6 +24,7 @@ class RefreshLoop:
         loop: GroupLoop,
         lifecycle: Lifecycle,
         judge: Judge,
+        pools: WarmPools,
         templates: Templates,
         timing: Timing,
         rings: Callable[[str], bool],
@@ -30,6 +32,7 @@ class RefreshLoop:
         self._loop = loop
         self._lifecycle = lifecycle
         self._judge = judge
+        self._pools = pools
         self._templates = templates
         self._timing = timing
         self._rings = rings
@@ -40,6 +43,9 @@ class RefreshLoop:
         skip = refresh.preferences.skip_matching or refresh.rolling_back
         refresh.todo = [member.id for member in members if not (skip and self._matches(group, member))]
         refresh.total = len(refresh.todo)
+        for member in list(group.warm.values()):
+            if not self._matches(group, member):
+                self._pools.end(group, member, _why(refresh))
 
     def _matches(self, group: Group, member: Member) -> bool:
         template = current(group)
@@ -91,8 +97,10 @@ class RefreshLoop:
         refresh.reason = reason or refresh.reason
 
     def _warm(self, refresh: Refresh, group: Group, now: float) -> int:
-        warmup = refresh.preferences.warmup
-        seconds = self._timing.real(max(warmup if warmup is not None else max(group.warmup, group.grace), 0))
+        # the group's default warm-up, or its grace period where it has none; one that was asked for overrides both, 0 too
+        usual = group.warmup if group.warmup >= 0 else group.grace
+        asked = refresh.preferences.warmup
+        seconds = self._timing.real(usual if asked is None else max(asked, 0))
         ready = [member for member in group.in_service() if self._judge.ready(group, member)]
         return sum(member.units for member in ready if member.id in refresh.todo or now >= member.since + seconds)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..consistency import Consistency
 from ..machines import Machines
 from ..moto_state import MotoState
 from ..options import Options
@@ -25,6 +26,8 @@ from .refresh_api import RefreshApi
 from .refresh_loop import RefreshLoop
 from .schedules import Schedules
 from .tag_api import TagApi
+from .warm_pool_api import WarmPoolApi
+from .warm_pools import WarmPools
 
 
 class AutoScaling:
@@ -36,10 +39,12 @@ class AutoScaling:
         activities = Activities(timing)
         hooks = Hooks(timing)
         self.groups = Groups(timing)
+        self.consistency = Consistency(lambda: options.group_tag_lag, timing, options.seed)
         launcher = Launcher(machines, templates, activities, options, timing)
         lifecycle = Lifecycle(machines, moto, targets, hooks, activities, timing)
         judge = Judge(lifecycle, targets, options, timing)
-        self._loop = GroupLoop(launcher, lifecycle, judge, options, timing)
+        pools = WarmPools(launcher, machines, moto, activities, options, timing)
+        self._loop = GroupLoop(launcher, lifecycle, judge, pools, options, timing)
         config = GroupConfig(launcher, moto)
         self.policies = Policies(self.groups, timing)
         self._schedules = Schedules(self.groups, timing)
@@ -48,13 +53,14 @@ class AutoScaling:
             known = moto.cloudwatch.alarms.get(alarm)
             return known is not None and known.state_value == "ALARM"
 
-        refresh_loop = RefreshLoop(self._loop, lifecycle, judge, templates, timing, rings)
+        refresh_loop = RefreshLoop(self._loop, lifecycle, judge, pools, templates, timing, rings)
         self._refreshes = RefreshApi(self.groups, config, refresh_loop, timing)
         parts: list[Any] = [
             GroupApi(self.groups, config, lifecycle, targets, moto, timing),
             MemberApi(self.groups, lifecycle, activities, moto, timing),
             HookApi(self.groups, hooks, lifecycle),
-            TagApi(self.groups),
+            TagApi(self.groups, self.consistency),
+            WarmPoolApi(self.groups, pools),
             self.policies,
             self._schedules,
             self._refreshes,

@@ -115,6 +115,16 @@ class Swap:
 
 
 @dataclass
+class WarmPool:
+    """How large a warm pool is, and how its instances wait."""
+
+    state: str = "Stopped"
+    least: int = 0
+    prepared: int = -1  # MaxGroupPreparedCapacity; -1: the group's maximum
+    deleting: bool = False
+
+
+@dataclass
 class Group:
     """An Auto Scaling group."""
 
@@ -149,11 +159,26 @@ class Group:
     last_scaled: float = 0.0
     deleting: bool = False
     metrics: list[str] = field(default_factory=list)
+    warm_pool: WarmPool | None = None
+    warm: dict[str, Member] = field(default_factory=dict)  # the pool's instances
+    lifecycle_policy: Mapping[str, Any] | None = None  # InstanceLifecyclePolicy, as it was given
 
     @property
     def zones(self) -> list[str]:
         """Return the zones, in order."""
         return sorted(set(self.subnets.values()))
+
+    def warm_wanted(self) -> int:
+        """Return how many instances the warm pool is to have."""
+        if self.warm_pool is None or self.warm_pool.deleting or self.deleting:
+            return 0
+        prepared = self.max if self.warm_pool.prepared < 0 else self.warm_pool.prepared
+        return max(prepared - self.desired, self.warm_pool.least)
+
+    @property
+    def retains(self) -> bool:
+        """Tell whether an instance stays whose termination hook is abandoned."""
+        return bool((self.lifecycle_policy or {}).get("RetentionTriggers", {}).get("TerminateHookAbandon") == "retain")
 
     def runs(self, process: str) -> bool:
         """Tell whether a process is not suspended."""

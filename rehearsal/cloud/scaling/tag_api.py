@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from ..consistency import Consistency
 from ..errors import invalid
 from ..paging import page
 from .describe import tag_descriptions
@@ -15,8 +16,9 @@ Params = Mapping[str, Any]
 class TagApi:
     """Create, update, delete and list tags."""
 
-    def __init__(self, groups: Groups) -> None:
+    def __init__(self, groups: Groups, consistency: Consistency) -> None:
         self._groups = groups
+        self._consistency = consistency
         self.actions = {"CreateOrUpdateTags": self.put, "DeleteTags": self.delete, "DescribeTags": self.describe}
 
     def _group(self, tag: Params) -> Group:
@@ -33,7 +35,9 @@ class TagApi:
             if len(group.tags) >= 50 and tag["Key"] not in group.tags:
                 raise invalid("A group can have 50 tags at most.")
         for group, tag in zip(groups, params["Tags"], strict=True):
+            before = group.tags.get(tag["Key"])
             group.tags[tag["Key"]] = (tag.get("Value", ""), bool(tag.get("PropagateAtLaunch")))
+            self._consistency.changed(group.tags, tag["Key"], before)
         return {}
 
     def delete(self, params: Params) -> Any:
@@ -41,7 +45,8 @@ class TagApi:
         for tag in params["Tags"]:
             tags = self._group(tag).tags
             if tag["Key"] in tags and tag.get("Value") in (None, "", tags[tag["Key"]][0]):
-                del tags[tag["Key"]]
+                before = tags.pop(tag["Key"])
+                self._consistency.changed(tags, tag["Key"], before)
         return {}
 
     def describe(self, params: Params) -> Any:

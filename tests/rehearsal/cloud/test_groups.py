@@ -296,3 +296,13 @@ def test_metrics_are_remembered_and_forgotten(cloud: Cloud) -> None:
     assert len(cloud.group()["EnabledMetrics"]) == 7
     autoscaling.disable_metrics_collection(AutoScalingGroupName="web")
     assert cloud.group()["EnabledMetrics"] == []
+
+
+def test_activities_in_progress_come_first_whenever_they_began(cloud: Cloud) -> None:
+    fleet = cloud.build_fleet(desired=1, delay=900)
+    scaling, old = cloud.client("autoscaling"), cloud.members()[0]
+    scaling.terminate_instance_in_auto_scaling_group(InstanceId=old, ShouldDecrementDesiredCapacity=False)
+    cloud.wait(lambda: cloud.healthy(fleet))
+    first, second, *_ = cloud.activities()
+    assert first["StatusCode"] == "WaitingForELBConnectionDraining" and old in first["Description"]
+    assert second["StatusCode"] == "Successful" and second["StartTime"] > first["StartTime"]

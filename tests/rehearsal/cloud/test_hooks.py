@@ -1,5 +1,6 @@
 """Lifecycle hooks: they hold instances up on the way in and on the way out."""
 
+import re
 from typing import Any
 
 import pytest
@@ -50,14 +51,37 @@ def test_a_launch_hook_delays_in_service_and_the_registration(cloud: Cloud, flee
     cloud.wait(lambda: cloud.healthy(fleet) == [instance])
 
 
-def test_an_abandoned_launch_is_terminated_replaced_and_failed(cloud: Cloud, fleet: Fleet) -> None:
+def test_an_abandoned_launch_is_terminated_replaced_and_cancelled(cloud: Cloud, fleet: Fleet) -> None:
     hook(cloud, IN)
     grow(cloud)
     instance = waiting(cloud, "Pending:Wait")
     complete(cloud, instance, "ABANDON")
     cloud.wait(lambda: instance not in cloud.members(lifecycle=""))
     assert waiting(cloud, "Pending:Wait") != instance
-    assert any(one["StatusCode"] == "Failed" and instance in one["Description"] for one in cloud.activities())
+    launch = next(one for one in cloud.activities() if one["Description"].startswith(f"Launching a new EC2 instance: {instance}"))
+    assert launch["StatusCode"] == "Cancelled"
+    words = "Instance failed to complete user's Lifecycle Action: Lifecycle Action with token .* was abandoned: Lifecycle Action"
+    assert re.search(words, launch["StatusMessage"])
+
+
+def test_an_abandoned_termination_is_retained_where_the_group_s_policy_says_so(cloud: Cloud, autoscaling: Any) -> None:
+    policy = {"RetentionTriggers": {"TerminateHookAbandon": "retain"}}
+    fleet = cloud.build_fleet(desired=2, InstanceLifecyclePolicy=policy)
+    assert cloud.group()["InstanceLifecyclePolicy"] == policy
+    hook(cloud, OUT)
+    kept, gone = cloud.members()
+    autoscaling.terminate_instance_in_auto_scaling_group(InstanceId=kept, ShouldDecrementDesiredCapacity=True)
+    waiting(cloud, "Terminating:Wait")
+    complete(cloud, kept, "ABANDON")
+    assert cloud.members(lifecycle="Terminating:Retained") == [kept]
+    autoscaling.terminate_instance_in_auto_scaling_group(InstanceId=gone, ShouldDecrementDesiredCapacity=True)
+    waiting(cloud, "Terminating:Wait")
+    complete(cloud, gone, "CONTINUE")
+    cloud.wait(lambda: cloud.members(lifecycle="") == [kept])
+    assert cloud.instance(kept)["State"]["Name"] == "running"
+    autoscaling.terminate_instance_in_auto_scaling_group(InstanceId=kept, ShouldDecrementDesiredCapacity=False)
+    cloud.wait(lambda: cloud.members(lifecycle="") == [])
+    assert fleet.group == "web"
 
 
 @pytest.mark.parametrize(("default", "stays"), [("CONTINUE", True), ("ABANDON", False)])

@@ -1,9 +1,13 @@
 """The options, and the pace of time."""
 
+import json
+import urllib.error
+
 import pytest
 
 from rehearsal.cloud.options import Options
 from rehearsal.cloud.timing import Timing
+from tests.rehearsal.standin import Cloud
 
 
 def test_options_are_made_of_json() -> None:
@@ -22,3 +26,13 @@ def test_aws_seconds_pass_at_their_own_scale_and_can_be_skipped() -> None:
     timing.advance(3600)
     assert timing.now() >= before + 72
     assert timing.text(0) == "1970-01-01T00:00:00Z"
+
+
+def test_options_are_changed_while_the_cloud_runs(cloud: Cloud) -> None:
+    assert cloud.control("options")["console_posted"] == 0
+    assert cloud.control("options", {"console_posted": 300})["console_posted"] == 300
+    assert cloud.standin.options.console_posted == 300
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        cloud.control("options", {"boots": 1})
+    with caught.value as answer:
+        assert "no such option: boots" in json.load(answer)["error"]

@@ -195,3 +195,24 @@ def test_a_bake_that_passes_is_a_success(cloud: Cloud) -> None:
     refresh = start(cloud, fleet, version, **rules)
     ended(cloud, refresh, "Baking")
     ended(cloud, refresh, "Successful")
+
+
+@pytest.mark.parametrize(("health_type", "status"), [("EC2", "Successful"), ("ELB", "InProgress")])
+def test_only_a_group_with_elb_checks_waits_for_the_target_group(cloud: Cloud, health_type: str, status: str) -> None:
+    fleet = cloud.build_fleet(desired=1, health_type=health_type, HealthCheckGracePeriod=172_800, DefaultInstanceWarmup=172_800)
+    image = cloud.build_image("second", "v2")
+    cloud.control("faults", {"images": {image: "error"}})
+    refresh = start(cloud, fleet, cloud.new_version(fleet, image), InstanceWarmup=0)
+    cloud.wait(lambda: shown(cloud, refresh)["PercentageComplete"] == 100 and "unhealthy" in cloud.health(fleet).values())
+    some_turns(cloud)
+    assert shown(cloud, refresh)["Status"] == status
+
+
+def test_without_a_warm_up_of_its_own_it_waits_for_the_group_s(cloud: Cloud) -> None:
+    fleet = cloud.build_fleet(desired=1, DefaultInstanceWarmup=172_800)
+    asked = cloud.client("autoscaling").start_instance_refresh(AutoScalingGroupName="web")["InstanceRefreshId"]
+    cloud.wait(lambda: shown(cloud, asked)["PercentageComplete"] == 100 and cloud.healthy(fleet))
+    some_turns(cloud)
+    assert shown(cloud, asked)["Status"] == "InProgress"
+    cloud.control("advance", {"seconds": 172_801})
+    ended(cloud, asked, "Successful")

@@ -194,7 +194,8 @@ def test_what_cannot_be_registered_is_refused(cloud: Cloud, fleet: Fleet) -> Non
     elb = cloud.client("elbv2")
     targets = {"TargetGroupArn": fleet.target_group, "Targets": [{"Id": "i-0123456789abcdef0"}]}
     assert refused(elb.register_targets, **targets)[0] == "InvalidTarget"
-    assert refused(elb.deregister_targets, **targets)[0] == "InvalidTarget"
+    elb.deregister_targets(**targets)
+    assert cloud.health(fleet).keys() == set(cloud.members())
     unknown = fleet.target_group + "0"
     assert refused(elb.describe_target_health, TargetGroupArn=unknown)[0] == "TargetGroupNotFound"
 
@@ -205,3 +206,13 @@ def test_the_default_deregistration_delay_is_300_seconds(cloud: Cloud) -> None:
     made = elb.create_target_group(Name="plain", Protocol="HTTP", Port=80, VpcId=vpc)["TargetGroups"][0]
     attributes = elb.describe_target_group_attributes(TargetGroupArn=made["TargetGroupArn"])["Attributes"]
     assert {"Key": "deregistration_delay.timeout_seconds", "Value": "300"} in attributes
+
+
+def test_a_target_in_a_zone_that_the_balancer_has_not_is_unused(cloud: Cloud) -> None:
+    fleet = cloud.build_fleet(desired=2, zones=2)
+    balancer = cloud.standin.world.moto.elbv2.load_balancers[fleet.load_balancer]
+    balancer.subnets = [subnet for subnet in balancer.subnets if subnet.id == fleet.subnets[0]]
+    outside = next(one for one in cloud.members() if cloud.instance(one)["Placement"]["AvailabilityZone"].endswith("b"))
+    cloud.wait(lambda: described(cloud, fleet, outside)["State"] == "unused")
+    health = described(cloud, fleet, outside)
+    assert (health["Reason"], "Availability Zone that is not enabled" in health["Description"]) == ("Target.NotInUse", True)
