@@ -29,6 +29,8 @@ OPTIONS: dict[str, Any] = {
     "image": 2.0,
     "image_not_found": 0.3,
     "invalidation": 2.0,
+    # The check's timeout is not scaled: a host answers no faster for AWS's time, and a busy one would be unhealthy.
+    "check_timeout_floor": 5.0,
     # Longer than CloudFront's 10 s, so that there is time to look at a cached 404.
     "cdn": {"error_ttl": 300.0},
 }

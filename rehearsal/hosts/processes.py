@@ -150,13 +150,15 @@ class ProcessHosts:
             self._loop.call(self._cut(), 120)
 
     async def _cut(self) -> None:
-        turns = [task for task in self._turns.values() if not task.done()]
-        for task in turns:
-            task.cancel()
-        await asyncio.gather(*turns, return_exceptions=True)
-        for machine in self._machines.values():
-            machine.let_go()
-        await asyncio.to_thread(reaper.sweep, f"{self.token}/")
+        # What a machine does just now, it does to the end, which is near once its processes are dead; nothing else begins.
+        while True:
+            for machine in self._machines.values():
+                machine.let_go()
+            await asyncio.to_thread(reaper.sweep, f"{self.token}/")
+            turns = {task for task in self._turns.values() if not task.done()}
+            if not turns:
+                break
+            await asyncio.wait(turns, timeout=0.1)
         await asyncio.gather(*(machine.cut() for machine in self._machines.values()))
 
     def _place(self, instance_id: str, address: str) -> Place:
@@ -183,6 +185,8 @@ class ProcessHosts:
     async def _in_turn(self, instance_id: str, before: asyncio.Task[None] | None, work: Callable[[], Awaitable[None]]) -> None:
         if before:
             await asyncio.wait({before})
+        if self._closed:
+            return
         try:
             await work()
         except (OSError, disks.DiskError) as error:

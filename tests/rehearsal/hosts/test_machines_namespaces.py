@@ -13,7 +13,7 @@ import pytest
 from rehearsal.hosts.machines import namespaces, requirements
 from tests.rehearsal.hosts.machines_support import ROOT, machines_here
 
-pytestmark = machines_here
+pytestmark = [machines_here, pytest.mark.alone, pytest.mark.long]
 # A mount, a network, a folder's worth of files, a process that has left its parent: then one line, and a long sleep.
 BUSY = """
 mkdir -p "$0/disk" && mount -t tmpfs tmpfs "$0/disk" && touch "$0/disk/file"

@@ -55,7 +55,7 @@ async def booted(place: Place, **units: str) -> AsyncIterator[Supervisor]:
 
 
 def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    asyncio.run(asyncio.wait_for(test(), 60))
+    asyncio.run(asyncio.wait_for(test(), 300))
 
 
 async def eventually(probe: Callable[[], object]) -> None:
