@@ -46,9 +46,11 @@ def _command(task: Task[Any]) -> Iterator[str]:
     options = ParserContext(name, args=arguments).help_tuples()
     repeatable = {f"--{flag}" for argument in arguments if argument.kind is list for flag in argument.names}
     positional = [argument for argument in arguments if argument.positional]
-    yield f"    fab {' '.join([name, *(argument.name.upper() for argument in positional)])}"
+    yield f"    fab {' '.join([name, *(str(argument.name).upper() for argument in positional)])}"
     if options:
-        yield _table(("option", "meaning"), [(f"`{_option(flags, repeatable)}`", _escaped(text)) for flags, text in options])
+        yield _table(
+            ("option", "meaning"), [(f"`{_option(flags, repeatable)}`", _escaped(text or "")) for flags, text in options]
+        )
 
 
 def _option(flags: str, repeatable: Container[str]) -> str:
