@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tasks.aws.session import AGENT
+from tasks.runtime.cloud import AGENT
 
 FOLDER = Path(__file__).parents[2] / "settings_snippets/aws/policies"
 
