@@ -28,6 +28,8 @@ class Control:
             ("POST", "kill"): lambda values: world.kill(values["instance"]),
             ("POST", "break"): lambda values: world.break_instance(values["instance"], values.get("fault", "error")),
             ("POST", "alarm"): lambda values: world.alarm(values["group"], int(values["change"]), values.get("at_call")),
+            ("POST", "others"): lambda values: world.others(values["calls"], values.get("at_call")),
+            ("POST", "lifecycle"): lambda values: world.move(values["instance"], values["state"]),
             ("POST", "image"): lambda values: world.add_image(values["image"], Path(values["disk"])),
             ("POST", "advance"): lambda values: world.timing.advance(float(values["seconds"])),
             ("GET", "routes"): lambda values: world.routes_report(),

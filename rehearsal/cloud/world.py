@@ -25,6 +25,7 @@ from .options import Options
 from .parameter_api import ParameterApi
 from .rule_api import RuleApi
 from .scaling.service import AutoScaling
+from .scaling.state import ROOT_VOLUME
 from .tag_api import TagApi
 from .target_api import TargetApi
 from .targets import Targets
@@ -47,7 +48,7 @@ class World:
         self._hosts = hosts
         self.first_target_group: str | None = None
         self.first_rules: Sequence[Any] = ()
-        self._alarms: list[tuple[int, str, int]] = []
+        self._waiting: list[tuple[int, Callable[[], None]]] = []
         self.moto = MotoState(self.account, options.region)
         self._checker = Checker()
         self.targets = Targets(self.moto, options, self.timing, self._checker)
@@ -113,17 +114,40 @@ class World:
         return None
 
     def called(self, number: int) -> None:
-        """Hear that the n-th call came: alarms may be waiting for it."""
-        for at, group, change in [alarm for alarm in self._alarms if number >= alarm[0]]:
-            self._alarms.remove((at, group, change))
-            self._ring(group, change)
+        """Note that the n-th call came, and do what waits for it."""
+        for at, act in [waiting for waiting in self._waiting if number >= waiting[0]]:
+            self._waiting.remove((at, act))
+            act()
+
+    def _do(self, act: Callable[[], None], at_call: int | None) -> None:
+        if at_call is None:
+            act()
+        else:
+            self._waiting.append((self.calls.total + int(at_call), act))
 
     def alarm(self, group: str, change: int, at_call: int | None = None) -> None:
         """Let an alarm change the desired capacity: now, or when that many more calls have come."""
-        if at_call is None:
-            self._ring(group, change)
-        else:
-            self._alarms.append((self.calls.total + int(at_call), group, change))
+        self._do(lambda: self._ring(group, change), at_call)
+
+    def others(self, calls: Sequence[Mapping[str, Any]], at_call: int | None = None) -> None:
+        """Let somebody else (Terraform, a colleague) make calls: now, or when that many more calls have come.
+
+        Each names a service, an action and params, and is not in the log; only the actions that are ours can be made.
+        """
+        wanted = [(self.actions[call["service"]][call["action"]], call.get("params", {})) for call in calls]
+
+        def act() -> None:
+            for handler, params in wanted:
+                handler(params)
+
+        self._do(act, at_call)
+
+    def move(self, instance_id: str, state: str) -> None:
+        """Put a member of a group into a lifecycle state that nothing here leads to (ReplacingRootVolume and what follows)."""
+        _, member = self.scaling.groups.of_instance(instance_id)
+        if state not in (*ROOT_VOLUME, "InService"):
+            raise ValueError(f"{state} is reached by itself; there are {', '.join(ROOT_VOLUME)} and InService")
+        member.lifecycle = state
 
     def _ring(self, name: str, change: int) -> None:
         group = self.scaling.groups.find(name)

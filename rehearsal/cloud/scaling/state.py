@@ -17,7 +17,8 @@ PROCESSES = (
 )
 LAUNCHING = "autoscaling:EC2_INSTANCE_LAUNCHING"
 TERMINATING = "autoscaling:EC2_INSTANCE_TERMINATING"
-COUNTED = ("Pending", "Pending:Wait", "Pending:Proceed", "InService")
+ROOT_VOLUME = ("ReplacingRootVolume", "ReplacingRootVolume:Wait", "ReplacingRootVolume:Proceed", "RootVolumeReplaced")
+COUNTED = ("Pending", "Pending:Wait", "Pending:Proceed", "InService", *ROOT_VOLUME)
 LEAVING = ("Terminating", "Terminating:Wait", "Terminating:Proceed", "Detaching")
 
 
