@@ -23,6 +23,7 @@ from .machines import Machines
 from .moto_state import MotoState
 from .options import Options
 from .parameter_api import ParameterApi
+from .public_addresses import PublicAddresses
 from .rule_api import RuleApi
 from .scaling.service import AutoScaling
 from .scaling.state import ROOT_VOLUME
@@ -39,7 +40,9 @@ Actions = Mapping[str, Callable[[Mapping[str, Any]], Any]]
 class World:
     """The state of one account, and what happens in it."""
 
-    def __init__(self, options: Options, hosts: Hosts, on_invalidated: Callable[[Sequence[str]], None]) -> None:
+    def __init__(
+        self, options: Options, hosts: Hosts, on_invalidated: Callable[[Sequence[str]], None], public_network: str
+    ) -> None:
         self.options = options
         self.account = str(10**11 + secrets.randbelow(9 * 10**11))
         self.timing = Timing(options.time_scale)
@@ -54,7 +57,10 @@ class World:
         self.targets = Targets(self.moto, options, self.timing, self._checker)
         self.consistency = Consistency(lambda: options.read_lag, self.timing, options.seed)
         self._images = Images(self.moto, hosts, options, self.timing, self.consistency)
-        self._machines = Machines(self.moto, hosts, options, self.timing, self._images, self.faults, self.consistency)
+        self._addresses = PublicAddresses(self.moto, hosts, public_network)
+        self._machines = Machines(
+            self.moto, hosts, options, self.timing, self._images, self.faults, self.consistency, self._addresses
+        )
         self._templates = Templates()
         self._invalidations = Invalidations(self.moto, options, self.timing, on_invalidated)
         self.scaling = AutoScaling(self._machines, self.moto, self.targets, self._templates, options, self.timing)
@@ -72,6 +78,7 @@ class World:
             TemplateApi(self._templates, moto, timing, self.consistency),
             ImageApi(self._images, moto),
             TagApi(moto, self.consistency),
+            self._addresses,
         ]
         return {
             "ec2": ec2,
@@ -97,6 +104,7 @@ class World:
         """Let time pass everywhere, once."""
         now = self.timing.now()
         self._machines.tick(now)
+        self._addresses.tick()
         self._images.tick(now)
         self.targets.tick(now)
         self.scaling.tick(now)
@@ -186,7 +194,8 @@ class World:
         }
 
     def close(self) -> None:
-        """End the health checks and forget the account."""
+        """End the health checks, close the public addresses and forget the account."""
+        self._addresses.close()
         self._checker.close()
         self.moto.release()
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from ..loop_thread import LoopThread
+from .base import Door
 
 FAULTS = (None, "error", "dead", "silent")
 
@@ -95,6 +96,10 @@ class BareHosts:
         """Return the lines that the instance printed; nothing of one that is gone."""
         machine = self._machines.get(instance_id)
         return "".join(f"{line}\n" for line in machine.lines) if machine else ""
+
+    def doors(self, private: str) -> tuple[Door, ...]:
+        """Return what a public address opens: the HTTP port."""
+        return (Door(self.port, private, self.port),)
 
     def close(self) -> None:
         """Stop everything."""
