@@ -9,6 +9,8 @@ from pathlib import Path
 from .sandbox import Refusal
 from .site import repository
 
+_PACKAGES = ("site-packages", "dist-packages")  # the second is Debian's name
+
 
 def of_processes(top: Path, shared: Path, told: Mapping[str, str]) -> Path:
     """Make the home of a process host's SSH user and return it. `told` are the lines of shop.env. Raises Refusal."""
@@ -17,7 +19,7 @@ def of_processes(top: Path, shared: Path, told: Mapping[str, str]) -> Path:
     _run(sys.executable, "-m", "venv", "--without-pip", str(disk / "venv"))
     packages = next((disk / "venv/lib").glob("python*/site-packages"))
     # The hosts' Python sees what is installed here: no download for each host.
-    outer = [path for path in sys.path if path.endswith("site-packages")]
+    outer = [path for path in sys.path if (Path(path) / "gunicorn").is_dir() or path.endswith(_PACKAGES)]
     (packages / "rehearsal.pth").write_text("\n".join(outer) + "\n", encoding="utf-8")
     _run("git", "clone", "--quiet", str(repository.origin_of(top)), str(disk / "app"))
     shutil.copytree(repository.UNITS["socket"], disk / "systemd")

@@ -6,6 +6,7 @@ AWS_IGNORE_CONFIGURED_ENDPOINT_URLS sends every call to the real AWS.
 
 import json
 import os
+import site
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -43,6 +44,8 @@ def bare(given: Mapping[str, str], home: Path) -> dict[str, str]:
     kept = {name: given[name] for name in (*KEPT, *OF_MACHINES) if name in given}
     return kept | {
         "HOME": str(home),
+        # What `pip install --user` has put into the user's own home is still found.
+        "PYTHONUSERBASE": site.getuserbase(),
         "AWS_CONFIG_FILE": str(home / "no-aws-config"),
         "AWS_SHARED_CREDENTIALS_FILE": str(home / "no-aws-credentials"),
         "AWS_EC2_METADATA_DISABLED": "true",

@@ -3,7 +3,6 @@
 import json
 import os
 import random
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -13,13 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import first_disks, sandbox
+from . import first_disks, installation, sandbox
 from .account import DOMAIN, GROUP, Landscape
+from .addresses import Octet
 from .host_kinds import MACHINES, PROCESSES, Kind
 from .hosts.reaper import VARIABLE, Reaper
 from .site import repository
-
-ROOT = Path(__file__).parents[1]
 
 # AWS's durations pass ten times as fast, so that a rehearsal takes two minutes and not twenty.
 SCALE = 0.1
@@ -153,11 +151,7 @@ class World:
         if self._health_middleware and self.kind is not MACHINES:
             hosts["health_path"] = "/health/ready/"
         options = {**OPTIONS, "hosts": hosts, **self._options}
-        octets = list(range(16, 255))
-        random.shuffle(octets)
-        for octet in octets:
-            if _is_free(octet):
-                break
+        octet = self._stack.enter_context(Octet()).number
         places = ["--directory", str(self.places.top), "--octet", str(octet), "--hosts", self.kind.name]
         server = [sys.executable, "-m", f"{__package__}.server", *places, "--options", json.dumps(options)]
         self.endpoints = self._start_part(server, "the stand-in cloud")
@@ -179,7 +173,7 @@ class World:
         """Start a part of the rehearsal in the background; it ends when its standard input does, at the latest with the world."""
         environment = sandbox.bare(os.environ, self.places.home) | {
             VARIABLE: f"{self._token}/part/",
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": str(installation.ROOT),
         }
         # A session of its own: Ctrl-C is for this process, which ends its parts in order.
         process = subprocess.Popen(
@@ -222,8 +216,9 @@ class World:
 
     def _write_operator(self) -> None:
         folder = self.places.operator
-        (folder / "fabfile.py").write_text("from tasks import ns\n\n__all__ = ['ns']\n", encoding="utf-8")
-        (folder / "tasks").symlink_to(ROOT / "tasks")
+        (folder / "ramped").symlink_to(installation.commands())
+        for name in ("fabfile.py", "tasks.py"):
+            (folder / name).write_text("from ramped import ns\n\n__all__ = ['ns']\n", encoding="utf-8")
         (folder / "fabric.yaml").write_text(self._settings(), encoding="utf-8")
 
     def _settings(self) -> str:
@@ -240,11 +235,11 @@ app:
   services: [{kind.unit}]
   domain: {DOMAIN}
   port: {kind.http_port}
-  boot_deadline: 60
-image: {{name: shop, deadline: 120{cleaner}}}
-rollout: {{poll: 0.7, instance_deadline: 90, deadline: 900}}
-restart: {{deadline: 60}}
-static: {{url: /static/, cdn: "{self.endpoints["cdn"]}", distribution: {self.distribution}, deadline: 120}}
+  boot_timeout: 60
+image: {{name: shop, timeout: 120{cleaner}}}
+rollout: {{poll: 0.7, instance_timeout: 90, timeout: 900}}
+restart: {{timeout: 60}}
+static: {{url: /static/, cdn: "{self.endpoints["cdn"]}", distribution: {self.distribution}, timeout: 120}}
 """
 
 
@@ -259,12 +254,3 @@ def end(process: "subprocess.Popen[bytes]") -> None:
         process.wait()
     if process.stdout:
         process.stdout.close()
-
-
-def _is_free(octet: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind((f"127.{octet}.0.2", 8000))
-        except OSError:
-            return False
-    return True

@@ -1,14 +1,30 @@
 """Every test begins in a clean environment, in which no real AWS account can be reached."""
 
+import functools
 import os
 import signal
 import sys
 from pathlib import Path
 
+import botocore.session
 import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.scheduling import pytest_collection_modifyitems, pytest_xdist_make_scheduler
+
+__all__ = ["pytest_collection_modifyitems", "pytest_xdist_make_scheduler"]
 
 _FOREIGN = ("AWS_", "INVOKE_", "FABRIC_", "DJANGO_", "GIT_", "SSH_", "RAMPED_")
 _ALONE = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "LINES", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
+
+# Each session of botocore reads the models of its services anew: 50 to 170 ms of processor for each client of each world.
+botocore.session.create_loader = functools.cache(botocore.session.create_loader)
+
+# Random in every run; a failure prints how to see it again. No deadline for an example: it would find slow machines.
+settings.register_profile("quick", max_examples=300, deadline=None, print_blob=True, suppress_health_check=list(HealthCheck))
+settings.register_profile("brief", settings.get_profile("quick"), max_examples=50)
+settings.register_profile("long", settings.get_profile("quick"), max_examples=100_000)
+settings.load_profile("quick")
 
 # In the background of a script, or under nohup, these are ignored, by children too: what the tests start could not be stopped.
 for _number in (signal.SIGHUP, signal.SIGQUIT):

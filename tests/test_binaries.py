@@ -16,7 +16,7 @@ import sys
 import time
 
 from ops import ns
-from ops.command import command
+from ops.runtime.command import command
 
 
 @command(help={"revision": "which one"})
@@ -30,7 +30,9 @@ def show(run, revision: str | None = None, fast: bool = False):
 @command
 def work(run):
     """Work until somebody stops it."""
-    with run.out.step("1  work"):
+    with run.step("work"):
+        if not run.dry:
+            run.changes.note()
         run.out.progress("working")
         time.sleep(300)
 
@@ -56,7 +58,7 @@ def call_aws(run):
     """Ask AWS for something."""
     import boto3
 
-    with run.out.step("1  ask"):
+    with run.step("ask"):
         boto3.client("ec2", region_name=run.settings.aws.region, endpoint_url=run.settings.aws.endpoint).describe_instances()
 
 
@@ -176,9 +178,9 @@ def test_wrong_files_are_lines_with_exit_code_2(
 
 @pytest.mark.parametrize("binary", BINARIES)
 def test_wrong_variables_are_lines_with_exit_code_2(folder: Folder, binary: str) -> None:
-    lines = failed(folder, binary, "show", INVOKE_ROLLOUT_SURG="2", FABRIC_ROLLOUT_POLL="soon", FABRIC_GROUPS="")
+    lines = failed(folder, binary, "show", INVOKE_ROLOUT_SURGE="2", FABRIC_ROLLOUT_POLL="soon", FABRIC_GROUPS="")
     assert [line.split(";")[0] for line in lines] == [
-        "INVOKE_ROLLOUT_SURG: unknown variable",
+        "INVOKE_ROLOUT_SURGE: unknown variable",
         "FABRIC_GROUPS: groups: found a list of 0",
         "FABRIC_ROLLOUT_POLL: rollout.poll: found 'soon' (text)",
     ]
@@ -196,7 +198,7 @@ def test_a_users_file_of_another_shape_is_a_line(folder: Folder, binary: str, tm
 
 def test_hosts_are_refused(folder: Folder) -> None:
     lines = failed(folder, "fab", "-H", "a,b", "show")
-    assert lines == ["-H, --hosts: found hosts; allowed: none, for fabric.yaml says which hosts. Nothing was done."]
+    assert lines == ["-H, --hosts: not supported; fabric.yaml names the hosts. Nothing was done."]
 
 
 @pytest.mark.parametrize("binary", BINARIES)
@@ -204,14 +206,14 @@ def test_hosts_are_refused(folder: Folder) -> None:
 def test_stopped_half_way_it_says_how_to_go_on(folder: Folder, binary: str, number: signal.Signals, by: str) -> None:
     answer = folder.interrupt(binary, "work", when="working", number=number)
     assert answer.err == f"Stopped by {by}.\nStopped half-way. To go on: {binary} work\n"
-    assert (answer.out.splitlines()[:2], answer.code) == (["-> 1  work", "   working"], 3)
-    assert answer.out.splitlines()[2].startswith("failed 1  work (")
+    assert (answer.out.splitlines()[:2], answer.code) == (["-> work", "   working"], 3)
+    assert answer.out.splitlines()[2].startswith("failed work (")
 
 
 @pytest.mark.parametrize("binary", BINARIES)
 def test_stopped_before_any_change_it_says_so(folder: Folder, binary: str) -> None:
     answer = folder.interrupt(binary, "idle", when="idle", number=signal.SIGTERM)
-    assert (answer.err, answer.code) == ("Stopped by SIGTERM; nothing was changed.\n", 1)
+    assert (answer.err, answer.code) == ("Stopped by SIGTERM. Nothing was changed.\n", 1)
     assert folder.interrupt(binary, "--dry", "work", when="working", number=signal.SIGINT).code == 1
 
 
@@ -225,7 +227,7 @@ def test_ctrl_c_on_a_terminal_leaves_it_in_order(folder: Folder) -> None:
     answer = folder.on_terminal("fab", "work", act=press)
     assert answer.code == 3
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", answer.out)
-    assert re.search(r"1  work: working  \d+\.\d s", text)
+    assert re.search(r"work: working  \d+\.\d s", text)
     assert text.rstrip().endswith("Stopped half-way. To go on: fab work")
     assert answer.out.rindex("\x1b[?25h") > answer.out.rindex("\x1b[?25l")
 
@@ -245,9 +247,9 @@ def test_a_reader_that_goes_away_does_not_stop_the_work(folder: Folder) -> None:
 @pytest.mark.parametrize("binary", BINARIES)
 def test_aws_without_credentials_is_a_line(folder: Folder, binary: str) -> None:
     answer = folder.run(binary, "call-aws")
-    assert answer.code == 3
-    assert answer.err.splitlines()[0].startswith("AWS credentials: Unable to locate credentials. Renew them")
-    assert answer.err.splitlines()[1] == f"Stopped half-way. To go on: {binary} call-aws"
+    assert answer.code == 1
+    assert answer.err.startswith("AWS credentials: Unable to locate credentials. Renew them")
+    assert "Stopped half-way" not in answer.err
 
 
 @pytest.mark.parametrize("binary", BINARIES)
@@ -260,7 +262,7 @@ def test_an_unknown_task_or_option_is_no_traceback(folder: Folder, binary: str) 
 
 def test_importing_the_tasks_imports_nothing_heavy(folder: Folder) -> None:
     libraries = ("boto3", "botocore", "django", "moto", "rich", "asyncssh", "uuid", "random")
-    heavy = (*libraries, "ops.config", "ops.settings_file", "ops.decisions.schema", "ops.decisions.fleet")
+    heavy = (*libraries, *(f"ops.{room}" for room in ("aws", "decisions", "fleet", "hosts", "settings")))
     code = f"import sys, ops; print([name for name in {heavy} if name in sys.modules])"
     with folder.start("python", "-c", code, stderr=subprocess.STDOUT) as process:
         assert process.communicate(timeout=120)[0] == "[]\n"

@@ -82,14 +82,29 @@ class Machine:
                 await self._init.shut_down()
         except TimeoutError:
             self.place.print("A stop job took too long; power is cut")
+        await self._hang_up()
+        await asyncio.to_thread(reaper.sweep, self.place.mark())
+        await asyncio.to_thread(disks.remove, self.place.run)
+        self.place.print("reboot: Power down")
+
+    async def _hang_up(self) -> None:
         await self._front.close()
         if self._control:
             self._control.close()
             await self._control.wait_closed()
             self._control = None
-        await asyncio.to_thread(reaper.sweep, self.place.mark())
-        await asyncio.to_thread(disks.remove, self.place.run)
-        self.place.print("reboot: Power down")
+
+    def let_go(self) -> None:
+        """Start nothing again that ends from now on: the power is about to be cut."""
+        self._init.let_go()
+
+    async def cut(self) -> None:
+        """Cut the power, once the machine's processes have been killed; the disk stays."""
+        if self.on:
+            self.on = False
+            await self._sshd.close()
+            await self._init.ended()
+            await self._hang_up()
 
     async def destroy(self) -> None:
         """Power off and remove the disk."""

@@ -51,6 +51,19 @@ class Service:
             self._forget_restart()
             await self._stop()
 
+    def let_go(self) -> None:
+        """Neither watch it nor start it again."""
+        self._forget_restart()
+        if self._watcher:
+            self._watcher.cancel()
+
+    async def ended(self) -> None:
+        """Wait until its process is gone, which was killed from outside."""
+        if self._main:
+            await self._main.wait()
+        if self._notify:
+            self._notify.close()
+
     async def restart(self) -> None:
         """Stop and start it as one job; raises JobFailed."""
         async with self._job:

@@ -155,11 +155,24 @@ class Supervisor:
 
     async def shut_down(self) -> None:
         """Stop everything, sockets first, as at power off."""
+        self._hang_up()
+        await asyncio.gather(*(service.stop() for service in self.services.values()))
+
+    def let_go(self) -> None:
+        """Watch nothing any more: the processes are about to be killed."""
+        self._hang_up()
+        for service in self.services.values():
+            service.let_go()
+
+    async def ended(self) -> None:
+        """Wait until the processes that were killed are gone."""
+        await asyncio.gather(*(service.ended() for service in self.services.values()))
+
+    def _hang_up(self) -> None:
         for task in self._activations:
             task.cancel()
         for listening in self.sockets.values():
             listening.close()
-        await asyncio.gather(*(service.stop() for service in self.services.values()))
 
     def _runs(self, service: str) -> bool:
         return service in self.services and self.services[service].status.active in ("active", "activating")

@@ -6,10 +6,11 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from .. import installation
 from . import later
 
 SITE = Path(__file__).parent
-SNIPPETS = SITE.parents[1] / "settings_snippets" / "django"
+SNIPPETS = installation.SNIPPETS / "django"
 DROP_INS = ("local_manifest_storage.py", "static_middleware.py", "health.py", "health_middleware.py")
 BRANCH = "main"
 # The unit files of a host, by how gunicorn is started.

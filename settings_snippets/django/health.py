@@ -8,8 +8,11 @@ Copy this file into the project and give the view a path (settings_snippets/djan
     HEALTH_CHECK_DATABASES  the aliases of the databases to ask, ["default"] without it; each one migrated by Django
 
 A database is asked over a connection of its own, for a row of a table that every migrated database has: an answer from a cache,
-or from a file that SQLite has just made, counts for nothing. It is asked in a thread, because no driver promises to come back
-in time. Made for Django 4.2 to 5.2.
+or from a file that SQLite has just made, counts for nothing. Where tests make their database without migrations, a table of the
+models has to answer. It is asked in a thread, because no driver promises to come back in time; those of PostgreSQL, MySQL and
+MariaDB get deadlines, so that the thread ends. (SQLite has its own. Any other needs them in the settings, under OPTIONS.)
+
+Made for Django 4.2 to 6.1.
 """
 
 # mypy: allow-subclassing-any, allow-untyped-decorators
@@ -20,12 +23,13 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from queue import SimpleQueue
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
-from django.db import Error, connections, transaction
+from django.db import DatabaseError, Error, connections, router, transaction
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.utils import load_backend
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -148,11 +152,40 @@ os.register_at_fork(after_in_child=_forget_threads)  # they stay with the parent
 
 
 def round_trip(connection: Any) -> None:
-    """Read one row of a table that every migrated database has."""
-    table = connection.ops.quote_name(MigrationRecorder.Migration._meta.db_table)
+    """Read one row of a table that the database has."""
+    migrations(connection, columns="1", more="LIMIT 1")
+
+
+def migrations(connection: Any, *, columns: str = "app, name", more: str = "") -> list[Any] | None:
+    """Read from the table of the applied migrations.
+
+    Args: connection: where to. columns, more: SQL.
+    Returns: the rows; None where tests made the database without migrations: that table is missing, one of the models' answers.
+    """
+    try:
+        return _select(connection, columns, MigrationRecorder.Migration._meta.db_table, more)
+    except DatabaseError:
+        table = next(_tables(connection.alias), None)
+        if table is None:
+            raise
+        _select(connection, "1", table, "LIMIT 1")
+        return None
+
+
+def _select(connection: Any, columns: str, table: str, more: str) -> list[Any]:
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT 1 FROM {table} LIMIT 1")
-        cursor.fetchone()
+        cursor.execute(f"SELECT {columns} FROM {connection.ops.quote_name(table)} {more}")
+        return list(cursor.fetchall())
+
+
+def _tables(alias: str) -> Iterator[str]:
+    for model in apps.get_models():
+        meta = model._meta
+        if meta.managed and not meta.proxy and not meta.swapped and router.allow_migrate_model(alias, model):
+            yield meta.db_table
+
+
+DEADLINE = 5  # seconds; the view itself answers earlier
 
 
 def _fresh_connection(alias: str) -> Any:
@@ -160,7 +193,17 @@ def _fresh_connection(alias: str) -> Any:
     configured = connections.settings[alias]
     options = {name: value for name, value in configured["OPTIONS"].items() if name != "pool"}
     wrapper = load_backend(configured["ENGINE"]).DatabaseWrapper
-    if wrapper.vendor == "postgresql":
+    return wrapper({**configured, "OPTIONS": _deadlines(wrapper.vendor, configured["ENGINE"]) | options}, alias)
+
+
+def _deadlines(vendor: str, engine: str) -> dict[str, Any]:
+    """Return the driver's options for deadlines; those of the settings go before them."""
+    if vendor == "postgresql":
         # libpq, "Database Connection Control Functions": in seconds, and in milliseconds.
-        options = {"connect_timeout": 5, "tcp_user_timeout": 5000} | options
-    return wrapper({**configured, "OPTIONS": options}, alias)
+        return {"connect_timeout": DEADLINE, "tcp_user_timeout": DEADLINE * 1000}
+    if vendor == "mysql" and engine.startswith("mysql.connector"):
+        return {"connection_timeout": DEADLINE}
+    if vendor == "mysql":
+        # mysqlclient and PyMySQL: in seconds. Each answer is waited for so long; without them for ever.
+        return dict.fromkeys(("connect_timeout", "read_timeout", "write_timeout"), DEADLINE)
+    return {}

@@ -12,14 +12,15 @@ ALLOWED_HOSTS nor SECURE_SSL_REDIRECT, neither a session nor a database comes in
 Each tells the release and the hash of its static files' manifest. Requests that were forwarded for a visitor (X-Forwarded-For)
 get the bare status, and 404 for deep. The settings, with what holds without them:
 
-    HEALTH_CHECK_LIVE, _READY, _DEEP   the paths: "/health/live/", "/health/ready/", "/health/deep/"; None: there is no such path
+    HEALTH_CHECK_LIVE, _READY, _DEEP   the paths: "/health/live/", "/health/ready/", "/health/deep/", with or without the last
+                                       slash; None: there is no such path
     HEALTH_CHECK_STATE                 a folder of the host that a boot empties, "/run/shop" for example, where the site may
                                        write. While the file `draining` is in it no process of the host is ready; `answered` is
                                        written there once the database has answered. None: no draining, and each process
                                        learns by itself whether the database has answered
     REVISION, HEALTH_CHECK_TIMEOUT, HEALTH_CHECK_DATABASES   see health.py
 
-For WSGI and ASGI, Django 4.2 to 5.2.
+For WSGI and ASGI, Django 4.2 to 6.1.
 """
 
 from __future__ import annotations
@@ -36,13 +37,13 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_asy
 from django.conf import settings
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.db.migrations.loader import MigrationLoader
-from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest, HttpResponse
 
-from .health import databases_answer, round_trip
+from .health import databases_answer, migrations, round_trip
 
 logger = logging.getLogger(__name__)
 
+Key = tuple[str, str]  # app and name
 HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 
 
@@ -64,7 +65,8 @@ class HealthMiddleware:
             getattr(settings, "HEALTH_CHECK_READY", "/health/ready/"): self._ready,
             getattr(settings, "HEALTH_CHECK_DEEP", "/health/deep/"): self._deep,
         }
-        self._paths = {path: answer for path, answer in paths.items() if path}
+        stems = {path.rstrip("/"): answer for path, answer in paths.items() if path}
+        self._paths = {f"{stem}{end}": answer for stem, answer in stems.items() for end in ("", "/")}
         self._is_async = iscoroutinefunction(get_response)
         if self._is_async:
             markcoroutinefunction(self)
@@ -137,20 +139,26 @@ class HealthMiddleware:
 
 def unapplied_migrations(connection: Any) -> list[str]:
     """Return the migrations of this release, as app.name, that the database lacks; a newer release may have applied more."""
-    table = connection.ops.quote_name(MigrationRecorder.Migration._meta.db_table)
-    with connection.cursor() as cursor:
-        # Not by the recorder: it would ask over another connection, the thread's own, which nobody closes.
-        cursor.execute(f"SELECT app, name FROM {table}")
-        applied = {(app, name) for app, name in cursor.fetchall()}
-    lacking = [key for key, replaced in _migrations().items() if key not in applied and not (replaced and replaced <= applied)]
-    return [f"{app}.{name}" for app, name in lacking]
+    # Not by the recorder: it would ask over another connection, the thread's own, which nobody closes.
+    rows = migrations(connection)
+    if rows is None:
+        return []
+    applied = {(app, name) for app, name in rows}
+    nodes, replaces = _migrations()
+
+    def is_applied(key: Key) -> bool:
+        # What a squashed migration replaces may be squashed itself (Django 6.0).
+        return key in applied or (key in replaces and all(map(is_applied, replaces[key])))
+
+    return [f"{app}.{name}" for app, name in nodes if not is_applied((app, name))]
 
 
 @cache
-def _migrations() -> dict[tuple[str, str], frozenset[tuple[str, str]]]:
-    """Return the migrations of the release that runs, and those that each replaces; read once, as the code itself."""
+def _migrations() -> tuple[list[Key], dict[Key, list[Key]]]:
+    """Return the migrations of the release that runs, and what each squashed one replaces; read once, as the code itself."""
     loader = MigrationLoader(None)
-    return {key: frozenset(loader.disk_migrations[key].replaces) for key in loader.graph.nodes}
+    replaces = {key: [(app, name) for app, name in one.replaces] for key, one in loader.disk_migrations.items() if one.replaces}
+    return list(loader.graph.nodes), replaces
 
 
 def _release() -> dict[str, str | None]:

@@ -10,7 +10,8 @@ of "staticfiles" in STORAGES. Manifest and files are those of LocalManifestStati
   CSS and JS, and which files are not worth compressing. It is taken away before the first unhashed file is written and put back
   in the end: a run that was killed leaves none, and the next one compares the files themselves. Where that folder cannot be
   made, every run does.
-- Runs on one STATIC_ROOT wait for each other (flock on a file in that folder; NFSv4, and so EFS, has it).
+- Runs on one STATIC_ROOT wait for each other (flock on a file in that folder; NFSv4, and so EFS, has it), for
+  STATICFILES_LOCK_TIMEOUT at most (a setting; 900 s without it), and say for which process on which machine.
 - New files do not wait in memory: what was rewritten lies in the machine's temporary folder until it is published.
 
 A file that was cut short or altered by something else keeps its name, so the list cannot tell. STATICFILES_VERIFY=1 in the
@@ -27,10 +28,12 @@ import gzip
 import hashlib
 import json
 import os
+import platform
 import posixpath
 import secrets
 import sys
 import tempfile
+import time
 import zlib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -38,9 +41,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from django.conf import settings
 from django.core.files.base import ContentFile, File
+from django.core.management.base import CommandError
 
 from .local_manifest_storage import LocalManifestStaticFilesStorage
 
@@ -54,7 +59,7 @@ class _Rewritten:
 
     source: str  # hash of its content
     hashed: str
-    named: dict[str, str]  # the files that it names: their hashed names
+    named: dict[str, list[str | None]]  # the files that it names: their hashed names, and the hashes of their sources
 
 
 @dataclass
@@ -68,6 +73,8 @@ class _Run:
     known: dict[str, _Rewritten] = field(default_factory=dict)  # by earlier runs
     bare: set[str] = field(default_factory=set)  # names whose missing .gz or .br is not worth having
     digests: dict[str, str] = field(default_factory=dict)
+    hashing: str | None = None  # the hash of the content that is being named, where it is known
+    origins: dict[str, str] = field(default_factory=dict)  # of which name a hashed name was made
     sources: dict[str, tuple[Any, str]] = field(default_factory=dict)
     rewritten: dict[str, tuple[int, int]] = field(default_factory=dict)  # where in the spool
     spool: Any = None
@@ -75,7 +82,7 @@ class _Run:
     good: dict[str, bool] = field(default_factory=dict)
     settled: dict[str, str] | None = None  # CSS and JS that need no rewriting: their hashed names
     done: dict[str, _Rewritten] = field(default_factory=dict)
-    named: dict[str, str] = field(default_factory=dict)
+    named: dict[str, list[str | None]] = field(default_factory=dict)
     order: list[str] = field(default_factory=list)
 
 
@@ -92,6 +99,7 @@ class IncrementalStaticFilesStorage(LocalManifestStaticFilesStorage):
     def exists(self, name: str) -> bool:
         """Return whether there is such a file; collectstatic's first question, for STATIC_ROOT itself, begins a run."""
         if str(name) == str(self.location):
+            super().exists(name)  # which refuses `--link`
             self._end()
             self._begin()
         run = self._run
@@ -108,12 +116,24 @@ class IncrementalStaticFilesStorage(LocalManifestStaticFilesStorage):
             return storage.open(path)
         return super().open(name, mode)
 
+    def hashed_name(self, name: str, content: Any = None, filename: str | None = None) -> str:
+        """Return the name with the hash of the content."""
+        run = self._run
+        if run is None:
+            return super().hashed_name(name, content, filename)
+        # The name that `file_hash` gets lacks what looks like a query, and may be a part of the file's name.
+        source = name if content is not None else str(filename or name)
+        digest = None if isinstance(content, ContentFile) else run.digests.get(source)
+        run.hashing = digest if content is not None or source == _path(source) else None
+        hashed = super().hashed_name(name, content, filename)
+        run.hashing = None
+        run.origins[hashed] = name
+        return hashed
+
     def file_hash(self, name: str, content: Any = None) -> Any:
         """Return the hash of a file; that of a source is made once."""
-        run = self._run
-        if run is None or name not in run.digests or isinstance(content, ContentFile):
-            return super().file_hash(name, content)
-        return run.digests[name]
+        known = self._run.hashing if self._run is not None else None
+        return super().file_hash(name, content) if known is None else known
 
     # Publishing.
 
@@ -122,13 +142,22 @@ class IncrementalStaticFilesStorage(LocalManifestStaticFilesStorage):
         run = self._begin()
         try:
             if not dry_run:
-                run.sources = dict(paths)
+                self._take(run, paths)
             yield from super().post_process(paths, dry_run=dry_run, **options)
             if not dry_run:
                 yield from run.plain
                 self._write_record(run, set(paths))
         finally:
             self._end()
+
+    def _take(self, run: _Run, paths: dict[str, Any]) -> None:
+        """Note where the sources are; what a storage in front of this one has put into STATIC_ROOT is its own source."""
+        for name, (storage, path) in paths.items():
+            if not self._is_ours(storage, path):
+                run.sources[name] = (storage, path)
+            if name not in run.digests:
+                with storage.open(path) as file:
+                    run.digests[name] = str(super().file_hash(name, file))
 
     def _post_process(self, paths: Any, adjustable_paths: Any, hashed_files: Any) -> Iterator[tuple[Any, ...]]:
         """Leave to Django what has to be rewritten; let it look names up in a set, and keep from it what needs no look-up."""
@@ -164,25 +193,27 @@ class IncrementalStaticFilesStorage(LocalManifestStaticFilesStorage):
         return {name: known.hashed for name, known in run.done.items()}
 
     def _names_the_same(self, run: _Run, known: _Rewritten, adjustable: frozenset[str]) -> bool:
-        for name, hashed in known.named.items():
+        for name, (hashed, source) in known.named.items():
             if name in adjustable:
-                now = run.done[name].hashed if name in run.done else None
-            else:
-                now = self.hashed_name(name, File(None)) if name in run.digests else None
-            if now != hashed:
+                if name not in run.done or run.done[name].hashed != hashed:
+                    return False
+            elif source is None or _source(run, name) != source:
                 return False
         return True
 
     def _stored_name(self, name: str, hashed_files: dict[str, str]) -> str:
         stored = str(super()._stored_name(name, hashed_files))
         if self._run is not None:
-            self._run.named[posixpath.normpath(name)] = stored
+            normal = posixpath.normpath(name)
+            self._run.named[normal] = [stored, _source(self._run, normal)]
         return stored
 
     def save_manifest(self) -> None:
         """Save the manifest, in the order in which Django alone would have named the files."""
         if self._run is not None and self._publication is None:
-            self.hashed_files = {name: self.hashed_files[name] for name in map(self.hash_key, self._run.order)}
+            # What a hashing loop of somebody else's has named stays, too.
+            known = {key: self.hashed_files[key] for key in map(self.hash_key, self._run.order) if key in self.hashed_files}
+            self.hashed_files = {**known, **self.hashed_files}
         super().save_manifest()
 
     def compress_files(self, paths: Iterable[str]) -> Iterable[tuple[str, str]]:
@@ -258,8 +289,20 @@ class IncrementalStaticFilesStorage(LocalManifestStaticFilesStorage):
         if name not in run.present:
             return False
         if self.verify and name not in run.good:
-            run.good[name] = f".{self._digest(name)}" in Path(name).name
+            run.good[name] = self._proves_its_name(run, name)
         return run.good.get(name, True)
+
+    def _proves_its_name(self, run: _Run, name: str) -> bool:
+        with super().open(name) as file:
+            run.hashing = None
+            return bool(super().hashed_name(run.origins[name], file) == name)
+
+    def _is_ours(self, storage: Any, path: str) -> bool:
+        """Return whether a file that is to be published lies in STATIC_ROOT already."""
+        try:
+            return bool(os.path.commonpath((self.location, os.path.abspath(storage.path(path)))) == self.location)  # noqa: PTH100
+        except (NotImplementedError, ValueError):
+            return False
 
     def _digest(self, name: str) -> str:
         with super().open(name) as file:
@@ -293,17 +336,18 @@ class IncrementalStaticFilesStorage(LocalManifestStaticFilesStorage):
 
     def _begin(self) -> _Run:
         if self._run is None:
-            held = ExitStack()
             root = Path(self.location)
             self._make_directories(root)
             staging = self._staging(root / "x")
             beside = staging != root
-            if beside:
-                lock = os.open(staging / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-                held.callback(os.close, lock)
-                fcntl.flock(lock, fcntl.LOCK_EX)
-            self._run = _Run(held, staging / RECORD if beside else None, set(_listing(root)))
-            self._read_record(self._run)
+            with ExitStack() as held:
+                if beside:
+                    lock = os.open(staging / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+                    held.callback(os.close, lock)
+                    _lock(lock, root)
+                run = _Run(held.pop_all(), staging / RECORD if beside else None, set(_listing(root)))
+            self._read_record(run)
+            self._run = run
         return self._run
 
     def _end(self) -> None:
@@ -351,8 +395,50 @@ class IncrementalStaticFilesStorage(LocalManifestStaticFilesStorage):
                 digest.update(Path(file).read_bytes())
             except OSError:
                 return secrets.token_hex(8)  # code that cannot be read may be another the next time
-        digest.update(repr((settings.STATIC_URL, self.patterns, self.support_js_module_import_aggregation)).encode())
+        digest.update(repr((settings.STATIC_URL, _plain(self._patterns), self.support_js_module_import_aggregation)).encode())
         return digest.hexdigest()
+
+
+def _plain(rule: Any) -> Any:
+    """Return rules without what differs from process to process: compiled patterns by their text, lazy ones too (Django 6.1)."""
+    if isinstance(rule, dict):
+        return [(name, _plain(value)) for name, value in rule.items()]
+    if isinstance(rule, list | tuple):
+        return [_plain(value) for value in rule]
+    return (rule.pattern, int(rule.flags)) if hasattr(rule, "pattern") else rule
+
+
+def _lock(lock: int, root: Path) -> None:
+    """Wait until no other run publishes into the same directory, and say for whom."""
+    seconds = getattr(settings, "STATICFILES_LOCK_TIMEOUT", 900)
+    deadline, told = time.monotonic() + seconds, False
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(lock, 200, 0).decode(errors="replace") or "one that has just begun"
+            if time.monotonic() >= deadline:
+                raise CommandError(
+                    f"Another collectstatic still publishes into {root} after {seconds} s (STATICFILES_LOCK_TIMEOUT): {holder}."
+                ) from None
+            if not told:
+                print(f"Waiting for another collectstatic that publishes into {root}: {holder}", file=sys.stderr, flush=True)
+                told = True
+            time.sleep(0.1)
+        else:
+            break
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, f"process {os.getpid()} on {platform.node()}, since {time.strftime('%H:%M:%S')}".encode(), 0)
+
+
+def _source(run: _Run, name: str) -> str | None:
+    """Return the hash of the file that a reference leads to (HashedFilesMixin.hashed_name)."""
+    return run.digests.get(name) or run.digests.get(_path(name))
+
+
+def _path(name: str) -> str:
+    """Return the file that Django opens for a name."""
+    return urlsplit(unquote(name)).path.strip()
 
 
 def _listing(root: Path) -> Iterator[str]:

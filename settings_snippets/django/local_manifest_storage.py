@@ -6,12 +6,14 @@ STATICFILES_MANIFEST_ROOT names. So old code goes on naming old files while new 
 WhiteNoise's CompressedManifestStaticFilesStorage, on which this is built:
 
 - `collectstatic` only adds. A published hashed file is neither deleted nor written again, unless its size shows that it is
-  broken. `--clear` and WHITENOISE_KEEP_ONLY_HASHED_FILES are refused: running instances may serve what they would delete.
+  broken. `--clear` and WHITENOISE_KEEP_ONLY_HASHED_FILES are refused: running instances may serve what they would delete. So is
+  `--link`: a link into this machine's checkout is broken on every other one, and stops each WhiteNoise that starts there.
 - A file appears under its name complete, after its .gz and .br; the manifest comes last.
 - Modes do not depend on the umask: they are FILE_UPLOAD_PERMISSIONS and FILE_UPLOAD_DIRECTORY_PERMISSIONS, or 0644 and 0755.
 - A missing or broken manifest is an error that says what to run, and a process that met it looks again.
+- Storages that put bundles of their own into STATIC_ROOT while they post-process (asset packagers) may stand in front of it.
 
-Made for Django 4.2 to 5.2 and WhiteNoise 6.12.
+Made for Django 4.2 to 6.1 and WhiteNoise 6.12.
 """
 
 # mypy: allow-subclassing-any, allow-untyped-decorators
@@ -21,14 +23,17 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from django.conf import settings
+from django.contrib.staticfiles.management.commands import collectstatic
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import FileSystemStorage
@@ -137,7 +142,7 @@ class LocalManifestStaticFilesStorage(_AtomicFiles, CompressedManifestStaticFile
         if support_js_module_import_aggregation is not None:
             self.support_js_module_import_aggregation = support_js_module_import_aggregation
         self._publication: _Publication | None = None
-        self._stale: set[str] = set()
+        self._replaced: set[str] = set()  # names whose files are about to be written anew
         storage = manifest_storage or ManifestStorage(location=_manifest_root())
         self._manifest_place = str(Path(getattr(storage, "location", "")) / self.manifest_name)
         self._manifest_problem: str | None = None
@@ -182,19 +187,32 @@ class LocalManifestStaticFilesStorage(_AtomicFiles, CompressedManifestStaticFile
 
     def get_modified_time(self, name: str) -> Any:
         """Return when the file was modified; collectstatic asks before it replaces a file, not before `--clear` deletes one."""
-        self._stale.add(name)
+        self._replaced.add(name)
         return super().get_modified_time(name)
+
+    def save(self, name: Any, content: Any, max_length: int | None = None) -> str:
+        """Save a file; a storage in front of this one may delete meanwhile what has its name."""
+        self._replaced.add(name)
+        try:
+            return str(super().save(name, content, max_length))
+        finally:
+            self._replaced.discard(name)
 
     def delete(self, name: str) -> None:
         """Leave a file that is about to be replaced; raise CommandError for any other."""
-        if name not in self._stale and self._publication is None:
+        if name not in self._replaced and self._publication is None:
             raise CommandError(
                 f"{self.path(name)} is not deleted: running instances may still serve it. Run collectstatic without --clear."
             )
-        self._stale.discard(name)
+        self._replaced.discard(name)
 
     def exists(self, name: str) -> bool:
         """Return whether there is such a file; while hashed files are published, `_save` decides instead."""
+        if str(name) == str(self.location) and _is_linking():  # the first question of collectstatic
+            raise CommandError(
+                f"{name} is shared, and links into this machine's checkout are broken on every other machine. "
+                "Run collectstatic without --link."
+            )
         if self._publication and name in self._publication.hashed:
             return False
         return bool(super().exists(name))
@@ -215,16 +233,31 @@ class LocalManifestStaticFilesStorage(_AtomicFiles, CompressedManifestStaticFile
         self._publication = _Publication(frozenset(paths))
         try:
             yield from super().post_process(paths, dry_run=dry_run, **options)
+            # A hashing loop of somebody else's need not tell all that it has named.
+            self.compress_files(self._publication.rewritten.keys() & set(self.hashed_files.values()))
         finally:
             self._publication = None
-        if not dry_run:
-            self.save_manifest()
+        if dry_run:
+            return
+        if paths and not self.hashed_files:
+            raise CommandError(
+                f"{len(paths)} static files were collected, but {type(self).__name__} has hashed none of them: "
+                f"the manifest {self._manifest_place} stays as it is."
+            )
+        self.save_manifest()
 
     def save_manifest(self) -> None:
         """Save the manifest; Django's call comes before the files are complete and is put off."""
         if self._publication is None:
             super().save_manifest()
             self._manifest_problem = None
+
+    def make_helpful_exception(self, exception: Exception, name: str) -> Exception:
+        """Return WhiteNoise's error with Django's notes: the reference, and its line (Django 6.1)."""
+        helpful: Exception = super().make_helpful_exception(exception, name)
+        for note in getattr(exception, "__notes__", []) if helpful is not exception else []:
+            helpful.add_note(note)
+        return helpful
 
     def compress_files(self, paths: Iterable[str]) -> Iterable[tuple[str, str]]:
         """Publish the rewritten files, and whatever compressed file is missing."""
@@ -250,7 +283,7 @@ class LocalManifestStaticFilesStorage(_AtomicFiles, CompressedManifestStaticFile
     def _complete(self, name: str) -> None:
         full_path = Path(self.path(name))
         if self._publication and name in self._publication.rewritten:
-            super()._save(name, self._publication.rewritten[name])
+            super()._save(name, self._publication.rewritten.pop(name))
         elif self.compressor.should_compress(name) and not self._is_compressed(full_path):
             with self._staged(full_path) as temporary:
                 _link_or_copy(full_path, temporary)
@@ -272,7 +305,11 @@ class LocalManifestStaticFilesStorage(_AtomicFiles, CompressedManifestStaticFile
         # A WhiteNoise that starts when the file is there and its variants are not would serve it uncompressed for life.
         if self.compressor.should_compress(full_path.name):
             for variant in map(Path, self.compressor.compress(str(temporary))):
-                self._place(variant, Path(f"{full_path}{variant.suffix}"))
+                place = Path(f"{full_path}{variant.suffix}")
+                if _same_content(variant, place):
+                    variant.unlink()
+                else:
+                    self._place(variant, place)
 
     def _staging(self, full_path: Path) -> Path:
         """Return a directory beside STATIC_ROOT where it is on the same file system, and else the directory of the target."""
@@ -295,6 +332,24 @@ def _link_or_copy(path: Path, temporary: Path) -> None:
         temporary.hardlink_to(path)
     except OSError:
         shutil.copyfile(path, temporary)
+
+
+def _same_content(one: Path, other: Path) -> bool:
+    try:
+        return one.stat().st_size == other.stat().st_size and one.read_bytes() == other.read_bytes()
+    except FileNotFoundError:
+        return False
+
+
+def _is_linking() -> bool:
+    """Return whether a `collectstatic --link` asks; it makes its links itself, and tells the storage nothing."""
+    frame: FrameType | None = sys._getframe()
+    while frame is not None:
+        command = frame.f_locals.get("self")
+        if isinstance(command, collectstatic.Command):
+            return bool(getattr(command, "symlink", False)) and not command.dry_run
+        frame = frame.f_back
+    return False
 
 
 def _manifest_root() -> str:

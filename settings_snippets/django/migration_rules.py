@@ -21,7 +21,10 @@ Columns = dict[str, "Column"]
 
 @dataclass(frozen=True)
 class Column:
-    """A column: `default` and `generated` say that the database fills it in; `references` a foreign key that it enforces."""
+    """A column: `default` and `generated` say that the database fills it in; `references` a foreign key that it enforces.
+
+    `deletes`: what the database does when the referenced row is deleted (Django 6.1): CASCADE, SET NULL, SET DEFAULT.
+    """
 
     name: str
     field: str = ""
@@ -33,6 +36,7 @@ class Column:
     unique: bool = False
     check: str = ""
     references: str = ""
+    deletes: str = ""
     indexed: bool = False
 
     @property
@@ -312,7 +316,18 @@ def _alter_column(world: _World, effect: Effect) -> Verdict:
         return Verdict("compatible", f"{effect.table} is not used by the release that serves")
     if not world.uses(effect.table, effect.column):
         return _alter_new_column(world, effect, after)
-    return worst(_changes(world, effect.table, before, after))
+    found = [*_changes(world, effect.table, before, after)]
+    if effect.kind == "alter_column" and before.references and after.references:
+        # Whatever of the field Django alters, it drops the constraint first.
+        found.append(Verdict("compatible", "the foreign key is made anew", locks=_wait_for_both(world, effect.table, after)))
+    return worst(found)
+
+
+def _wait_for_both(world: _World, table: str, column: Column) -> str:
+    referenced = column.references.rpartition(".")[0]
+    return world.waits(
+        table, f"writes to {table} and {referenced} wait (SHARE ROW EXCLUSIVE) while every row of {table} is looked at."
+    )
 
 
 def _alter_new_column(world: _World, effect: Effect, after: Column) -> Verdict:
@@ -369,14 +384,31 @@ def _new_demands(world: _World, table: str, before: Column, after: Column) -> It
             "incompatible",
             f"old code may write into {what} what {after.references} does not have, and delete there what is still referenced",
             "let this release keep to it; add the foreign key in the next",
-            world.waits(
-                table, f"writes to {table} and {after.references.rpartition('.')[0]} wait (SHARE ROW EXCLUSIVE) meanwhile."
-            ),
+            _wait_for_both(world, table, after),
         )
+    elif after.references and after.deletes != before.deletes:
+        yield _delete_change(what, before, after)
     if after.indexed and not before.indexed and not after.unique:
         yield Verdict(
             "compatible", f"an index on {what}", locks=world.waits(table, f"{index}; AddIndexConcurrently lets them go on.")
         )
+
+
+def _delete_change(what: str, before: Column, after: Column) -> Verdict:
+    referenced = before.references.rpartition(".")[0]
+    if not before.deletes:
+        return Verdict("compatible", f"old code does by itself what the database does then with {what}")
+    if not after.deletes:
+        return Verdict(
+            "incompatible",
+            f"old code leaves {what} to the database (ON DELETE {before.deletes}), and can no longer delete from {referenced}",
+            "change on_delete in this release in the state alone (SeparateDatabaseAndState), in the database in the next",
+        )
+    return Verdict(
+        "review",
+        f"when old code deletes from {referenced}, the database does ON DELETE {after.deletes} to {what}, not {before.deletes}",
+        "see to it that no row is lost, and none left, that old code counts on",
+    )
 
 
 def _type_change(world: _World, table: str, before: Column, after: Column) -> Verdict:

@@ -34,6 +34,7 @@ STORAGES = {
         "BACKEND": "config.local_manifest_storage.LocalManifestStaticFilesStorage",
         # Big trees: collectstatic again costs what has changed. Copy incremental_storage.py beside it and name
         # "config.incremental_storage.IncrementalStaticFilesStorage".
+        # A second run waits for the first, STATICFILES_LOCK_TIMEOUT = 900 seconds at most.
         # If your JavaScript modules import each other by relative paths:
         # "OPTIONS": {"support_js_module_import_aggregation": True},
     },
@@ -71,5 +72,6 @@ HEALTH_CHECK_DATABASES = ["default"]
 # DATABASES = {"default": {..., "OPTIONS": {"connect_timeout": 5, "tcp_user_timeout": 10000}}}
 # if "migrate" not in sys.argv:
 #     DATABASES["default"]["OPTIONS"]["options"] = "-c statement_timeout=30000"
-# None of them helps where the server itself stands still while its machine goes on acknowledging: then requests hold gunicorn's
-# threads until it wakes. As long as one thread is left, live and ready answer.
+# For MySQL and MariaDB, in seconds: "OPTIONS": {"connect_timeout": 5, "read_timeout": 30, "write_timeout": 30}.
+# PostgreSQL's do not help where the server itself stands still while its machine goes on acknowledging: then requests hold
+# gunicorn's threads until it wakes. As long as one thread is left, live and ready answer.

@@ -1,19 +1,24 @@
 """Serve static files that are looked up when they are asked for, in place of WhiteNoise's reading of all of them at start.
 
 Copy this file into the project and name `StaticFilesMiddleware` in MIDDLEWARE where `whitenoise.middleware.WhiteNoiseMiddleware`
-stood; all WHITENOISE_ settings go on meaning what they meant. Answers are WhiteNoise's own. What differs:
+stood; all WHITENOISE_ settings go on meaning what they meant, and answers are WhiteNoise's. What differs:
 
 - A process starts without reading STATIC_ROOT, and serves a file that appears there later: nothing has to be restarted.
-- A file is served for ever (`immutable`) if this release's manifest names it, or if the MD5 in its name is that of its content:
-  other releases' files too. What such a file needs is remembered, for the last 10,000 of them; any other file is looked at anew.
+- A file is served for ever (`immutable`) once its content was seen to have the hash that its name bears, other releases' files
+  too: by MD5, or by the storage's own `file_hash` where the manifest names it. A .gz or .br is unpacked for that. One that does
+  not unpack is not served; a .br that this machine cannot unpack (no Brotli here) is, but not for ever. Only a site's own
+  WHITENOISE_IMMUTABLE_FILE_TEST is believed unseen.
+- What such a file needs is remembered, for the last 10,000 of them; any other file is looked at anew. Neither is sent if what was
+  opened is not what the headers promise.
 - A 404 below the static URL is `no-store`, so that no CDN keeps it. It is remembered for a second, so a flood of them is cheap.
 - A file that is pruned while the process runs is a 404.
-- Under ASGI files are read in threads, and streamed without blocking.
+- HTTP as in RFC 9110: ranges of a byte, If-Range, lists of ETags and weak ones, `q=0`, and an ETag for each encoding.
+- Under ASGI files are read in threads, and streamed without blocking; answers without a body warn of nothing.
 
 WHITENOISE_ROOT and WHITENOISE_USE_FINDERS are still read at start; under DEBUG (WHITENOISE_AUTOREFRESH) this is WhiteNoise as it
 is. On EFS mount with `lookupcache=positive`: else the NFS client remembers for up to a minute that a file was missing.
 
-Made for Django 4.2 to 5.2 and WhiteNoise 6.12.
+Made for Django 4.2 to 6.1 and WhiteNoise 6.12.
 """
 
 # mypy: allow-subclassing-any
@@ -21,31 +26,192 @@ Made for Django 4.2 to 5.2 and WhiteNoise 6.12.
 from __future__ import annotations
 
 import errno
+import gzip
 import hashlib
+import io
 import os
 import re
 import time
+import zlib
 from collections.abc import AsyncIterator, Callable
+from email.utils import parsedate
+from functools import lru_cache
+from http import HTTPStatus
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, BinaryIO
+from wsgiref.headers import Headers
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.conf import settings as django_settings
-from django.http import HttpRequest, HttpResponseNotFound
+from django.contrib.staticfiles.storage import staticfiles_storage
+from django.core.files.base import File
+from django.http import HttpRequest, HttpResponse, HttpResponseNotFound
 from django.http.response import HttpResponseBase
 from whitenoise.compress import Compressor
 from whitenoise.middleware import WhiteNoiseFileResponse, WhiteNoiseMiddleware
-from whitenoise.responders import NotARegularFileError
+from whitenoise.responders import NOT_ALLOWED_RESPONSE, MissingFileError, NotARegularFileError, Response, SlicedFile, StaticFile
 
+try:
+    import brotli  # type: ignore[import-not-found, unused-ignore]
+except ImportError:
+    brotli = None
+
+Version = tuple[int, int, int]
 KEPT = 10_000  # files and verdicts; some 4 KB each
 MISSES = 10_000
 MISS_SECONDS = 1.0
 LONGEST_MISS = 512  # characters; a longer one is not remembered
 SETTLED_SECONDS = 3600.0  # a younger file without .gz may still get one from a storage that compresses last
 CHUNK = 64 * 1024  # bytes
-_HASHED = re.compile(r"\.([0-9a-f]{12})(\.[^.]*)?$")
+_HASHED = re.compile(r"\.([0-9a-f]{12})(\.[^.]*)?$")  # Django's HashedFilesMixin.file_hash: 12 digits of the MD5
+_FOR_EVER = f"max-age={WhiteNoiseMiddleware.FOREVER}, public, immutable"
+_RANGE = re.compile(r"\s*bytes\s*=\s*(\d{0,18})\s*-\s*(\d{0,18})\s*", re.IGNORECASE | re.ASCII)
+_REFUSED = re.compile(r"\s*q\s*=\s*0(\.0*)?\s*")
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
+
+
+class _Representation:
+    """A file, or a compressed variant of it, as it was when it was looked up."""
+
+    __slots__ = ("encoding", "path", "size", "headers", "version")
+
+    def __init__(self, encoding: str | None, path: str, size: int, headers: dict[str, str]) -> None:
+        self.encoding, self.path, self.size, self.headers = encoding, path, size, headers
+        self.version: Version | None = None  # the one whose content was seen to have the hash in its name
+
+    def is_not_modified(self, meta: dict[str, Any]) -> bool:
+        """Evaluate If-None-Match, or else If-Modified-Since."""
+        if (given := meta.get("HTTP_IF_NONE_MATCH")) is not None:
+            own = self.headers.get("ETag", "")
+            tags = re.findall(r'(?:W/)?("[^"]*")', given)
+            return given.strip() in ("*", own) or own.removeprefix("W/") in tags
+        since, modified = parsedate(meta.get("HTTP_IF_MODIFIED_SINCE")), parsedate(self.headers.get("Last-Modified"))
+        return since is not None and modified is not None and since >= modified
+
+    def range(self, meta: dict[str, Any]) -> tuple[int, int] | None:
+        """Return the first byte that is asked for, and the one after the last; equal where there are none; None: all of it."""
+        asked = _RANGE.fullmatch(meta.get("HTTP_RANGE", ""))
+        if asked is None or asked[1] == asked[2] == "" or not self._is_same(meta.get("HTTP_IF_RANGE")):
+            return None
+        if not asked[1]:
+            return max(0, self.size - int(asked[2])), self.size
+        start, end = int(asked[1]), int(asked[2] or self.size)
+        if end < start and asked[2]:
+            return None  # no range at all
+        return (start, min(end + 1, self.size)) if start < self.size else (self.size, self.size)
+
+    def _is_same(self, given: str | None) -> bool:
+        if given is None:
+            return True
+        if given.endswith('"'):
+            return given == self.headers.get("ETag") and not given.startswith("W/")
+        return parsedate(given) is not None and parsedate(given) == parsedate(self.headers.get("Last-Modified"))
+
+    def opened(self, method: str) -> tuple[BinaryIO | None, bool]:
+        """Open the file for a GET, and return whether it is what the headers promise."""
+        if method == "HEAD":
+            return None, self._is_promised(os.stat(self.path))  # noqa: PTH116
+        file = open(self.path, "rb")  # noqa: PTH123, SIM115
+        return file, self._is_promised(os.fstat(file.fileno()))
+
+    def _is_promised(self, stat: os.stat_result) -> bool:
+        return stat.st_size == self.size and self.version in (None, _version(stat))
+
+
+class ServedFile(StaticFile):
+    """WhiteNoise's file, answered as RFC 9110 has it.
+
+    `prove`: for a file that claims to be immutable, tells which version of a path, packed with an encoding or None, has the hash
+    in its name: None if it has not, False if that cannot be told. `plain`: the Cache-Control of what is not proven.
+    """
+
+    alternatives: list[_Representation]
+
+    def __init__(self, path: str, headers: Any, *, prove: Any, plain: str | None, stat_cache: Any) -> None:
+        self._prove, self._plain = prove, plain
+        super().__init__(path, headers, encodings={"gzip": f"{path}.gz", "br": f"{path}.br"}, stat_cache=stat_cache)
+
+    @staticmethod
+    def get_alternatives(base_headers: Any, files: Any) -> list[_Representation]:
+        """Return what may be served, the smallest first."""
+        found = []
+        # As WHITENOISE_ADD_HEADERS_FUNCTION may have spelled them.
+        names = {name.lower(): name for name in ("Cache-Control", "ETag", "Last-Modified")}
+        base = {names.get(name.lower(), name): value for name, value in base_headers.items()}
+        for encoding, entry in sorted(files.items(), key=lambda item: item[1].size):
+            headers = {**base, "Content-Length": str(entry.size)}
+            if encoding:
+                headers["Content-Encoding"] = encoding
+                if headers.get("ETag", "").endswith('"'):
+                    headers["ETag"] = f'{headers["ETag"][:-1]}-{encoding}"'
+            found.append(_Representation(encoding, entry.path, entry.size, headers))
+        return found
+
+    def chosen(self, accept: str) -> _Representation:
+        """Return what to serve."""
+        accepted, identity = _accepted(accept)
+        kept = [one for one in self.alternatives if (one.encoding in accepted if one.encoding else identity)]
+        for one in kept:
+            if self._is_good(one):
+                return one
+        last = next(one for one in self.alternatives if one.encoding is None)
+        self._is_good(last)
+        return last
+
+    def _is_good(self, one: _Representation) -> bool:
+        """Return whether it may be served."""
+        if self._prove is None or one.version is not None:
+            return True
+        version = self._prove(one.path, one.encoding)
+        if version:
+            one.version = version
+        return bool(version) or version is False or one.encoding is None
+
+    def _headers(self, one: _Representation) -> dict[str, str]:
+        """Return the headers of what is served; what is not proven is served for a while."""
+        if self._prove is None or one.version is not None or one.headers.get("Cache-Control") != _FOR_EVER:
+            return one.headers
+        headers = {name: value for name, value in one.headers.items() if name != "Cache-Control"}
+        return headers if self._plain is None else {**headers, "Cache-Control": self._plain}
+
+    def answer(self, method: str, meta: dict[str, Any]) -> tuple[Response, _Representation | None] | None:
+        """Return the response, and what is served where that has been proven; None: the file is another by now."""
+        if method not in ("GET", "HEAD"):
+            return NOT_ALLOWED_RESPONSE, None
+        one = self.chosen(meta.get("HTTP_ACCEPT_ENCODING", ""))
+        if one.is_not_modified(meta):
+            return self.get_not_modified_response(self._headers(one)), one
+        file, promised = one.opened(method)
+        if promised:
+            return self._response(one, file, one.range(meta)), one
+        if file is not None:
+            file.close()
+        return None
+
+    def _response(self, one: _Representation, file: BinaryIO | None, part: tuple[int, int] | None) -> Response:
+        if part is None:
+            return Response(HTTPStatus.OK, self._headers(one).items(), file)
+        start, end = part
+        if start >= end:
+            return self.get_range_not_satisfiable_response(file, one.size)
+        headers = {name: value for name, value in self._headers(one).items() if name != "Content-Length"}
+        headers |= {"Content-Range": f"bytes {start}-{end - 1}/{one.size}", "Content-Length": str(end - start)}
+        return Response(HTTPStatus.PARTIAL_CONTENT, headers.items(), file and SlicedFile(file, start, end - 1))
+
+
+@lru_cache(maxsize=512)
+def _accepted(header: str) -> tuple[frozenset[str], bool]:
+    """Return the encodings that an Accept-Encoding names, and whether it lets the file go as it is."""
+    accepted, identity = set(), True
+    for item in header.lower().split(","):
+        name, *parameters = item.split(";")
+        name = name.strip().removeprefix("x-")
+        if not any(map(_REFUSED.fullmatch, parameters)):
+            accepted.add(name)
+        elif name in ("identity", "*"):
+            identity = False
+    return frozenset(accepted), identity or "identity" in accepted
 
 
 class StaticFilesMiddleware(WhiteNoiseMiddleware):
@@ -57,7 +223,7 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):
     def __init__(self, get_response: Callable[[HttpRequest], Any] | None = None, settings: Any = django_settings) -> None:
         self._lock = Lock()
         self._kept: dict[str, None] = {}
-        self._verdicts: dict[str, tuple[tuple[int, int, int], bool]] = {}
+        self._verdicts: dict[str, tuple[Version, bool]] = {}
         self._misses: dict[str, float] = {}
         skip = getattr(settings, "WHITENOISE_SKIP_COMPRESS_EXTENSIONS", None)
         self._compressor = Compressor(extensions=skip, quiet=True)
@@ -104,28 +270,29 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):
             if static_file is None:
                 return None
             try:
-                response = self.serve(static_file, request)
+                response = self._served(url, static_file, request)
             except OSError as error:
                 if error.errno not in _GONE:
                     raise
-            else:
-                if url in self._kept or _is_whole(response):
-                    return response
-                response.close()
+                response = None
+            if response is not None:
+                return response
             # Pruned or replaced between look-up and opening.
             self._forget(url)
             static_file = self.find_file(url)
         return None
 
-    @staticmethod
-    def serve(static_file: Any, request: HttpRequest) -> Any:
-        """Return WhiteNoise's response; headers that are given at once save the making of a default one and its removal."""
-        response = static_file.get_response(request.method, request.META)
-        headers = dict(response.headers)
-        served = WhiteNoiseFileResponse(response.file or (), status=int(response.status), headers=headers)
-        if "Content-Type" not in headers:
-            del served["Content-Type"]
-        return served
+    def _served(self, url: str, static_file: Any, request: HttpRequest) -> Any:
+        """Return the response, None if the file is another by now; a file whose content is proven is kept."""
+        if not isinstance(static_file, ServedFile):
+            return _response(static_file.get_response(request.method, request.META))
+        answered = static_file.answer(request.method or "", request.META)
+        if answered is None:
+            return None
+        response, one = answered
+        if one is not None and self._lasts(url, static_file, one):
+            self._keep(url, static_file)
+        return _response(response)
 
     def _passed_on(self, request: HttpRequest, response: Any) -> Any:
         url = request.path_info
@@ -155,39 +322,77 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):
             raise
 
     def get_static_file(self, path: str, url: str, stat_cache: Any = None) -> Any:
-        """Return WhiteNoise's file, and keep it if its content cannot change any more."""
-        static_file = super().get_static_file(path, url, stat_cache=stat_cache)
-        lasting = stat_cache is None and not self.autorefresh and self.immutable_file_test(path, url)
-        if lasting and (len(static_file.alternatives) > 1 or not self._compressor.should_compress(path) or _is_settled(path)):
-            self._keep(url, static_file)
-        return static_file
+        """Return the file of a path."""
+        if stat_cache is None and not os.path.exists(path):  # noqa: PTH110
+            raise MissingFileError(path)
+        headers = Headers([])
+        self.add_mime_headers(headers, path, url)
+        self.add_cache_headers(headers, path, url)
+        if self.allow_all_origins:
+            headers["Access-Control-Allow-Origin"] = "*"
+        if self.add_headers_function is not None:
+            self.add_headers_function(headers, path, url)
+        prove = None
+        if not self.autorefresh and not self._is_believed and self.immutable_file_test(path, url):
+            name = url[len(self.static_prefix) :]
+            prove = lambda place, encoding: self._proven(name, place, encoding)  # noqa: E731
+        plain = None if self.max_age is None else f"max-age={self.max_age}, public"
+        return ServedFile(path, headers.items(), prove=prove, plain=plain, stat_cache=stat_cache)
+
+    @property
+    def _is_believed(self) -> bool:
+        """Tell whether the site tests by itself what is immutable: WhiteNoise then sets the test on the instance."""
+        return "immutable_file_test" in self.__dict__
 
     def immutable_file_test(self, path: str, url: str) -> bool:
-        """Return whether the manifest or the content itself proves the hash in the name."""
-        if super().immutable_file_test(path, url):
-            return True
-        return not self.autorefresh and bool(url.startswith(self.static_prefix)) and self._proves_its_name(path)
+        """Return whether a name bears a hash; before it counts the content has to prove it."""
+        if self.autorefresh:
+            return bool(super().immutable_file_test(path, url))
+        if not url.startswith(self.static_prefix):
+            return False
+        return _HASHED.search(url) is not None or bool(super().immutable_file_test(path, url))
 
-    def _proves_its_name(self, path: str) -> bool:
-        """Return whether the 12 digits in the name are of the content's MD5 (Django's HashedFilesMixin.file_hash)."""
-        match = _HASHED.search(os.path.basename(path))  # noqa: PTH119
-        if match is None:
+    def _lasts(self, url: str, static_file: ServedFile, one: _Representation) -> bool:
+        """Return whether what a file needs may be remembered: its content cannot change any more."""
+        if self.autorefresh or url in self.files:
+            return False
+        if one.version is None and not (self._is_believed and self.immutable_file_test(one.path, url)):
+            return False
+        path = one.path if one.encoding is None else one.path[:-3]
+        return len(static_file.alternatives) > 1 or not self._compressor.should_compress(path) or _is_settled(path)
+
+    def _proven(self, name: str, path: str, encoding: str | None) -> Version | bool | None:
+        """Return the version of a file whose content has the hash in the name; None if it has not, False if nobody can tell."""
+        if encoding == "br" and brotli is None:
             return False
         try:
+            # An NFS client asks its server at each opening.
             known = self._verdicts.get(path)
-            # Asked twice for each file that is found, and an NFS client asks its server at each opening.
-            if known is not None and known[0] == _version(os.stat(path)):  # noqa: PTH116
-                return known[1]
-            with open(path, "rb") as stream:  # noqa: PTH123
-                version = _version(os.fstat(stream.fileno()))
-                digest = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+            if known is None or known[0] != _version(os.stat(path)):  # noqa: PTH116
+                with open(path, "rb") as stream:  # noqa: PTH123
+                    version = _version(os.fstat(stream.fileno()))
+                    known = (version, self._has_its_hash(name, stream, encoding))
+                with self._lock:
+                    _trim(self._verdicts, KEPT - 1)
+                    self._verdicts[path] = known
         except OSError:
+            return None
+        return known[0] if known[1] else None
+
+    def _has_its_hash(self, name: str, stream: BinaryIO, encoding: str | None) -> bool:
+        try:
+            content = _unpacked(stream, encoding)
+            match = _HASHED.search(name)
+            if match and hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False)).hexdigest().startswith(
+                match[1]
+            ):
+                return True
+            if not super().immutable_file_test("", self.static_prefix + name) or not hasattr(staticfiles_storage, "hashed_name"):
+                return False
+            content.seek(0)
+            return bool(staticfiles_storage.hashed_name(self.get_name_without_hash(name), File(content, name)) == name)
+        except (EOFError, zlib.error, gzip.BadGzipFile):
             return False
-        verdict = digest.startswith(match[1])
-        with self._lock:
-            _trim(self._verdicts, KEPT - 1)
-            self._verdicts[path] = (version, verdict)
-        return verdict
 
     def _is_below(self, url: str) -> bool:
         return url.startswith(self.static_prefix) or (self.index_file is not None and url + "/" == self.static_prefix)
@@ -224,7 +429,7 @@ def _trim(memory: dict[str, Any], most: int) -> None:
         del memory[next(iter(memory))]
 
 
-def _version(stat: os.stat_result) -> tuple[int, int, int]:
+def _version(stat: os.stat_result) -> Version:
     return (stat.st_ino, stat.st_mtime_ns, stat.st_size)
 
 
@@ -232,14 +437,29 @@ def _is_settled(path: str) -> bool:
     return time.time() - Path(path).stat().st_mtime > SETTLED_SECONDS
 
 
-def _is_whole(response: Any) -> bool:
-    """Return whether the opened file is still as long as the headers say."""
-    file = getattr(response, "file_to_stream", None)
-    if file is None:
-        return True
-    size = os.fstat(getattr(file, "fileobj", file).fileno()).st_size
-    headers = response.headers
-    return bool(str(size) == headers.get("Content-Range", headers.get("Content-Length", "")).rpartition("/")[2])
+def _unpacked(stream: BinaryIO, encoding: str | None) -> Any:
+    """Return the content of a file or of its compressed variant; one that is broken may say so only when it is read."""
+    if encoding == "gzip":
+        return gzip.GzipFile(fileobj=stream)
+    if encoding == "br":
+        try:
+            return io.BytesIO(brotli.decompress(stream.read()))
+        except brotli.error as error:
+            raise EOFError(str(error)) from error
+    return stream
+
+
+def _response(response: Response) -> Any:
+    """Return Django's response; headers that are given at once save the making of a default one and its removal."""
+    headers, status = dict(response.headers), int(response.status)
+    made: HttpResponseBase
+    if response.file is None:
+        made = HttpResponse(status=status, headers=headers)  # a stream without content would make ASGI warn
+    else:
+        made = WhiteNoiseFileResponse(response.file, status=status, headers=headers)
+    if "Content-Type" not in headers:
+        del made["Content-Type"]
+    return made
 
 
 def _not_found() -> HttpResponseNotFound:

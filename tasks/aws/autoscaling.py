@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import Refused
-
-if TYPE_CHECKING:
-    from .session import Cloud
+from ..runtime.cloud import Cloud
 
 
 @dataclass(frozen=True)

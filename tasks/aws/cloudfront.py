@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from .session import Cloud
+from ..runtime.cloud import Cloud
 
 
 def under_way(cloud: Cloud, distribution: str, paths: Sequence[str]) -> str | None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 
-from ..hosts.shell.commands import redact
+from botocore.exceptions import ClientError
+
+from ..runtime.cloud import Cloud, error_code
+from ..runtime.text import redact
 from . import instances, target_groups
-from .session import error_code
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from .autoscaling import Group
-    from .session import Cloud
+from .autoscaling import Group
 
 # What a boot says last; all of it is on the instance's console.
 _LINES = 15
@@ -20,8 +17,6 @@ _LINES = 15
 
 def findings(cloud: Cloud, group: Group, ids: Sequence[str]) -> Iterator[str]:
     """Yield lines about instances of a group; what cannot be read is said instead, for this must not stop a way back."""
-    from botocore.exceptions import ClientError
-
     for id in ids:
         for ask in (_targets, _console):
             try:

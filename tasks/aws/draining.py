@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from ..decisions.traffic.batches import may_leave
 from ..errors import Refused
-from ..runtime.waiting import wait_for
+from ..runtime.run import Run
+from ..runtime.waiting import Waiting
 from . import instances, target_groups
-
-if TYPE_CHECKING:
-    from ..runtime.run import Run
-    from ..runtime.waiting import Clock
-    from .serving import Web
-    from .session import Cloud
+from .serving import Web
 
 TAG = "ramped:drained"  # on an instance: we took it out, and have not put it back yet
-Probe = Callable[[], tuple["bool | None", str]]
 _MARGIN = 120.0  # seconds that AWS may take besides the deregistration delay
 
 
 class Targets:
     """What the load balancer says of the instances; many threads that ask at once share one answer for a second."""
 
-    def __init__(self, cloud: Cloud, clock: Clock) -> None:
-        self._cloud = cloud
-        self._clock = clock
+    def __init__(self, run: Run) -> None:
+        self._run = run
         self._lock = threading.Lock()
         self._known: dict[str, tuple[float, Mapping[str, str]]] = {}
 
@@ -35,34 +28,31 @@ class Targets:
         """Return the health of each target by instance id."""
         with self._lock:
             at, states = self._known.get(arn, (float("-inf"), {}))
-            if fresh or self._clock.now() - at > 1.0:
-                states = target_groups.health(self._cloud, arn)
-                self._known[arn] = (self._clock.now(), states)
+            if fresh or self._run.clock.now() - at > 1.0:
+                states = target_groups.health(self._run.cloud, arn)
+                self._known[arn] = (self._run.clock.now(), states)
             return states
 
-    def await_healthy(self, run: Run, web: Web, clock: Clock) -> None:
+    def await_healthy(self, web: Web) -> None:
         """Wait until an instance is healthy in all its target groups.
 
         Raises TimedOut with the state of each.
         """
 
-        def probe() -> tuple[bool | None, str]:
+        def probe() -> bool | Waiting:
             states = {arn: self.states(arn).get(web.id, "not registered") for arn in web.target_groups}
             well = all(state == "healthy" for state in states.values())
-            return (True if well else None), f"{web.id} in its target groups: {', '.join(states.values()) or 'it has none'}"
+            return well or Waiting(f"{web.id} in its target groups: {', '.join(states.values()) or 'it has none'}")
 
-        deadline = run.settings.restart.deadline
-        wait_for(f"{web.id} to be healthy", probe, clock=clock, deadline=deadline, every=2.0, seen=run.out.progress)
+        self._run.wait(f"{web.id} to be healthy", probe, timeout=self._run.settings.restart.timeout)
 
 
 class Drains:
     """Take instances out and put them back."""
 
-    def __init__(self, run: Run, cloud: Cloud, targets: Targets, clock: Clock) -> None:
+    def __init__(self, run: Run, targets: Targets) -> None:
         self._run = run
-        self._cloud = cloud
         self._targets = targets
-        self._clock = clock
         self._lock = threading.Lock()
 
     def leave(self, web: Web, fleet: int) -> None:
@@ -77,38 +67,35 @@ class Drains:
             )
         delay = max((self._delay(arn) for arn in web.target_groups), default=0.0)
 
-        def make_room() -> tuple[bool | None, str]:
-            return (True if self._take_out(web, fleet) else None), f"{web.id} waits until more of the others are healthy"
+        def make_room() -> bool | Waiting:
+            return self._take_out(web, fleet) or Waiting(f"{web.id} waits until more of the others are healthy")
 
-        room = 2 * (delay + _MARGIN + self._run.settings.restart.deadline)
-        self._wait(f"a moment to drain {web.id}", make_room, room)
+        room = 2 * (delay + _MARGIN + self._run.settings.restart.timeout)
+        self._run.wait(f"a moment to drain {web.id}", make_room, timeout=room)
 
-        def drained() -> tuple[bool | None, str]:
+        def drained() -> bool | Waiting:
             states = [self._targets.states(arn).get(web.id, "unused") for arn in web.target_groups]
-            return (True if set(states) <= {"unused"} else None), f"{web.id} is {', '.join(states)}"
+            return set(states) <= {"unused"} or Waiting(f"{web.id} is {', '.join(states)}")
 
-        self._wait(f"{web.id} to drain", drained, delay + _MARGIN)
+        self._run.wait(f"{web.id} to drain", drained, timeout=delay + _MARGIN)
 
     def come_back(self, web: Web) -> None:
         """Register an instance again with the target groups that it is missing from."""
         for arn in web.target_groups:
             if self._targets.states(arn, fresh=True).get(web.id, "unused") in ("unused", "draining"):
-                target_groups.register(self._cloud, arn, web.id)
-        instances.untag(self._cloud, [web.id], [TAG])
+                target_groups.register(self._run.cloud, arn, web.id)
+        instances.untag(self._run.cloud, [web.id], [TAG])
 
     def _take_out(self, web: Web, fleet: int) -> bool:
         # One at a time: two that look together would both find room for one.
         with self._lock:
             if not all(may_leave(web.id, self._targets.states(arn, fresh=True), fleet) for arn in web.target_groups):
                 return False
-            instances.tag(self._cloud, [web.id], {TAG: self._run.command[:256]})
+            instances.tag(self._run.cloud, [web.id], {TAG: self._run.command[:256]})
             for arn in web.target_groups:
-                target_groups.deregister(self._cloud, arn, web.id)
+                target_groups.deregister(self._run.cloud, arn, web.id)
                 self._targets.states(arn, fresh=True)
             return True
 
     def _delay(self, arn: str) -> float:
-        return float(target_groups.deregistration_delay(self._cloud, arn))
-
-    def _wait(self, what: str, probe: Probe, deadline: float) -> None:
-        wait_for(what, probe, clock=self._clock, deadline=deadline, every=2.0, seen=self._run.out.progress)
+        return float(target_groups.deregistration_delay(self._run.cloud, arn))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+
+from botocore.exceptions import ClientError
 
 from ..decisions.rollout.record import TAGS, from_tags, to_tags
 from ..decisions.rollout.snapshot import Fleet, Instance
@@ -25,15 +27,10 @@ from ..decisions.rollout.steps import (
     Unprotect,
 )
 from ..errors import Refused
+from ..runtime.cloud import Cloud, error_code, throttled
 from . import autoscaling, launch_templates, target_groups
 from .alarms import firing
-from .session import error_code, throttled
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from .autoscaling import Activity, Group, Member
-    from .session import Cloud
+from .autoscaling import Activity, Group, Member
 
 _LAUNCH = re.compile(r"Launching a new EC2 instance(?:: (i-[0-9a-f]+))?")
 
@@ -51,8 +48,6 @@ def look(
     cloud: Cloud, name: str, alarms: Sequence[str] = (), since: float | None = None, seen: Fleet | None = None
 ) -> tuple[Fleet, Group] | str:
     """Observe a group, or return why that has to wait: AWS asks for fewer calls. Raises as `observe` does."""
-    from botocore.exceptions import ClientError
-
     try:
         return observe(cloud, name, alarms, since, seen)
     except ClientError as error:
@@ -137,10 +132,8 @@ def _instance(group: Group, member: Member, health: list[dict[str, str]], launch
 def apply(cloud: Cloud, group: Group, step: Step) -> str | None:
     """Make the API calls of a step.
 
-    Returns None, or why the group would not have it now; the next look decides anew.
+    Returns None, or why AWS rejected the call for now; the next look decides anew.
     """
-    from botocore.exceptions import ClientError
-
     try:
         _apply(cloud, group, step)
     except ClientError as error:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .session import error_code
+from botocore.exceptions import ClientError
 
-if TYPE_CHECKING:
-    from .session import Cloud
+from ..runtime.cloud import Cloud, error_code
 
 
 @dataclass(frozen=True)
@@ -35,8 +34,6 @@ def find(cloud: Cloud, tags: Mapping[str, str]) -> list[Image]:
 
 def image(cloud: Cloud, id: str) -> Image | None:
     """Return an image, or None while EC2 does not know it: right after CreateImage it may say NotFound."""
-    from botocore.exceptions import ClientError
-
     try:
         told = cloud.client("ec2").describe_images(ImageIds=[id])["Images"]
     except ClientError as error:
@@ -61,8 +58,6 @@ def create(cloud: Cloud, instance: str, name: str, tags: Mapping[str, str], *, r
     `name` is the idempotency key: EC2 refuses it a second time (CreateImage has no client token), and tells whose it is: that
     one is ours, begun by a call whose answer was lost.
     """
-    from botocore.exceptions import ClientError
-
     pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
     try:
         answer = cloud.client("ec2").create_image(
@@ -93,8 +88,6 @@ def begun(cloud: Cloud, id: str, tags: Mapping[str, str]) -> bool:
 
 def tag(cloud: Cloud, id: str, tags: Mapping[str, str]) -> bool:
     """Set tags on an image; return False while EC2 does not know it: its snapshots may be seen before itself."""
-    from botocore.exceptions import ClientError
-
     try:
         cloud.client("ec2").create_tags(Resources=[id], Tags=[{"Key": key, "Value": value} for key, value in tags.items()])
     except ClientError as error:

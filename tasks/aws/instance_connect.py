@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from paramiko import PKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from paramiko import Ed25519Key, PKey
 
-    from .session import Cloud
+from ..runtime.cloud import Cloud
 
 
 def fresh_key() -> tuple[PKey, str]:
     """Return a key pair that is kept nowhere but in memory: the private key, and the public one as a line."""
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-    from paramiko import Ed25519Key
-
     private = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
     key = Ed25519Key(file_obj=io.StringIO(private.decode()))
     return key, f"{key.get_name()} {key.get_base64()}"

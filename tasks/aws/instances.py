@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from botocore.exceptions import ClientError
 
 from ..errors import Refused, SettingsError
-
-if TYPE_CHECKING:
-    from ..settings.model import Management
-    from .session import Cloud
+from ..runtime.cloud import Cloud, error_code, throttled
+from ..settings.model import Management
 
 # Terminated instances stay visible for an hour.
 _ALIVE = ["pending", "running", "stopping", "stopped"]
@@ -102,10 +102,6 @@ def refusal(cloud: Cloud, template: str, version: str, data: Mapping[str, Any], 
     EC2 looks at permissions and parameters in a dry run (RunInstances, DryRun), not at capacity. EC2 Auto Scaling demands the
     same permission of whoever names a template version in a group.
     """
-    from botocore.exceptions import ClientError
-
-    from .session import error_code, throttled
-
     try:
         cloud.client("ec2").run_instances(DryRun=True, **_launch(template, version, data, subnets))
     except ClientError as error:

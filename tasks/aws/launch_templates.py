@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from botocore.exceptions import ClientError
 
 from ..errors import Refused
-
-if TYPE_CHECKING:
-    from .session import Cloud
+from ..runtime.cloud import Cloud
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,6 @@ def version(cloud: Cloud, template: str, reference: str) -> Version:
 
     Raises Refused when the template has no such version.
     """
-    from botocore.exceptions import ClientError
-
     try:
         answer = cloud.client("ec2").describe_launch_template_versions(LaunchTemplateId=template, Versions=[reference])
     except ClientError as error:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..decisions.traffic.maintenance import DEFAULT, Change, Drop, Listener, Make, Rule
-
-if TYPE_CHECKING:
-    from .session import Cloud
+from ..runtime.cloud import Cloud
 
 TAG, SITE = "ramped:maintenance", "ramped:site"
 _AT_ONCE = 20  # resources of one DescribeTags

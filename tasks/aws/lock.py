@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING
+from types import TracebackType
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from ..decisions.access.locks import LEASE, Holder, describe, free, parameter, read, write
 from ..errors import Refused, Resumable
+from ..runtime.cloud import Cloud, error_code
 from ..runtime.operator import alive, machine
-from .session import error_code
-
-if TYPE_CHECKING:
-    from types import TracebackType
-
-    from ..runtime.waiting import Clock
-    from .session import Cloud
+from ..runtime.waiting import Clock
 
 # Seconds. Whoever took a lock over within this time may be giving it back to one who was quicker: that one is to be named.
 _SETTLED = 2.0
@@ -55,8 +52,6 @@ class Lock:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Give the lock back; where that fails after another error, that one counts and the lease runs out by itself."""
-        from botocore.exceptions import BotoCoreError, ClientError
-
         try:
             self._release()
         except (ClientError, BotoCoreError):
@@ -87,7 +82,7 @@ class Lock:
             return
         quicker = self._swap(told.version)
         if quicker:
-            raise Refused(f"{self._name}: {quicker} was quicker and is at it now. Nothing was changed")
+            raise Refused(f"{self._name}: {quicker} took the lock first")
         self._release()
 
     def renew(self) -> None:
@@ -106,8 +101,6 @@ class Lock:
             raise Resumable(f"{self._name}: {quicker} has taken the lock over", self._again)
 
     def _take(self) -> None:
-        from botocore.exceptions import ClientError
-
         try:
             self._put(self._holder, overwrite=False)
         except ClientError as error:
@@ -128,12 +121,10 @@ class Lock:
                 told = self._read() or told
                 other = told.holder
             left = max(1.0, other.lease - told.age)
-            raise Refused(
-                f"{self._name}: {other.who} is at it ({other.purpose}), for {left:.0f} s more unless renewed. Nothing was changed"
-            )
+            raise Refused(f"{self._name}: locked by {other.who} ({other.purpose}); lease expires in {left:.0f} s")
         quicker = self._swap(told.version)
         if quicker:
-            raise Refused(f"{self._name}: {quicker} was quicker and is at it now. Nothing was changed")
+            raise Refused(f"{self._name}: {quicker} took the lock first")
 
     def _swap(self, version: int) -> str | None:
         """Put our holder over a version that was read; return who was quicker: theirs is put back, for it is their lock."""
@@ -149,8 +140,6 @@ class Lock:
         return f"{first.holder.who} ({first.holder.purpose})"
 
     def _release(self) -> None:
-        from botocore.exceptions import ClientError
-
         told = self._read()
         if told is None or not self._mine(told.holder):
             return
@@ -165,8 +154,6 @@ class Lock:
         return holder.token == self._holder.token
 
     def _read(self, selector: str = "") -> _Told | None:
-        from botocore.exceptions import ClientError
-
         try:
             answer = self._ssm.get_parameter(Name=self._name + selector)
         except ClientError as error:
@@ -179,7 +166,9 @@ class Lock:
         try:
             return _Told(read(told["Value"]), int(told["Version"]), now - told["LastModifiedDate"].timestamp())
         except ValueError as error:
-            raise Refused(f"SSM parameter {self._name}: not a lock of ours ({error}); delete it when nobody is at it") from error
+            raise Refused(
+                f"SSM parameter {self._name}: not a lock of ours ({error}); delete it when no rollout is running"
+            ) from error
 
     def _put(self, holder: Holder, *, overwrite: bool) -> int:
         self._renewed = self._clock.now()

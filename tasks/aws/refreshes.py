@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from botocore.exceptions import ClientError
 
 from ..decisions.rollout.instance_refresh import Cancel, GoBack, Pin, Refresh, Start
-from .session import error_code, throttled
-
-if TYPE_CHECKING:
-    from ..decisions.rollout.steps import Step
-    from .autoscaling import Group
-    from .session import Cloud
+from ..decisions.rollout.steps import Step
+from ..runtime.cloud import Cloud, error_code, throttled
+from .autoscaling import Group
 
 # Answers that the next look puts right: it has begun, has ended or is on its way back by now.
 _LATER = (
@@ -50,8 +47,6 @@ def under_way(cloud: Cloud, name: str) -> Refresh | None:
 
 def look(cloud: Cloud, name: str) -> list[Refresh] | str:
     """Return the last refreshes, or why that has to wait: AWS asks for fewer calls."""
-    from botocore.exceptions import ClientError
-
     try:
         return newest(cloud, name)
     except ClientError as error:
@@ -62,8 +57,6 @@ def look(cloud: Cloud, name: str) -> list[Refresh] | str:
 
 def apply(cloud: Cloud, group: Group, step: Step) -> str | None:
     """Make the API call of a step; return None, or why it would not be had now: the next look decides anew."""
-    from botocore.exceptions import ClientError
-
     try:
         _apply(cloud, group, step)
     except ClientError as error:

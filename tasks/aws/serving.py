@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from ..runtime.cloud import Cloud
 from . import autoscaling, instances
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from .instances import Machine
-    from .session import Cloud
+from .instances import Machine
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ..decisions.traffic.health_checks import Check
-
-if TYPE_CHECKING:
-    from .session import Cloud
+from ..runtime.cloud import Cloud
 
 # From worst to best: an instance registered on several ports is as well as its worst one.
 _ORDER = ("unavailable", "unused", "draining", "unhealthy.draining", "unhealthy", "initial", "healthy")

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from ..aws import fleets, launch_templates, refreshes
+from ..aws.autoscaling import Group
 from ..decisions.rollout.decide import Goal
-from ..decisions.rollout.groups import Standing
+from ..decisions.rollout.groups import Orders, Standing
 from ..decisions.rollout.instance_refresh import Cancel, GoBack, Pin, Refresh, Returned, Start, follow, view_of
-from ..decisions.rollout.steps import Copy, Done, Hold, Stop
+from ..decisions.rollout.snapshot import Fleet
+from ..decisions.rollout.steps import Copy, Done, Hold, Step, Stop
 from ..errors import Resumable
 from .loop import Roll
-
-if TYPE_CHECKING:
-    from ..aws.autoscaling import Group
-    from ..decisions.rollout.groups import Orders
-    from ..decisions.rollout.snapshot import Fleet
-    from ..decisions.rollout.steps import Step
 
 
 @dataclass
@@ -57,7 +52,7 @@ class Following(Roll):
             self.standing = Standing.OVER
             return
         old, new = (self.goal.target, self.goal.source) if self.backwards else (self.goal.source, self.goal.target)
-        if self.pinned and launch_templates.version(self.cloud, group.template, "$Latest").number == new:
+        if self.pinned and launch_templates.version(self.run.cloud, group.template, "$Latest").number == new:
             self._do(group, Copy(old, self.goal.run))
         reason = (self.why or str(step)).rstrip(".")
         self.told = f"{self.group}: version {new} was rolled back to {old}: {reason}. Every instance serves as before"
@@ -79,11 +74,11 @@ class Following(Roll):
             self.refresh = None
 
     def _observed(self) -> tuple[Fleet, Group] | str:
-        found = refreshes.look(self.cloud, self.group)
+        found = refreshes.look(self.run.cloud, self.group)
         if isinstance(found, str):
             return found
         self.refresh = self._ours(found)
-        return fleets.look(self.cloud, self.group, since=self.refresh.started if self.refresh else None)
+        return fleets.look(self.run.cloud, self.group, since=self.refresh.started if self.refresh else None)
 
     def _ours(self, found: list[Refresh]) -> Refresh | None:
         """Return the one that we follow, or one under way to our goal, whoever began it."""
@@ -93,5 +88,5 @@ class Following(Roll):
 
     def _applied(self, group: Group, step: Step) -> str | None:
         if isinstance(step, Pin | Start | GoBack | Cancel):
-            return refreshes.apply(self.cloud, group, step)
+            return refreshes.apply(self.run.cloud, group, step)
         return super()._applied(group, step) if isinstance(step, Copy) else None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from ..aws import fleets
+from ..aws.autoscaling import Group
 from ..aws.diagnosis import findings
+from ..aws.lock import Lock
 from ..decisions.rollout.decide import Goal, decide
 from ..decisions.rollout.groups import Orders, Standing, orders
 from ..decisions.rollout.pace import Pace
@@ -15,13 +16,8 @@ from ..decisions.rollout.snapshot import Fleet, Instance, Policy, remember
 from ..decisions.rollout.steps import Advance, Done, Forget, Hold, Pause, Step, Stop, TurnBack, Wait
 from ..decisions.rollout.view import View
 from ..errors import Resumable, RolledBack
+from ..runtime.run import Run
 from ..runtime.waiting import jittered
-
-if TYPE_CHECKING:
-    from ..aws.autoscaling import Group
-    from ..aws.lock import Lock
-    from ..aws.session import Cloud
-    from ..runtime.run import Run
 
 Ask = Callable[[Sequence[Instance]], Mapping[str, str]]
 
@@ -38,7 +34,6 @@ class Roll:
     """
 
     run: Run
-    cloud: Cloud
     group: str
     policy: Policy
     goal: Goal
@@ -100,7 +95,7 @@ class Roll:
         return [i for i in self.seen.members if i.version == record.wanted] if self.seen and record else []
 
     def _observed(self) -> tuple[Fleet, Group] | str:
-        return fleets.look(self.cloud, self.group, self.run.settings.rollout.alarms, seen=self.seen)
+        return fleets.look(self.run.cloud, self.group, self.run.settings.rollout.alarms, seen=self.seen)
 
     def _ask(self, fleet: Fleet) -> Fleet:
         """Ask each new instance that has become ready for its revision, until it has told it once."""
@@ -115,7 +110,7 @@ class Roll:
         suspects = view.suspects
         for id, answer in self.answers(suspects).items():
             self.run.out.say(f"{id}: {answer}")
-        for line in findings(self.cloud, group, [i.id for i in suspects]):
+        for line in findings(self.run.cloud, group, [i.id for i in suspects]):
             self.run.out.say(line)
 
     def _do(self, group: Group, step: Step) -> bool:
@@ -135,11 +130,11 @@ class Roll:
         return True
 
     def _applied(self, group: Group, step: Step) -> str | None:
-        return fleets.apply(self.cloud, group, step)
+        return fleets.apply(self.run.cloud, group, step)
 
     def _later(self, refusal: str) -> None:
         self.refused += 1
-        self.run.out.progress(f"{self.group} would not have it now: {refusal}")
+        self.run.out.progress(f"{self.group}: AWS rejected the call, retrying: {refusal}")
         if self.refused > MOST_REFUSALS:
             raise Resumable(f"{self.group}: {refusal}", self.run.command)
         self._rest(self.run.settings.rollout.poll)

@@ -1,62 +1,54 @@
-"""One web instance is made to see the new static files, by the gentlest way that works, while visitors are served."""
+"""Make one web instance serve the new static files by the gentlest method that works, while visitors are served."""
 
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
+from ..aws.draining import TAG, Drains, Targets
+from ..aws.serving import Web
 from ..decisions.release.releases import named_file
-from ..decisions.release.reload import PROPERTIES, Service, Way, next_way, read_service
+from ..decisions.release.reload import PROPERTIES, ReloadMethod, Service, next_method, read_service
 from ..errors import DeployError, Refused
 from ..hosts.http import NoAnswer
+from ..hosts.pool import Hosts
 from ..hosts.shell import commands
 from ..hosts.site import ask_health, headers
-from ..runtime.waiting import wait_for
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ..aws.draining import Drains, Targets
-    from ..aws.serving import Web
-    from ..hosts.pool import Hosts
-    from ..hosts.ssh import Host
-    from ..runtime.run import Run
-    from ..runtime.waiting import Clock
+from ..hosts.ssh import Host
+from ..runtime.run import Run
+from ..runtime.waiting import Waiting
 
 _ASKS = 10  # fresh connections, for each may reach another worker
 
 
-class Refresher:
-    """Refresh instances; what one teaches about the service is known for the others. Called from several threads."""
+class InstanceReloader:
+    """Reload instances; what is learned of the service on one is used for the others. Called from several threads."""
 
-    def __init__(self, run: Run, hosts: Hosts, targets: Targets, drains: Drains, clock: Clock, added: Sequence[str]) -> None:
+    def __init__(self, run: Run, hosts: Hosts, targets: Targets, drains: Drains, added: Sequence[str]) -> None:
         self._run = run
         self._hosts = hosts
         self._targets = targets
         self._drains = drains
-        self._clock = clock
         self._paths = [run.settings.static.url + name for name in added]
         named = named_file(added)
         self._named = run.settings.static.url + named if named else None
-        self._without_effect: dict[Service, list[Way]] = {}
+        self._without_effect: dict[Service, list[ReloadMethod]] = {}
 
-    def refresh(self, web: Web, fleet: int, *, only_if_needed: bool) -> str:
+    def reload(self, web: Web, fleet: int, *, only_if_needed: bool) -> str:
         """Make an instance see the new files, and wait until it serves them and is healthy in its target groups.
 
         `fleet`: how many instances its group has in service. Returns what was done. Raises DeployError.
         """
-        from ..aws.draining import TAG
-
         host = self._hosts.open(web.machine)
         if TAG in web.machine.tags:
-            self._run.out.say(f"{web.id}: was taken out of its target groups by an earlier run, and is put back")
+            self._run.out.say(f"{web.id}: was deregistered from its target groups by an earlier run: registering it again")
             self._drains.come_back(web)
         finds = self._finds_new_files(host)
         if (finds or only_if_needed) and self._serves_all(host):
             done = f"nothing: it {'finds new files by itself' if finds else 'serves them already'}"
         else:
             done = self._renew(host, web, fleet).value
-        self._targets.await_healthy(self._run, web, self._clock)
+        self._targets.await_healthy(web)
         return done
 
     def _serves_all(self, host: Host) -> bool:
@@ -75,53 +67,56 @@ class Refresher:
             return False
         return answer.status == 404 and "no-store" in answer.headers.get("cache-control", "")
 
-    def _renew(self, host: Host, web: Web, fleet: int) -> Way:
+    def _renew(self, host: Host, web: Web, fleet: int) -> ReloadMethod:
         unit = self._run.settings.app.services[0]
-        service = read_service(host.run(commands.show(unit, PROPERTIES)).stdout)
+        service = read_service(host.read(commands.show(unit, PROPERTIES)).stdout)
         if not service.loaded:
-            raise Refused(f"{web.id}: systemd there knows no {unit}; app.services names the site's service first")
+            raise Refused(f"{web.id}: no unit {unit} on this instance; the first of app.services must be the site's service")
         revision, _ = ask_health(host, self._run.settings.app)
         learned = self._without_effect.setdefault(service, [])
-        while (way := next_way(service, learned)) is not None:
-            if self._take(way, host, web, fleet, revision):
-                return way
-            learned.append(way)
-            self._run.out.say(f"{web.id}: {way.value} went well, but {self._named} is still not served; trying what is stronger")
-        raise DeployError(f"{web.id}: the site is well but does not serve {self._named}: does it see the shared static files?")
+        while (method := next_method(service, learned)) is not None:
+            if self._apply(method, host, web, fleet, revision):
+                return method
+            learned.append(method)
+            self._run.out.say(
+                f"{web.id}: {method.value} succeeded, but {self._named} is still not served; trying a stronger method"
+            )
+        raise DeployError(f"{web.id}: the site is healthy but does not serve {self._named}: is the shared STATIC_ROOT mounted?")
 
-    def _take(self, way: Way, host: Host, web: Web, fleet: int, revision: str | None) -> bool:
-        unit, limit = self._run.settings.app.services[0], self._run.settings.restart.deadline
-        if way is Way.DRAIN:
+    def _apply(self, method: ReloadMethod, host: Host, web: Web, fleet: int, revision: str | None) -> bool:
+        unit, limit = self._run.settings.app.services[0], self._run.settings.restart.timeout
+        if method is ReloadMethod.DRAIN:
             self._drains.leave(web, fleet)
-        host.run(commands.systemctl("reload", unit) if way is Way.RELOAD else commands.restart(unit), timeout=limit)
+        host.run(commands.systemctl("reload", unit) if method is ReloadMethod.RELOAD else commands.restart(unit), timeout=limit)
         knows = self._observe(host, revision)
-        if way is Way.DRAIN:
+        if method is ReloadMethod.DRAIN:
             self._drains.come_back(web)
         return knows
 
     def _observe(self, host: Host, revision: str | None) -> bool:
-        """Wait until the site is well with the revision that it had; tell whether it then serves the named file.
+        """Wait until the site is well with the revision that it had; return whether it then serves the named file.
 
-        Processes that load slowly are given a quarter of the deadline to know it. Raises TimedOut.
+        Processes that load slowly are given `restart.patience` to know it. Raises TimedOut.
         """
-        limit = self._run.settings.restart.deadline
+        limit, given = self._run.settings.restart.timeout, self._run.settings.restart.patience
+        patience = limit / 4 if given is None else given
         well_since: float | None = None
 
-        def probe() -> tuple[bool | None, str]:
+        def probe() -> bool | Waiting:
             nonlocal well_since
             told, seen = ask_health(host, self._run.settings.app, fresh=True)
             if told is None or (revision is not None and told != revision):
                 well_since = None
-                return None, seen
+                return Waiting(seen)
             missing = self._missing(host)
             if missing is None:
-                return True, seen
-            now = self._clock.now()
+                return True
+            now = self._run.clock.now()
             well_since = now if well_since is None else well_since
-            return (False if now - well_since >= limit / 4 else None), missing
+            return False if now - well_since >= patience else Waiting(missing)
 
         what = f"{host.name} to serve {self._named or 'its revision'} after the restart"
-        return wait_for(what, probe, clock=self._clock, deadline=limit, every=0.5, seen=self._run.out.progress)
+        return self._run.wait(what, probe, timeout=limit, every=0.5)
 
     def _missing(self, host: Host) -> str | None:
         """Ask for the named file several times over; return the first answer that is not 200."""

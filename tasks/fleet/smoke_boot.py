@@ -2,66 +2,60 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..aws import instances
+from ..aws.autoscaling import Group
 from ..aws.diagnosis import findings
+from ..aws.instances import Machine
+from ..aws.launch_templates import Version
+from ..aws.lock import Lock
 from ..decisions.access import roles
 from ..decisions.release.image_names import revision_of
 from ..errors import DeployError, Refused, TimedOut
-from ..runtime.waiting import wait_for
-
-if TYPE_CHECKING:
-    from ..aws.autoscaling import Group
-    from ..aws.instances import Machine
-    from ..aws.launch_templates import Version
-    from ..aws.lock import Lock
-    from ..aws.session import Cloud
-    from ..hosts.revisions import Revisions
-    from ..runtime.run import Run
+from ..hosts.revisions import Revisions
+from ..runtime.run import Run
+from ..runtime.waiting import Waiting
 
 ROLE = "ramped:role"
 
 
-def smoke_boot(run: Run, cloud: Cloud, group: Group, target: Version, revisions: Revisions, lock: Lock) -> None:
+def smoke_boot(run: Run, group: Group, target: Version, revisions: Revisions, lock: Lock) -> None:
     """Boot one instance of a version, wait until it is healthy and of the right revision, and terminate it.
 
     What an earlier run left behind goes first; `lock` is renewed meanwhile. Raises DeployError; the fleet was not touched then.
     """
-    clear(run, cloud, group.name)
+    clear(run, group.name)
     tags = {"Name": f"{group.name} smoke boot", ROLE: "smoke", "ramped:group": group.name}
     # It sees its tags, so that it knows what it is booted for and looks at its disk (settings_snippets, ramped-whole.service).
     metadata = roles.metadata(target.data, tags)
-    machine = instances.launch(cloud, target.template, target.number, target.data, group.subnets, tags, metadata)
+    machine = instances.launch(run.cloud, target.template, target.number, target.data, group.subnets, tags, metadata)
     run.out.say(f"smoke boot of version {target.number}: {machine}")
     try:
-        _prove(run, cloud, machine, revision_of(target.description), revisions, lock)
+        _prove(run, machine, revision_of(target.description), revisions, lock)
     except TimedOut as error:
-        for line in findings(cloud, group, [machine]):
+        for line in findings(run.cloud, group, [machine]):
             run.out.warn(line)
         raise DeployError(f"smoke boot of version {target.number}: {error}. The fleet was not touched") from error
     finally:
-        instances.terminate(cloud, [machine])
+        instances.terminate(run.cloud, [machine])
 
 
-def _prove(run: Run, cloud: Cloud, id: str, wanted: str | None, revisions: Revisions, lock: Lock) -> None:
-    def probe() -> tuple[bool | None, str]:
+def _prove(run: Run, id: str, wanted: str | None, revisions: Revisions, lock: Lock) -> None:
+    def probe() -> bool | Waiting:
         lock.renew()
-        found: list[Machine] = instances.machines(cloud, [id])
+        found: list[Machine] = instances.machines(run.cloud, [id])
         if not found or found[0].state != "running":
-            return None, f"{id} is {found[0].state if found else 'not known yet'}"
+            return Waiting(f"{id} is {found[0].state if found else 'not known yet'}")
         told, seen = revisions.of(found[0].address)
         if told and wanted and told != wanted:
             raise Refused(f"smoke boot: {id} reports revision {told[:12]}, not {wanted[:12]}. The fleet was not touched")
-        return (True if told else None), seen
+        return bool(told) or Waiting(seen)
 
-    what, deadline = f"smoke boot {id}", run.settings.rollout.instance_deadline
-    wait_for(what, probe, clock=run.clock, deadline=deadline, every=run.settings.rollout.poll, seen=run.out.progress)
+    run.wait(f"smoke boot {id}", probe, timeout=run.settings.rollout.instance_timeout, every=run.settings.rollout.poll)
 
 
-def clear(run: Run, cloud: Cloud, group: str) -> None:
+def clear(run: Run, group: str) -> None:
     """Terminate the smoke boots that a run which was stopped has left."""
-    left = [m.id for m in instances.with_tags(cloud, {ROLE: "smoke", "ramped:group": group})]
+    left = [m.id for m in instances.with_tags(run.cloud, {ROLE: "smoke", "ramped:group": group})]
     if left:
         run.out.say(f"terminating the smoke boot that an earlier run left: {', '.join(left)}")
-        instances.terminate(cloud, left)
+        instances.terminate(run.cloud, left)

@@ -7,19 +7,15 @@ key that the certificate names.
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from shlex import join
-from typing import TYPE_CHECKING
 
 from ..decisions.access import host_certificates
 from ..errors import HostUnreachable, SettingsError
+from ..settings.model import Ssh
 from .keys import Trust, UnknownHostKey
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ..settings.model import Ssh
-    from .ssh import Host
+from .ssh import Host
 
 
 def certified(who: str, address: str, port: int, ssh: Ssh, names: Sequence[str], now: float, via: Host | None) -> Trust:

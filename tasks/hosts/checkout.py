@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..decisions.release.worktree import read_status
 from ..errors import Refused
+from ..runtime.run import Run
+from ..settings.model import App
 from .shell import commands, git_commands
-from .ssh import QUICK
-
-if TYPE_CHECKING:
-    from ..runtime.run import Run
-    from ..settings.model import App
-    from .ssh import Answer, Host
+from .ssh import QUICK, Answer, Host
 
 LONG = 3600.0  # seconds for a command that works: fetch, pip, migrate, collectstatic
 _SHOWN = 10  # files named in a refusal
@@ -31,7 +26,7 @@ def change(host: Host, app: App, command: str, label: str, timeout: float = LONG
 
 def require_site(host: Host, app: App) -> None:
     """Refuse a host that was never prepared, naming what to make."""
-    missing = host.run(commands.missing(app)).text.split()
+    missing = host.read(commands.missing(app)).text.split()
     make = {
         "checkout": f"{app.directory} is no git checkout: clone the repository there (or set app.directory)",
         "virtualenv": f"{app.virtualenv} is no virtual environment: make it with python3 -m venv (or set app.virtualenv)",
@@ -43,7 +38,7 @@ def require_site(host: Host, app: App) -> None:
 
 def git_directory(host: Host, app: App) -> str:
     """Return the absolute path of the repository's own folder on a host."""
-    return host.run(git_commands.git_directory(app)).text
+    return host.read(git_commands.git_directory(app)).text
 
 
 def choose(run: Run, host: Host, revision: str | None) -> str:
@@ -54,18 +49,18 @@ def choose(run: Run, host: Host, revision: str | None) -> str:
     """
     app, folder = run.settings.app, git_directory(host, run.settings.app)
     change(host, app, git_commands.exclude_ours(folder), "git (info/exclude)", QUICK)
-    if not host.run(git_commands.interrupted(folder)).text:
+    if not host.read(git_commands.interrupted(folder)).text:
         require_clean(run, host)
     change(host, app, git_commands.fetch(app), "git fetch")
     sha = resolve(host, app, revision)
-    run.out.say(f"revision {sha}, before it {host.run(git_commands.head(app), check=False).text[:12] or 'none'}")
+    run.out.say(f"revision {sha}, before it {host.read(git_commands.head(app), check=False).text[:12] or 'none'}")
     return sha
 
 
 def switch(run: Run, host: Host, sha: str) -> None:
     """Check out a commit and record it in REVISION; a checkout that an earlier run left half done is thrown away."""
     app, folder = run.settings.app, git_directory(host, run.settings.app)
-    unfinished = host.run(git_commands.interrupted(folder)).text
+    unfinished = host.read(git_commands.interrupted(folder)).text
     if unfinished:
         run.out.say(f"an earlier checkout of {unfinished[:12]} was cut short; it is thrown away")
     change(host, app, git_commands.checkout(app, folder, sha, force=bool(unfinished)), "git checkout")
@@ -96,7 +91,7 @@ def resolve(host: Host, app: App, revision: str | None) -> str:
     Raises Refused when origin does not know it, or when a short sha fits several commits.
     """
     wanted = revision or app.branch
-    sha = host.run(git_commands.resolve(app, wanted), check=False).text
+    sha = host.read(git_commands.resolve(app, wanted), check=False).text
     if not sha:
         raise Refused(f"{host.name}: origin has no tag, branch or commit {wanted!r}, or several begin so. Was it pushed?")
     return sha
@@ -107,8 +102,8 @@ def install_requirements(run: Run, host: Host) -> bool:
     app = run.settings.app
     if not app.requirements:
         return False
-    wanted = host.run(commands.requirements_hash(app), label="reading the requirements").text.split()[-1]
-    if host.run(commands.installed_hash(app)).text == wanted:
+    wanted = host.read(commands.requirements_hash(app), label="reading the requirements").text.split()[-1]
+    if host.read(commands.installed_hash(app)).text == wanted:
         run.out.say("requirements: unchanged")
         return False
     run.out.say(f"requirements: changed, installing {', '.join(app.requirements)}")

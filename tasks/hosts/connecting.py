@@ -6,18 +6,17 @@ import logging
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from fabric import Config, Connection
+from paramiko import AuthenticationException, ChannelException, PKey, SSHClient, SSHException, Transport
+from paramiko.ssh_exception import NoValidConnectionsError, PasswordRequiredException
 
 from ..errors import HostUnreachable, SettingsError
+from ..settings.model import Ssh
 from .keys import Trust, judge
+from .sessions import Session
 from .ssh import Host, reason
-
-if TYPE_CHECKING:
-    from fabric import Connection
-    from paramiko import PKey, SSHClient, Transport
-
-    from ..settings.model import Ssh
-    from .sessions import Session
 
 
 def connect(
@@ -38,7 +37,6 @@ def connect(
     `via`: the host through which it is reached; `session`: the tunnel to it, which is closed with the host; `key`: the only one
     that is offered, instead of `ssh.key`. Raises HostUnreachable with one line that says what is wrong.
     """
-    from fabric import Connection
 
     _quiet()
     user, port = user or ssh.user, port or ssh.port
@@ -64,8 +62,6 @@ def connect(
 
 
 def _open(connection: Connection, who: str, ssh: Ssh, *, direct: bool) -> None:
-    from paramiko import SSHException
-
     try:
         connection.open()
         connection.transport.set_keepalive(15)
@@ -81,13 +77,10 @@ def _open(connection: Connection, who: str, ssh: Ssh, *, direct: bool) -> None:
 
 
 def _why(error: BaseException, who: str, ssh: Ssh) -> str:
-    from paramiko import AuthenticationException, ChannelException
-    from paramiko.ssh_exception import NoValidConnectionsError, PasswordRequiredException
-
     if isinstance(error, PasswordRequiredException):
         return f"{who}: {ssh.key or 'the key'} is locked by a passphrase: add it to ssh-agent"
     if isinstance(error, AuthenticationException):
-        return f"{who} does not let us in: {reason(error)}. Check ssh.user and ssh.key"
+        return f"{who}: authentication failed: {reason(error)}. Check ssh.user and ssh.key"
     if isinstance(error, NoValidConnectionsError):
         return f"{who} refuses the connection: no SSH there, or another port (ssh.port)"
     if isinstance(error, ChannelException):
@@ -115,16 +108,12 @@ def _how(ssh: Ssh, trusted: Trust, own: PKey | None) -> dict[str, Any]:
 
 
 def _config() -> Any:
-    from fabric import Config
-
     # Lazily: ~/.ssh/config and ~/.fabric.yaml must not send us elsewhere than fabric.yaml says.
     return Config(lazy=True, overrides={"load_ssh_configs": False})
 
 
 def _preferring(trusted: Trust) -> Callable[..., Transport]:
     """Make transports that ask for the kinds of host key first that we know, as OpenSSH does."""
-    from paramiko import Transport
-
     kinds = {key.split()[0] for key in trusted.keys}
     kinds |= {"rsa-sha2-512", "rsa-sha2-256"} if "ssh-rsa" in kinds else set()
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from paramiko import Agent, PKey, SSHException
 
 from ..decisions.release import image_cleaning
+from ..decisions.release.image_cleaning import Held
 from ..errors import DeployError, HostUnreachable, RemoteFailed, TimedOut
-from .ssh import reason
-
-if TYPE_CHECKING:
-    from ..decisions.release.image_cleaning import Held
-    from ..settings.model import Ssh
-    from .ssh import Host
+from ..settings.model import Ssh
+from .ssh import Host, reason
 
 
 @contextmanager
@@ -56,8 +54,6 @@ class _Talk:
 
     def __enter__(self) -> _Talk:
         """Start the command; raises HostUnreachable."""
-        from paramiko import SSHException
-
         try:
             self._host.connection.open()
             self._channel = self._host.connection.transport.open_session(timeout=self._deadline)
@@ -99,8 +95,6 @@ class _Talk:
 
 def own_keys(ssh: Ssh) -> list[str]:
     """Return the public keys that we may log in with, as "type base64": of the key file, or those that ssh-agent holds."""
-    from paramiko import Agent, PKey, SSHException
-
     found = [f"{key.get_name()} {key.get_base64()}" for key in Agent().get_keys()]
     if ssh.key is not None:
         path = Path(ssh.key).expanduser()

@@ -7,12 +7,11 @@ import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from paramiko import Channel
 
 from ..errors import HostUnreachable
-
-if TYPE_CHECKING:
-    from paramiko import Channel
 
 Dial = Callable[[str, int, float], "Channel"]
 

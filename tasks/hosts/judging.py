@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..decisions.release import migrations
 from ..errors import Refused, RemoteFailed
+from ..settings.model import App
 from .checkout import change, git_directory
 from .shell import commands
-
-if TYPE_CHECKING:
-    from ..settings.model import App
-    from .ssh import Host
+from .ssh import Host
 
 
 def judge(host: Host, app: App, sha: str) -> tuple[migrations.Judgement, str]:
@@ -22,14 +18,14 @@ def judge(host: Host, app: App, sha: str) -> tuple[migrations.Judgement, str]:
     """
     label = f"manage.py {migrations.COMMAND}"
     try:
-        installed = host.run(commands.installed_hash(app)).text
+        installed = host.read(commands.installed_hash(app)).text
         answer = change(host, app, commands.judge(app, git_directory(host, app), sha, installed), label)
     except RemoteFailed as error:
         if f"Unknown command: '{migrations.COMMAND}'" in str(error):
             raise Refused(
                 f"{host.name}: {sha[:12]} has no command {migrations.COMMAND}, so nobody knows what its migrations do to the"
                 " release that serves: copy migration_rules.py and management/ of settings_snippets/django into one of its apps,"
-                " or set app.judge_migrations: false"
+                " or set app.check_migrations: false"
             ) from error
         raise
     try:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from paramiko import PKey
+
+from ..aws import instances
+from ..aws.instances import Machine
 from ..decisions.access import host_keys
 from ..errors import HostUnreachable, SettingsError
-
-if TYPE_CHECKING:
-    from paramiko import PKey
-
-    from ..aws.instances import Machine
-    from ..aws.session import Cloud
-    from ..settings.model import Ssh
+from ..runtime.cloud import Cloud
+from ..settings.model import Ssh
 
 TAG = "ramped:host-key"
 
@@ -43,8 +41,6 @@ def trust(cloud: Cloud, machine: Machine, ssh: Ssh) -> Trust:
 
     Returns an empty Trust when nobody knows it (yet: a console is shown minutes after the boot).
     """
-    from ..aws import instances
-
     known = trust_address(machine.address, ssh.port, ssh)
     if known:
         return known
@@ -73,8 +69,6 @@ def trust_address(address: str, port: int, ssh: Ssh) -> Trust:
 
 def pin(cloud: Cloud, machine: Machine, trusted: Trust) -> None:
     """Write a key that the console vouched for into the instance's tag: after a stop and start the console is empty."""
-    from ..aws import instances
-
     key = host_keys.to_pin(trusted.keys)
     if key is not None and trusted.source == "its console output":
         instances.tag(cloud, [machine.id], {TAG: key})

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from paramiko import PKey
+
+from ..aws import instance_connect
+from ..aws.instances import Machine
+from ..aws.management import running_management
 from ..errors import HostUnreachable
-from ..runtime.waiting import wait_for
+from ..runtime.run import Run
+from ..runtime.waiting import Waiting
+from .certificates import certified
 from .connecting import connect
 from .keys import Trust, WrongHostKey, pin, trust, trust_address
-
-if TYPE_CHECKING:
-    from paramiko import PKey
-
-    from ..aws.instances import Machine
-    from ..aws.session import Cloud
-    from ..runtime.run import Run
-    from .ssh import Host
+from .sessions import Session
+from .ssh import Host
 
 
 class Login(NamedTuple):
@@ -40,9 +41,8 @@ def read_login(text: str) -> Login:
 class Hosts:
     """Open hosts once in a run, from several threads too; a context manager."""
 
-    def __init__(self, run: Run, cloud: Cloud) -> None:
+    def __init__(self, run: Run) -> None:
         self._run = run
-        self._cloud = cloud
         self._open: dict[str, Host] = {}
         self._shown: dict[bytes, str] = {}  # host keys, and who was the first to show each
         self._locks: dict[str, threading.Lock] = {}
@@ -72,24 +72,22 @@ class Hosts:
                 via = self._gateway(machine)
                 trusted = self._trust(machine, via)
                 host = self._connect(machine, trusted, via)
+                host.when_changed = self._run.changes.note
                 self._open[machine.id] = host
                 self._compare(machine, host)
                 if not self._run.dry:
-                    pin(self._cloud, machine, trusted)
+                    pin(self._run.cloud, machine, trusted)
             return self._open[machine.id]
 
     def _trust(self, machine: Machine, via: Host | None) -> Trust:
         ssh = self._run.settings.ssh
         if ssh.host_ca is None:
-            return trust(self._cloud, machine, ssh)
-        from .certificates import certified
+            return trust(self._run.cloud, machine, ssh)
 
         names = (machine.id, machine.address, self._run.settings.app.domain)
         return certified(machine.id, machine.address, ssh.port, ssh, names, self._run.clock.now(), via)
 
     def _connect(self, machine: Machine, trusted: Trust, via: Host | None) -> Host:
-        from .sessions import Session
-
         ssh = self._run.settings.ssh
         key = self._pushed(machine) if ssh.instance_connect else None
         if ssh.gateway != "ssm":
@@ -103,10 +101,8 @@ class Hosts:
 
     def _pushed(self, machine: Machine) -> PKey:
         """Return a key that the instance accepts from now on, for a minute."""
-        from ..aws import instance_connect
-
         key, public = instance_connect.fresh_key()
-        instance_connect.send(self._cloud, machine.id, self._run.settings.ssh.user, public)
+        instance_connect.send(self._run.cloud, machine.id, self._run.settings.ssh.user, public)
         return key
 
     def _compare(self, machine: Machine, host: Host) -> None:
@@ -126,25 +122,22 @@ class Hosts:
         `deadline`: seconds. Raises TimedOut with what was seen last, WrongHostKey at once.
         """
 
-        def probe() -> tuple[Host | None, str]:
+        def probe() -> Host | Waiting:
             try:
-                return self.open(machine), f"{machine.id}: SSH answers"
+                return self.open(machine)
             except WrongHostKey:
                 raise
             except HostUnreachable as error:
-                return None, str(error)
+                return Waiting(str(error))
 
-        what = f"SSH on {machine.id}"
-        return wait_for(what, probe, clock=self._run.clock, deadline=deadline, every=2.0, seen=self._run.out.progress)
+        return self._run.wait(f"SSH on {machine.id}", probe, timeout=deadline)
 
     def _gateway(self, machine: Machine) -> Host | None:
         wanted = self._run.settings.ssh.gateway
         if wanted in (None, "direct", "ssm"):
             return None
         if wanted == "management":
-            from .management import running_management
-
-            management = running_management(self._run, self._cloud)
+            management = running_management(self._run)
             return None if management.id == machine.id else self.open(management)
         login = read_login(wanted)
         with self._alone(wanted):

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from ..aws import instances
+from ..decisions.rollout.snapshot import Instance
+from ..runtime.run import Run
 from .site import ask_health
-
-if TYPE_CHECKING:
-    from ..aws.session import Cloud
-    from ..decisions.rollout.snapshot import Instance
-    from ..settings.model import App
-    from .ssh import Host
+from .ssh import Host
 
 
 class Revisions:
     """Ask web instances for the revision that they serve, from a `host` near them."""
 
-    def __init__(self, app: App, cloud: Cloud) -> None:
+    def __init__(self, run: Run) -> None:
         self.host: Host | None = None
-        self._app = app
-        self._cloud = cloud
+        self._run = run
         self._addresses: dict[str, str] = {}
 
     def ask(self, silent: Sequence[Instance]) -> Mapping[str, str]:
@@ -41,9 +36,9 @@ class Revisions:
         """Return the revision that an address reports, or None, and what was seen."""
         if self.host is None:
             return None, "there is no host to ask from"
-        return ask_health(self.host, self._app, address, fresh=True)
+        return ask_health(self.host, self._run.settings.app, address, fresh=True)
 
     def _find(self, ids: Sequence[str]) -> None:
         unknown = [id for id in ids if id not in self._addresses]
         # One call for all of them, or the number of calls would grow with the fleet.
-        self._addresses |= {m.id: m.address for m in instances.machines(self._cloud, unknown) if m.address}
+        self._addresses |= {m.id: m.address for m in instances.machines(self._run.cloud, unknown) if m.address}

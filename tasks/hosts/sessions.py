@@ -9,13 +9,10 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from typing import TYPE_CHECKING
 
 from ..errors import SettingsError
-from .shell.commands import gist
-
-if TYPE_CHECKING:
-    from ..settings.model import Aws
+from ..runtime.text import gist
+from ..settings.model import Aws
 
 _PROGRAMS = {"aws": "the AWS CLI, version 2", "session-manager-plugin": "the Session Manager plugin of the AWS CLI"}
 _PATIENCE = 10  # seconds for the program to end when it is told to

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 from ..decisions.release.file_contents import Contents
 from ..decisions.release.releases import MARK, Manifest, added, read_manifest
 from ..errors import DeployError, Refused, RemoteFailed, TimedOut
-from ..runtime.waiting import wait_for
+from ..runtime.run import Run
+from ..runtime.waiting import Waiting
+from ..settings.model import App
 from .checkout import LONG, change, git_directory
 from .http import NoAnswer
 from .shell import commands
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from ..runtime.run import Run
-    from ..settings.model import App
-    from .ssh import Host
+from .ssh import Host
 
 _SHOWN = 5
 _NOTHING = "No planned migration operations."
@@ -32,7 +28,7 @@ def migrate(run: Run, host: Host) -> None:
     """Show the plan of the migrations, then run them if there are any."""
     app = run.settings.app
     for database in app.databases:
-        plan = host.run(commands.migrate_plan(app, database), timeout=LONG, label="manage.py migrate --plan").stdout
+        plan = host.read(commands.migrate_plan(app, database), timeout=LONG, label="manage.py migrate --plan").stdout
         if _NOTHING in plan:
             run.out.say("no migrations to run" + (f" on {database}" if len(app.databases) > 1 else ""))
             continue
@@ -89,7 +85,7 @@ def restart(run: Run, host: Host, units: Sequence[str]) -> None:
     """
     for unit in units:
         try:
-            host.run(commands.restart(unit), timeout=run.settings.app.boot_deadline + 60, label=f"systemctl restart {unit}")
+            host.run(commands.restart(unit), timeout=run.settings.app.boot_timeout + 60, label=f"systemctl restart {unit}")
         except RemoteFailed as error:
             raise DeployError(f"{error}{journal(host, unit)}") from error
 
@@ -130,13 +126,13 @@ def await_revision(run: Run, host: Host, sha: str) -> None:
     """
     app = run.settings.app
 
-    def probe() -> tuple[bool | None, str]:
+    def probe() -> bool | Waiting:
         revision, seen = ask_health(host, app, fresh=True)
-        return (True if revision == sha else None), seen
+        return revision == sha or Waiting(seen)
 
     what = f"{host.name}: the health view with revision {sha[:12]}"
     try:
-        wait_for(what, probe, clock=run.clock, deadline=app.boot_deadline, every=1.0, seen=run.out.progress)
+        run.wait(what, probe, timeout=app.boot_timeout, every=1.0)
     except TimedOut as error:
         raise DeployError(f"{error}{journal(host, app.services[0])}") from error
 
@@ -163,5 +159,5 @@ def ask_revision(host: Host, app: App, address: str | None = None) -> str | None
 
 def journal(host: Host, unit: str) -> str:
     """Return the end of a unit's journal as a paragraph, or nothing where there is none."""
-    told = host.run(commands.journal(unit), check=False).text
+    told = host.read(commands.journal(unit), check=False).text
     return f"\nThe end of the journal of {unit}:\n{told}" if told else ""

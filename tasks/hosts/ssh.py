@@ -7,15 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+from fabric import Connection
+from invoke.exceptions import CommandTimedOut, ThreadException
+from paramiko import Channel, ChannelException, SSHException
 
 from ..errors import HostUnreachable, RemoteFailed, TimedOut
+from ..runtime.text import gist, redact
 from .http import HttpAnswer, NoAnswer, Tunnels
-from .shell.commands import gist, redact
-
-if TYPE_CHECKING:
-    from fabric import Connection
-    from paramiko import Channel
 
 QUICK = 60.0  # seconds for a command that only looks
 
@@ -44,6 +43,7 @@ class Host:
         self.name = name
         self.address = address
         self.connection = connection
+        self.when_changed: Callable[[], None] = lambda: None  # called before a command that changes something
         self._tunnels = Tunnels(self._dial)
         self._end = ExitStack()
         self._end.callback(carrier)
@@ -67,14 +67,16 @@ class Host:
         self._end.callback(also)
 
     def run(self, command: str, *, check: bool = True, timeout: float = QUICK, label: str | None = None) -> Answer:
-        """Run a command in the user's shell and wait for its end.
+        """Run a command that changes something; otherwise as `read`."""
+        self.when_changed()
+        return self.read(command, check=check, timeout=timeout, label=label)
+
+    def read(self, command: str, *, check: bool = True, timeout: float = QUICK, label: str | None = None) -> Answer:
+        """Run a command that changes nothing in the user's shell and wait for its end.
 
         `check`: raise RemoteFailed unless it exits 0; `timeout`: seconds; `label`: what to call a long command in an error.
         Raises RemoteFailed, TimedOut, HostUnreachable. A command that timed out may go on running there.
         """
-        from invoke.exceptions import CommandTimedOut, ThreadException
-        from paramiko import SSHException
-
         shown, begun = redact(label or command), time.monotonic()
         try:
             result = self.connection.run(
@@ -147,8 +149,6 @@ class Host:
             return {path: seen for path, seen in zip(paths, pool.map(ask, paths), strict=True) if seen}
 
     def _dial(self, address: str, port: int, timeout: float) -> Channel:
-        from paramiko import ChannelException, SSHException
-
         where = f"http://{address}:{port}"
         try:
             self.connection.open()

@@ -2,66 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from functools import partial
 
-from invoke import Collection
+from ..aws import fleets, refreshes
+from ..decisions.rollout.decide import Goal
+from ..decisions.rollout.instance_refresh import follow
+from ..decisions.rollout.plan import plan
+from ..fleet.instance_refresh import Following
+from ..fleet.lock import lock_of
+from ..fleet.loop import Roll, roll
+from ..fleet.smoke_boot import clear
+from ..fleet.target import policy_of
+from ..runtime.run import Run
 
-from ..runtime.command import command
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ..aws.session import Cloud
-    from ..runtime.run import Run
-
-
-@command()
 def abort(run: Run) -> None:
     """End a rollout where it is: the surge goes and the settings are restored; its instances stay, old and new side by side.
 
     The group launches the old version again. `rollout` would replace the rest later, `rollback` what is new already.
     """
-    from ..aws.session import Cloud
-
-    cloud = Cloud(run.settings.aws)
-    with run.out.step("abort"):
-        end_runs(run, cloud, run.settings.groups)
+    with run.step("abort"):
+        end_runs(run, run.settings.groups)
 
 
-def end_runs(run: Run, cloud: Cloud, groups: Sequence[str]) -> None:
+def end_runs(run: Run, groups: Sequence[str]) -> None:
     """Take every rollout under way to an early end; nothing is done to a group without one.
 
-    Raises Refused while somebody else is at it, Resumable when it stopped half-way.
+    Raises Refused while another run holds the lock, Resumable when it stopped half-way.
     """
-    from contextlib import ExitStack
-    from functools import partial
-
-    from ..aws import fleets, refreshes
-    from ..decisions.rollout.decide import Goal
-    from ..decisions.rollout.instance_refresh import follow
-    from ..decisions.rollout.plan import plan
-    from ..fleet.instance_refresh import Following
-    from ..fleet.loop import Roll, roll
-    from ..fleet.smoke_boot import clear
-    from .rollout import lock_of, policy_of
-
     nowhere = Goal("", "", "")
     rolls = []
     with ExitStack() as stack:
         for name in groups:
-            fleet, group = fleets.observe(cloud, name)
+            fleet, group = fleets.observe(run.cloud, name)
             policy = replace(policy_of(run, fleet, (), group.at or run.clock.now()), abort=True)
-            refresh = refreshes.under_way(cloud, name)
+            refresh = refreshes.under_way(run.cloud, name)
             if run.dry:
                 for step in [follow(fleet, refresh, policy, nowhere, (), 0.0)] if refresh else plan(fleet, policy, nowhere):
                     run.out.say(f"{name}: {step}")
                 continue
-            lock = stack.enter_context(lock_of(run, cloud, name, "aborting a rollout"))
-            clear(run, cloud, name)
+            lock = stack.enter_context(lock_of(run, name, "aborting a rollout"))
+            clear(run, name)
             kind = partial(Following, refresh=refresh) if refresh else Roll
-            rolls.append(kind(run, cloud, name, policy, nowhere, lambda silent: {}, lock))
+            rolls.append(kind(run, name, policy, nowhere, lambda silent: {}, lock))
         roll(rolls)
-
-
-ns = Collection(abort)

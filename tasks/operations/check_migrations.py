@@ -3,49 +3,34 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from json import dumps
 
-from invoke import Collection
-
+from ..aws.management import running_management
+from ..decisions.release import migrations
+from ..decisions.release.migrations import find
 from ..errors import Refused
-from ..runtime.command import command
+from ..hosts import checkout
+from ..hosts.judging import judge
+from ..hosts.pool import Hosts
+from ..hosts.ssh import Host
+from ..runtime.output import Output
+from ..runtime.run import Run
 
-if TYPE_CHECKING:
-    from ..hosts.ssh import Host
-    from ..runtime.run import Run
 
-
-@command(
-    changes=False,
-    help={
-        "revision": "tag, branch, full or short sha; default: the head of app.branch on origin",
-        "json": "print the site's answer as JSON, and nothing else, on standard output",
-    },
-)
 def check_migrations(run: Run, revision: str | None = None, json: bool = False) -> None:
     """Judge the migrations of a revision against the release that serves; changes nothing.
 
     Exit code 0 where `deploy` would go on without asking: nothing pending, or all of it compatible; 1 for anything else.
     """
-    from dataclasses import replace
-    from json import dumps
-
-    from ..aws.session import Cloud
-    from ..decisions.release.migrations import find
-    from ..hosts import checkout
-    from ..hosts.judging import judge
-    from ..hosts.management import running_management
-    from ..hosts.pool import Hosts
-    from ..runtime.output import Output
-
     if run.dry:
         run.out.say(f"would judge the pending migrations of {revision or run.settings.app.branch} on the management instance")
         return
-    shown, app, cloud = run.out, run.settings.app, Cloud(run.settings.aws)
+    shown, app = run.out, run.settings.app
     if json:
         run = replace(run, out=Output(sys.stderr))
-    with Hosts(run, cloud) as hosts:
-        host = hosts.wait(running_management(run, cloud), app.boot_deadline)
+    with Hosts(run) as hosts:
+        host = hosts.wait(running_management(run), app.boot_timeout)
         checkout.require_site(host, app)
         sha = checkout.choose(run, host, revision)
         judgement, answer = judge(host, app, sha)
@@ -62,12 +47,9 @@ def gate(run: Run, host: Host, sha: str, *, yes: bool, breaking: bool) -> None:
 
     `yes`: the operator has looked already; `breaking`: nobody is served meanwhile. Raises Refused; nothing is touched then.
     """
-    from ..decisions.release import migrations
-    from ..hosts.judging import judge
-
     app = run.settings.app
-    if not app.judge_migrations:
-        run.out.warn("app.judge_migrations is false: nobody looks whether the release that serves works with the new migrations")
+    if not app.check_migrations:
+        run.out.warn("app.check_migrations is false: nobody looks whether the release that serves works with the new migrations")
         return
     judgement, _ = judge(host, app, sha)
     for line in judgement.told or ("no migration changes the database",):
@@ -91,6 +73,3 @@ def _agreed(run: Run) -> bool:
         return False
     run.out.close()
     return input("Go on with these migrations? [y/N] ").strip().lower() in ("y", "yes")
-
-
-ns = Collection(check_migrations)

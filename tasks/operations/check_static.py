@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
-from invoke import Collection
-
+from ..aws.management import running_management
+from ..aws.serving import in_service
+from ..decisions.release.file_contents import Contents
 from ..errors import DeployError
-from ..runtime.command import command
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ..hosts.ssh import Host
-    from ..runtime.run import Run
+from ..hosts.cdn import failures
+from ..hosts.pool import Hosts
+from ..hosts.site import ask_manifest, headers, shown
+from ..hosts.ssh import Host
+from ..runtime.run import Run
 
 _WIDTH = 4  # hosts at a time
 
 
-@command
 def check_static(run: Run) -> None:
     """Ask every instance and the CDN for every hashed file that a running release names; says which are wrong, and where.
 
@@ -29,25 +28,13 @@ def check_static(run: Run) -> None:
 
 def check_everywhere(run: Run) -> None:
     """Do what `check-static` does. Raises DeployError naming what is wrong, and where."""
-    from ..aws.serving import in_service
-    from ..aws.session import Cloud
-    from ..hosts.management import running_management
-    from ..hosts.pool import Hosts
-
-    cloud = Cloud(run.settings.aws)
-    with run.out.step("check-static"), Hosts(run, cloud) as hosts:
-        management = hosts.wait(running_management(run, cloud), run.settings.app.boot_deadline)
-        webs = [hosts.open(web.machine) for web in in_service(cloud, run.settings.groups)]
+    with run.step("check-static"), Hosts(run) as hosts:
+        management = hosts.wait(running_management(run), run.settings.app.boot_timeout)
+        webs = [hosts.open(web.machine) for web in in_service(run.cloud, run.settings.groups)]
         _check(run, management, webs)
 
 
 def _check(run: Run, management: Host, webs: Sequence[Host]) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
-    from ..decisions.release.file_contents import Contents
-    from ..hosts.cdn import failures
-    from ..hosts.site import ask_manifest, headers, shown
-
     app, static, contents = run.settings.app, run.settings.static, Contents()
     with ThreadPoolExecutor(_WIDTH) as pool:
         manifests = dict(zip(webs, pool.map(lambda host: ask_manifest(host, app, ""), webs), strict=True))
@@ -79,6 +66,3 @@ def _check(run: Run, management: Host, webs: Sequence[Host]) -> None:
         raise DeployError("\n".join(bad))
     names = "" if contents.by_name else " (the names of this site's files do not tell of their content, so they were compared)"
     run.out.say(f"all are served everywhere, with the right bytes{names}")
-
-
-ns = Collection(check_static)

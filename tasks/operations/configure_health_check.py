@@ -2,57 +2,41 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from invoke import Collection
-
+from ..aws import autoscaling, instances, target_groups
+from ..aws.autoscaling import Group
+from ..decisions.traffic.health_checks import Check, changes, lives, warnings
 from ..errors import DeployError, Refused
-from ..runtime.command import command
-
-if TYPE_CHECKING:
-    from ..aws.autoscaling import Group
-    from ..aws.session import Cloud
-    from ..decisions.traffic.health_checks import Check
-    from ..runtime.run import Run
+from ..runtime.run import Run
 
 _LOOK_BACK = 14 * 86400.0  # seconds; Auto Scaling keeps activities for six weeks
 
 
-@command
 def configure_health_check(run: Run) -> None:
     """Set the health check of every target group to the settings', show what that means, and whom it would replace."""
-    from ..aws import autoscaling, target_groups
-    from ..aws.session import Cloud
-
-    cloud, wanted = Cloud(run.settings.aws), wanted_check(run)
-    groups = [autoscaling.group(cloud, name) for name in run.settings.groups]
+    wanted = wanted_check(run)
+    groups = [autoscaling.group(run.cloud, name) for name in run.settings.groups]
     arns = list(dict.fromkeys(arn for group in groups for arn in group.target_groups))
     if not arns:
         raise Refused(f"{', '.join(run.settings.groups)}: no target group, so no load balancer asks")
-    before = target_groups.checks(cloud, arns)
+    before = target_groups.checks(run.cloud, arns)
     for arn in arns:
-        _configure(run, cloud, arn, before[arn], wanted)
+        _configure(run, arn, before[arn], wanted)
     run.out.say(
         f"a dead instance gets no more visitors within {wanted.detects} s ({wanted.detects + wanted.timeout} s if it does not "
         f"answer at all), one that is well again gets them within {wanted.recovers} s, a new one after its first good answer"
     )
     for group in groups:
-        _warn(run, cloud, group, wanted)
+        _warn(run, group, wanted)
 
 
 def wanted_check(run: Run) -> Check:
     """Return the health check that the settings ask for."""
-    from ..decisions.traffic.health_checks import Check
-
     app, check = run.settings.app, run.settings.health_check
     path = app.health_path
     return Check("HTTP", str(app.port), path, "200", check.interval, check.timeout, check.failures, check.successes)
 
 
-def _configure(run: Run, cloud: Cloud, arn: str, before: Check, wanted: Check) -> None:
-    from ..aws import target_groups
-    from ..decisions.traffic.health_checks import changes
-
+def _configure(run: Run, arn: str, before: Check, wanted: Check) -> None:
     name = arn.split("/")[1]
     differ = changes(before, wanted)
     if not differ:
@@ -61,18 +45,15 @@ def _configure(run: Run, cloud: Cloud, arn: str, before: Check, wanted: Check) -
     run.out.table(f"target group {name}{', would be changed' if run.dry else ''}", ("health check", "before", "after"), differ)
     if run.dry:
         return
-    target_groups.set_check(cloud, arn, wanted)
-    left = changes(target_groups.checks(cloud, [arn])[arn], wanted)
+    target_groups.set_check(run.cloud, arn, wanted)
+    left = changes(target_groups.checks(run.cloud, [arn])[arn], wanted)
     if left:
         raise DeployError(f"target group {name}: still another health check: {', '.join(f'{n} {old}' for n, old, _ in left)}")
 
 
-def _warn(run: Run, cloud: Cloud, group: Group, wanted: Check) -> None:
-    from ..aws import autoscaling, instances, target_groups
-    from ..decisions.traffic.health_checks import lives, warnings
-
+def _warn(run: Run, group: Group, wanted: Check) -> None:
     now = group.at or run.clock.now()
-    seen = lives(autoscaling.activities(cloud, group.name, now - _LOOK_BACK))[:50]
+    seen = lives(autoscaling.activities(run.cloud, group.name, now - _LOOK_BACK))[:50]
     took = [life.in_service for life in seen if life.in_service is not None]
     told = f"; the latest {len(took)} launches took {min(took):.0f} to {max(took):.0f} s until in service" if took else ""
     does = (
@@ -82,11 +63,8 @@ def _warn(run: Run, cloud: Cloud, group: Group, wanted: Check) -> None:
     )
     run.out.say(f"{group.name}: health checks of type {group.health_type}: it {does}; grace period {group.grace} s{told}")
     serving = [one.id for one in group.members if one.lifecycle == "InService"]
-    states = [target_groups.health(cloud, arn) for arn in group.target_groups]
+    states = [target_groups.health(run.cloud, arn) for arn in group.target_groups]
     starting = [id for id in serving if any(state.get(id) == "initial" for state in states)]
-    ages = [now - machine.launched for machine in instances.machines(cloud, starting)] if starting else []
+    ages = [now - machine.launched for machine in instances.machines(run.cloud, starting)] if starting else []
     for line in warnings(wanted, group.health_type, group.grace, seen, ages):
         run.out.warn(f"{group.name}: {line}")
-
-
-ns = Collection(configure_health_check)

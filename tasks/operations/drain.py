@@ -2,66 +2,58 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from invoke import Collection
-
+from ..aws import autoscaling, target_groups
+from ..aws.autoscaling import Group
+from ..aws.draining import Drains, Targets
+from ..aws.serving import Web, in_service
+from ..decisions.rollout.record import TAGS
+from ..decisions.traffic.batches import may_leave
 from ..errors import Refused
-from ..runtime.command import command
-from ..runtime.waiting import wait_for
-
-if TYPE_CHECKING:
-    from ..aws.autoscaling import Group
-    from ..aws.draining import Drains
-    from ..aws.serving import Web
-    from ..aws.session import Cloud
-    from ..hosts.ssh import Host
-    from ..runtime.run import Run
+from ..hosts.http import NoAnswer
+from ..hosts.pool import Hosts
+from ..hosts.shell import commands
+from ..hosts.ssh import Host
+from ..runtime.cloud import Cloud
+from ..runtime.run import Run
+from ..runtime.waiting import Waiting
 
 _MARGIN = 60.0  # seconds that a load balancer may take besides
 
 
-@command(help={"instance": "the id of a web instance in service", "undo": "let it have visitors again"})
 def drain(run: Run, instance: str, undo: bool = False) -> None:
     """Let no new visitors reach a web instance, so that it can be looked at; with --undo let them again.
 
     It goes on running, and open requests are finished. Where the group acts on the load balancer's health checks, the instance is
-    taken out of its target groups; else its site says that it is not ready (health_check.draining).
+    taken out of its target groups; else its site says that it is not ready (health_check.draining_file).
     """
-    from ..aws import autoscaling
-    from ..aws.session import Cloud
-
-    cloud = Cloud(run.settings.aws)
-    web, fleet = _find(run, cloud, instance)
-    group = autoscaling.group(cloud, web.group)
-    by_health = run.settings.health_check.draining is not None and "ELB" not in group.health_type
+    web, fleet = _find(run, instance)
+    group = autoscaling.group(run.cloud, web.group)
+    by_health = run.settings.health_check.draining_file is not None and "ELB" not in group.health_type
     how = "its site says that it is not ready" if by_health else "it is taken out of its target groups"
     if run.dry:
         run.out.say(f"would {'let visitors reach' if undo else 'drain'} {web.id}" + ("" if undo else f": {how}"))
         return
     if undo:
-        _undo(run, cloud, web)
+        _undo(run, web)
         return
     _require_calm(group)
-    _require_room(cloud, web, fleet)
+    _require_room(run.cloud, web, fleet)
     if "ELB" in group.health_type:
         run.out.warn(
             f"{web.group} acts on the load balancer's health checks: it would terminate an instance that says it is not ready. "
             "Nor does AWS promise that it leaves one alone that is in no target group: for a long look make that EC2 meanwhile"
         )
-    with run.out.step(f"drain {web.id}: {how}"):
+    with run.step(f"drain {web.id}: {how}"):
         if by_health:
-            _mark(run, cloud, web)
+            _mark(run, web)
         else:
-            _drains(run, cloud).leave(web, fleet)
+            _drains(run).leave(web, fleet)
     run.out.say(f"{web.id} ({web.machine.address}) has no visitors any more; `drain {web.id} --undo` lets them back")
 
 
-def _find(run: Run, cloud: Cloud, id: str) -> tuple[Web, int]:
+def _find(run: Run, id: str) -> tuple[Web, int]:
     """Return the instance, and how many its group has in service. Raises Refused when it is not in service."""
-    from ..aws.serving import in_service
-
-    webs = in_service(cloud, run.settings.groups)
+    webs = in_service(run.cloud, run.settings.groups)
     found = next((web for web in webs if web.id == id), None)
     if found is None:
         raise Refused(f"{id} is not in service; there are: {', '.join(web.id for web in webs) or 'none'}")
@@ -71,30 +63,19 @@ def _find(run: Run, cloud: Cloud, id: str) -> tuple[Web, int]:
 
 
 def _require_calm(group: Group) -> None:
-    from ..decisions.rollout.record import TAGS
-
     if set(TAGS) & set(group.tags):
         raise Refused(f"{group.name}: a rollout is under way or was stopped: it would wait for the instance. End it first")
 
 
 def _require_room(cloud: Cloud, web: Web, fleet: int) -> None:
-    from ..aws import target_groups
-    from ..decisions.traffic.batches import may_leave
-
     if not all(may_leave(web.id, target_groups.health(cloud, arn), fleet) for arn in web.target_groups):
-        raise Refused(
-            f"{web.id}: fewer than half of the {fleet} instances of {web.group} would stay healthy. Nothing was changed"
-        )
+        raise Refused(f"{web.id}: fewer than half of the {fleet} instances of {web.group} would stay healthy")
 
 
-def _mark(run: Run, cloud: Cloud, web: Web) -> None:
+def _mark(run: Run, web: Web) -> None:
     """Put the file on the host, see that the site minds it, and wait until the load balancer does."""
-    from ..aws import target_groups
-    from ..hosts.pool import Hosts
-    from ..hosts.shell import commands
-
-    file = str(run.settings.health_check.draining)
-    with Hosts(run, cloud) as hosts:
+    file = str(run.settings.health_check.draining_file)
+    with Hosts(run) as hosts:
         host = hosts.open(web.machine)
         host.run(commands.touch(file))
         seen = _answer(run, host)
@@ -104,14 +85,12 @@ def _mark(run: Run, cloud: Cloud, web: Web) -> None:
                 f"{web.id}: the site answers {seen} on {run.settings.app.health_path} though {file} is there. Is its folder "
                 "HEALTH_CHECK_STATE, and leads nginx there to the ready path of the health middleware? The file was removed again"
             )
-    checks = target_groups.checks(cloud, web.target_groups).values()
+    checks = target_groups.checks(run.cloud, web.target_groups).values()
     deadline = _MARGIN + max(2 * one.detects + one.timeout for one in checks)
-    _await(run, cloud, web, deadline, leaving=True)
+    _await(run, web, deadline, leaving=True)
 
 
 def _answer(run: Run, host: Host) -> int | str:
-    from ..hosts.http import NoAnswer
-
     app = run.settings.app
     try:
         return host.http(None, app.port, app.health_path, {"User-Agent": "ramped"}, fresh=True).status
@@ -119,34 +98,24 @@ def _answer(run: Run, host: Host) -> int | str:
         return str(error)
 
 
-def _undo(run: Run, cloud: Cloud, web: Web) -> None:
-    from ..hosts.pool import Hosts
-    from ..hosts.shell import commands
-
-    with run.out.step(f"let visitors reach {web.id}"):
-        if run.settings.health_check.draining is not None:
-            with Hosts(run, cloud) as hosts:
-                hosts.open(web.machine).run(commands.remove(run.settings.health_check.draining))
-        _drains(run, cloud).come_back(web)
-        _await(run, cloud, web, run.settings.restart.deadline, leaving=False)
+def _undo(run: Run, web: Web) -> None:
+    with run.step(f"let visitors reach {web.id}"):
+        if run.settings.health_check.draining_file is not None:
+            with Hosts(run) as hosts:
+                hosts.open(web.machine).run(commands.remove(run.settings.health_check.draining_file))
+        _drains(run).come_back(web)
+        _await(run, web, run.settings.restart.timeout, leaving=False)
 
 
-def _await(run: Run, cloud: Cloud, web: Web, deadline: float, *, leaving: bool) -> None:
-    from ..aws import target_groups
-
-    def probe() -> tuple[bool | None, str]:
-        states = [target_groups.health(cloud, arn).get(web.id, "unused") for arn in web.target_groups]
+def _await(run: Run, web: Web, deadline: float, *, leaving: bool) -> None:
+    def probe() -> bool | Waiting:
+        states = [target_groups.health(run.cloud, arn).get(web.id, "unused") for arn in web.target_groups]
         done = all((state == "healthy") != leaving for state in states)
-        return (True if done else None), f"{web.id} is {', '.join(states)}"
+        return done or Waiting(f"{web.id} is {', '.join(states)}")
 
     what = f"{web.id} to be {'without visitors' if leaving else 'healthy'}"
-    wait_for(what, probe, clock=run.clock, deadline=deadline, every=2.0, seen=run.out.progress)
+    run.wait(what, probe, timeout=deadline)
 
 
-def _drains(run: Run, cloud: Cloud) -> Drains:
-    from ..aws.draining import Drains, Targets
-
-    return Drains(run, cloud, Targets(cloud, run.clock), run.clock)
-
-
-ns = Collection(drain)
+def _drains(run: Run) -> Drains:
+    return Drains(run, Targets(run))

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
-from invoke import Collection
-
+from ..aws import cloudfront
+from ..decisions.release.invalidations import batches, reference, url_paths
 from ..errors import DeployError, SettingsError
-from ..runtime.command import command
-from ..runtime.waiting import wait_for
+from ..hosts.cdn import failures
+from ..hosts.management import open_management
+from ..hosts.site import ask_manifest, shown
+from ..runtime.run import Run
+from ..runtime.waiting import Waiting
 
-if TYPE_CHECKING:
-    from ..aws.session import Cloud
-    from ..runtime.run import Run
 
-
-@command(
-    iterable=["path"],
-    help={"path": "a path such as /static/css/*; repeatable. Default: new hashed files that the CDN has an error for"},
-)
 def invalidate(run: Run, path: Sequence[str] | None = None) -> None:
     """Invalidate CloudFront paths, or every hashed file that the CDN answers with an error; waits until it is completed."""
     invalidate_paths(run, path or ())
@@ -31,35 +26,29 @@ def invalidate_paths(run: Run, paths: Sequence[str] = ()) -> None:
     Raises SettingsError without a distribution, Refused for a path that is none, TimedOut, DeployError when a file is still an
     error afterwards.
     """
-    from ..aws.session import Cloud
-    from ..decisions.release.invalidations import url_paths
-
     static = run.settings.static
     if static.distribution is None:
         raise SettingsError("static.distribution: found null; allowed here: the id of the CloudFront distribution to invalidate")
-    with run.out.step("invalidate"):
-        cloud = Cloud(run.settings.aws)
-        wanted = url_paths(paths) if paths else _failing(run, cloud)
+    with run.step("invalidate"):
+        wanted = url_paths(paths) if paths else _failing(run)
         if not wanted:
             run.out.say("the CDN answers every hashed file of this release: nothing to invalidate")
             return
         if run.dry:
             run.out.say(f"would invalidate {len(wanted)} paths: {', '.join(wanted[:10])}")
             return
-        forget(run, cloud, wanted)
+        forget(run, wanted)
         if not paths:
             _require_served(run, wanted)
 
 
-def forget(run: Run, cloud: Cloud, paths: Sequence[str]) -> None:
+def forget(run: Run, paths: Sequence[str]) -> None:
     """Have the distribution forget paths, and wait for that; one invalidation that is under way for them is not begun again.
 
     Raises TimedOut.
     """
-    from ..decisions.release.invalidations import batches
-
     for batch in batches(paths, run.settings.static.url):
-        _one(run, cloud, batch)
+        _one(run, batch)
 
 
 def require_cdn(run: Run, instead: str = "") -> str:
@@ -73,15 +62,11 @@ def require_cdn(run: Run, instead: str = "") -> str:
     return run.settings.static.cdn
 
 
-def _failing(run: Run, cloud: Cloud) -> list[str]:
+def _failing(run: Run) -> list[str]:
     """Return the hashed files of the release on the management instance that the CDN answers with an error."""
-    from ..hosts.cdn import failures
-    from ..hosts.management import open_management
-    from ..hosts.site import ask_manifest
-
     static = run.settings.static
     base = require_cdn(run, "; or give --path")
-    _, host = open_management(run, cloud)
+    _, host = open_management(run)
     with host:
         files = ask_manifest(host, run.settings.app, "").files
     run.out.say(f"asking {base} for {len(files)} hashed files")
@@ -91,28 +76,20 @@ def _failing(run: Run, cloud: Cloud) -> list[str]:
     return sorted(wrong)
 
 
-def _one(run: Run, cloud: Cloud, paths: Sequence[str]) -> None:
-    import time
-
-    from ..aws import cloudfront
-    from ..decisions.release.invalidations import reference
-
+def _one(run: Run, paths: Sequence[str]) -> None:
     distribution = str(run.settings.static.distribution)
-    id = cloudfront.under_way(cloud, distribution, paths)
-    id = id or cloudfront.begin(cloud, distribution, paths, reference(paths, time.time_ns()))
+    id = cloudfront.under_way(run.cloud, distribution, paths)
+    id = id or cloudfront.begin(run.cloud, distribution, paths, reference(paths, time.time_ns()))
 
-    def probe() -> tuple[bool | None, str]:
-        status = cloudfront.status(cloud, distribution, id)
-        return (True if status == "Completed" else None), f"invalidation {id} of {len(paths)} paths: {status}"
+    def probe() -> bool | Waiting:
+        status = cloudfront.status(run.cloud, distribution, id)
+        return status == "Completed" or Waiting(f"invalidation {id} of {len(paths)} paths: {status}")
 
-    every, deadline = run.settings.rollout.poll, run.settings.static.deadline
-    wait_for(f"invalidation {id}", probe, clock=run.clock, deadline=deadline, every=every, seen=run.out.progress)
+    run.wait(f"invalidation {id}", probe, timeout=run.settings.static.timeout, every=run.settings.rollout.poll)
     run.out.say(f"invalidation {id} of {len(paths)} paths: Completed")
 
 
 def _require_served(run: Run, paths: Sequence[str]) -> None:
-    from ..hosts.cdn import failures
-
     still = failures(str(run.settings.static.cdn), paths, run.out.progress)
     if still:
         raise not_served(still)
@@ -120,11 +97,6 @@ def _require_served(run: Run, paths: Sequence[str]) -> None:
 
 def not_served(wrong: Mapping[str, str]) -> DeployError:
     """Return the error for files that the CDN does not serve, though it has forgotten what it knew of them."""
-    from ..hosts.site import shown
-
     return DeployError(
         f"the CDN still has errors for {len(wrong)} files: {shown(wrong)}. Do the web instances serve them? Run restart-all"
     )
-
-
-ns = Collection(invalidate)

@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
+import ipaddress
+import re
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from invoke import Collection
+from botocore.exceptions import BotoCoreError, ClientError
 
+from ..aws import autoscaling, listeners
+from ..aws.listeners import TAG
+from ..decisions.traffic import maintenance
+from ..decisions.traffic.maintenance import Change, Conditions, Drop, Front, Listener, Make, NoRoom, page_of
 from ..errors import Refused, SettingsError
-from ..runtime.command import command
+from ..runtime.cloud import error_code
+from ..runtime.operator import who
+from ..runtime.run import Run
+from ..runtime.waiting import Waiting
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from ..aws.session import Cloud
-    from ..decisions.traffic.maintenance import Change, Conditions, Drop, Front, Listener, Make
-    from ..runtime.run import Run
-
-    Steps = Callable[[Sequence[Listener]], list[Make | Change | Drop]]
+Steps = Callable[[Sequence[Listener]], list[Make | Change | Drop]]
 
 _VALUES = 5  # of the conditions of one rule: "Quotas for your Application Load Balancers"
 _PATIENCE = 120  # seconds until the rules are as they should be
 
 
-@command
 def maintenance_on(run: Run) -> None:
     """Show every visitor a page (503) instead of the site; health checks go on, the fleet stays as it is."""
     turn_on(run)
 
 
-@command
 def maintenance_off(run: Run) -> None:
     """Take the maintenance page away: visitors reach the site again."""
     turn_off(run)
@@ -41,14 +42,9 @@ def turn_on(run: Run) -> None:
     Raises SettingsError for a page that is too long, Refused where no listener leads to the site or no priority is free, and
     TimedOut.
     """
-    from ..aws import autoscaling
-    from ..aws.listeners import TAG
-    from ..aws.session import Cloud
-    from ..decisions.traffic import maintenance
-
-    cloud, front = Cloud(run.settings.aws), _front(run)
-    with run.out.step("maintenance page on"):
-        listeners = _look(run, cloud)
+    front = _front(run)
+    with run.step("maintenance page on"):
+        listeners = _look(run)
         if not maintenance.serving(listeners):
             raise Refused(
                 "no listener of a load balancer forwards to the target groups of the groups: there is nowhere to put a page"
@@ -62,114 +58,80 @@ def turn_on(run: Run) -> None:
             return
         # Known before it is seen: whoever comes after a crash in between is told.
         for name in run.settings.groups:
-            if TAG not in autoscaling.group(cloud, name).tags:
-                autoscaling.write_tags(cloud, name, {TAG: _since(run)})
-        _bring_about(run, cloud, "the maintenance page", lambda seen: maintenance.to_show(seen, front))
+            if TAG not in autoscaling.group(run.cloud, name).tags:
+                autoscaling.write_tags(run.cloud, name, {TAG: _since(run)})
+        _bring_about(run, "the maintenance page", lambda seen: maintenance.to_show(seen, front))
         run.out.say("visitors see the page; health checks go on. It ends with: maintenance-off")
 
 
 def turn_off(run: Run) -> None:
     """Take the page and the ways round it away, whatever is left of them. Raises TimedOut."""
-    from ..aws import autoscaling
-    from ..aws.listeners import TAG
-    from ..aws.session import Cloud
-    from ..decisions.traffic import maintenance
-
-    cloud = Cloud(run.settings.aws)
-    with run.out.step("maintenance page off"):
+    with run.step("maintenance page off"):
         if run.dry:
-            run.out.say(f"would delete {len(maintenance.to_hide(_look(run, cloud)))} rules")
+            run.out.say(f"would delete {len(maintenance.to_hide(_look(run)))} rules")
             return
-        _bring_about(run, cloud, "no maintenance page", maintenance.to_hide)
+        _bring_about(run, "no maintenance page", maintenance.to_hide)
         for name in run.settings.groups:
-            autoscaling.drop_tags(cloud, name, [TAG])
+            autoscaling.drop_tags(run.cloud, name, [TAG])
         run.out.say("visitors reach the site")
 
 
-def is_on(run: Run, cloud: Cloud) -> bool:
+def is_on(run: Run) -> bool:
     """Tell whether the page is on, or was about to be."""
-    from ..aws import autoscaling
-    from ..aws.listeners import TAG
-
-    return any(TAG in autoscaling.group(cloud, name).tags for name in run.settings.groups)
+    return any(TAG in autoscaling.group(run.cloud, name).tags for name in run.settings.groups)
 
 
 def mention(run: Run) -> None:
-    """Say first of all that the page is on, where that can be learned at once; who asks for more will hear what is wrong."""
-    import boto3
-    from botocore.config import Config
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    from ..aws.listeners import TAG
-
-    aws = run.settings.aws
+    """Warn that the maintenance page is on, if AWS answers at once; what is wrong otherwise, the command itself will meet."""
     try:
-        session = boto3.Session(profile_name=aws.profile, region_name=aws.region)
-        quick = Config(retries={"total_max_attempts": 1}, connect_timeout=3, read_timeout=5)
-        client = session.client("autoscaling", endpoint_url=aws.endpoint, config=quick)
-        told = client.describe_auto_scaling_groups(AutoScalingGroupNames=list(run.settings.groups))["AutoScalingGroups"]
+        client = run.cloud.client("autoscaling", quick=True)
+        groups = client.describe_auto_scaling_groups(AutoScalingGroupNames=list(run.settings.groups))["AutoScalingGroups"]
     except (BotoCoreError, ClientError):
         return
-    since = {tag["Value"] for group in told for tag in group.get("Tags", []) if tag["Key"] == TAG}
+    since = {tag["Value"] for group in groups for tag in group.get("Tags", []) if tag["Key"] == TAG}
     if since:
-        run.out.warn(f"the maintenance page is on since {', '.join(sorted(since))}; it ends with: maintenance-off")
+        run.out.warn(f"the maintenance page has been on since {', '.join(sorted(since))}; remove it with: maintenance-off")
 
 
 def _since(run: Run) -> str:
-    from datetime import UTC, datetime
-
-    from ..runtime.operator import who
-
     return f"{datetime.fromtimestamp(run.clock.now(), UTC):%Y-%m-%d %H:%M} UTC by {who()}"
 
 
-def _look(run: Run, cloud: Cloud) -> list[Listener]:
-    from ..aws import autoscaling, listeners
-
-    groups = [autoscaling.group(cloud, name) for name in run.settings.groups]
+def _look(run: Run) -> list[Listener]:
+    groups = [autoscaling.group(run.cloud, name) for name in run.settings.groups]
     arns = sorted({arn for group in groups for arn in group.target_groups})
-    return listeners.look(cloud, arns, listeners.site_of(run.settings.groups)) if arns else []
+    return listeners.look(run.cloud, arns, listeners.site_of(run.settings.groups)) if arns else []
 
 
-def _bring_about(run: Run, cloud: Cloud, what: str, left: Steps) -> None:
+def _bring_about(run: Run, what: str, left: Steps) -> None:
     """Look, do what is left, and look again, until nothing is: an answer that was lost, or a crash, leaves no half."""
-    from botocore.exceptions import ClientError
 
-    from ..aws import listeners
-    from ..aws.session import error_code
-    from ..decisions.traffic.maintenance import NoRoom
-    from ..runtime.waiting import wait_for
-
-    def probe() -> tuple[bool | None, str]:
+    def probe() -> bool | Waiting:
         try:
-            steps = left(_look(run, cloud))
+            steps = left(_look(run))
         except NoRoom as error:
             # There was room before: a rule of ours is seen before its tags.
-            return None, str(error)
+            return Waiting(str(error))
         for step in steps:
             try:
-                listeners.apply(cloud, step, {listeners.SITE: listeners.site_of(run.settings.groups)})
+                listeners.apply(run.cloud, step, {listeners.SITE: listeners.site_of(run.settings.groups)})
             except ClientError as error:
                 # Somebody, or our own lost call, was quicker: the next look tells.
                 if error_code(error) not in ("PriorityInUse", "RuleNotFound"):
                     raise
-        return (None if steps else True), f"{len(steps)} rules were not as they should be"
+        return Waiting(f"{len(steps)} rules were not as they should be") if steps else True
 
-    wait_for(what, probe, clock=run.clock, deadline=_PATIENCE, every=1.0, seen=run.out.progress)
+    run.wait(what, probe, timeout=_PATIENCE, every=1.0)
 
 
 def _or_refuse(work: Callable[[], list[Make | Change | Drop]]) -> list[Make | Change | Drop]:
-    from ..decisions.traffic.maintenance import NoRoom
-
     try:
         return work()
     except NoRoom as error:
-        raise Refused(f"{error}. Nothing was changed") from error
+        raise Refused(f"{error}") from error
 
 
 def _front(run: Run) -> Front:
-    from ..decisions.traffic.maintenance import Front, page_of
-
     wanted = run.settings.maintenance
     own = _read("maintenance.page", wanted.page) if wanted.page else None
     try:
@@ -185,8 +147,6 @@ def _bypasses(run: Run) -> Iterator[Conditions]:
 
     Raises SettingsError for a secret or addresses with which a rule would let in others, or nobody.
     """
-    import re
-
     wanted = run.settings.maintenance
     if wanted.bypass_header:
         if not wanted.bypass_secret:
@@ -207,8 +167,6 @@ def _bypasses(run: Run) -> Iterator[Conditions]:
 
 
 def _networks(given: Sequence[str]) -> list[str]:
-    import ipaddress
-
     if len(given) > _VALUES:
         raise SettingsError(f"maintenance.bypass_addresses: found {len(given)}; allowed: {_VALUES}, the most that a rule takes")
     try:
@@ -222,6 +180,3 @@ def _read(key: str, path: str) -> str:
         return Path(path).expanduser().read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{key}: {path}: {error}; allowed: a readable text file, or null") from error
-
-
-ns = Collection(maintenance_on, maintenance_off)

@@ -2,46 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-from invoke import Collection
-
+from ..aws import fleets, instances
+from ..decisions.release.pruning import Archives, Plan, plan, read_archives
 from ..errors import Refused, RemoteFailed, Resumable
-from ..runtime.command import command
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ..aws.session import Cloud
-    from ..decisions.release.pruning import Archives, Plan
-    from ..hosts.revisions import Revisions
-    from ..hosts.ssh import Host
-    from ..runtime.run import Run
+from ..fleet.versions import known_versions
+from ..hosts.checkout import change
+from ..hosts.management import open_management
+from ..hosts.revisions import Revisions
+from ..hosts.shell import commands
+from ..hosts.ssh import Host
+from ..runtime.run import Run
 
 _TRIES = 5
 
 
-@command
 def prune_static(run: Run) -> None:
     """Delete hashed files that no release names which runs, can be booted, is one of the newest or was left only lately.
 
     Each deploy archives its release's manifest beside STATIC_ROOT; only names in such an archive are ever deleted. Refuses when a
-    release that is needed has none. `--dry` shows what would go, and how much; static.keep and static.grace say what stays.
+    release that is needed has none. `--dry` shows what would go, and how much; see static.keep_releases and static.grace.
     """
-    from ..aws.session import Cloud
-    from ..decisions.release.pruning import plan
-    from ..hosts.management import open_management
-    from ..hosts.revisions import Revisions
-
-    cloud, static = Cloud(run.settings.aws), run.settings.static
-    _, host = open_management(run, cloud)
-    with run.out.step("prune-static"), host:
-        revisions = Revisions(run.settings.app, cloud)
+    static = run.settings.static
+    _, host = open_management(run)
+    with run.step("prune-static"), host:
+        revisions = Revisions(run)
         revisions.host = host
-        needed = _needed(run, cloud, revisions)
+        needed = _needed(run, revisions)
         for _ in range(_TRIES):
             seen = _ask(run, host, (), "")
-            judged = plan(seen.at, needed, newest=static.keep, grace=static.grace, now=seen.now)
+            judged = plan(seen.at, needed, newest=static.keep_releases, grace=static.grace, now=seen.now)
             if judged.refusal:
                 raise Refused(judged.refusal)
             answer = _ask(run, host, judged.retired, seen.token)
@@ -53,10 +44,6 @@ def prune_static(run: Run) -> None:
 
 
 def _ask(run: Run, host: Host, retire: Sequence[str], token: str) -> Archives:
-    from ..decisions.release.pruning import read_archives
-    from ..hosts.checkout import change
-    from ..hosts.shell import commands
-
     label = "manage.py shell (pruning the static files)"
     told = change(host, run.settings.app, commands.prune(run.settings.app, retire, token, dry=run.dry), label).stdout
     found = read_archives(told)
@@ -65,21 +52,18 @@ def _ask(run: Run, host: Host, retire: Sequence[str], token: str) -> Archives:
     return found
 
 
-def _needed(run: Run, cloud: Cloud, revisions: Revisions) -> dict[str, str]:
+def _needed(run: Run, revisions: Revisions) -> dict[str, str]:
     """Return the revisions that are served or can be booted, each with one reason.
 
     Raises Refused for an instance of which it cannot be told what it serves.
     """
-    from ..aws import fleets, instances
-    from .history import known_versions
-
     needed: dict[str, str] = {}
     for name in run.settings.groups:
-        fleet, group = fleets.observe(cloud, name)
-        versions, _ = known_versions(cloud, fleet, group)
+        fleet, group = fleets.observe(run.cloud, name)
+        versions, _ = known_versions(run.cloud, fleet, group)
         booted = {v.number: v.revision for v in versions if v.revision}
         needed |= {v.revision: f"version {v.number} of {name} can be booted" for v in versions if v.revision and v.exists}
-        machines = {m.id: m for m in instances.machines(cloud, [member.id for member in group.members])}
+        machines = {m.id: m for m in instances.machines(run.cloud, [member.id for member in group.members])}
         for member in group.members:
             machine = machines.get(member.id)
             told = revisions.of(machine.address)[0] if machine and machine.address else None
@@ -98,6 +82,3 @@ def _tell(run: Run, seen: Archives, judged: Plan, answer: Archives) -> None:
     run.out.table(f"{len(rows)} archived releases", ("revision", "deployed", "why"), rows)
     verb = "would be deleted" if run.dry else "deleted"
     run.out.say(f"{len(judged.retired)} retired; {answer.files} files of {answer.size / 1e6:.1f} MB {verb}")
-
-
-ns = Collection(prune_static)

@@ -6,62 +6,62 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
-
-from invoke import Collection, Context, task
+from tempfile import gettempdir
 
 from ..errors import DeployError, SettingsError
 
-_ROOT = Path(__file__).parents[2]
-_REHEARSAL = "rehearsal"
+# Links are followed: the package may be linked under another name, and the rehearsal lies beside the real folder.
+_PACKAGE = Path(__file__).resolve().parents[1]
 _NEEDED = ("moto", "flask", "flask_cors", "h11", "asyncssh", "gunicorn", "django", "whitenoise")
 
 
-@task(
-    auto_shortflags=False,
-    iterable=["skip"],
-    help={
-        "hosts": "processes (no root), or machines: systemd, sshd, nginx and PostgreSQL (as root on Debian)",
-        "instances": "how many web instances (1 to 40)",
-        "keep": "leave the stand-in cloud running until Ctrl-C, and say how to use it",
-        "static-middleware": "the site serves its static files by the drop-in static_middleware.py: nothing is restarted",
-        "further": "then a release whose migration old code does not survive, and one that is dead on every web instance",
-        "skip": "show what happens without a part of the release: restart-all",
-    },
-)
-def rehearse(
-    c: Context,
-    hosts: str = "processes",
-    instances: int = 3,
-    keep: bool = False,
-    static_middleware: bool = False,
-    further: bool = False,
-    skip: Sequence[str] | None = None,
-) -> None:
-    """Rehearse: ship a new release of a Django site to a stand-in cloud on this machine, under traffic; no AWS.
+def rehearse(hosts: str, instances: int, flags: Sequence[str], skip: Sequence[str], *, dry: bool) -> None:
+    """Rehearse a release on the stand-in cloud; this process becomes the rehearsal.
 
-    Needs no fabric.yaml. Exit code 0 only when no request failed.
+    `hosts`: processes or machines; `instances`: how many web instances; `flags` and `skip`: passed on. Raises SettingsError where
+    something is missing.
     """
-    from importlib.util import find_spec
-
-    missing = [name for name in _NEEDED if find_spec(name) is None]
-    if missing:
-        wanted = _ROOT / "rehearsal/requirements.txt"
-        raise SettingsError(f"rehearse needs {', '.join(missing)}: pip install -r {wanted}")
-    if c.config.run.dry:
+    module = _find()
+    _require_libraries(module)
+    if dry:
         where = "in network namespaces of its own" if hosts == "machines" else "on 127.0.0.0/8"
         print(f"would build a stand-in cloud {where}, ship a release to it under traffic, and remove it")
         return
+    sys.path.insert(0, str(_PACKAGE.parent))
     if hosts == "machines":
-        _prepare_machines(instances)
-    flags = [flag for flag, on in (("--keep", keep), ("--static-middleware", static_middleware), ("--further", further)) if on]
-    arguments = ["--hosts", hosts, "--instances", str(instances), *flags, *(f"--skip={part}" for part in skip or ())]
-    _become(_REHEARSAL, arguments)
+        _prepare_machines(module, instances)
+    arguments = ["--hosts", hosts, "--instances", str(instances), *flags, *(f"--skip={part}" for part in skip)]
+    _become(module, arguments)
 
 
-def _prepare_machines(instances: int) -> None:
+def _find() -> str:
+    """Return the name of the rehearsal's package, seen from the folder around this one: it lies in it (a wheel) or beside it."""
+    for module in (f"{_PACKAGE.name}.rehearsal", "rehearsal"):
+        if (_PACKAGE.parent / module.replace(".", "/") / "__main__.py").is_file():
+            return module
+    raise SettingsError(f"rehearse needs the folders rehearsal and settings_snippets beside {_PACKAGE}: copy them too")
+
+
+def _require_libraries(module: str) -> None:
+    missing = [name for name in _NEEDED if find_spec(name) is None]
+    if missing:
+        raise SettingsError(f"rehearse needs more libraries ({', '.join(missing)}): pip install {_extra(module)}")
+
+
+def _extra(module: str) -> str:
+    """Return what pip must install: the extra of the wheel or of the clone, or a fork's file."""
+    if module != "rehearsal":
+        return "'ramped[rehearsal]'"
+    top = os.path.relpath(_PACKAGE.parent)
+    is_clone = _PACKAGE.name == "tasks" and (_PACKAGE.parent / "pyproject.toml").is_file()
+    return f"'{top}[rehearsal]'" if is_clone else f"-r {os.path.normpath(f'{top}/rehearsal/requirements.txt')}"
+
+
+def _prepare_machines(module: str, instances: int) -> None:
     """See that machines can be here, and build their image now: afterwards pip does not know this user's settings any more."""
-    golden, requirements = (import_module(f"{_REHEARSAL}.hosts.machines.{name}") for name in ("golden", "requirements"))
+    golden, requirements = (import_module(f"{module}.hosts.machines.{name}") for name in ("golden", "requirements"))
 
     if line := requirements.missing(instances):
         raise SettingsError(line)
@@ -72,13 +72,8 @@ def _prepare_machines(instances: int) -> None:
 
 
 def _become(module: str, arguments: Sequence[str]) -> None:
-    """Go on as another module, in an environment in which nothing says where a real account is or who would ask."""
-    from tempfile import gettempdir
-
-    bare = import_module(f"{_REHEARSAL}.sandbox").bare
-    environment = bare(os.environ, Path(gettempdir())) | {"PYTHONPATH": str(_ROOT)}
+    """Go on as the rehearsal, in an environment that names no real account and no credentials."""
+    bare = import_module(f"{module}.sandbox").bare
+    environment = bare(os.environ, Path(gettempdir())) | {"PYTHONPATH": str(_PACKAGE.parent)}
     sys.stdout.flush()
     os.execve(sys.executable, [sys.executable, "-m", module, *arguments], environment)
-
-
-ns = Collection(rehearse)

@@ -2,55 +2,58 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-from invoke import Collection
-
+from ..aws import fleets
 from ..errors import SettingsError
-from ..runtime.command import command
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ..runtime.run import Run
+from ..runtime.run import Run
+from .bake_ami import bake, foresee
+from .check_static import check_everywhere
+from .deploy import deploy_release
+from .invalidate import invalidate_paths
+from .maintenance import is_on, turn_off, turn_on
+from .management import stop
+from .restart_all import restart_fleet
+from .rollout import roll_out
+from .warm_cdn import warm
 
 SKIPPABLE = ("restart-all", "warm-cdn", "invalidate", "stop")
+# The places of the steps in a whole release.
+NUMBERS = {
+    "management instance": "1",
+    "SSH": "2",
+    "git": "3",
+    "migrate": "4",
+    "collectstatic": "5",
+    "restart": "6",
+    "verify": "7",
+    "image": "8",
+    "template version": "9",
+    "rollout": "10",
+    "stop the management instance": "11",
+}
 
 
-@command(
-    iterable=["skip"],
-    help={
-        "revision": "commit, tag or branch; default: the head of app.branch",
-        "yes": "go on past migrations to be looked at, and past a canary or a checkpoint at which it stops",
-        "maintenance": "show visitors a page meanwhile, so that any migration may run; the whole fleet is replaced at once",
-        "skip": f"leave a part out, repeatable: {', '.join(SKIPPABLE)}",
-    },
-)
-def ship(
-    run: Run, revision: str | None = None, skip: Sequence[str] | None = None, yes: bool = False, maintenance: bool = False
-) -> None:
-    """Deploy, restart-all, warm-cdn, bake-ami, rollout, invalidate, in order: one command, one report."""
-    unknown = [part for part in skip or () if part not in SKIPPABLE]
+def ship(run: Run, revision: str | None = None, skip: Sequence[str] = (), yes: bool = False, maintenance: bool = False) -> None:
+    """Release a revision: everything in order, one report.
+
+    Raises SettingsError for a part that cannot be skipped, and whatever the parts raise.
+    """
+    unknown = [part for part in skip if part not in SKIPPABLE]
     if unknown:
         raise SettingsError(f"--skip: found {', '.join(unknown)}; allowed: {', '.join(SKIPPABLE)}")
+    run = run.numbered(NUMBERS)
     try:
         if maintenance:
-            _ship_behind_a_page(run, revision, skip or (), yes=yes)
+            _ship_behind_a_page(run, revision, skip, yes=yes)
         else:
-            _ship(run, revision, skip or (), yes=yes)
+            _ship(run, revision, skip, yes=yes)
     finally:
-        if run.out.steps:
-            run.out.report("what was done")
+        if run.steps.ended:
+            run.report("what was done")
 
 
 def _ship(run: Run, revision: str | None, skip: Sequence[str], *, yes: bool) -> None:
-    from .bake_ami import bake, foresee
-    from .deploy import deploy_release
-    from .restart_all import restart_fleet
-    from .rollout import roll_out
-    from .warm_cdn import warm
-
     _end_half_way(run, yes=yes)
     release = deploy_release(run, revision, yes=yes)
     if "restart-all" not in skip:
@@ -63,8 +66,6 @@ def _ship(run: Run, revision: str | None, skip: Sequence[str], *, yes: bool) -> 
 
 
 def _finish(run: Run, skip: Sequence[str]) -> None:
-    from .management import stop
-
     if run.settings.static.distribution and run.settings.static.cdn and "invalidate" not in skip:
         _invalidate(run)
     if not run.settings.management.keep_running and "stop" not in skip:
@@ -78,19 +79,21 @@ def _ship_behind_a_page(run: Run, revision: str | None, skip: Sequence[str], *, 
     new version that does not serve leaves the old instances there to go back to. It is not rolled back by itself: old code would
     not work on the new schema.
     """
-    from ..aws.session import Cloud
-    from .bake_ami import bake, foresee
-    from .check_static import check_everywhere
-    from .deploy import deploy_release
-    from .maintenance import is_on, turn_off, turn_on
-    from .rollout import roll_out
-
     own = run.settings.rollout
     # Where max must not be raised there may be room for no more than the surge that is used to.
     most = "100%" if own.raise_max else own.surge
-    policy = replace(own, surge=most, batch=most, canary=0, checkpoints=(), bake=0, rollback=False, check_revision=True)
-    all_at_once = replace(run, settings=replace(run.settings, rollout=policy))
-    shown = is_on(run, Cloud(run.settings.aws))
+    all_at_once = run.with_(
+        rollout={
+            "surge": most,
+            "batch": most,
+            "canary": 0,
+            "checkpoints": (),
+            "pause": 0,
+            "rollback": False,
+            "check_revision": True,
+        }
+    )
+    shown = is_on(run)
 
     def apart() -> None:
         nonlocal shown
@@ -105,7 +108,7 @@ def _ship_behind_a_page(run: Run, revision: str | None, skip: Sequence[str], *, 
             run.out.say("would show a maintenance page from before `migrate` until every instance is new and has been checked")
             return
         # Through the load balancer the CDN would meet the page.
-        check_everywhere(replace(run, settings=replace(run.settings, static=replace(run.settings.static, cdn=None))))
+        check_everywhere(run.with_(static={"cdn": None}))
         turn_off(run)
     except BaseException:
         if shown:
@@ -118,8 +121,6 @@ def _ship_behind_a_page(run: Run, revision: str | None, skip: Sequence[str], *, 
 
 
 def _invalidate(run: Run) -> None:
-    from .invalidate import invalidate_paths
-
     if run.dry:
         run.out.say(f"would invalidate every hashed file of the release that {run.settings.static.cdn} answers with an error")
     else:
@@ -128,16 +129,8 @@ def _invalidate(run: Run) -> None:
 
 def _end_half_way(run: Run, *, yes: bool) -> None:
     """End the rollout that an earlier run left half-way, so that the same command goes on after a crash."""
-    from ..aws import fleets
-    from ..aws.session import Cloud
-    from .rollout import roll_out
-
-    cloud = Cloud(run.settings.aws)
-    records = [fleets.observe(cloud, name)[0].record for name in run.settings.groups]
+    records = [fleets.observe(run.cloud, name)[0].record for name in run.settings.groups]
     versions = sorted({record.target for record in records if record})
     if versions:
-        run.out.say(f"a rollout to version {', '.join(versions)} is half-way: that one first")
+        run.out.say(f"resuming the unfinished rollout to version {', '.join(versions)} first")
         roll_out(run, yes=yes)
-
-
-ns = Collection(ship)

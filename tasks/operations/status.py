@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from invoke import Collection
-
-from ..runtime.command import command
-
-if TYPE_CHECKING:
-    from ..aws.autoscaling import Group
-    from ..aws.session import Cloud
-    from ..decisions.rollout.snapshot import Fleet
-    from ..runtime.run import Run
+from ..aws import fleets, instances, launch_templates
+from ..aws.autoscaling import Group
+from ..aws.listeners import TAG
+from ..decisions.release.image_names import revision_of
+from ..decisions.rollout.snapshot import Fleet
+from ..runtime.plain import duration
+from ..runtime.run import Run
 
 COLUMNS = ("instance", "zone", "state", "targets", "version", "revision", "age")
 
 
-@command(changes=False)
 def status(run: Run) -> None:
     """Show instances, their health, template version, revision and age; sizes, suspended processes, a rollout under way."""
     show(run)
@@ -25,16 +20,12 @@ def status(run: Run) -> None:
 
 def show(run: Run) -> None:
     """Show every group of the settings and the management instance."""
-    from ..aws import fleets, instances
-    from ..aws.session import Cloud
-
-    cloud = Cloud(run.settings.aws)
     for name in run.settings.groups:
-        fleet, group = fleets.observe(cloud, name)
-        run.out.table(_title(fleet), COLUMNS, _rows(run, cloud, fleet, group))
+        fleet, group = fleets.observe(run.cloud, name)
+        run.out.table(_title(fleet), COLUMNS, _rows(run, fleet, group))
         for line in _remarks(fleet, group):
             run.out.say(line)
-    machine = instances.find_management(cloud, run.settings.management)
+    machine = instances.find_management(run.cloud, run.settings.management)
     if machine:
         revision = machine.tags.get("ramped:revision", "none verified")[:12]
         run.out.say(f"management instance {machine.id} ({machine.address}): {machine.state}, revision {revision}")
@@ -46,14 +37,10 @@ def _title(fleet: Fleet) -> str:
     return f"{fleet.group}: desired {fleet.desired} (min {fleet.minimum}, max {fleet.maximum}), template version {fleet.version}"
 
 
-def _rows(run: Run, cloud: Cloud, fleet: Fleet, group: Group) -> list[list[str]]:
-    from ..aws import instances, launch_templates
-    from ..decisions.release.image_names import revision_of
-    from ..runtime.plain import duration
-
-    described = launch_templates.versions(cloud, group.template) if group.template else []
+def _rows(run: Run, fleet: Fleet, group: Group) -> list[list[str]]:
+    described = launch_templates.versions(run.cloud, group.template) if group.template else []
     revisions = {v.number: (revision_of(v.description) or v.description or "-")[:12] for v in described}
-    launched = {m.id: m.launched for m in instances.machines(cloud, [i.id for i in fleet.instances])}
+    launched = {m.id: m.launched for m in instances.machines(run.cloud, [i.id for i in fleet.instances])}
     now = group.at or run.clock.now()
     rows = []
     for i in sorted(fleet.instances, key=lambda i: (i.zone, i.id)):
@@ -64,8 +51,6 @@ def _rows(run: Run, cloud: Cloud, fleet: Fleet, group: Group) -> list[list[str]]
 
 
 def _remarks(fleet: Fleet, group: Group) -> list[str]:
-    from ..aws.listeners import TAG
-
     found = []
     if TAG in group.tags:
         found.append(f"the maintenance page is on since {group.tags[TAG]}; `maintenance-off` takes it away")
@@ -85,6 +70,3 @@ def _remarks(fleet: Fleet, group: Group) -> list[str]:
             else f"a rollout {way} is under way or was stopped: {left} of {record.size} instances are left; `rollout` goes on"
         )
     return found
-
-
-ns = Collection(status)

@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-from invoke import Collection
-
-from ..runtime.command import command
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ..runtime.run import Run
+from ..decisions.release.file_contents import Contents
+from ..hosts.cdn import failures
+from ..hosts.management import open_management, release_on
+from ..hosts.site import ask_manifest, shown
+from ..runtime.run import Run
+from .invalidate import forget, not_served, require_cdn
 
 
-@command(help={"whole": "fetch every hashed file of the release, not only those that it added"})
 def warm_cdn(run: Run, whole: bool = False) -> None:
     """Fetch the release's new static files through the CDN; what it answers with an error is invalidated and fetched again.
 
     Run it when the web instances serve the new files: after restart-all. It warms the CDN's locations that answer from here.
     """
-    from ..aws.session import Cloud
-    from ..hosts.management import open_management, release_on
-    from ..hosts.site import ask_manifest
-    from .invalidate import require_cdn
-
     require_cdn(run)
-    _, host = open_management(run, Cloud(run.settings.aws))
+    _, host = open_management(run)
     with host:
         files = ask_manifest(host, run.settings.app, "").files if whole else release_on(host, run).added
     warm(run, files)
@@ -37,15 +29,9 @@ def warm(run: Run, files: Sequence[str]) -> None:
 
     Raises SettingsError without the CDN's address, DeployError with those that it does not serve, TimedOut.
     """
-    from ..aws.session import Cloud
-    from ..decisions.release.file_contents import Contents
-    from ..hosts.cdn import failures
-    from ..hosts.site import shown
-    from .invalidate import forget, not_served, require_cdn
-
     base, static, contents = require_cdn(run), run.settings.static, Contents()
     paths = [static.url + name for name in files]
-    with run.out.step("warm-cdn"):
+    with run.step("warm-cdn"):
         if run.dry:
             run.out.say(f"would fetch the release's new static files through {base}")
             return
@@ -53,11 +39,8 @@ def warm(run: Run, files: Sequence[str]) -> None:
         wrong = failures(base, paths, run.out.progress, contents.learn) | contents.misnamed()
         if wrong and static.distribution:
             run.out.say(f"{len(wrong)} are wrong there and are invalidated: {shown(wrong)}")
-            forget(run, Cloud(run.settings.aws), sorted(wrong))
+            forget(run, sorted(wrong))
             wrong = failures(base, sorted(wrong), run.out.progress, contents.judge)
         if wrong:
             raise not_served(wrong)
         run.out.say(f"{base} serves all {len(paths)}")
-
-
-ns = Collection(warm_cdn)

@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from ..errors import CloudError, DeployError, HostUnreachable, RemoteFailed, SettingsError
+from .cloud import THROTTLED
 
 _CREDENTIALS = {
     "AuthFailure",
@@ -23,7 +24,6 @@ _CREDENTIALS = {
 }
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "UnauthorizedAccess"}
 _NETWORK = {errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETUNREACH}
-_BUSY = {"RequestLimitExceeded", "Throttling", "ThrottlingException", "TooManyRequestsException"}
 
 
 def explain(error: BaseException, again: str) -> DeployError | None:
@@ -70,8 +70,8 @@ def _refused(error: Any, again: str) -> CloudError:
         advice = f" Renew the credentials, then run the same again: {again}"
     elif code in _DENIED:
         advice = " Allow the action in the operator's IAM policy (settings_snippets/aws), then run the same again."
-    elif code in _BUSY:
-        advice = f" AWS asks for fewer calls: wait a minute, then run the same again: {again}"
+    elif code in THROTTLED:
+        advice = f" AWS throttles calls: wait a minute, then run the same again: {again}"
     return CloudError(f"AWS{_service(error)} {error.operation_name}: {code}: {message or 'no reason given'}.{advice}")
 
 
@@ -88,7 +88,7 @@ def _service(error: BaseException) -> str:
 
 def _ssh(error: BaseException, library: ModuleType, again: str) -> DeployError | None:
     if isinstance(error, library.AuthenticationException):
-        return HostUnreachable(f"SSH: the host does not let us in: {error}. Check ssh.user and ssh.key, then: {again}")
+        return HostUnreachable(f"SSH: authentication failed: {error}. Check ssh.user and ssh.key, then: {again}")
     if isinstance(error, library.SSHException | library.ssh_exception.NoValidConnectionsError):
         return HostUnreachable(f"SSH: {error}. Check the host and the network, then run the same again: {again}")
     return None

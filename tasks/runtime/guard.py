@@ -8,7 +8,7 @@ import threading
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, NoReturn
 
-from ..errors import DeployError, Resumable
+from ..errors import DeployError, Refused, Resumable
 
 if TYPE_CHECKING:
     from .output import Output
@@ -29,17 +29,16 @@ def _stop(number: int, frame: FrameType | None) -> NoReturn:
 class Guard:
     """Turn interruptions and the errors of AWS, SSH and the network into a DeployError.
 
-    `out`: where a live line may stand; `changes`: whether the task changes anything.
+    `out`: where a live line may stand. What an exit text says of changes is what the run's edges noted.
     """
 
-    def __init__(self, out: Output, *, changes: bool) -> None:
+    def __init__(self, out: Output) -> None:
         self._out = out
-        self._changes = changes
         self._run: Run | None = None
         self._before: dict[signal.Signals, object] = {}
 
     def know(self, run: Run) -> None:
-        """Learn how to run the same again, and whether anything is changed at all."""
+        """Learn how to run the same again, and where changes are noted."""
         self._run = run
 
     def __enter__(self) -> Guard:
@@ -53,36 +52,46 @@ class Guard:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Raise the DeployError that the error stands for.
 
-        Raises Resumable when a changing task was under way, any other DeployError otherwise. A fault of our own keeps
-        its traceback.
+        Raises Resumable when something was changed, any other DeployError otherwise. A bug keeps its traceback.
         """
         for number in self._before:
             signal.signal(number, signal.SIG_DFL)
         self._out.close()
         if error is None or isinstance(error, SystemExit | GeneratorExit):
             return
-        told = self._translate(error)
-        if told is None:
-            if self._under_way():
-                self._out.warn(f"stopped half-way by a fault of the tool itself. To go on: {self._again()}")
+        explained = self._explain(error)
+        if explained is None:
+            if self._changed():
+                self._out.warn(f"stopped half-way by a bug in this tool. To go on: {self._again()}")
             return
-        told.message = self._out.clean(told.message or "")
-        if told is not error:
-            raise told from error
+        explained.message = self._out.clean(explained.message or "")
+        if explained is not error:
+            raise explained from error
 
-    def _translate(self, error: BaseException) -> DeployError | None:
+    def _explain(self, error: BaseException) -> DeployError | None:
+        if isinstance(error, Refused):
+            return self._refused(error)
         if isinstance(error, DeployError):
             return error
         if isinstance(error, KeyboardInterrupt):
-            by = f"Stopped by {error}" if isinstance(error, Stopped) else "Stopped by Ctrl-C"
-            return Resumable(f"{by}.", self._again()) if self._under_way() else DeployError(f"{by}; nothing was changed.")
+            by = f"Stopped by {error}." if isinstance(error, Stopped) else "Stopped by Ctrl-C."
+            return Resumable(by, self._again()) if self._changed() else DeployError(f"{by} Nothing was changed.")
         from .failures import explain
 
-        told = explain(error, self._again())
-        return Resumable(str(told), self._again()) if told is not None and self._under_way() else told
+        explained = explain(error, self._again())
+        return Resumable(str(explained), self._again()) if explained is not None and self._changed() else explained
 
-    def _under_way(self) -> bool:
-        return self._changes and self._out.begun and self._run is not None and not self._run.dry
+    def _refused(self, error: Refused) -> DeployError:
+        """Add what was changed by then: what refuses late must not sound as if it had refused early."""
+        text = str(error).rstrip(".")
+        if not self._changed():
+            return Refused(f"{text}. Nothing was changed.")
+        assert self._run is not None
+        done = ", ".join(step.name for step in self._run.steps.ended if step.ok)
+        return Resumable(f"{text}.\nDone before that, and it stays: {done or 'part of the command'}.", self._again())
+
+    def _changed(self) -> bool:
+        return self._run is not None and self._run.changes.made
 
     def _again(self) -> str:
         return self._run.command if self._run is not None else " ".join(sys.argv)

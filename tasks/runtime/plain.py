@@ -45,7 +45,7 @@ def write(stream: TextIO, text: str) -> None:
 
 
 class Plain:
-    """The face of `Output` for pipes, files and logs."""
+    """Plain-text backend of `Output`, files and logs."""
 
     def __init__(self, stdout: TextIO, stderr: TextIO) -> None:
         self._stdout = stdout

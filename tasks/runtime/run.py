@@ -1,37 +1,83 @@
-"""What the body of a task is given: the settings, what the operator sees, the time, and how to run the same again."""
+"""What the body of a command is passed: settings, AWS, what the operator sees, time, and the steps and changes of this run."""
 
 from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import SettingsError
+from .changes import Changes
+from .cloud import Cloud
+from .steps import Step, Steps
 
 if TYPE_CHECKING:
     from invoke import Context
 
     from ..settings.model import Settings
     from .output import Output
-    from .waiting import Clock
+    from .waiting import Clock, Waiting
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run of one task."""
+    """One run of one command.
+
+    `cloud`, `changes` and `steps` are shared with every copy that `with_` and `numbered` make.
+    """
 
     settings: Settings
     out: Output
     clock: Clock
     dry: bool  # change nothing, say what would be done
     command: str  # how to run the same again, as it would be typed
+    changes: Changes = field(default_factory=Changes)
+    numbers: Mapping[str, str] = field(default_factory=dict)  # of the steps, by their names
+    cloud: Cloud = None  # type: ignore[assignment]  # made below, unless it is passed on
+    steps: Steps = None  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        """Make what was not passed on by another run."""
+        if self.cloud is None:
+            object.__setattr__(self, "cloud", Cloud(self.settings.aws, self.changes))
+        if self.steps is None:
+            object.__setattr__(self, "steps", Steps(self.out))
+
+    def with_(self, **sections: Mapping[str, Any]) -> Run:
+        """Return this run with other values in some sections of its settings: `run.with_(rollout={"pause": 0})`."""
+        changed = {name: replace(getattr(self.settings, name), **values) for name, values in sections.items()}
+        return replace(self, settings=replace(self.settings, **changed))
+
+    def numbered(self, numbers: Mapping[str, str]) -> Run:
+        """Return this run with numbers in front of its steps, by the names of the steps."""
+        return replace(self, numbers=numbers)
+
+    def step(self, name: str, **facts: str) -> AbstractContextManager[Step]:
+        """Run a step: its listeners learn of its beginning and its end; `facts` are for them."""
+        return self.steps.step(name, self.numbers.get(name, ""), facts)
+
+    def report(self, title: str) -> None:
+        """Show the steps so far with their durations."""
+        self.out.report(title, self.steps.ended)
+
+    def wait(self, what: str, probe: Callable[[], T | Waiting], *, timeout: float, every: float = 2.0) -> T:
+        """Poll until the probe returns anything but Waiting, and return that.
+
+        `timeout`, `every`: seconds. Raises TimedOut with what was seen last.
+        """
+        from .waiting import wait_for
+
+        return wait_for(what, probe, clock=self.clock, timeout=timeout, every=every, seen=self.out.progress)
 
 
 def begin(c: Context, out: Output) -> Run:
-    """Make the run of a task from Invoke's context.
+    """Make the run of a command from Invoke's context.
 
     Raises SettingsError for a context that is one host's Connection (`fab -H`), and for wrong settings.
     """
@@ -42,6 +88,8 @@ def begin(c: Context, out: Output) -> Run:
     refuse_hosts(c)
     # Invoke keeps the path that `-f` gave in no public place; the version is pinned.
     loaded = load(Path.cwd(), c.config._runtime_path, TAKEN)
+    for line in loaded.warnings:
+        out.warn(line)
     # `fab` has read these already, `invoke` has not: the keys of Invoke itself, such as `run: {dry: true}`.
     c.config.load_collection(loaded.invoke)
     return Run(loaded.settings, out, SystemClock(), bool(c.config.run.dry), as_typed(sys.argv, TAKEN))
@@ -54,7 +102,7 @@ def refuse_hosts(c: Context) -> None:
     """
     fabric = sys.modules.get("fabric")
     if fabric is not None and isinstance(c, fabric.Connection):
-        raise SettingsError("-H, --hosts: found hosts; allowed: none, for fabric.yaml says which hosts. Nothing was done.")
+        raise SettingsError("-H, --hosts: not supported; fabric.yaml names the hosts. Nothing was done.")
 
 
 def as_typed(argv: Sequence[str], environment: Mapping[str, str]) -> str:

@@ -32,7 +32,7 @@ class _Line:
 
 
 class Terminal:
-    """The face of `Output` for terminals; rich is imported with the first live line or table."""
+    """Terminal backend of `Output`; rich is imported with the first live line or table."""
 
     def __init__(self, stdout: TextIO, stderr: TextIO, now: Callable[[], float]) -> None:
         self._stdout = stdout

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from ..errors import TimedOut
@@ -31,6 +32,13 @@ class SystemClock:
         time.sleep(seconds)
 
 
+@dataclass(frozen=True)
+class Waiting:
+    """What a probe saw while it has no result yet."""
+
+    seen: str
+
+
 def jittered(seconds: float) -> float:
     """Spread a polling interval by a tenth either way, so that many operators do not poll in step."""
     # Imported here, for it costs `--list` more than all of this module.
@@ -41,25 +49,24 @@ def jittered(seconds: float) -> float:
 
 def wait_for(
     what: str,
-    probe: Callable[[], tuple[T | None, str]],
+    probe: Callable[[], T | Waiting],
     *,
     clock: Clock,
-    deadline: float,
+    timeout: float,
     every: float,
     seen: Callable[[str], None] = lambda text: None,
 ) -> T:
-    """Poll until the probe returns something.
+    """Poll until the probe returns anything but Waiting, and return that.
 
-    `probe` returns (result or None, what it saw); `deadline` and `every` are seconds; `seen` is shown each sighting.
-    Raises TimedOut, with what was seen last.
+    `timeout` and `every` are seconds; `seen` is passed what each look saw. Raises TimedOut with what was seen last.
     """
-    end = clock.now() + deadline
+    end = clock.now() + timeout
     while True:
-        result, sight = probe()
-        seen(sight)
-        if result is not None:
+        result = probe()
+        if not isinstance(result, Waiting):
             return result
+        seen(result.seen)
         left = end - clock.now()
         if left <= 0:
-            raise TimedOut(what, deadline, sight)
+            raise TimedOut(what, timeout, result.seen)
         clock.sleep(min(jittered(every), left))

@@ -1,30 +1,33 @@
-"""The levels that settings come from, each flattened to dotted paths; merged, checked, and all that is wrong told at once."""
+"""The levels that settings come from: each flattened to dotted paths, then merged and checked, with all errors at once."""
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .environment import INVOKES_OWN, bare, nearest
+from .kinds import Wrong, describe
+from .renamed import RENAMED
 from .rules import contradictions, derive
-from .schema import INVOKES_OWN, Field, schema, sections, variables
-from .values import Wrong, describe
+from .schema import Field, schema, sections, variables
 
 
 @dataclass(frozen=True)
 class Found:
-    """A value as it was given, and where."""
+    """A value as it was written, and where."""
 
     value: object
     origin: str  # "fabric.yaml:12", or the name of a variable
-    folder: str  # where a relative path begins
+    folder: str  # that a relative path starts from
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One level: what it gives by dotted path, and what is wrong with it."""
+    """One level: what it sets by dotted path, what is wrong with it, and what should be written differently."""
 
     leaves: Mapping[str, Found]
     errors: Sequence[str] = ()
+    warnings: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -38,12 +41,12 @@ class Source:
     strict: bool = True  # unknown sections are errors; not in a file that serves other projects too
 
     def at(self, path: str) -> str:
-        """Return where the path stands."""
+        """Return file and line of the path."""
         return f"{self.name}:{self.lines[path]}" if path in self.lines else self.name
 
 
 def of_file(source: Source) -> Layer:
-    """Flatten a file, naming every unknown key."""
+    """Flatten a file; every unknown key is an error, every old name a warning."""
     if source.document is None:
         return Layer({})
     if not isinstance(source.document, Mapping):
@@ -52,34 +55,49 @@ def of_file(source: Source) -> Layer:
     errors: list[str] = []
     for key, value in source.document.items():
         for path, leaf in _leaves(str(key), value):
-            complaint = _complaint(path, leaf, strict=source.strict)
-            if complaint:
-                errors.append(f"{source.at(path)}: {path}: {complaint}")
-            elif path in schema():
+            error = _error(path, leaf, strict=source.strict)
+            if error:
+                errors.append(f"{source.at(path)}: {path}: {error}")
+            elif path in schema() or path in RENAMED:
                 leaves[path] = Found(leaf, source.at(path), source.folder)
-    return Layer(leaves, errors)
+    return _layer(leaves, errors)
 
 
 def of_environment(environment: Mapping[str, str], folder: str) -> Layer:
-    """Read the variables INVOKE_… and FABRIC_…, which both commands take alike."""
+    """Read the variables INVOKE_… and FABRIC_…, which both commands treat alike."""
     leaves: dict[str, Found] = {}
     errors: list[str] = []
     for name, text in sorted(environment.items()):
-        path = variables().get(name.partition("_")[2])
+        path = variables().get(bare(name))
         if path is None:
-            near = difflib.get_close_matches(name.partition("_")[2], variables(), 1)
-            guess = f"; did you mean {name.partition('_')[0]}_{near[0]}?" if near else ""
+            near = nearest(bare(name), variables())
+            guess = f"; did you mean {name.removesuffix(bare(name))}{near}?" if near else ""
             errors.append(f"{name}: unknown variable{guess}")
             continue
-        value = schema()[path].of_text(text)
+        value = schema()[RENAMED.get(path, path)].of_text(text)
         if path in leaves and leaves[path].value != value:
-            errors.append(f"{name}: {path}: found '{text}', but {leaves[path].origin} says otherwise; allowed: one of the two")
+            errors.append(f"{name}: {path}: found '{text}', but {leaves[path].origin} is different; allowed: one of the two")
         leaves[path] = Found(value, name, folder)
-    return Layer(leaves, errors)
+    return _layer(leaves, errors)
+
+
+def _layer(given: Mapping[str, Found], errors: Sequence[str]) -> Layer:
+    """Move the values of old names to the new ones."""
+    leaves = {path: found for path, found in given.items() if path not in RENAMED}
+    clashes, warnings = [], []
+    for old, found in given.items():
+        new = RENAMED.get(old)
+        if new is None:
+            continue
+        warnings.append(f"{found.origin}: {old} is now called {new}; the old name still works")
+        if new in given:
+            clashes.append(f"{found.origin}: {old}: the old name of {new}, which {given[new].origin} sets; allowed: {new} alone")
+        leaves[new] = found
+    return Layer(leaves, [*errors, *clashes], warnings)
 
 
 def merge(layers: Iterable[Layer]) -> dict[str, Found]:
-    """Let each level override the ones before; tags are merged one by one, as Invoke merges sections."""
+    """Let each level override those before it; tags are merged key by key, as Invoke merges sections."""
     merged: dict[str, Found] = {}
     for layer in layers:
         for path, found in layer.leaves.items():
@@ -93,27 +111,27 @@ def merge(layers: Iterable[Layer]) -> dict[str, Found]:
 def check(leaves: Mapping[str, Found], name: str) -> tuple[dict[str, Any], list[str]]:
     """Read every value by its kind.
 
-    `name`: the file that a missing value should stand in. Returns the values by path, and everything that is wrong.
+    `name`: the file that errors name for a missing value. Returns the values by path, and all errors.
     """
     values: dict[str, Any] = {}
     errors: list[str] = []
-    for path, one in schema().items():
+    for path, field in schema().items():
         try:
-            values[path] = one.read(leaves[path].value) if path in leaves else _default(one)
+            values[path] = field.read(leaves[path].value) if path in leaves else _default(field)
         except Wrong as wrong:
             found = f"found {describe(leaves[path].value)}" if path in leaves else "missing"
             where = leaves[path].origin if path in leaves else name
-            errors.append(f"{where}: {path}: {found}; allowed: {one.allowed}{f' ({wrong})' if str(wrong) else ''}")
+            errors.append(f"{where}: {path}: {found}; allowed: {field.allowed}{f' ({wrong})' if str(wrong) else ''}")
     values = derive(values)
-    for path, told in contradictions(values):
-        errors.append(f"{leaves[path].origin if path in leaves else name}: {path}: {told}")
+    for path, sentence in contradictions(values):
+        errors.append(f"{leaves[path].origin if path in leaves else name}: {path}: {sentence}")
     return values, errors
 
 
-def _default(one: Field) -> Any:
-    if one.required:
+def _default(field: Field) -> Any:
+    if field.required:
         raise Wrong
-    return one.default
+    return field.default
 
 
 def _leaves(key: str, value: object) -> Iterator[tuple[str, object]]:
@@ -123,8 +141,8 @@ def _leaves(key: str, value: object) -> Iterator[tuple[str, object]]:
         yield from ((f"{key}.{name}", leaf) for name, leaf in value.items())
 
 
-def _complaint(path: str, value: object, *, strict: bool) -> str:
-    if path in schema():
+def _error(path: str, value: object, *, strict: bool) -> str:
+    if path in schema() or path in RENAMED:
         return ""
     if path in sections():
         return f"found {describe(value)}; allowed: a section of {_names(path)}"

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SettingsError
+from .environment import INVOKES_OWN
 from .layers import Found, Source, check, merge, of_environment, of_file
 from .reader import TYPES, expand, read, read_given
-from .schema import INVOKES_OWN, build
+from .schema import build
 
 if TYPE_CHECKING:
     from .model import Settings
@@ -21,10 +22,11 @@ NAME = "fabric.yaml"
 
 @dataclass(frozen=True)
 class Loaded:
-    """The settings, and what the file says to Invoke itself."""
+    """The settings, the keys of Invoke itself, and what should be written differently."""
 
     settings: Settings
     invoke: dict[str, Any]
+    warnings: list[str]
 
 
 def load(start: Path, given: str | None, environment: Mapping[str, str]) -> Loaded:
@@ -45,7 +47,7 @@ def load(start: Path, given: str | None, environment: Mapping[str, str]) -> Load
     errors = [*(error for layer in layers for error in layer.errors), *wrong, *_place_paths(values, leaves)]
     if errors or (errors := _unmergeable(invoke)):
         raise SettingsError("\n".join(dict.fromkeys(errors)))
-    return Loaded(build(values), invoke)
+    return Loaded(build(values), invoke, [line for layer in layers for line in layer.warnings])
 
 
 def find(start: Path) -> Path | None:

@@ -6,7 +6,7 @@ The fields are the schema: the annotation says what is allowed, a field without 
 
 from dataclasses import dataclass, field
 
-from .types_of_settings import (
+from .values import (
     Alarms,
     Aliases,
     Branch,
@@ -14,9 +14,9 @@ from .types_of_settings import (
     CheckInterval,
     CheckTimeout,
     Count,
-    Deadline,
     DistributionId,
     Domain,
+    Duration,
     Engine,
     Gateway,
     GroupNames,
@@ -77,7 +77,7 @@ class Ssh:
     known_hosts: Line | None = None  # a path; the loader makes it absolute
     host_ca: Line | None = None  # a path; the loader makes it absolute
     instance_connect: Yes = False  # a key for each connection, pushed by EC2 Instance Connect
-    timeout: Deadline = 10  # for one connection
+    timeout: Duration = 10  # for one connection
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,12 +90,12 @@ class App:
     manage: InApp = "manage.py"
     requirements: InAppList = ("requirements.txt",)
     databases: Aliases = ("default",)  # those that are migrated
-    judge_migrations: Yes = True  # whether a deploy asks the site what its migrations mean for the release that serves
+    check_migrations: Yes = True  # whether a deploy asks the site what its migrations mean for the release that serves
     services: Units  # the first one serves the site
     domain: Domain
     health_path: UrlPath  # left out or null: see decisions/settings_rules.py
     port: Port = 80
-    boot_deadline: Deadline = 300  # until the site answers after a restart, or SSH after a start
+    boot_timeout: Duration = 300  # until the site answers after a restart, or SSH after a start
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +108,7 @@ class Image:
     secrets: Paths = ("~/.aws", "~/.netrc", "~/.git-credentials", "~/.pypirc", "~/.ssh/id_*")
     authorized_keys: PublicKeys = ()  # besides the one that deploys
     tags: TagMap = field(default_factory=dict)
-    deadline: Deadline = 3600
+    timeout: Duration = 3600
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,10 +123,10 @@ class RolloutPolicy:
     warm_up: WarmUp = 0  # in service before an instance counts
     canary: Some = 0  # new instances before the first pause
     checkpoints: Percentages = ()  # of the instances, before a further pause
-    bake: WarmUp = 0  # length of a pause
+    pause: WarmUp = 0  # length of a pause
     alarms: Alarms = ()  # CloudWatch alarms that stop it
-    instance_deadline: Deadline = 900  # from launch to serving
-    deadline: Deadline = 14400  # for the whole rollout
+    instance_timeout: Duration = 900  # from launch to serving
+    timeout: Duration = 14400  # for the whole rollout
     max_failures: Count = 3  # failed launches of the new version
     raise_max: Yes = True
     check_revision: Yes = True
@@ -139,7 +139,8 @@ class Restart:
     """How `restart-all` goes through the fleet."""
 
     batch: Quantity = 1
-    deadline: Deadline = 300  # for one batch to be healthy again
+    timeout: Duration = 300  # for one batch to be healthy again
+    patience: Duration | None = None  # with a gentle method that seems without effect; None: a quarter of the timeout
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,8 +150,8 @@ class Static:
     url: StaticPath
     cdn: Origin | None = None
     distribution: DistributionId | None = None
-    deadline: Deadline = 1800  # for an invalidation
-    keep: Count = 3  # releases whose files are kept in any case
+    timeout: Duration = 1800  # for an invalidation
+    keep_releases: Count = 3  # releases whose files are kept in any case
     grace: WarmUp = 604800  # for which a release's files are kept after the next one was deployed
 
 
@@ -162,7 +163,7 @@ class HealthCheck:
     timeout: CheckTimeout = 5
     failures: CheckCount = 2  # in a row: unhealthy
     successes: CheckCount = 3  # in a row: healthy again
-    draining: Line | None = None  # the file on a host that the health middleware looks at
+    draining_file: Line | None = None  # the file on a host that the health middleware looks at
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,7 +171,7 @@ class Maintenance:
     """The page that visitors see while the site is away, and who sees the site all the same."""
 
     page: Line | None = None  # a path; the loader makes it absolute
-    retry_after: Deadline = 120  # after which the page asks again
+    retry_after: Duration = 120  # after which the page asks again
     bypass_header: HeaderName | None = None
     bypass_secret: Line | None = None  # a path; the loader makes it absolute
     bypass_addresses: Networks = ()

@@ -1,8 +1,10 @@
-"""Settings files as they lie on the disk, read with the line of every key; a broken one is one line with line and column."""
+"""Settings files, read with the line of every key; a broken file is one error with line and column."""
 
 from __future__ import annotations
 
+import functools
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,7 +29,7 @@ def read(path: Path, name: str, *, strict: bool = True) -> Source:
 
 
 def read_given(given: str) -> Source:
-    """Read the file that `-f` gives, which Invoke passes over in silence when it is missing.
+    """Read the file of `-f`, which Invoke ignores silently when it is missing.
 
     Raises SettingsError.
     """
@@ -40,7 +42,7 @@ def read_given(given: str) -> Source:
 
 
 def expand(text: str) -> Path:
-    """Return the path with ~ in its beginning replaced; a user who does not exist is left as he stands."""
+    """Return the path with ~ in its beginning replaced; an unknown user's stays as it is."""
     try:
         return Path(text).expanduser()
     except RuntimeError:
@@ -51,7 +53,7 @@ def _yaml(text: bytes, name: str) -> tuple[object, dict[str, int]]:
     import yaml
 
     try:
-        loader = yaml.SafeLoader(text)
+        loader = _loader()(text)
         node = loader.get_single_node()
         lines = dict(_lines(node, ""))
         return (None if node is None else loader.construct_document(node)), lines
@@ -63,15 +65,38 @@ def _yaml(text: bytes, name: str) -> tuple[object, dict[str, int]]:
         raise SettingsError(f"{name}: not YAML: {' '.join(str(error).split())}") from error
 
 
+@functools.cache
+def _loader() -> Any:
+    """Return a loader that takes only plain decimals for numbers.
+
+    YAML 1.1 reads 022 as 18, 1:30 as 90 and 1_0 as 10, which nobody means: they stay text, and the schema refuses them.
+    """
+    import yaml
+
+    class Loader(yaml.SafeLoader):  # type: ignore[misc]
+        """A loader with resolvers of its own."""
+
+    number, fraction = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"
+    Loader.yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag not in (number, fraction)]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    digits = list("-+.0123456789")
+    Loader.add_implicit_resolver(number, re.compile(r"[-+]?(?:0|[1-9][0-9]*)$"), digits)
+    point = r"[-+]?(?:(?:0|[1-9][0-9]*)\.[0-9]*|\.[0-9]+)(?:[eE][-+][0-9]+)?$|[-+]?\.(?:inf|nan)$"
+    Loader.add_implicit_resolver(fraction, re.compile(point), digits)
+    return Loader
+
+
 def _lines(node: Any, prefix: str) -> Iterator[tuple[str, int]]:
     import yaml
 
     seen: dict[str, int] = {}
     for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
         path, line = f"{prefix}{key.value}", key.start_mark.line + 1
-        # YAML forbids a key twice in one section; PyYAML lets the last one win in silence.
+        # YAML forbids a key twice in one section; PyYAML silently takes the last.
         if path in seen and key.tag != "tag:yaml.org,2002:merge":
-            raise yaml.constructor.ConstructorError(None, None, f"{path} stands in line {seen[path]} already", key.start_mark)
+            raise yaml.constructor.ConstructorError(None, None, f"{path} is in line {seen[path]} already", key.start_mark)
         seen[path] = line
         yield path, line
         if prefix.count(".") < 2:

@@ -48,21 +48,21 @@ def _number(amount: int | str) -> int:
 
 
 def _time_to_serve(values: Values) -> tuple[str, str] | None:
-    deadline, warm_up = values["rollout.instance_deadline"], values["rollout.warm_up"]
+    deadline, warm_up = values["rollout.instance_timeout"], values["rollout.warm_up"]
     looks = values["rollout.poll"] * values["rollout.healthy_polls"]
     if deadline > warm_up + looks:
         return None
     return (
-        "rollout.instance_deadline",
+        "rollout.instance_timeout",
         f"found {deadline}; allowed: more than warm_up ({warm_up}) + poll × healthy_polls ({looks:g}), in seconds",
     )
 
 
 def _time_for_all(values: Values) -> tuple[str, str] | None:
-    whole, one = values["rollout.deadline"], values["rollout.instance_deadline"]
+    whole, one = values["rollout.timeout"], values["rollout.instance_timeout"]
     if whole >= one:
         return None
-    return "rollout.deadline", f"found {whole}; allowed: at least rollout.instance_deadline ({one})"
+    return "rollout.timeout", f"found {whole}; allowed: at least rollout.instance_timeout ({one})"
 
 
 def _distribution_has_cdn(values: Values) -> tuple[str, str] | None:

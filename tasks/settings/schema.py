@@ -6,32 +6,16 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
+from .environment import variable_of
+from .kinds import Kind, Wrong
 from .model import Settings
+from .renamed import RENAMED
 from .rules import DERIVED
-from .values import Kind, Wrong
-
-# The keys of Invoke and Fabric themselves (their documentation, "Default configuration values"), and whether each is a section.
-INVOKES_OWN: Mapping[str, bool] = {
-    "run": True,
-    "runners": True,
-    "sudo": True,
-    "tasks": True,
-    "timeouts": True,
-    "authentication": True,
-    "connect_kwargs": True,
-    "forward_agent": False,
-    "gateway": False,
-    "inline_ssh_env": False,
-    "load_ssh_configs": False,
-    "port": False,
-    "ssh_config_path": False,
-    "user": False,
-}
 
 
 @dataclass(frozen=True)
 class Field:
-    """One setting: its dotted path, its kind, and what holds when it is left out."""
+    """One setting: its dotted path, its kind, and its default."""
 
     path: str
     kind: Kind
@@ -41,7 +25,7 @@ class Field:
 
     @property
     def allowed(self) -> str:
-        """Tell what is allowed, for an error."""
+        """Describe what is allowed, for an error."""
         return f"{self.kind.allowed}{', or null' if self.nullable else ''}"
 
     def read(self, value: object) -> Any:
@@ -53,14 +37,14 @@ class Field:
         return self.kind.read(value)
 
     def of_text(self, text: str) -> object:
-        """Return what a file would have given for a variable's text; an empty one is null."""
+        """Return what a file would contain for a variable's text; an empty text is null."""
         return None if self.nullable and not text.strip() else self.kind.of_text(text.strip())
 
 
 @functools.cache
 def schema() -> dict[str, Field]:
     """Return every field of Settings by its dotted path, in the order of the dataclasses."""
-    return {one.path: one for one in _fields(Settings, "")}
+    return {field.path: field for field in _fields(Settings, "")}
 
 
 def sections() -> tuple[str, ...]:
@@ -68,32 +52,33 @@ def sections() -> tuple[str, ...]:
     return tuple(dict.fromkeys(path.partition(".")[0] for path in schema() if "." in path))
 
 
-def variables() -> dict[str, str]:
-    """Return the dotted path for each environment variable, whose names here lack INVOKE_ or FABRIC_."""
-    return {path.replace(".", "_").upper(): path for path in schema()}
+@functools.cache
+def variables() -> Mapping[str, str]:
+    """Return the dotted path for each environment variable, old names included; the names here lack INVOKE_ or FABRIC_."""
+    return {variable_of(path): path for path in (*schema(), *RENAMED)}
 
 
 def build(values: Mapping[str, Any]) -> Settings:
-    """Make the settings of a value for each path."""
-    hints = get_type_hints(Settings)
-    parts = {
-        one.name: hints[one.name](**{leaf.name: values[f"{one.name}.{leaf.name}"] for leaf in fields(hints[one.name])})
-        if is_dataclass(hints[one.name])
-        else values[one.name]
-        for one in fields(Settings)
-    }
+    """Make the settings from a value for each path."""
+    parts: dict[str, Any] = {}
+    for name, section in get_type_hints(Settings).items():
+        if is_dataclass(section):
+            keys = [field.name for field in fields(section)]
+            parts[name] = section(**{key: values[f"{name}.{key}"] for key in keys})  # type: ignore[operator]
+        else:
+            parts[name] = values[name]
     return Settings(**parts)
 
 
 def _fields(shape: type, prefix: str) -> list[Field]:
     hints = get_type_hints(shape, include_extras=True)
     found = []
-    for one in fields(shape):
-        path, hint = prefix + one.name, hints[one.name]
+    for entry in fields(shape):
+        path, hint = prefix + entry.name, hints[entry.name]
         if is_dataclass(hint):
             found += _fields(hint, f"{path}.")  # type: ignore[arg-type]
             continue
-        default = one.default_factory() if one.default_factory is not MISSING else one.default
+        default = entry.default_factory() if entry.default_factory is not MISSING else entry.default
         derived = path in DERIVED
         required = default is MISSING and not derived
         found.append(Field(path, _kind(hint), _nullable(hint) or derived, required, None if default is MISSING else default))
@@ -107,6 +92,6 @@ def _nullable(hint: Any) -> bool:
 def _kind(hint: Any) -> Kind:
     inner = next(part for part in get_args(hint) if part is not type(None)) if _nullable(hint) else hint
     if get_origin(inner) is not Annotated:
-        raise TypeError(f"{hint} says nothing of what is allowed")
+        raise TypeError(f"{hint} does not say what is allowed")
     kind: Kind = inner.__metadata__[0]
     return kind

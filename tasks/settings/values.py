@@ -1,203 +1,82 @@
-"""The kinds of values that a setting may have: how each is read, and how what is allowed is told."""
+"""The types of the settings' fields, each with what is allowed and the mistake that is made most often."""
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Annotated
+
+from .kinds import Amount, Flag, Seconds, Tags, Text, Texts, Whole
+
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_HOST = rf"{_LABEL}(?:\.{_LABEL})*"
+_PORT = r"(?::[0-9]{1,5})?"
+_LOGIN = r"[a-z_][a-z0-9_.-]*"
 
 
-class Wrong(ValueError):
-    """A value is not of its kind; the text is a hint, or empty."""
+def _bare_host(text: str) -> str:
+    host = re.sub(r"^[a-z+]+://|(?<![:/])[:/](?!//).*$", "", text)
+    return f"only the name: {host}" if host != text else ""
 
 
-class Kind(Protocol):
-    """What a setting's annotation says about its values."""
-
-    @property
-    def allowed(self) -> str:
-        """Tell what is allowed, for an error."""
-
-    def read(self, value: object) -> Any:
-        """Return the value as the settings hold it; raises Wrong."""
-
-    def of_text(self, text: str) -> object:
-        """Return what a file would have given for a variable's text."""
+def _region_of_zone(text: str) -> str:
+    return f"that is an Availability Zone; its region is {text[:-1]}" if re.fullmatch(r"[a-z-]+-\d[a-z]", text) else ""
 
 
-def describe(value: object) -> str:
-    """Tell what was found, for an error."""
-    if value is None:
-        return "nothing (null)"
-    if isinstance(value, bool):
-        return f"{str(value).lower()} (yes or no)"
-    if isinstance(value, int | float):
-        return f"{value} (a number)"
-    if isinstance(value, str):
-        return f"'{value if len(value) <= 80 else value[:77] + '...'}' (text)"
-    if isinstance(value, Mapping):
-        return "a section (" + ", ".join(str(key) for key in value) + ")"
-    if isinstance(value, list):
-        return f"a list of {len(value)}"
-    return f"{value} (a {type(value).__name__}: put it in quotes)"
+def _path_only(text: str) -> str:
+    return "only the path; the address of the CDN belongs in static.cdn" if "://" in text else ""
 
 
-@dataclass(frozen=True)
-class Text:
-    """A text; `hint` may recognise a frequent mistake."""
-
-    allowed: str = "text"
-    pattern: str = r"[^\x00-\x1f\x7f]+"
-    hint: Callable[[str], str] = lambda text: ""
-
-    def read(self, value: object) -> str:
-        """Return the text; raises Wrong."""
-        if isinstance(value, bool | int | float):
-            raise Wrong("put it in quotes")
-        if not isinstance(value, str):
-            raise Wrong
-        if value != value.strip():
-            raise Wrong("without blanks around it")
-        if not re.fullmatch(self.pattern, value):
-            raise Wrong(self.hint(value))
-        return value
-
-    def of_text(self, text: str) -> object:
-        """Return the text."""
-        return text
+def _origin_only(text: str) -> str:
+    return "without a path: " + "/".join(text.split("/")[:3]) if re.match(r"https?://[^/]+/", text) else ""
 
 
-@dataclass(frozen=True)
-class Whole:
-    """A whole number within bounds."""
-
-    minimum: int
-    maximum: int | None = None
-    unit: str = ""
-
-    @property
-    def allowed(self) -> str:
-        """Tell the bounds."""
-        upper = "" if self.maximum is None else f" to {self.maximum}"
-        return f"a whole number from {self.minimum}{upper}{f', in {self.unit}' if self.unit else ''}"
-
-    def read(self, value: object) -> int:
-        """Return the number; raises Wrong."""
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise Wrong
-        if value < self.minimum or (self.maximum is not None and value > self.maximum):
-            raise Wrong
-        return value
-
-    def of_text(self, text: str) -> object:
-        """Return the number that the text writes, or the text."""
-        return int(text) if re.fullmatch(r"-?[0-9]{1,18}", text) else text
+def _id_only(text: str) -> str:
+    return "the id, neither the domain name nor the ARN" if "." in text or ":" in text else ""
 
 
-@dataclass(frozen=True)
-class Seconds:
-    """A positive number of seconds, fractions included."""
+_IN_APP = Text("a path relative to app.directory", r"(?!/)(?!(?:.*/)?\.\.(?:/|$))[^\x00-\x1f\x7f]+")
+_UNIT = Text("the name of a systemd unit", r"[A-Za-z0-9@:_.\\-]+")
+_PUBLIC_KEY = r"(?:[a-z0-9@.-]+ AAAA[0-9A-Za-z+/]+=*(?: [^\x00-\x1f\x7f]*)?|SHA256:[0-9A-Za-z+/]{43})"
+_GROUP = Text("the name of an Auto Scaling group", r"[^\x00-\x1f\x7f:]{1,255}")
 
-    allowed: str = "a number above 0, in seconds"
+Line = Annotated[str, Text()]
+Yes = Annotated[bool, Flag()]
+Count = Annotated[int, Whole(1)]
+Port = Annotated[int, Whole(1, 65535)]
+Duration = Annotated[int, Whole(1, unit="seconds")]
+# Elastic Load Balancing, "Health checks for Application Load Balancer target groups": the bounds of each.
+CheckInterval = Annotated[int, Whole(5, 300, "seconds")]
+CheckTimeout = Annotated[int, Whole(2, 120, "seconds")]
+CheckCount = Annotated[int, Whole(2, 10)]
+WarmUp = Annotated[int, Whole(0, unit="seconds")]
+Some = Annotated[int, Whole(0)]
+Interval = Annotated[float, Seconds()]
+Quantity = Annotated[int | str, Amount()]
+TagMap = Annotated[Mapping[str, str], Tags()]
 
-    def read(self, value: object) -> float:
-        """Return the number; raises Wrong."""
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
-            raise Wrong
-        return float(value)
+Region = Annotated[str, Text("a region such as eu-central-1", r"[a-z]{2,4}(?:-[a-z]+)+-[0-9]+", _region_of_zone)]
+GroupNames = Annotated[tuple[str, ...], Texts(_GROUP, minimum=1)]
+InstanceId = Annotated[str, Text("an instance id such as i-0123456789abcdef0", r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})")]
+RoleTag = Annotated[str, Text("key=value", r"(?!aws:)[^=\x00-\x1f]{1,128}=[^\x00-\x1f]{1,256}")]
+# Of the 128 letters that EC2 allows (CreateImage, "Name"), the revision and the time take 28.
+ImageName = Annotated[str, Text("3 to 100 letters, digits, blanks or ()[]./-'@_", r"[A-Za-z0-9()\[\] ./'@_-]{3,100}")]
+Paths = Annotated[tuple[str, ...], Texts(Text("a path, from ~/ or /", r"(?:~/|/)(?!(?:.*/)?\.\.(?:/|$))[^\x00-\x1f\x7f]+"))]
+PublicKeys = Annotated[tuple[str, ...], Texts(Text("a public key or its fingerprint SHA256:…", _PUBLIC_KEY))]
+Percentages = Annotated[tuple[str, ...], Texts(Text("a percentage such as 25%", r"(?:[1-9][0-9]?|100)%"))]
+Alarms = Annotated[tuple[str, ...], Texts(Text("the name of a CloudWatch alarm", r"[^\x00-\x1f\x7f]{1,255}"))]
+Engine = Annotated[str, Text("ramped or instance-refresh", "ramped|instance-refresh")]
+DistributionId = Annotated[str, Text("a CloudFront distribution id such as E2QWRUHAPOMQZL", r"[A-Z0-9]{8,20}", _id_only)]
 
-    def of_text(self, text: str) -> object:
-        """Return the number that the text writes, or the text."""
-        return float(text) if re.fullmatch(r"-?[0-9]{0,18}\.?[0-9]{0,18}", text) and re.search("[0-9]", text) else text
+HeaderName = Annotated[str, Text("the name of an HTTP header", r"[A-Za-z0-9-]{1,40}")]
+Networks = Annotated[tuple[str, ...], Texts(Text("addresses such as 192.0.2.0/24", r"[0-9a-fA-F.:]+/[0-9]{1,3}"))]
+Login = Annotated[str, Text("a user's name", _LOGIN)]
+Gateway = Annotated[str, Text("management, direct, ssm, or [user@]host[:port]", rf"(?:{_LOGIN}@)?{_HOST}{_PORT}")]
+Domain = Annotated[str, Text("a host name such as www.example.com", rf"(?=.{{1,253}}$){_HOST}", _bare_host)]
+Origin = Annotated[str, Text("http:// or https:// and a host, without a path", rf"https?://{_HOST}{_PORT}", _origin_only)]
+UrlPath = Annotated[str, Text("a path that begins with /", r"/[!-~]*")]
+StaticPath = Annotated[str, Text("a path that begins and ends with /, such as /static/", r"/[!-~]*[!-.0-~]/", _path_only)]
 
-
-@dataclass(frozen=True)
-class Amount:
-    """A count, or a percentage of a whole that is known later."""
-
-    allowed: str = 'a whole number from 1, or a percentage from "1%" to "100%"'
-
-    def read(self, value: object) -> int | str:
-        """Return the count, or the percentage; raises Wrong."""
-        if isinstance(value, str) and re.fullmatch(r"[0-9]{1,3}%", value) and 1 <= int(value[:-1]) <= 100:
-            return value
-        if isinstance(value, str) and value.isdecimal():
-            raise Wrong("without quotes, or with %")
-        return Whole(1).read(value)
-
-    def of_text(self, text: str) -> object:
-        """Return the number that the text writes, or the text."""
-        return Whole(1).of_text(text)
-
-
-@dataclass(frozen=True)
-class Flag:
-    """Yes or no."""
-
-    allowed: str = "true or false"
-
-    def read(self, value: object) -> bool:
-        """Return the truth; raises Wrong."""
-        if not isinstance(value, bool):
-            raise Wrong("without quotes" if isinstance(value, str) and self.of_text(value) != value else "")
-        return value
-
-    def of_text(self, text: str) -> object:
-        """Return the truth that the text writes, or the text."""
-        words = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
-        return words.get(text.lower(), text)
-
-
-@dataclass(frozen=True)
-class Texts:
-    """A list of different texts of one kind."""
-
-    item: Text
-    minimum: int = 0
-
-    @property
-    def allowed(self) -> str:
-        """Tell what each item may be."""
-        return f"a list, each item {self.item.allowed}" + (f"; at least {self.minimum}" if self.minimum else "")
-
-    def read(self, value: object) -> tuple[str, ...]:
-        """Return the texts; raises Wrong."""
-        if isinstance(value, str):
-            raise Wrong(f"write [{value}]")
-        if not isinstance(value, list) or len(value) < self.minimum:
-            raise Wrong
-        texts = []
-        for item in value:
-            try:
-                texts.append(self.item.read(item))
-            except Wrong as wrong:
-                raise Wrong(f"the item {describe(item)} is not{f': {wrong}' if str(wrong) else ''}") from wrong
-            if texts.count(texts[-1]) > 1:
-                raise Wrong(f"'{texts[-1]}' stands there twice")
-        return tuple(texts)
-
-    def of_text(self, text: str) -> object:
-        """Return the items between the commas."""
-        return [item.strip() for item in text.split(",")] if text.strip() else []
-
-
-@dataclass(frozen=True)
-class Tags:
-    """Keys and values for AWS resources (EC2 User Guide, "Tag restrictions"); ours and Amazon's prefixes are taken."""
-
-    allowed: str = "up to 40 tags, each key: text; keys up to 128 letters, not beginning with aws: or ramped:, values up to 256"
-
-    def read(self, value: object) -> dict[str, str]:
-        """Return the tags; raises Wrong."""
-        if not isinstance(value, Mapping) or len(value) > 40:
-            raise Wrong
-        for key, text in value.items():
-            if not isinstance(key, str) or not isinstance(text, str):
-                raise Wrong(f"{key}: found {describe(text)}; put it in quotes")
-            if not 0 < len(key) <= 128 or len(text) > 256 or key.lower().startswith(("aws:", "ramped:")) or key == "Name":
-                raise Wrong(f"{key} is not" + (": the image's name is image.name" if key == "Name" else ""))
-        return dict(value)
-
-    def of_text(self, text: str) -> object:
-        """Return the tags of key=value,key=value, or the text."""
-        pairs = [pair.partition("=") for pair in text.split(",")] if text.strip() else []
-        return {key.strip(): value.strip() for key, _, value in pairs} if all(equals for _, equals, _ in pairs) else text
+Branch = Annotated[str, Text("a branch", r"(?![-/.])(?!.*\.\.)[^\x00-\x20\x7f~^:?*\[\\]+(?<![/.])")]
+InApp = Annotated[str, _IN_APP]
+InAppList = Annotated[tuple[str, ...], Texts(_IN_APP)]
+Aliases = Annotated[tuple[str, ...], Texts(Text("the alias of a database in DATABASES", r"[A-Za-z0-9_.-]+"), minimum=1)]
+Units = Annotated[tuple[str, ...], Texts(_UNIT, minimum=1)]

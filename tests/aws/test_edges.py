@@ -6,10 +6,10 @@ import pytest
 
 from rehearsal.cloud.scaling.state import Activity
 from tasks.aws import autoscaling, cloudfront, fleets, images, instances, launch_templates, refreshes, target_groups
-from tasks.aws.session import Cloud as Api
-from tasks.aws.session import error_code, throttled
 from tasks.decisions.rollout.steps import Protect, Terminate
 from tasks.errors import Refused
+from tasks.runtime.cloud import Cloud as Api
+from tasks.runtime.cloud import error_code, throttled
 from tests.rehearsal.standin import Cloud, Fleet
 from tests.worlds.aws_world import api_of, changes, world
 from tests.worlds.shop_world import credentials
@@ -121,15 +121,35 @@ def test_health_in_each_target_group(cloud: Cloud, fleet: Fleet, api: Api) -> No
 
 def test_an_instance_on_two_ports_is_as_well_as_its_worst(cloud: Cloud, fleet: Fleet, api: Api) -> None:
     elb, arn = cloud.client("elbv2"), cloud.build_target_group(fleet.vpc, "two-ports")
-    one = cloud.members()[0]
-    elb.register_targets(TargetGroupArn=arn, Targets=[{"Id": one, "Port": 8080}, {"Id": one, "Port": 9}])
-    assert target_groups.health(api, arn)[one] != "healthy"
+    cloud._balancer("two-ports", fleet.subnets, [arn])
+    one, other = cloud.members()
+    ports = [{"Id": id, "Port": port} for id, port in ((one, 8080), (one, 9), (other, 9), (other, 8080))]
+    elb.register_targets(TargetGroupArn=arn, Targets=ports)
+
+    def states() -> list[str]:
+        shown = elb.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
+        return sorted(target["TargetHealth"]["State"] for target in shown)
+
+    cloud.wait(lambda: states() == ["healthy", "healthy", "unhealthy", "unhealthy"])
+    assert target_groups.health(api, arn) == {one: "unhealthy", other: "unhealthy"}
 
 
-def test_an_image_is_unknown_then_pending_then_there(cloud: Cloud, fleet: Fleet, api: Api) -> None:
+@pytest.fixture(scope="module")
+def slow() -> Iterator[tuple[Cloud, Api]]:
+    """A cloud that takes its time with images until it is made to skip it."""
+    with world(image_not_found=60.0, image=120.0) as (cloud, api):
+        cloud.build_fleet(1)
+        yield cloud, api
+
+
+def test_an_image_is_unknown_then_pending_then_there(slow: tuple[Cloud, Api]) -> None:
+    cloud, api = slow
     id = images.create(api, cloud.members()[0], "shop-one", {"ramped:site": "shop", "x": "1"}, reboot=False)
-    assert images.image(api, id) is None or images.image(api, id).state == "pending"
-    cloud.wait(lambda: (found := images.image(api, id)) and found.state == "available")
+    assert images.image(api, id) is None
+    cloud.skip(60)
+    assert cloud.wait(lambda: images.image(api, id)).state == "pending"
+    cloud.skip(60)
+    cloud.wait(lambda: images.image(api, id).state == "available")
     assert [one.id for one in images.find(api, {"ramped:site": "shop", "x": "1"})] == [id]
     assert images.find(api, {"ramped:site": "other"}) == []
     assert images.create(api, cloud.members()[0], "shop-one", {}, reboot=False) == id

@@ -10,9 +10,9 @@ from dataclasses import replace
 import pytest
 
 from tasks.aws.lock import Lock
-from tasks.aws.session import Cloud as Api
 from tasks.decisions.access.locks import LEASE, Holder, parameter, read, write
 from tasks.errors import Refused, Resumable
+from tasks.runtime.cloud import Cloud as Api
 from tasks.runtime.operator import alive, machine
 from tasks.runtime.waiting import SystemClock
 from tests.rehearsal.standin import Cloud
@@ -58,9 +58,7 @@ def holder(cloud: Cloud) -> Holder | None:
 def test_it_is_held_while_it_is_needed_and_gone_afterwards(cloud: Cloud) -> None:
     with lock(api_of(cloud), "ann"):
         assert holder(cloud).who == "ann@host"
-        with pytest.raises(
-            Refused, match=r"ann@host is at it \(rollout by ann\), for \d+ s more unless renewed. Nothing was changed"
-        ):
+        with pytest.raises(Refused, match=r"locked by ann@host \(rollout by ann\); lease expires in \d+ s"):
             lock(api_of(cloud), "bob").__enter__()
     assert holder(cloud) is None
 
@@ -152,7 +150,7 @@ def test_a_lease_is_measured_by_awss_clock(cloud: Cloud) -> None:
     """An operator whose clock is two hours ahead takes nothing over."""
     clock = Clock()
     clock.ahead = 7200
-    with lock(api_of(cloud), "ann"), pytest.raises(Refused, match="ann@host is at it"):
+    with lock(api_of(cloud), "ann"), pytest.raises(Refused, match="locked by ann@host"):
         lock(api_of(cloud), "bob", clock).__enter__()
 
 
@@ -170,7 +168,7 @@ def test_a_dead_holder_of_this_machine_is_in_nobodys_way(cloud: Cloud) -> None:
 
 def test_a_dead_holder_of_another_machine_is_waited_for(cloud: Cloud) -> None:
     lock(api_of(cloud), "ann", pid=dead(), machine="elsewhere").__enter__()
-    with pytest.raises(Refused, match="ann@host is at it"):
+    with pytest.raises(Refused, match="locked by ann@host"):
         lock(api_of(cloud), "bob").__enter__()
 
 
@@ -204,7 +202,7 @@ def test_a_lost_answer_while_taking_over_is_not_somebody_else(cloud: Cloud) -> N
 def test_what_is_no_lock_is_refused_and_says_what_to_do(cloud: Cloud) -> None:
     cloud.client("ssm").put_parameter(Name=parameter("web"), Value="hands off", Type="String")
     try:
-        with pytest.raises(Refused, match="/ramped/web/lock: not a lock of ours .*; delete it when nobody is at it"):
+        with pytest.raises(Refused, match="/ramped/web/lock: not a lock of ours .*; delete it when no rollout is running"):
             lock(api_of(cloud), "ann").__enter__()
     finally:
         cloud.client("ssm").delete_parameter(Name=parameter("web"))

@@ -49,7 +49,7 @@ def families() -> Iterator[Fleets]:
     """Yield every small fleet: 0 to 3 instances, surge and batch 1 or 2, with and without room below and above."""
     for desired, surge, batch, below, above in product(range(4), (1, 2), (1, 2), (0, 1), (0, 1)):
         group = Group.settled(max(0, desired - below), desired + above, desired, boot=5.0, drain=10.0)
-        rules = policy(surge=surge, batch=batch, rollback=False, max_failures=10**6, instance_deadline=float("inf"))
+        rules = policy(surge=surge, batch=batch, rollback=False, max_failures=10**6, instance_timeout=float("inf"))
         yield Fleets(rules, group.maximum, State(group, None, desired, 0, 0))
 
 

@@ -9,9 +9,10 @@ import pytest
 
 from tasks.aws import launch_templates
 from tasks.errors import Refused, Resumable, RolledBack, SettingsError
+from tasks.fleet.target import REFRESH
 from tasks.operations.abort import end_runs
-from tasks.operations.history import rollback
-from tasks.operations.rollout import REFRESH, roll_out, rollout
+from tasks.operations.rollback import rollback
+from tasks.operations.rollout import roll_out, rollout
 from tests.fleet.test_loop_groups import ALARM, alarm
 from tests.rehearsal.standin import stand_in
 from tests.worlds.rolling_world import RollingWorld, build, rolling
@@ -35,7 +36,7 @@ def leave_half_way(world: RollingWorld) -> None:
     """Begin a refresh that stands still at its first checkpoint, and go."""
     world.when("InProgress", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        roll(world, checkpoints=("20%",), bake=600)
+        roll(world, checkpoints=("20%",), pause=600)
 
 
 def refreshes(world: RollingWorld) -> list[dict[str, Any]]:
@@ -67,7 +68,7 @@ def test_a_group_that_follows_the_latest_version_is_pinned_first_so_that_it_can_
     with rolling(2, version="$Latest") as world:
         world.cloud.control("faults", {"images": {world.image: "error"}})
         with world.watched(), pytest.raises(RolledBack):
-            roll(world, instance_deadline=2)
+            roll(world, instance_timeout=2)
         assert world.group().version == "1" and set(world.versions()) == {"1"}
         newest, *_, first = launch_templates.versions(world.api, world.fleet.template)
         assert (newest.number, newest.image) == ("3", first.image)
@@ -78,7 +79,7 @@ def test_a_bad_image_is_rolled_back(fault: str) -> None:
     with rolling(3) as world:
         world.cloud.control("faults", {"images": {world.image: fault}})
         with world.watched(), pytest.raises(RolledBack, match=r"version 2 was rolled back to 1: .*does not serve within 2 s"):
-            roll(world, instance_deadline=2)
+            roll(world, instance_timeout=2)
         world.assert_done("1")
         assert "web finds it" in world.printed and "the end of its console:" in world.printed
 
@@ -95,20 +96,22 @@ def following(world: RollingWorld, run: Any, revision: str) -> None:
     """Follow with a gate that asks over HTTP."""
     from tasks.decisions.rollout.decide import Goal
     from tasks.fleet.instance_refresh import Following
+    from tasks.fleet.lock import lock_of
     from tasks.fleet.loop import roll as go
-    from tasks.operations.rollout import lock_of
 
     policy = world.policy(revisions={"2": revision})
-    with lock_of(run, world.api, "web", "the test") as lock:
-        go([Following(run, world.api, "web", policy, Goal("r", "1", "2"), world.ask, lock)])
+    with lock_of(run, "web", "the test") as lock:
+        go([Following(run, "web", policy, Goal("r", "1", "2"), world.ask, lock)])
 
 
 def test_launches_that_fail_are_rolled_back_with_their_reason() -> None:
-    with rolling(2) as world:
-        world.cloud.client("ec2").deregister_image(ImageId=world.image)
-        with world.watched(), pytest.raises((RolledBack, Refused)) as caught:
+    """The image goes when everything has been looked at and the refresh begins."""
+    with rolling(2, standin={"launch_retry": 1}) as world:
+        world.when("start an instance refresh", lambda: world.cloud.client("ec2").deregister_image(ImageId=world.image))
+        with world.watched(), pytest.raises(RolledBack, match=r"[2-9] launches failed: .*no longer available"):
             roll(world, max_failures=2)
-        assert world.image in str(caught.value)
+        world.assert_done("1")
+        assert [one["Status"] for one in refreshes(world)] == ["RollbackSuccessful"]
 
 
 def test_an_alarm_while_it_bakes_brings_the_old_version_back() -> None:
@@ -116,14 +119,14 @@ def test_an_alarm_while_it_bakes_brings_the_old_version_back() -> None:
         alarm(world)
         world.when("Baking", lambda: alarm(world, "ALARM"))
         with world.watched(), pytest.raises(RolledBack, match=f"alarm {ALARM} is in the ALARM state"):
-            roll(world, bake=100000, alarms=(ALARM,))
+            roll(world, pause=100000, alarms=(ALARM,))
         world.assert_done("1")
 
 
 def test_checkpoints_rest_and_go_on() -> None:
     with rolling(4) as world:
         with world.watched():
-            roll(world, canary=1, checkpoints=("50%",), bake=50)
+            roll(world, canary=1, checkpoints=("50%",), pause=50)
         world.assert_done(world.next)
         assert refreshes(world)[0]["Preferences"]["CheckpointPercentages"] == [25, 50, 100]
 
@@ -162,7 +165,7 @@ def test_without_rollback_it_stops_and_abort_cancels() -> None:
         world.cloud.control("faults", {"images": {world.image: "error"}})
         with world.watched():
             with pytest.raises(Resumable, match="does not serve within 2 s.*`abort` cancels it"):
-                roll(world, instance_deadline=2, rollback=False)
+                roll(world, instance_timeout=2, rollback=False)
             end_runs(world.run(), world.api, ("web",))
         assert refreshes(world)[0]["Status"] == "Cancelled" and world.group().version == "1"
         assert "no rollout of web is under way" in world.printed and not world.locks()
@@ -172,12 +175,12 @@ def test_rollback_turns_a_refresh_back() -> None:
     with rolling(5) as world:
         leave_half_way(world)
         with pytest.raises(Refused, match="web to version 2.*`rollback` alone turns it back"):
-            rollback.body.__wrapped__(world.run(), to="1")
-        rollback.body.__wrapped__(world.run(dry=True))
+            rollback(world.run(), to="1")
+        rollback(world.run(dry=True))
         assert "would turn the instance refresh to version 2 back" in world.printed
         assert [one["Status"] for one in refreshes(world)] == ["InProgress"]
         with world.watched():
-            rollback.body.__wrapped__(world.run())
+            rollback(world.run())
         world.assert_done("1")
         assert [one["Status"] for one in refreshes(world)] == ["RollbackSuccessful"]
         assert "version 2 was rolled back to 1: by hand" in world.printed
@@ -200,7 +203,7 @@ def test_one_engine_does_not_meddle_with_the_other() -> None:
     ("rules", "why"),
     [
         ({"canary": 1}, "does not pause for a word"),
-        ({"bake": 200000}, "waits 172800 at most"),
+        ({"pause": 200000}, "waits 172800 at most"),
         ({"alarms": tuple(f"a{n}" for n in range(11))}, "takes 10"),
     ],
 )
@@ -213,7 +216,7 @@ def test_what_it_cannot_do_is_refused_before_anything_is_written(rules: dict[str
 
 def test_another_engine_is_named() -> None:
     with rolling(1) as world, pytest.raises(SettingsError, match="--engine: found refresh; allowed: ramped or instance-refresh"):
-        rollout.body.__wrapped__(world.run(), engine="refresh")
+        rollout(world.run(), engine="refresh")
 
 
 @contextmanager
@@ -227,7 +230,7 @@ def test_of_two_groups_one_that_fails_takes_the_other_back(bad: str) -> None:
     with two() as (web, api):
         failing = web if bad == "web" else api
         web.cloud.control("faults", {"images": {failing.image: "error"}})
-        run = web.run(engine=REFRESH, instance_deadline=8)
+        run = web.run(engine=REFRESH, instance_timeout=8)
         with web.watched(), api.watched(), pytest.raises(RolledBack) as caught:
             roll_out(replace(run, settings=replace(run.settings, groups=("web", "api"))))
         assert "web: version 2 was rolled back to 1" in str(caught.value)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tasks.errors import DeployError, Refused, Resumable, RolledBack
-from tasks.operations.history import rollback
+from tasks.operations.rollback import rollback
 from tasks.operations.rollout import roll_out
 from tasks.runtime.run import Run
 from tests.rehearsal.standin import stand_in
@@ -47,7 +47,7 @@ def test_after_a_canary_it_stops_until_told_to_go_on() -> None:
 
 def test_the_plan_names_the_pauses() -> None:
     with rolling(4) as world:
-        world.roll(dry=True, canary=1, checkpoints=("50%",), bake=60)
+        world.roll(dry=True, canary=1, checkpoints=("50%",), pause=60)
         assert "with a pause after 1, 2, all of the new ones" in world.printed
 
 
@@ -56,7 +56,7 @@ def test_an_alarm_while_it_bakes_in_the_end_brings_the_old_version_back() -> Non
         alarm(world)
         world.when("all are new and bake", lambda: alarm(world, "ALARM"))
         with world.watched(), pytest.raises(RolledBack, match=f"alarm {ALARM} has gone off"):
-            world.roll(bake=300, alarms=(ALARM,))
+            world.roll(pause=300, alarms=(ALARM,))
         world.assert_done("1", launches=4)
 
 
@@ -113,7 +113,7 @@ def test_one_that_fails_takes_the_other_back(bad: str) -> None:
         failing, other = (web, api) if bad == "web" else (api, web)
         web.cloud.control("faults", {"images": {failing.image: "error"}})
         with web.watched(), api.watched(), pytest.raises(RolledBack) as caught:
-            roll_out(both((web, api), instance_deadline=20))
+            roll_out(both((web, api), instance_timeout=20))
         web.assert_done("1")
         api.assert_done("1")
         name = other.fleet.group
@@ -147,9 +147,9 @@ def test_killed_on_the_way_back_the_next_run_takes_both_back() -> None:
         web.when("api: roll back to version 1", died)
         with web.watched(), api.watched():
             with pytest.raises(Died):
-                roll_out(both((web, api), instance_deadline=20))
+                roll_out(both((web, api), instance_timeout=20))
             with pytest.raises(RolledBack):
-                roll_out(both((web, api), instance_deadline=20))
+                roll_out(both((web, api), instance_timeout=20))
         web.assert_done("1")
         api.assert_done("1")
 
@@ -162,7 +162,7 @@ def test_what_speaks_against_it_is_told_of_all_groups_at_once() -> None:
             roll_out(both((web, api)))
         assert f"names image {web.image}, which is not there" in str(caught.value)
         assert "Launch suspended by somebody" in str(caught.value)
-        assert str(caught.value).count("Nothing was changed") == 1
+        assert str(caught.value).count("") == 1
 
 
 def test_a_canary_in_each_group() -> None:
@@ -182,7 +182,7 @@ def test_both_are_turned_back_by_hand_though_the_alarm_that_is_why_has_gone_off(
         alarm(web, "ALARM")
         run = both((web, api), canary=1, alarms=(ALARM,))
         with web.watched(), api.watched():
-            rollback.body.__wrapped__(run)
+            rollback(run)
         web.assert_done("1")
         api.assert_done("1")
         # Later, by hand, when both had long been on the new version.
@@ -190,6 +190,6 @@ def test_both_are_turned_back_by_hand_though_the_alarm_that_is_why_has_gone_off(
         roll_out(both((web, api), alarms=(ALARM,)))
         alarm(web, "ALARM")
         with web.watched(), api.watched():
-            rollback.body.__wrapped__(run, to="1")
+            rollback(run, to="1")
         web.assert_done("1")
         api.assert_done("1")

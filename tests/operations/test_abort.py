@@ -6,7 +6,7 @@ import pytest
 
 from tasks.errors import Refused
 from tasks.operations.abort import end_runs
-from tasks.operations.history import rollback
+from tasks.operations.rollback import rollback
 from tasks.operations.status import show
 from tests.fleet.test_loop_killed import Operators, operators
 from tests.worlds.rolling_world import RollingWorld, rolling
@@ -84,7 +84,7 @@ def test_an_abort_that_was_cut_off_is_ended_before_anything_else(world: RollingW
     world.when("point the group at version 1", interrupt)
     with pytest.raises(KeyboardInterrupt):
         abort(world)
-    for begin in (world.roll, lambda: rollback.body.__wrapped__(world.run())):
+    for begin in (world.roll, lambda: rollback(world.run())):
         with pytest.raises(Refused, match="web: the rollout to version 2 is being aborted: run `abort` again"):
             begin()
     show(world.run())

@@ -145,7 +145,7 @@ def test_an_image_that_fails_is_one_line(world: ShopWorld, monkeypatch: pytest.M
 def test_one_that_takes_too_long_says_what_was_seen_last(world: ShopWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     slow(world, monkeypatch)
     with pytest.raises(TimedOut, match=r"image ami-\w+: not within 0 s; last seen: ami-\w+ is (pending|not known yet)"):
-        bake(fast(world, image={"deadline": 0.01}))
+        bake(fast(world, image={"timeout": 0.01}))
 
 
 @pytest.mark.parametrize("state", ["another revision", "not verified"])

@@ -219,7 +219,7 @@ def test_an_image_whose_files_are_empty_does_not_get_past_the_smoke_boot(world: 
     before = world.cloud.members()
     for path in image_disk(world).joinpath("app").rglob("*.py"):
         path.write_bytes(b"")
-    run = fast(world, rollout={"instance_deadline": 3, "smoke_boot": True})
+    run = fast(world, rollout={"instance_timeout": 3, "smoke_boot": True})
     with pytest.raises(DeployError, match=r"smoke boot of version \d+: .*The fleet was not touched"):
-        rollout.body.__wrapped__(Run(run.settings, run.out, SystemClock(), False, "fab rollout"))
+        rollout(Run(run.settings, run.out, SystemClock(), False, "fab rollout"))
     assert world.cloud.members() == before

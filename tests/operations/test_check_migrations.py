@@ -10,6 +10,7 @@ import pytest
 
 from tasks.errors import Refused
 from tasks.operations.deploy import deploy_release
+from tests.rehearsal.hosts.support import marked, until
 from tests.worlds.operator_folder import Folder
 from tests.worlds.shop_world import Golden, ShopWorld, credentials, sh
 
@@ -63,12 +64,27 @@ def state(world: ShopWorld) -> list[object]:
     ]
 
 
+def applied(world: ShopWorld) -> str:
+    """Return the names of the migrations that the database has."""
+    query = (
+        'import sqlite3; print(list(sqlite3.connect("../database/shop.sqlite3").execute("select name from django_migrations")))'
+    )
+    return sh(f"../venv/bin/python -c '{query}'", world.disk() / "app")
+
+
+def cmdline(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
 def test_migrations_that_break_the_serving_release_are_refused_and_nothing_is_touched(world: ShopWorld, tmp_path: Path) -> None:
     deploy_release(world.run(), world.v2)
     before = state(world)
     breaking = world.commit({"shop/migrations/0004_title.py": RENAME})
     (tmp_path / "operator").mkdir()
-    folder = Folder(tmp_path / "operator", "from ops.deploy import ns\n", world.fabric_yaml())
+    folder = Folder(tmp_path / "operator", "from ops.operations.deploy import ns\n", world.fabric_yaml())
     refused = folder.run("fab", "deploy", "--revision", breaking)
     assert refused.code == 1 and "Traceback" not in refused.err
     assert "shop.0004_title" in refused.err and "which is called title then" in refused.err
@@ -84,7 +100,7 @@ def test_migrations_that_break_the_serving_release_are_refused_and_nothing_is_to
 def test_migrations_that_cannot_be_judged_want_a_word(world: ShopWorld, tmp_path: Path) -> None:
     unclear = world.commit({"shop/migrations/0004_python.py": PYTHON})
     (tmp_path / "operator").mkdir()
-    folder = Folder(tmp_path / "operator", "from ops.deploy import ns\n", world.fabric_yaml())
+    folder = Folder(tmp_path / "operator", "from ops.operations.deploy import ns\n", world.fabric_yaml())
     asked = folder.run("fab", "deploy", "--revision", unclear)
     assert asked.code == 1 and f"fab deploy --revision {unclear} --yes" in asked.err
     assert folder.run("fab", "deploy", "--revision", unclear, "--yes").code == 0
@@ -93,7 +109,7 @@ def test_migrations_that_cannot_be_judged_want_a_word(world: ShopWorld, tmp_path
 def test_check_migrations_tells_and_changes_nothing(world: ShopWorld, tmp_path: Path) -> None:
     deploy_release(world.run(), world.v1)
     (tmp_path / "operator").mkdir()
-    folder = Folder(tmp_path / "operator", "from ops.check_migrations import ns\n", world.fabric_yaml())
+    folder = Folder(tmp_path / "operator", "from ops.operations.check_migrations import ns\n", world.fabric_yaml())
     before = state(world)
     world.publish(world.v2)
     good = folder.run("fab", "check-migrations")
@@ -112,10 +128,10 @@ def test_check_migrations_tells_and_changes_nothing(world: ShopWorld, tmp_path: 
 def test_a_site_without_the_command_is_told_what_to_copy(world: ShopWorld) -> None:
     sh("git rm -qr shop/management && git -c user.name=a -c user.email=a@example.com commit -qm x", world.disk() / "app")
     bare = sh("git push -q origin HEAD:refs/heads/bare && git rev-parse HEAD", world.disk() / "app")
-    with pytest.raises(Refused, match=r"has no command pendingmigrations.* app\.judge_migrations: false"):
+    with pytest.raises(Refused, match=r"has no command pendingmigrations.* app\.check_migrations: false"):
         deploy_release(world.run(), bare)
-    assert deploy_release(world.run(app={"judge_migrations": False}), bare).revision == bare
-    assert "app.judge_migrations is false" in world.err.getvalue()
+    assert deploy_release(world.run(app={"check_migrations": False}), bare).revision == bare
+    assert "app.check_migrations is false" in world.err.getvalue()
 
 
 @pytest.mark.parametrize("when", ["revision ", "-> 4  migrate"])
@@ -124,12 +140,16 @@ def test_killed_before_it_migrates_the_same_command_judges_again_and_finishes(
 ) -> None:
     world.publish(world.v2)
     (tmp_path / "operator").mkdir()
-    folder = Folder(tmp_path / "operator", "from ops.deploy import ns\n", world.fabric_yaml())
+    folder = Folder(tmp_path / "operator", "from ops.operations.deploy import ns\n", world.fabric_yaml())
     killed = folder.interrupt("fab", "deploy", when=when, number=signal.SIGKILL)
     assert killed.code == -signal.SIGKILL
+    # What it had begun on the host goes on, or was cut off with its connection.
+    until(lambda: not [one for one in marked(world.hosts) if b"migrate" in cmdline(one)])
+    migrated = "0003_notes_and_reviews" in applied(world)
+    assert not migrated or when == "-> 4  migrate"
     done = folder.run("fab", "deploy")
     assert done.code == 0, done.err
-    assert "compatible    shop.0003" in done.out or "no migration changes the database" in done.out
+    assert ("no migration changes the database" if migrated else "compatible    shop.0003") in done.out
     assert world.tags()["ramped:revision"] == world.v2
     assert not list(world.disk().glob("app.judged*"))
 

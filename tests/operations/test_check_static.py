@@ -42,7 +42,7 @@ def empty(world: ShopWorld, static: Static) -> None:
 
 
 def check(world: ShopWorld, static: Static) -> None:
-    check_static.body.__wrapped__(fast(world, static=static))
+    check_static(fast(world, static=static))
 
 
 def file_of(world: ShopWorld, path: str) -> Path:
@@ -115,7 +115,7 @@ def test_a_cached_error_is_invalidated_and_the_file_fetched(world: ShopWorld, st
     with damaged(file_of(world, path), None):
         assert get(static, path)[0] != 200
     with changes(world) as calls:
-        warm_cdn.body.__wrapped__(fast(world, static=static), whole=True)
+        warm_cdn(fast(world, static=static), whole=True)
     assert calls == ["CreateInvalidation"]
     assert get(static, path) == (200, "Hit from cloudfront")
 
@@ -125,7 +125,7 @@ def test_of_the_release_only_what_it_added_is_fetched(world: ShopWorld, static: 
     world.publish(world.v2)
     release = deploy_release(fast(world), None)
     restart_fleet(fast(world), release.added)
-    warm_cdn.body.__wrapped__(fast(world, static=static))
+    warm_cdn(fast(world, static=static))
     assert f"fetching {len(release.added)} new static files" in world.printed
     assert get(static, f"/static/{release.added[0]}") == (200, "Hit from cloudfront")
     assert get(static, old[0])[1].startswith("Miss")
@@ -144,7 +144,7 @@ def test_without_a_distribution_it_only_says_so(world: ShopWorld, static: Static
 
 def test_without_a_cdn_the_setting_is_named(world: ShopWorld, static: Static) -> None:
     with pytest.raises(SettingsError, match="static.cdn: found null; allowed here: the CDN's address"):
-        warm_cdn.body.__wrapped__(fast(world, static=static | {"cdn": None}))
+        warm_cdn(fast(world, static=static | {"cdn": None}))
 
 
 def test_a_dry_run_fetches_nothing(world: ShopWorld, static: Static) -> None:

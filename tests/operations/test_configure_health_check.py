@@ -29,7 +29,7 @@ def call(world: RollingWorld, *, dry: bool = False, path: str = "/health_check/s
     run: Run = world.run(dry=dry)
     settings = run.settings
     check, app = replace(settings.health_check, **values), replace(settings.app, health_path=path)
-    configure_health_check.body.__wrapped__(replace(run, settings=replace(settings, app=app, health_check=check)))
+    configure_health_check(replace(run, settings=replace(settings, app=app, health_check=check)))
     return world.printed[mark:]
 
 

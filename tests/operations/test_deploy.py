@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from tasks.aws.session import Cloud
 from tasks.errors import DeployError, Refused, RemoteFailed
 from tasks.hosts import checkout
 from tasks.hosts.keys import WrongHostKey
@@ -52,7 +51,7 @@ def untouched(still: ShopWorld) -> Iterator[ShopWorld]:
 
 
 def opened(world: ShopWorld) -> Host:
-    return open_management(world.run(), Cloud(world.settings().aws))[1]
+    return open_management(world.run())[1]
 
 
 def take(world: ShopWorld, host: Host, revision: str | None) -> str:
@@ -225,7 +224,7 @@ def test_requirements_are_installed_when_their_files_change_and_only_then(world:
 def test_a_broken_application_is_noticed_though_the_restart_says_yes(world: ShopWorld) -> None:
     broken = world.commit({"config/wsgi.py": "raise RuntimeError('no such luck today')\n"})
     with pytest.raises(DeployError, match="the health view with revision") as caught:
-        deploy_release(world.run(app={"boot_deadline": 10}), broken)
+        deploy_release(world.run(app={"boot_timeout": 10}), broken)
     assert "502 Bad Gateway" in str(caught.value) or "503" in str(caught.value) or "refused" in str(caught.value)
     assert "The end of the journal of shop.service:" in str(caught.value) and "no such luck today" in str(caught.value)
     assert "ramped:revision" not in world.tags()
@@ -233,7 +232,7 @@ def test_a_broken_application_is_noticed_though_the_restart_says_yes(world: Shop
     # What was verified once is not while it is deployed anew.
     (world.disk() / "app/gunicorn.conf.py").write_text("raise RuntimeError('this machine is not well')\n")
     with pytest.raises(DeployError):
-        deploy_release(world.run(app={"boot_deadline": 3}), world.v2)
+        deploy_release(world.run(app={"boot_timeout": 3}), world.v2)
     assert "ramped:revision" not in world.tags()
 
 
@@ -312,7 +311,7 @@ def test_a_checkout_that_was_cut_short_is_finished(world: ShopWorld) -> None:
 def test_killed_again_and_again_the_same_command_finishes(world: ShopWorld, tmp_path: Path) -> None:
     world.publish(world.v2)
     (tmp_path / "operator").mkdir()
-    folder = Folder(tmp_path / "operator", "from ops.deploy import ns\n", world.fabric_yaml())
+    folder = Folder(tmp_path / "operator", "from ops.operations.deploy import ns\n", world.fabric_yaml())
     for moment in ("-> 3", "requirements: changed", "-> 4", "-> 5", "-> 6", "-> 7"):
         killed = folder.interrupt("fab", "deploy", when=moment, number=signal.SIGKILL)
         assert killed.code == -signal.SIGKILL
@@ -326,13 +325,13 @@ def test_killed_again_and_again_the_same_command_finishes(world: ShopWorld, tmp_
 
 def test_ctrl_c_tells_how_to_go_on(world: ShopWorld, tmp_path: Path) -> None:
     (tmp_path / "operator").mkdir()
-    folder = Folder(tmp_path / "operator", "from ops.deploy import ns\n", world.fabric_yaml())
+    folder = Folder(tmp_path / "operator", "from ops.operations.deploy import ns\n", world.fabric_yaml())
     stopped = folder.interrupt("fab", "deploy", when="-> 5", number=signal.SIGINT)
     assert stopped.code == 3 and "To go on: fab deploy" in stopped.err
 
 
 def test_both_commands_refuse_in_one_line(still: ShopWorld, tmp_path: Path) -> None:
-    folder = Folder(tmp_path, "from ops.deploy import ns\n", still.fabric_yaml())
+    folder = Folder(tmp_path, "from ops.operations.deploy import ns\n", still.fabric_yaml())
     for binary in ("fab", "invoke"):
         answer = folder.run(binary, "deploy", "--revision", "nowhere")
         assert answer.code == 1

@@ -10,7 +10,7 @@ from tasks.errors import Refused
 from tasks.operations.drain import drain
 from tests.worlds.shop_world import Golden, ShopWorld, credentials
 
-MARK = {"health_check": {"draining": "state/draining"}}
+MARK = {"health_check": {"draining_file": "state/draining"}}
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +31,7 @@ def world(golden: Golden, tmp_path: Path, keys: None) -> Iterator[ShopWorld]:
 
 def call(world: ShopWorld, instance: str, *, undo: bool = False, dry: bool = False, **sections: Any) -> str:
     mark = len(world.printed)
-    drain.body.__wrapped__(world.run(dry=dry, **sections), instance, undo)
+    drain(world.run(dry=dry, **sections), instance, undo)
     return world.printed[mark:]
 
 
@@ -75,7 +75,7 @@ def test_under_elb_health_checks_it_leaves_its_target_groups_and_is_not_terminat
 def test_a_site_that_does_not_look_at_the_file_is_told_and_left_alone(world: ShopWorld) -> None:
     one, _ = world.cloud.members()
     with pytest.raises(Refused, match=r"the site answers 200 on /health_check/\S+ though state/elsewhere is there"):
-        call(world, one, health_check={"draining": "state/elsewhere"})
+        call(world, one, health_check={"draining_file": "state/elsewhere"})
     assert not (world.disk(one) / "state/elsewhere").exists()
     assert state(world, one) == "healthy"
 

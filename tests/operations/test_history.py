@@ -31,7 +31,7 @@ def world(keys: None) -> Iterator[RollingWorld]:
 
 def call(task: Any, world: RollingWorld, *, dry: bool = False, **options: Any) -> str:
     mark = len(world.printed)
-    task.body.__wrapped__(world.run(dry=dry), **options)
+    task(world.run(dry=dry), **options)
     return world.printed[mark:]
 
 

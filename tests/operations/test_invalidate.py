@@ -86,7 +86,7 @@ def test_one_that_is_under_way_is_waited_for_and_not_begun_again(world: ShopWorl
     with ThreadPoolExecutor(1) as pool, changes(world) as calls:
         with world.standin.held():
             with pytest.raises(TimedOut, match=r"invalidation \w+: not within 0 s; last seen: .*InProgress"):
-                invalidate_paths(fast(world, static=static | {"deadline": 0.01}), ["/static/a.css"])
+                invalidate_paths(fast(world, static=static | {"timeout": 0.01}), ["/static/a.css"])
             again = pool.submit(invalidate_paths, fast(world, static=static), ["/static/a.css"])
             while not again.done() and world.cloud.control("calls")["actions"][LISTED]["count"] < 2:
                 time.sleep(0.02)

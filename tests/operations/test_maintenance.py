@@ -20,7 +20,7 @@ from tests.worlds.operator_folder import Folder
 from tests.worlds.shipping_world import fast, world_in
 from tests.worlds.shop_world import DOMAIN, ShopWorld, credentials
 
-go = ship.body.__wrapped__
+go = ship
 RENAME = """
 from django.db import migrations
 
@@ -225,7 +225,7 @@ def test_a_breaking_release_is_shipped_behind_the_page(tmp_path_factory: pytest.
             with pytest.raises(Refused, match="ship --maintenance"):
                 go(fast(world))
             with pytest.raises(DeployError):
-                go(fast(world, app={"boot_deadline": 5}), maintenance=True)
+                go(fast(world, app={"boot_timeout": 5}), maintenance=True)
             assert "the maintenance page stays. To go on: fab deploy" in world.err.getvalue()
             assert until(world, base, 503) and world.cloud.members() == old
             good = world.commit({"config/wsgi.py": (world.disk(old[0]) / "app/config/wsgi.py").read_text()}, onto=broken)

@@ -9,7 +9,7 @@ from tasks.operations.management import management_create, management_start, man
 from tests.worlds.shipping_world import changes, fast, world_in
 from tests.worlds.shop_world import ShopWorld, credentials
 
-create, start, halt = (task.body.__wrapped__ for task in (management_create, management_start, management_stop))
+create, start, halt = (task for task in (management_create, management_start, management_stop))
 
 
 @pytest.fixture(scope="module")

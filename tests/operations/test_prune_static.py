@@ -11,7 +11,7 @@ from tests.operations.test_deploy import static_names
 from tests.worlds.shipping_world import changes, fast, world_in
 from tests.worlds.shop_world import ShopWorld, credentials
 
-NOW = {"keep": 1, "grace": 0}
+NOW = {"keep_releases": 1, "grace": 0}
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> None:
 def prune(world: ShopWorld, *, dry: bool = False, **static: int) -> None:
     world.out.seek(0)
     world.out.truncate()
-    prune_static.body.__wrapped__(fast(world, dry=dry, static=NOW | static))
+    prune_static(fast(world, dry=dry, static=NOW | static))
 
 
 def deploy(world: ShopWorld, revision: str) -> set[str]:
@@ -51,7 +51,7 @@ def test_only_what_no_needed_release_names_is_deleted(world: ShopWorld) -> None:
 
     prune(world, grace=86400)
     assert "superseded less than 1 days ago" in world.printed and "0 retired; 0 files" in world.printed
-    prune(world, keep=2)
+    prune(world, keep_releases=2)
     assert "one of the newest 2" in world.printed and static_names(world) == before
 
     with changes(world) as calls:

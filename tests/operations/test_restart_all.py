@@ -16,12 +16,14 @@ from tasks.operations.deploy import deploy_release
 from tasks.operations.restart_all import restart_fleet
 from tasks.runtime.output import Output
 from tasks.runtime.run import Run
+from tasks.runtime.waiting import SystemClock
 from tests.rehearsal.hosts.support import Load
 from tests.worlds.operator_folder import Folder
 from tests.worlds.shop_world import DOMAIN, Golden, ShopWorld, credentials, sh
 
 NEW = "shop/css/new.0123456789ab.css"
 PRELOAD = "preload_app = True\n"  # where no unit shows it
+HASTY = {"patience": 1}  # where the gentle way is known to be without effect
 FILES = ("shop/img/other.0123456789ab.svg", NEW)
 
 
@@ -70,10 +72,27 @@ def statuses(world: ShopWorld, instance: str, name: str = NEW, asks: int = 12) -
     return {ask(world.address(instance), 8080, f"/static/{name}", **headers)[0] for _ in range(asks)}
 
 
+def hasty(settings: str) -> str:
+    assert (known := "restart: {timeout: 60}") in settings
+    return settings.replace(known, "restart: {timeout: 60, patience: 1}")
+
+
 def way(world: ShopWorld, instance: str) -> str:
     """Return what restart-all said that it did to an instance."""
     said = [line for line in world.out.getvalue().splitlines() if line.startswith(f"{instance}: ")]
     return said[-1].removeprefix(f"{instance}: ")
+
+
+class Ahead(SystemClock):
+    """A clock that can jump over a deadline."""
+
+    ahead = 0.0
+
+    def now(self) -> float:
+        return super().now() + self.ahead
+
+    def jump(self) -> None:
+        self.ahead += 3600
 
 
 def hooked(run: Run, when: str, act: Callable[[], object]) -> tuple[Run, io.StringIO]:
@@ -119,11 +138,13 @@ def test_the_first_failure_stops_it_and_it_tells_who_is_done_and_who_is_not(plai
     order = in_order(plain)
     # The reload exits 0, the site is dead afterwards.
     (plain.disk(order[1]) / "app/config/wsgi.py").write_text("raise RuntimeError('half a deploy')\n")
+    clock = Ahead()
+    run, _ = hooked(replace(plain.run(), clock=clock), "502 Bad Gateway", clock.jump)
     with pytest.raises(Resumable) as caught:
-        restart_fleet(plain.run(restart={"deadline": 8}), ("b.css",))
+        restart_fleet(run, ("b.css",))
     text = str(caught.value)
     assert f"stopped at a failure: {order[1]}: " in text and "502 Bad Gateway" in text
-    assert f"done: {order[0]} (reload)" in text and f"not touched: {order[2]}" in text
+    assert f"done: {order[0]} (reload)" in text and f"not reloaded: {order[2]}" in text
     assert "To go on: fab deploy" in text and caught.value.code == 3
     # A worker that the test before has begun may have come up after the file was shared.
     assert 404 in statuses(plain, order[2], "b.css")
@@ -134,9 +155,9 @@ def test_the_first_failure_stops_it_and_it_tells_who_is_done_and_who_is_not(plai
 
 
 def test_a_file_that_is_not_on_the_shared_disk_is_found_out(plain: ShopWorld) -> None:
-    gone = "does not serve /static/shop/gone.css: does it see the shared static files"
+    gone = "does not serve /static/shop/gone.css: is the shared STATIC_ROOT mounted"
     with visitors(plain), pytest.raises(Resumable, match=gone):
-        restart_fleet(plain.run(restart={"deadline": 8}), ("shop/gone.css",))
+        restart_fleet(plain.run(restart=HASTY), ("shop/gone.css",))
 
 
 def test_what_an_earlier_run_took_out_is_put_back(plain: ShopWorld) -> None:
@@ -164,7 +185,7 @@ def test_only_what_is_in_service_is_refreshed(plain: ShopWorld) -> None:
     plain.cloud.client("autoscaling").enter_standby(
         AutoScalingGroupName="web", InstanceIds=[asleep], ShouldDecrementDesiredCapacity=True
     )
-    plain.cloud.wait(lambda: asleep not in plain.cloud.members())
+    plain.cloud.wait(lambda: asleep in plain.cloud.members(lifecycle="Standby"))
     assert len(in_order(plain)) == 2 and asleep not in in_order(plain)
     plain.cloud.client("autoscaling").exit_standby(AutoScalingGroupName="web", InstanceIds=[asleep])
     plain.cloud.wait(lambda: asleep in plain.healthy())
@@ -179,8 +200,8 @@ def test_a_shown_preload_is_restarted_behind_its_socket(golden: Golden, tmp_path
 
 def test_a_hidden_preload_is_learned_from_one_instance_for_all(golden: Golden, tmp_path: Path) -> None:
     with fleet(golden, tmp_path, conf=PRELOAD, web=2) as world, visitors(world):
-        restart_fleet(world.run(restart={"deadline": 16}), FILES)
-        assert world.printed.count("trying what is stronger") == 1
+        restart_fleet(world.run(restart=HASTY), FILES)
+        assert world.printed.count("trying a stronger method") == 1
         assert {way(world, one) for one in world.cloud.members()} == {"restart behind its socket"}
         assert [statuses(world, one) for one in world.cloud.members()] == [{200}] * 2
 
@@ -188,7 +209,7 @@ def test_a_hidden_preload_is_learned_from_one_instance_for_all(golden: Golden, t
 def test_without_a_socket_a_hidden_preload_is_drained_and_comes_back(golden: Golden, tmp_path: Path) -> None:
     with fleet(golden, tmp_path, conf=PRELOAD, units="bound", delay=50) as world, visitors(world):
         members = world.cloud.members()
-        restart_fleet(world.run(restart={"deadline": 20}), FILES, batch=3)
+        restart_fleet(world.run(restart=HASTY), FILES, batch=3)
         assert {way(world, one) for one in members} == {"drain, restart and return"}
         assert world.cloud.members() == members and set(world.healthy()) == set(members)
         assert [statuses(world, one) for one in members] == [{200}] * 3
@@ -206,14 +227,14 @@ def test_a_plain_service_without_a_socket_is_reloaded(golden: Golden, tmp_path: 
 def test_an_instance_that_is_alone_is_not_drained(golden: Golden, tmp_path: Path) -> None:
     with fleet(golden, tmp_path, web=1, conf=PRELOAD, units="bound") as world:
         with visitors(world), pytest.raises(Resumable, match="is alone in web: taking it out would stop the site"):
-            restart_fleet(world.run(restart={"deadline": 12}), FILES)
+            restart_fleet(world.run(restart=HASTY), FILES)
         assert world.healthy() == world.cloud.members()
 
 
 def test_an_instance_that_leaves_meanwhile_is_left_out(golden: Golden, tmp_path: Path) -> None:
     with fleet(golden, tmp_path) as world:
         order = in_order(world)
-        calm = world.run(restart={"deadline": 20})
+        calm = world.run(restart={"timeout": 20})
         run, printed = hooked(calm, f"{order[0]}: reload", lambda: world.cloud.control("kill", {"instance": order[1]}))
         restart_fleet(run, FILES)
         assert f"{order[1]}: left out, for it has left web meanwhile" in printed.getvalue()
@@ -223,16 +244,16 @@ def test_an_instance_that_leaves_meanwhile_is_left_out(golden: Golden, tmp_path:
 def test_an_instance_that_the_group_replaces_while_it_drains_is_left_out(golden: Golden, tmp_path: Path) -> None:
     with fleet(golden, tmp_path, conf=PRELOAD, units="bound", health="ELB", replace_deregistered=True) as world, visitors(world):
         first = world.cloud.members()
-        restart_fleet(world.run(restart={"deadline": 20}), FILES)
+        restart_fleet(world.run(restart=HASTY), FILES)
         world.cloud.wait(lambda: len(world.healthy()) == 3)
         assert [statuses(world, one) for one in world.cloud.members()] == [{200}] * 3
-        assert "left out" in world.printed and set(first) != set(world.cloud.members())
+        assert "no longer in service" in world.printed and set(first) != set(world.cloud.members())
 
 
 def test_killed_while_an_instance_drains_the_next_run_finishes(golden: Golden, tmp_path: Path) -> None:
     with fleet(golden, tmp_path, web=2, conf=PRELOAD, units="bound", delay=250) as world:
         (tmp_path / "operator").mkdir()
-        folder = Folder(tmp_path / "operator", TASKS, world.fabric_yaml().replace("deadline: 60}", "deadline: 20}"))
+        folder = Folder(tmp_path / "operator", TASKS, hasty(world.fabric_yaml()))
         killed = folder.interrupt("fab", "refresh", when="is draining", number=signal.SIGKILL)
         assert killed.code == -signal.SIGKILL
         assert len([one for one in world.cloud.members() if "ramped:drained" in world.tags(one)]) == 1
@@ -245,7 +266,7 @@ def test_killed_while_an_instance_drains_the_next_run_finishes(golden: Golden, t
 def test_the_task_takes_the_files_from_the_management_instance(golden: Golden, tmp_path: Path) -> None:
     with ShopWorld(golden, tmp_path / "world", web=2) as world:
         (tmp_path / "operator").mkdir()
-        folder = Folder(tmp_path / "operator", "from ops.restart import ns\n", world.fabric_yaml())
+        folder = Folder(tmp_path / "operator", "from ops.operations.restart_all import ns\n", world.fabric_yaml())
         added = deploy_release(world.run(), world.v2).added
         assert len(added) == 3 and {404} == statuses(world, world.cloud.members()[0], added[0])
         dry = folder.run("fab", "--dry", "restart-all")
@@ -268,15 +289,15 @@ def test_a_batch_that_is_none(batch: str) -> None:
 def in_order(world: ShopWorld) -> list[str]:
     """Return the instances in the order in which they are refreshed."""
     from tasks.aws.serving import in_service
-    from tasks.aws.session import Cloud
+    from tasks.runtime.cloud import Cloud
 
     return [web.id for web in in_service(Cloud(world.settings().aws), ["web"])]
 
 
 TASKS = f"""\
 from invoke import Collection
-from ops.command import command
-from ops.restart import restart_fleet
+from ops.runtime.command import command
+from ops.operations.restart_all import restart_fleet
 
 @command
 def refresh(run):

@@ -11,7 +11,7 @@ from tests.rehearsal.hosts.support import ask
 from tests.worlds.shipping_world import changes, fast, world_in
 from tests.worlds.shop_world import DOMAIN, ShopWorld, credentials
 
-go = ship.body.__wrapped__
+go = ship
 
 
 @pytest.fixture(scope="module")

@@ -49,7 +49,7 @@ def test_a_rollout_that_was_stopped_and_its_way_back(world: RollingWorld) -> Non
     world.cloud.wait(lambda: len(world.cloud.healthy(world.fleet)) == 2)
     world.when("point the group at version 1", stop)
     with pytest.raises(KeyboardInterrupt):
-        world.roll(instance_deadline=2)
+        world.roll(instance_timeout=2)
     show(world.run())
     assert "a rollout back from version 2 to 1 is under way or was stopped: 1 of 2 instances are left" in world.printed
 

@@ -9,8 +9,7 @@ AWS's durations pass 50 times as fast (`time_scale=0.02`): a health check every 
 """
 
 import json
-import random
-import socket
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -18,8 +17,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import boto3
+from botocore.config import Config
+
+from rehearsal.addresses import Octet
 from rehearsal.cloud.options import Options
-from rehearsal.cloud.standin import API_PORT, StandIn
+from rehearsal.cloud.standin import StandIn
 from rehearsal.hosts.bare import BareHosts
 
 REGION = "eu-central-1"
@@ -33,6 +36,11 @@ FAST = {
     "image_not_found": 0.1,
     "invalidation": 0.3,
 }
+
+
+# Sessions are not for several threads at a time; some tests build a world in each of several.
+_MAKING = threading.Lock()
+_SESSION = boto3.session.Session("AKIAREHEARSAL0000000", "secret", region_name=REGION)
 
 
 @dataclass(frozen=True)
@@ -66,14 +74,11 @@ class Cloud:
 
     def client(self, service: str, **config: Any) -> Any:
         """Return a boto3 client (kept, unless it has a config of its own) without retries."""
-        import boto3
-        from botocore.config import Config
-
         if not config and service in self._clients:
             return self._clients[service]
         settings = Config(**({"retries": {"total_max_attempts": 1}, "read_timeout": PATIENCE} | config))
-        session = boto3.session.Session("AKIAREHEARSAL0000000", "secret", region_name=REGION)
-        client = session.client(service, endpoint_url=self.url, config=settings)
+        with _MAKING:
+            client = _SESSION.client(service, endpoint_url=self.url, config=settings)
         if not config:
             self._clients[service] = client
         return client
@@ -226,37 +231,17 @@ class Cloud:
         return str(made["LaunchTemplateVersion"]["VersionNumber"])
 
 
-def _free_octet() -> int:
-    """Return a second octet that nobody uses: its API port can be bound."""
-    while True:
-        octet = random.randint(10, 250)
-        with socket.socket() as probe:
-            try:
-                probe.bind((f"127.{octet}.0.2", API_PORT))
-            except OSError:
-                continue
-        return octet
-
-
-def _serve(options: Options, hosts: BareHosts) -> tuple[StandIn, int]:
-    while True:
-        octet = _free_octet()
-        try:
-            return StandIn(options, hosts, f"127.{octet}.0.2"), octet
-        except (OSError, SystemExit):  # someone was quicker; werkzeug exits where a port is taken
-            continue
-
-
 @contextmanager
 def stand_in(*, app_start: float = 0.0, **options: Any) -> Iterator[Cloud]:
     """Start a stand-in cloud with BareHosts in this process; `options` are those of Options."""
     hosts = BareHosts(app_start=app_start)
-    standin, octet = _serve(Options.of(FAST | options), hosts)
-    standin.start()
-    try:
-        yield Cloud(standin, hosts, octet)
-    finally:
-        standin.close()
+    with Octet() as octet:
+        standin = StandIn(Options.of(FAST | options), hosts, f"127.{octet.number}.0.2")
+        standin.start()
+        try:
+            yield Cloud(standin, hosts, octet.number)
+        finally:
+            standin.close()
 
 
 def refused(call: Callable[..., Any], **params: Any) -> tuple[str, str]:

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.rehearsal.standin import PATIENCE, _free_octet
+from rehearsal.addresses import Octet
+from tests.rehearsal.standin import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,23 +22,24 @@ ROOT = Path(__file__).parents[2]
 @contextmanager
 def server(directory: Path, *more: str, options: str = "{}") -> Iterator[tuple["subprocess.Popen[str]", dict[str, Any]]]:
     """Start it with bare hosts; yield the process and its line, and end it."""
-    command = [sys.executable, "-m", "rehearsal.server", "--directory", str(directory), "--octet", str(_free_octet())]
-    process = subprocess.Popen(
-        [*command, "--hosts", "bare", "--options", options, *more],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONWARNINGS": "default"},
-    )
-    assert process.stdout is not None
-    try:
-        line = process.stdout.readline()
-        yield process, json.loads(line) if line else {}
-    finally:
-        process.kill()
-        process.communicate()
+    with Octet() as octet:
+        command = [sys.executable, "-m", "rehearsal.server", "--directory", str(directory), "--octet", str(octet.number)]
+        process = subprocess.Popen(
+            [*command, "--hosts", "bare", "--options", options, *more],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONWARNINGS": "default"},
+        )
+        assert process.stdout is not None
+        try:
+            line = process.stdout.readline()
+            yield process, json.loads(line) if line else {}
+        finally:
+            process.kill()
+            process.communicate()
 
 
 def get(url: str) -> tuple[int, Any]:

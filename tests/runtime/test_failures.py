@@ -42,7 +42,7 @@ def test_old_credentials_are_to_be_renewed(code: str) -> None:
         (
             "Throttling",
             "Rate exceeded",
-            "Rate exceeded. AWS asks for fewer calls: wait a minute, then run the same again: fab ship",
+            "Rate exceeded. AWS throttles calls: wait a minute, then run the same again: fab ship",
         ),
         ("InvalidAMIID.NotFound", "", "no reason given."),
     ],
@@ -68,7 +68,7 @@ def test_a_refused_call_names_action_code_message_and_what_to_do(code: str, mess
         (botocore.exceptions.EndpointConnectionError(endpoint_url="http://x"), CloudError, "AWS cannot be reached: "),
         (botocore.exceptions.ReadTimeoutError(endpoint_url="http://x"), CloudError, "AWS cannot be reached: "),
         (botocore.exceptions.WaiterError("image_available", "ended", {}), CloudError, "AWS: Waiter image_available failed"),
-        (paramiko.AuthenticationException("no"), HostUnreachable, "SSH: the host does not let us in: no. Check ssh.user"),
+        (paramiko.AuthenticationException("no"), HostUnreachable, "SSH: authentication failed: no. Check ssh.user"),
         (paramiko.SSHException("banner"), HostUnreachable, "SSH: banner. Check the host"),
         (paramiko.ssh_exception.NoValidConnectionsError({("127.0.0.1", 22): OSError("x")}), HostUnreachable, "SSH: "),
         (

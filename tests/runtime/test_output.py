@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tasks.runtime.output import Output, StepTime
+from tasks.runtime.output import Output
 from tasks.runtime.plain import Plain, columns, duration, write
+from tasks.runtime.steps import Steps
 
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -25,6 +26,11 @@ class Time:
 def piped() -> tuple[Output, io.StringIO, io.StringIO, Time]:
     out, err, now = io.StringIO(), io.StringIO(), Time()
     return Output(out, err, now), out, err, now
+
+
+def steps_of(out: Output) -> Steps:
+    """Return steps that this output shows, on its clock."""
+    return Steps(out, now=out._now)
 
 
 class Screen:
@@ -94,11 +100,10 @@ def test_a_duration_reads_as_a_person_says_it(seconds: float, text: str) -> None
 
 def test_a_step_says_that_it_begins_and_how_it_ended(piped: tuple[Output, io.StringIO, io.StringIO, Time]) -> None:
     out, stdout, _, now = piped
-    assert not out.begun
-    with out.step("4  migrate"):
-        assert out.begun
+    steps = steps_of(out)
+    with steps.step("migrate", "4"):
         now.at += 3.2
-    with pytest.raises(ValueError, match="odd"), out.step("5  collectstatic"):
+    with pytest.raises(ValueError, match="odd"), steps.step("collectstatic", "5"):
         now.at += 61
         raise ValueError("odd")
     assert stdout.getvalue().splitlines() == [
@@ -107,19 +112,18 @@ def test_a_step_says_that_it_begins_and_how_it_ended(piped: tuple[Output, io.Str
         "-> 5  collectstatic",
         "failed 5  collectstatic (1 min 01 s)",
     ]
-    assert [(step.title, round(step.seconds, 1), step.ok) for step in out.steps] == [
+    assert [(step.title, round(step.seconds, 1), step.ok) for step in steps.ended] == [
         ("4  migrate", 3.2, True),
         ("5  collectstatic", 61.0, False),
     ]
-    assert isinstance(out.steps[0], StepTime)
 
 
 def test_progress_in_a_pipe_is_a_line_when_it_changed(piped: tuple[Output, io.StringIO, io.StringIO, Time]) -> None:
     out, stdout, _, _ = piped
-    with out.step("8  image"):
+    with steps_of(out).step("image", "8"):
         for text in ("pending", "pending", "12 %", "12 %", "12 %", "pending"):
             out.progress(text)
-    with out.step("9  again"):
+    with steps_of(out).step("again", "9"):
         out.progress("pending")
     assert stdout.getvalue().splitlines() == [
         *("-> 8  image", "   pending", "   12 %", "   pending", "ok 8  image (0.0 s)"),
@@ -144,9 +148,10 @@ def test_a_warning_goes_to_stderr(piped: tuple[Output, io.StringIO, io.StringIO,
 
 def test_tables_and_reports_are_aligned(piped: tuple[Output, io.StringIO, io.StringIO, Time]) -> None:
     out, stdout, _, now = piped
-    with out.step("1  one"):
+    steps = steps_of(out)
+    with steps.step("one", "1"):
         now.at += 2
-    out.report("Steps")
+    out.report("Steps", steps.ended)
     out.table("Fleet", ["id", "zone"], [["i-1", "a"], ["i-100", ""]])
     assert stdout.getvalue().splitlines()[2:] == [
         *("Steps", "step    took   result", "1  one  2.0 s  ok"),
@@ -165,10 +170,11 @@ def test_secrets_and_escape_codes_are_never_shown(piped: tuple[Output, io.String
     out.hide("ab")
     out.say("password hunter22-longer, hunter22, about \x1b[31mred\x1b[0m\x1b]0;title\x07\x07 end")
     out.warn("hunter22 QUJDREVG")
-    with out.step("log in as hunter22"):
+    steps = steps_of(out)
+    with steps.step("log in as hunter22"):
         out.progress("hunter22?")
     out.table("hunter22", ["hunter"], [["hunter22"]])
-    out.report("with hunter22")
+    out.report("with hunter22", steps.ended)
     shown = stdout.getvalue() + stderr.getvalue()
     assert "hunter22" not in shown
     assert "QUJD" not in shown
@@ -211,10 +217,11 @@ def test_each_line_is_flushed_at_once() -> None:
 
 def test_threads_do_not_garble_lines(piped: tuple[Output, io.StringIO, io.StringIO, Time]) -> None:
     out, stdout, _, _ = piped
+    steps = steps_of(out)
 
     def work(name: str) -> None:
         for number in range(50):
-            with out.step(f"{name}{number}"):
+            with steps.step(f"{name}{number}"):
                 out.say(f"line of {name}")
 
     workers = [threading.Thread(target=work, args=(name,)) for name in "abcd"]
@@ -225,20 +232,20 @@ def test_threads_do_not_garble_lines(piped: tuple[Output, io.StringIO, io.String
     lines = stdout.getvalue().splitlines()
     assert len(lines) == 4 * 50 * 3
     assert all(re.fullmatch(r"-> [a-d]\d+|line of [a-d]|ok [a-d]\d+ \(0\.0 s\)", line) for line in lines)
-    assert len(out.steps) == 200
+    assert len(steps.ended) == 200
 
 
 def test_a_terminal_keeps_the_lines_and_not_the_live_line(screen: Screen) -> None:
     now = Time()
     out = Output(screen.stream, screen.stream, now)
     out.say("begin")
-    with out.step("8  image"):
+    with steps_of(out).step("image", "8"):
         out.progress("pending")
         now.at += 65
         out.progress("37 %")
         out.say("a line meanwhile\nand its second line")
         out.warn("careful")
-        with out.step("inner"):
+        with steps_of(out).step("inner"):
             now.at += 1
         out.progress("99 %")
     out.close()
@@ -264,9 +271,10 @@ def test_a_long_live_line_stays_one_line(screen: Screen) -> None:
 def test_a_terminal_without_colours_has_none(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     out = Output(screen.stream, screen.stream, Time())
-    with out.step("one"):
+    steps = steps_of(out)
+    with steps.step("one"):
         out.warn("careful")
-    out.report("Steps")
+    out.report("Steps", steps.ended)
     out.close()
     codes = {code for part in re.findall(r"\x1b\[([0-9;]*)m", screen.close()) for code in part.split(";")}
     assert not {code for code in codes if re.fullmatch(r"[349]\d|10[0-7]", code)}
@@ -275,7 +283,7 @@ def test_a_terminal_without_colours_has_none(screen: Screen, monkeypatch: pytest
 def test_a_dumb_terminal_is_plain(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "dumb")
     out = Output(screen.stream, screen.stream, Time())
-    with out.step("one"):
+    with steps_of(out).step("one"):
         out.progress("two")
     out.close()
     assert "\x1b" not in screen.close()
@@ -290,7 +298,7 @@ def test_threads_do_not_garble_a_terminal(screen: Screen) -> None:
             out.progress(f"{name} at {number}")
             out.say(f"line {number} of {name}")
 
-    with out.step("restart"):
+    with steps_of(out).step("restart"):
         workers = [threading.Thread(target=work, args=(name,)) for name in "abc"]
         for worker in workers:
             worker.start()

@@ -10,23 +10,6 @@ from tasks.runtime import startup
 TASKS = Path(startup.__file__).parents[1]
 
 
-def test_our_variables_are_taken_and_others_stay() -> None:
-    environ = {
-        "INVOKE_ROLLOUT_SURGE": "2",
-        "FABRIC_GROUPS": "a,b",
-        "FABRIC_APP_NONSENSE": "x",
-        "FABRIC_AWS": "x",
-        "FABRIC_SSH_CONFIG_PATH": "/x",
-        "INVOKE_RUN_ECHO": "1",
-        "FABRIC_APPLE": "x",
-        "ROLLOUT_SURGE": "x",
-        "AWS_PROFILE": "x",
-    }
-    taken = startup.take_environment(environ)
-    assert sorted(taken) == ["FABRIC_APP_NONSENSE", "FABRIC_AWS", "FABRIC_GROUPS", "INVOKE_ROLLOUT_SURGE"]
-    assert sorted(environ) == ["AWS_PROFILE", "FABRIC_APPLE", "FABRIC_SSH_CONFIG_PATH", "INVOKE_RUN_ECHO", "ROLLOUT_SURGE"]
-
-
 def test_no_module_hides_another() -> None:
     """`invoke` puts tasks/ first on the path: a module of ours would be found in the place of one of the same name."""
     ours = {path.stem for path in TASKS.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()} - {"__init__"}
@@ -56,3 +39,19 @@ def test_the_package_is_found_once() -> None:
     spec = importlib.util.find_spec("tasks")
     assert spec is not None
     assert spec.origin == str(TASKS / "__init__.py")
+
+
+@pytest.mark.parametrize(("module", "shown"), [("tasks.operations.ship", True), ("yaml.reader", False)])
+def test_a_crash_within_a_task_is_not_taken_for_a_settings_file(
+    module: str, shown: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no fabric.yaml here either, but Invoke had come as far as the task."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["inv", "ship"])
+    body = {"__name__": module}
+    exec("def crash(): raise RuntimeError", body)
+    invoke = {"__name__": "invoke.program", "crash": body["crash"]}
+    exec("def run(): crash()", invoke)
+    with pytest.raises(RuntimeError) as caught:
+        invoke["run"]()  # type: ignore[operator]
+    assert (startup._settings_at_fault(caught.tb) is None) == shown

@@ -48,7 +48,8 @@ def test_every_unknown_key_is_told_with_what_was_meant() -> None:
 
 
 def test_a_section_must_be_one() -> None:
-    assert read({"restart": 5}).errors == ["fabric.yaml: restart: found 5 (a number); allowed: a section of batch, deadline"]
+    told = "fabric.yaml: restart: found 5 (a number); allowed: a section of batch, timeout, patience"
+    assert read({"restart": 5}).errors == [told]
     assert read(["aws"]).errors == ["fabric.yaml: found a list of 1; allowed: sections such as aws: and app:"]
 
 
@@ -74,7 +75,7 @@ def test_variables_of_both_prefixes_are_typed_by_the_schema() -> None:
             "INVOKE_AWS_PROFILE": "",
             "FABRIC_ROLLOUT_RAISE_MAX": "false",
             "INVOKE_IMAGE_TAGS": "a=b",
-            "INVOKE_ROLLOUT_INSTANCE_DEADLINE": " 60 ",
+            "INVOKE_ROLLOUT_INSTANCE_TIMEOUT": " 60 ",
         },
         "/here",
     )
@@ -85,20 +86,69 @@ def test_variables_of_both_prefixes_are_typed_by_the_schema() -> None:
         "aws.profile": None,
         "rollout.raise_max": False,
         "image.tags": {"a": "b"},
-        "rollout.instance_deadline": 60,
+        "rollout.instance_timeout": 60,
     }
     assert layer.leaves["groups"].origin == "FABRIC_GROUPS"
     assert layer.leaves["groups"].folder == "/here"
 
 
 def test_unknown_and_contradicting_variables_are_told() -> None:
-    layer = of_environment({"INVOKE_ROLLOUT_SURG": "2", "FABRIC_APP": "x", "FABRIC_SSH_PORT": "1", "INVOKE_SSH_PORT": "2"}, "")
+    layer = of_environment(
+        {
+            "INVOKE_ROLOUT_SURGE": "2",
+            "INVOKE_SURGE": "2",
+            "FABRIC_APP_NONSENSE": "x",
+            "FABRIC_SSH_PORT": "1",
+            "INVOKE_SSH_PORT": "2",
+        },
+        "",
+    )
     assert layer.errors == [
-        "FABRIC_APP: unknown variable",
-        "INVOKE_ROLLOUT_SURG: unknown variable; did you mean INVOKE_ROLLOUT_SURGE?",
-        "INVOKE_SSH_PORT: ssh.port: found '2', but FABRIC_SSH_PORT says otherwise; allowed: one of the two",
+        "FABRIC_APP_NONSENSE: unknown variable",
+        "INVOKE_ROLOUT_SURGE: unknown variable; did you mean INVOKE_ROLLOUT_SURGE?",
+        "INVOKE_SSH_PORT: ssh.port: found '2', but FABRIC_SSH_PORT is different; allowed: one of the two",
+        "INVOKE_SURGE: unknown variable; did you mean INVOKE_ROLLOUT_SURGE?",
     ]
     assert of_environment({"FABRIC_SSH_PORT": "1", "INVOKE_SSH_PORT": " 1"}, "").errors == []
+
+
+def test_old_names_go_on_working_with_a_line_that_names_the_new() -> None:
+    layer = read({"rollout": {"deadline": 5000, "bake": 60, "surge": 2}}, rollout__deadline=3, rollout__bake=4)
+    assert layer.errors == []
+    assert {path: found.value for path, found in layer.leaves.items()} == {
+        "rollout.timeout": 5000,
+        "rollout.pause": 60,
+        "rollout.surge": 2,
+    }
+    assert layer.warnings == [
+        "fabric.yaml:3: rollout.deadline is now called rollout.timeout; the old name still works",
+        "fabric.yaml:4: rollout.bake is now called rollout.pause; the old name still works",
+    ]
+    layer = of_environment({"FABRIC_ROLLOUT_INSTANCE_DEADLINE": "60"}, "")
+    assert layer.leaves["rollout.instance_timeout"].value == 60
+    assert layer.warnings == [
+        "FABRIC_ROLLOUT_INSTANCE_DEADLINE: rollout.instance_deadline is now called rollout.instance_timeout; "
+        "the old name still works"
+    ]
+
+
+def test_the_old_and_the_new_name_in_one_level_are_an_error() -> None:
+    layer = read({"rollout": {"timeout": 1, "deadline": 1}}, rollout__timeout=2, rollout__deadline=3)
+    assert layer.errors == [
+        "fabric.yaml:3: rollout.deadline: the old name of rollout.timeout, which fabric.yaml:2 sets; "
+        "allowed: rollout.timeout alone"
+    ]
+    layer = of_environment({"INVOKE_ROLLOUT_PAUSE": "1", "FABRIC_ROLLOUT_BAKE": "1"}, "")
+    assert layer.errors == [
+        "FABRIC_ROLLOUT_BAKE: rollout.bake: the old name of rollout.pause, which INVOKE_ROLLOUT_PAUSE sets; "
+        "allowed: rollout.pause alone"
+    ]
+
+
+def test_a_higher_level_overrides_whichever_name_it_has() -> None:
+    low, high = read({"static": {"keep": 5}}), read({"static": {"keep_releases": 7}})
+    assert merge([low, high])["static.keep_releases"].value == 7
+    assert merge([high, low])["static.keep_releases"].value == 5
 
 
 def test_later_levels_win_and_tags_add_up() -> None:

@@ -65,33 +65,54 @@ def test_broken_yaml_is_one_line(folder: Path) -> None:
 
 
 def test_the_environment_wins_over_the_file_and_f_over_both(folder: Path) -> None:
-    add(folder, "rollout:\n  surge: 2\n  poll: 3\n  deadline: 5000\n")
+    add(folder, "rollout:\n  surge: 2\n  poll: 3\n  timeout: 5000\n")
     (folder / "staging.yaml").write_text("rollout:\n  surge: 4\n")
     (folder / "staging.json").write_text(json.dumps({"rollout": {"surge": 5}, "groups": ["staging"]}))
     environment = {"INVOKE_ROLLOUT_SURGE": "3", "FABRIC_ROLLOUT_POLL": ".5"}
     assert loaded(folder).rollout.surge == 2
     assert loaded(folder, **environment).rollout.surge == 3
     settings = loaded(folder, "staging.yaml", **environment)
-    assert (settings.rollout.surge, settings.rollout.poll, settings.rollout.deadline, settings.groups) == (4, 0.5, 5000, ("web",))
+    assert (settings.rollout.surge, settings.rollout.poll, settings.rollout.timeout, settings.groups) == (4, 0.5, 5000, ("web",))
     assert loaded(folder, "staging.json").groups == ("staging",)
+
+
+def test_old_names_are_warned_of_and_a_value_of_theirs_is_checked_under_the_new(folder: Path) -> None:
+    add(folder, "restart:\n  deadline: 77\n")
+    (folder / "staging.yaml").write_text("image:\n  deadline: 88\n")
+    found = load(folder, "staging.yaml", {"INVOKE_APP_BOOT_DEADLINE": "99"})
+    assert (found.settings.restart.timeout, found.settings.image.timeout, found.settings.app.boot_timeout) == (77, 88, 99)
+    assert found.warnings == [
+        "fabric.yaml:13: restart.deadline is now called restart.timeout; the old name still works",
+        "INVOKE_APP_BOOT_DEADLINE: app.boot_deadline is now called app.boot_timeout; the old name still works",
+        "staging.yaml:2: image.deadline is now called image.timeout; the old name still works",
+    ]
+    add(folder, "restart:\n  deadline: 0\n")
+    assert wrong(folder)[0].startswith("fabric.yaml:13: restart.timeout: found 0")
+
+
+def test_a_port_with_a_leading_zero_is_refused(folder: Path) -> None:
+    (folder / "fabric.yaml").write_text(SETTINGS.replace("user: deploy", "user: deploy\n  port: 022"))
+    message = "found '022' (text); allowed: a whole number from 1 to 65535 (without leading zeros)"
+    assert wrong(folder) == [f"fabric.yaml:6: ssh.port: {message}"]
+    assert wrong(folder, INVOKE_SSH_PORT="022") == [f"INVOKE_SSH_PORT: ssh.port: {message}"]
 
 
 def test_the_files_of_the_user_and_of_invoke_are_levels_below(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = folder / "home"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
-    (home / ".invoke.yaml").write_text("restart: {batch: 2, deadline: 100}\nother: {tool: 1}\nssh: {user: me}\n")
-    (home / ".fabric.json").write_text('{"restart": {"deadline": 200}, "aws": {"profile": "mine"}}')
-    (folder / "invoke.yaml").write_text("restart: {deadline: 250}\naws: {profile: project}\n")
+    (home / ".invoke.yaml").write_text("restart: {batch: 2, timeout: 100}\nother: {tool: 1}\nssh: {user: me}\n")
+    (home / ".fabric.json").write_text('{"restart": {"timeout": 200}, "aws": {"profile": "mine"}}')
+    (folder / "invoke.yaml").write_text("restart: {timeout: 250}\naws: {profile: project}\n")
     settings = loaded(folder)
-    assert (settings.restart.batch, settings.restart.deadline, settings.aws.profile, settings.ssh.user) == (
+    assert (settings.restart.batch, settings.restart.timeout, settings.aws.profile, settings.ssh.user) == (
         2,
         250,
         "project",
         "deploy",
     )
     (home / ".invoke.yaml").write_text("restart: {batches: 2}\n")
-    told = "home/.invoke.yaml:1: restart.batches: unknown key; did you mean restart.batch?; allowed: batch, deadline"
+    told = "home/.invoke.yaml:1: restart.batches: unknown key; did you mean restart.batch?; allowed: batch, timeout, patience"
     assert wrong(folder) == [told]
 
 

@@ -8,11 +8,12 @@ from typing import Any, get_type_hints
 import pytest
 import yaml
 
-from tasks.runtime.startup import SECTIONS
+from tasks.settings.environment import INVOKES_OWN
 from tasks.settings.layers import of_file
 from tasks.settings.model import Settings
 from tasks.settings.reader import read
-from tasks.settings.schema import INVOKES_OWN, schema, sections, variables
+from tasks.settings.renamed import RENAMED
+from tasks.settings.schema import schema, sections, variables
 
 SAMPLE = Path(__file__).parents[2] / "settings_snippets" / "fabric.yaml"
 LINES = SAMPLE.read_text().splitlines()
@@ -73,13 +74,25 @@ def test_the_settings_are_frozen_through_and_through() -> None:
 
 def test_no_section_is_one_of_invokes_own() -> None:
     assert not {*sections(), "groups"} & set(INVOKES_OWN)
-    assert set(SECTIONS) == {*sections(), "groups"}
 
 
 def test_each_variable_means_one_setting() -> None:
-    assert len(variables()) == len(schema())
+    assert len(variables()) == len(schema()) + len(RENAMED)
+    assert variables()["ROLLOUT_INSTANCE_TIMEOUT"] == "rollout.instance_timeout"
     assert variables()["ROLLOUT_INSTANCE_DEADLINE"] == "rollout.instance_deadline"
     assert variables()["GROUPS"] == "groups"
+
+
+def test_an_old_name_stands_for_a_setting_and_is_none() -> None:
+    assert set(RENAMED.values()) <= set(schema())
+    assert not set(RENAMED) & set(schema())
+
+
+def test_the_keys_of_invoke_and_fabric_are_those_of_their_defaults() -> None:
+    from fabric.config import Config
+
+    defaults = Config.global_defaults()
+    assert {name: isinstance(value, dict) for name, value in defaults.items()} == INVOKES_OWN
 
 
 def test_keys_that_invoke_would_shadow_are_not_ours() -> None:

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.errors import SettingsError
@@ -34,8 +34,8 @@ def test_the_line_of_every_key_is_known(tmp_path: Path) -> None:
         ("aws:\n\tregion: x\n", "fabric.yaml:2:1: not YAML: found character '\\t' that cannot start any token"),
         ("aws: [1\ngroups: 2", "fabric.yaml:2:7: not YAML: expected ',' or ']', but got ':'"),
         ("a: b: c", "fabric.yaml:1:5: not YAML: mapping values are not allowed here"),
-        ("aws:\n  region: x\naws:\n  profile: y\n", "fabric.yaml:3:1: not YAML: aws stands in line 1 already"),
-        ("ssh:\n  port: 1\n  user: x\n  port: 2\n", "fabric.yaml:4:3: not YAML: ssh.port stands in line 2 already"),
+        ("aws:\n  region: x\naws:\n  profile: y\n", "fabric.yaml:3:1: not YAML: aws is in line 1 already"),
+        ("ssh:\n  port: 1\n  user: x\n  port: 2\n", "fabric.yaml:4:3: not YAML: ssh.port is in line 2 already"),
         ("a: 1\n---\nb: 2\n", "fabric.yaml:2:1: not YAML: but found another document"),
         ("a: !!python/object:os.system x", "fabric.yaml:1:4: not YAML: could not determine a constructor for the tag"),
         ("a: *b", "fabric.yaml:1:4: not YAML: found undefined alias 'b'"),
@@ -63,6 +63,21 @@ def test_broken_json_is_one_line_with_its_place(tmp_path: Path, text: str | byte
 def test_merge_keys_of_yaml_may_repeat_what_they_bring(tmp_path: Path) -> None:
     text = "x: &x\n  a: 1\ny:\n  <<: *x\n  a: 2\n"
     assert read(written(tmp_path, text), "f").document == {"x": {"a": 1}, "y": {"a": 2}}
+
+
+@pytest.mark.parametrize("text", ["022", "-01", "1:30", "190:20:30", "1_0", "0x10", "0b1", "1:30.5", "1_0.5", "01.5"])
+def test_numbers_that_yaml_reads_in_another_base_stay_text(tmp_path: Path, text: str) -> None:
+    assert read(written(tmp_path, f"a: {text}\n"), "f").document == {"a": text}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("0", 0), ("22", 22), ("-5", -5), ("+5", 5), ("0.5", 0.5), (".5", 0.5), ("1.5e+3", 1500.0), (".inf", float("inf"))],
+)
+def test_decimals_are_numbers(tmp_path: Path, text: str, value: float) -> None:
+    found = read(written(tmp_path, f"a: {text}\n"), "f").document
+    assert found == {"a": value}
+    assert type(found["a"]) is type(value)  # type: ignore[index]
 
 
 def test_json_is_read(tmp_path: Path) -> None:
@@ -106,7 +121,6 @@ def test_the_home_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(alphabet="ab:-[]{}#&*!|>'\"%@`\n\t ,?0.~\x00é"))
 def test_any_text_is_read_or_refused_in_one_line(tmp_path: Path, text: str) -> None:
     try:

@@ -30,9 +30,9 @@ def test_nothing_follows_from_a_wrong_domain() -> None:
     [
         ({"rollout.batch": 2}, "rollout.batch", "at most rollout.surge (1)"),
         ({"rollout.batch": "50%", "rollout.surge": "25%"}, "rollout.batch", "at most rollout.surge (25%)"),
-        ({"rollout.instance_deadline": 15}, "rollout.instance_deadline", "more than warm_up (0) + poll × healthy_polls (15)"),
-        ({"rollout.warm_up": 900}, "rollout.instance_deadline", "more than warm_up (900)"),
-        ({"rollout.deadline": 899}, "rollout.deadline", "at least rollout.instance_deadline (900)"),
+        ({"rollout.instance_timeout": 15}, "rollout.instance_timeout", "more than warm_up (0) + poll × healthy_polls (15)"),
+        ({"rollout.warm_up": 900}, "rollout.instance_timeout", "more than warm_up (900)"),
+        ({"rollout.timeout": 899}, "rollout.timeout", "at least rollout.instance_timeout (900)"),
         ({"static.distribution": "E2QWRUHAPOMQZL"}, "static.cdn", "since static.distribution is E2QWRUHAPOMQZL"),
         ({"ssh.gateway": "jump@shop.example:22"}, "ssh.gateway", "the load balancer"),
         ({"app.health_path": "/static/up"}, "app.health_path", "outside static.url (/static/)"),

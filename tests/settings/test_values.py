@@ -1,158 +1,100 @@
-from typing import Any
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from tasks.settings.values import Amount, Flag, Kind, Seconds, Tags, Text, Texts, Whole, Wrong, describe
-
-ALL: tuple[Kind, ...] = (Text(), Whole(1), Seconds(), Amount(), Flag(), Texts(Text(), 1), Tags())
+from tasks.settings.kinds import Wrong
+from tasks.settings.schema import schema
 
 
 @pytest.mark.parametrize(
-    ("kind", "value", "read"),
+    ("path", "value"),
     [
-        (Text(), "a b", "a b"),
-        (Whole(1), 1, 1),
-        (Whole(1, 3), 3, 3),
-        (Seconds(), 5, 5.0),
-        (Seconds(), 0.2, 0.2),
-        (Amount(), 3, 3),
-        (Amount(), "25%", "25%"),
-        (Amount(), "100%", "100%"),
-        (Flag(), False, False),
-        (Texts(Text()), [], ()),
-        (Texts(Text(), 1), ["a", "b"], ("a", "b")),
-        (Tags(), {}, {}),
-        (Tags(), {"team": "web", "Ramp": ""}, {"team": "web", "Ramp": ""}),
+        *(
+            ("aws.region", region)
+            for region in ("eu-central-1", "us-gov-west-1", "ap-southeast-5", "eusc-de-east-1", "cn-north-1")
+        ),
+        *(("aws.endpoint", origin) for origin in ("http://127.0.0.1:8000", "https://localhost", "http://127.12.0.2:8000")),
+        *(("management.instance_id", one) for one in ("i-0123456789abcdef0", "i-1234abcd")),
+        *(("management.tag", tag) for tag in ("ramped:role=management", "Name=the one", "a==")),
+        *(("ssh.user", user) for user in ("ec2-user", "_www", "deploy.er")),
+        *(("ssh.gateway", gateway) for gateway in ("management", "jump@bastion.example.com:2222", "10.0.0.1", "bastion")),
+        *(("app.directory", folder) for folder in ("app", "/srv/my shop/app", "~/x")),
+        *(("app.branch", branch) for branch in ("main", "release/2.0", "feature_x-1")),
+        *(("app.manage", path) for path in ("manage.py", "src/manage.py", "..data/manage.py")),
+        *(
+            ("app.domain", domain)
+            for domain in ("example.com", "www.shop.example", "localhost", "xn--bcher-kva.example", "shop.test")
+        ),
+        *(("app.health_path", path) for path in ("/", "/health_check/example.com", "/health/?full=1")),
+        *(("image.name", name) for name in ("www.example.com", "shop (eu) [1]/a-b_c'@", "abc")),
+        *(("static.url", url) for url in ("/static/", "/a/b/", "/s/")),
+        *(("static.cdn", cdn) for cdn in ("https://d111111abcdef8.cloudfront.net", "http://127.0.0.1:8080")),
+        *(("static.distribution", one) for one in ("E2QWRUHAPOMQZL", "EDFDVBD6EXAMPLE")),
+        ("app.services", ["gunicorn.service", "celery@1.service", "gunicorn"]),
+        ("groups", ["web fleet", "a/b"]),
     ],
 )
-def test_what_is_allowed_is_read(kind: Kind, value: object, read: object) -> None:
-    assert kind.read(value) == read
-    assert type(kind.read(value)) is type(read)
+def test_what_operators_have_is_allowed(path: str, value: object) -> None:
+    schema()[path].read(value)
 
 
 @pytest.mark.parametrize(
-    ("kind", "value", "hint"),
+    ("path", "value", "hint"),
     [
-        (Text(), "", ""),
-        (Text(), " a", "without blanks"),
-        (Text(), "a\nb", ""),
-        (Text(), True, "in quotes"),
-        (Text(), 12, "in quotes"),
-        (Text(), ["a"], ""),
-        (Text("x", "x", lambda text: f"not {text}"), "y", "not y"),
-        (Whole(1), 0, ""),
-        (Whole(1, 3), 4, ""),
-        (Whole(1), True, ""),
-        (Whole(1), 1.0, ""),
-        (Whole(1), "1", ""),
-        (Seconds(), 0, ""),
-        (Seconds(), -1.5, ""),
-        (Seconds(), float("nan"), ""),
-        (Seconds(), float("inf"), ""),
-        (Seconds(), True, ""),
-        (Amount(), 0, ""),
-        (Amount(), "0%", ""),
-        (Amount(), "101%", ""),
-        (Amount(), "25 %", ""),
-        (Amount(), "2", "without quotes"),
-        (Amount(), 0.25, ""),
-        (Amount(), True, ""),
-        (Flag(), "false", "without quotes"),
-        (Flag(), "maybe", ""),
-        (Flag(), 0, ""),
-        (Texts(Text()), "web", "write [web]"),
-        (Texts(Text()), {"web": 1}, ""),
-        (Texts(Text(), 1), [], ""),
-        (Texts(Text()), ["a", 5], "the item 5"),
-        (Texts(Text()), ["a", "b", "a"], "'a' stands there twice"),
-        (Tags(), ["a=b"], ""),
-        (Tags(), {"cost": 12}, "cost: found 12"),
-        (Tags(), {"aws:x": "y"}, "aws:x"),
-        (Tags(), {"ramped:by": "me"}, "ramped:by"),
-        (Tags(), {"Name": "x"}, "image.name"),
-        (Tags(), {"": "x"}, ""),
-        (Tags(), {"k": "x" * 257}, "k"),
-        (Tags(), {str(number): "" for number in range(41)}, ""),
+        ("aws.region", "eu-central-1a", "its region is eu-central-1"),
+        ("aws.region", "Frankfurt", ""),
+        ("aws.endpoint", "127.0.0.1:8000", ""),
+        ("aws.endpoint", "http://127.0.0.1:8000/", "without a path: http://127.0.0.1:8000"),
+        ("management.instance_id", "i-123", ""),
+        ("management.instance_id", "web-1", ""),
+        ("management.tag", "management", ""),
+        ("management.tag", "aws:x=y", ""),
+        ("management.tag", "", ""),
+        ("management.tag", "=x", ""),
+        ("ssh.user", "Deploy User", ""),
+        ("ssh.user", "user@host", ""),
+        ("ssh.port", 0, ""),
+        ("ssh.port", 65536, ""),
+        ("ssh.gateway", "ssh://host", ""),
+        ("ssh.gateway", "a@b@c", ""),
+        ("ssh.timeout", 0, ""),
+        ("app.branch", "-x", ""),
+        ("app.branch", "a..b", ""),
+        ("app.branch", "a b", ""),
+        ("app.branch", "a/", ""),
+        ("app.branch", True, "in quotes"),
+        ("app.manage", "/srv/app/manage.py", ""),
+        ("app.manage", "../manage.py", ""),
+        ("app.requirements", ["a.txt", "/b.txt"], "the item '/b.txt'"),
+        ("app.requirements", "requirements.txt", "write [requirements.txt]"),
+        ("app.services", [], ""),
+        ("app.services", ["my service"], "my service"),
+        ("app.services", ["a;reboot"], "a;reboot"),
+        ("app.domain", "https://www.example.com", "only the name: www.example.com"),
+        ("app.domain", "https://www.example.com/shop", "only the name: www.example.com"),
+        ("app.domain", "www.example.com:8000", "only the name: www.example.com"),
+        ("app.domain", "www.example.com/", "only the name: www.example.com"),
+        ("app.domain", "-x.example", ""),
+        ("app.domain", "a" * 64 + ".example", ""),
+        ("app.domain", ".".join(["a" * 60] * 5), ""),
+        ("app.health_path", "health", ""),
+        ("app.health_path", "/a b", ""),
+        ("image.name", "ab", ""),
+        ("image.name", "a" * 101, ""),
+        ("image.name", "shöp", ""),
+        ("image.name", "shop:1", ""),
+        ("static.url", "static/", ""),
+        ("static.url", "/static", ""),
+        ("static.url", "/", ""),
+        ("static.url", "//", ""),
+        ("static.url", "https://cdn.example/static/", "belongs in static.cdn"),
+        ("static.cdn", "https://cdn.example/static/", "without a path: https://cdn.example"),
+        ("static.cdn", "cdn.example", ""),
+        ("static.distribution", "d111111abcdef8.cloudfront.net", "neither the domain name nor the ARN"),
+        ("static.distribution", "arn:aws:cloudfront::1:distribution/E1", "neither the domain name nor the ARN"),
+        ("groups", ["arn:aws:autoscaling:x"], "arn"),
+        ("groups", ["web", "web"], "twice"),
     ],
 )
-def test_what_is_not_allowed_is_refused_with_a_hint(kind: Kind, value: object, hint: str) -> None:
+def test_what_operators_get_wrong_is_refused(path: str, value: object, hint: str) -> None:
     with pytest.raises(Wrong) as caught:
-        kind.read(value)
+        schema()[path].read(value)
     assert hint in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("kind", "text", "value"),
-    [
-        (Text(), "1", "1"),
-        (Whole(1), "12", 12),
-        (Whole(1), "-1", -1),
-        (Whole(1), "1.5", "1.5"),
-        (Whole(1), "١", "١"),
-        (Seconds(), ".5", 0.5),
-        (Seconds(), "5", 5.0),
-        (Seconds(), ".", "."),
-        (Seconds(), "soon", "soon"),
-        (Amount(), "2", 2),
-        (Amount(), "25%", "25%"),
-        (Flag(), "false", False),
-        (Flag(), "No", False),
-        (Flag(), "0", False),
-        (Flag(), "TRUE", True),
-        (Flag(), "on", True),
-        (Flag(), "", ""),
-        (Flag(), "ja", "ja"),
-        (Texts(Text()), "web, api", ["web", "api"]),
-        (Texts(Text()), "", []),
-        (Tags(), "a=b, c=d=e", {"a": "b", "c": "d=e"}),
-        (Tags(), "", {}),
-        (Tags(), "a", "a"),
-    ],
-)
-def test_a_variable_is_typed_by_the_kind(kind: Kind, text: str, value: object) -> None:
-    assert kind.of_text(text) == value
-    assert type(kind.of_text(text)) is type(value)
-
-
-@pytest.mark.parametrize(
-    ("value", "told"),
-    [
-        (None, "nothing (null)"),
-        (True, "true (yes or no)"),
-        (5, "5 (a number)"),
-        ("x", "'x' (text)"),
-        ("x" * 90, f"'{'x' * 77}...' (text)"),
-        ({"a": 1, "b": 2}, "a section (a, b)"),
-        ([1, 2], "a list of 2"),
-        (b"x", "b'x' (a bytes: put it in quotes)"),
-    ],
-)
-def test_what_was_found_is_told(value: object, told: str) -> None:
-    assert describe(value) == told
-
-
-@given(
-    st.sampled_from(ALL),
-    st.recursive(
-        st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    ),
-)
-def test_any_value_is_read_or_refused(kind: Kind, value: Any) -> None:
-    try:
-        read = kind.read(value)
-    except Wrong:
-        return
-    again = list(read) if isinstance(read, tuple) else read
-    assert kind.read(again) == read
-
-
-@given(st.sampled_from(ALL), st.text())
-def test_any_text_of_a_variable_is_read_or_refused(kind: Kind, text: str) -> None:
-    try:
-        kind.read(kind.of_text(text))
-    except Wrong as wrong:
-        assert "\n" not in repr(str(wrong))
-    assert kind.allowed

@@ -55,7 +55,8 @@ def test_asked_by_address_over_http_all_three_answer_with_the_release_and_are_ne
             answer = get(place, path)
             assert (answer.status, answer.json()) == (200, {"status": "ok", "revision": "a1b2c3", "static": digest}), path
             assert (answer.headers["Cache-Control"], answer.headers["Content-Type"]) == ("no-store", "application/json")
-            assert get(place, path[:-1]).status != 200
+            assert get(place, path[:-1]).json() == answer.json(), "a slash is easily forgotten"
+            assert 200 not in (get(place, f"{path}/").status, get(place, f"{path}x").status)
 
 
 def test_head_has_no_body_and_other_methods_are_refused(project: Project) -> None:
@@ -154,6 +155,64 @@ def test_paths_are_settings_and_none_is_no_path(project: Project) -> None:
     with gunicorn(project) as (place, _):
         assert (get(place, "/up").status, get(place, LIVE).status) == (200, 200)
         assert 200 not in (get(place, READY).status, get(place, DEEP).status)
+
+
+def test_a_squashed_migration_that_replaces_squashed_ones_is_applied_with_their_parts(project: Project) -> None:
+    if project.python("-c", "import django; raise SystemExit(django.VERSION < (6, 0))").code:
+        pytest.skip("this Django does not squash squashed migrations")
+    app = project.base / "shop"
+    (app / "migrations").mkdir(parents=True)
+    replaced = {
+        "0001_a": [],
+        "0002_b": [],
+        "0003_c": [],
+        "0001_squashed": ["0001_a", "0002_b"],
+        "0001_squashed_again": ["0001_squashed", "0003_c"],
+    }
+    for name, replaces in replaced.items():
+        depends = [("shop", before) for before, after in (("0001_a", "0002_b"), ("0002_b", "0003_c")) if after == name]
+        (app / f"migrations/{name}.py").write_text(
+            "from django.db import migrations\nclass Migration(migrations.Migration):\n"
+            f"    dependencies = {depends}\n    replaces = {[('shop', one) for one in replaces]}\n    operations = []\n"
+        )
+    for package in (app, app / "migrations"):
+        (package / "__init__.py").touch()
+    project.configure(f'{FIRST}\nINSTALLED_APPS.append("shop")\nSECURE_SSL_REDIRECT = False')
+    record = "from django.db.migrations.recorder import MigrationRecorder\nfrom django.db import connection\n"
+    record += "record = MigrationRecorder(connection).{0}\nfor name in {1}:\n    record('shop', name)"
+    ask_deep = (
+        "\nfrom config.health_middleware import HealthMiddleware, unapplied_migrations\n"
+        "from django.db.migrations.loader import MigrationLoader\n"
+        "print(unapplied_migrations(connection), len([key for key in MigrationLoader(None).graph.nodes if key[0] == 'shop']))"
+    )
+
+    def unapplied(*names: str) -> str:
+        every = record.format("record_unapplied", list(replaced))
+        ran = project.django(f"{every}\n{record.format('record_applied', list(names))}{ask_deep}")
+        assert ran.code == 0, ran.err
+        return ran.out
+
+    assert unapplied() == "['shop.0001_squashed_again'] 1\n"
+    assert unapplied("0001_a", "0002_b") == "['shop.0001_squashed_again'] 1\n"
+    for names in (["0001_a", "0002_b", "0003_c"], ["0001_squashed", "0003_c"], ["0001_squashed_again"]):
+        assert unapplied(*names) == "[] 1\n"
+
+
+@pytest.mark.parametrize(
+    "disabled", ["MIGRATION_MODULES = type('No', (), {'__contains__': lambda *_: True, '__getitem__': lambda *_: None})()",
+                 "DATABASES['default']['TEST'] = {'MIGRATE': False}"]
+)  # fmt: skip
+def test_in_the_sites_own_tests_without_migrations_all_is_well(project: Project, disabled: str) -> None:
+    project.configure(f"{FIRST}\n{disabled}")
+    (project.base / "tests.py").write_text(
+        "from django.test import TransactionTestCase\n"
+        "class HealthTest(TransactionTestCase):\n    def test_health(self):\n"
+        "        for path in ('/health/', '/health/live/', '/health/ready/', '/health/deep/'):\n"
+        "            answer = self.client.get(path, headers={'host': 'www.example.com'}, secure=True)\n"
+        "            self.assertEqual((path, answer.status_code, answer.json()['status']), (path, 200, 'ok'))\n"
+    )
+    ran = project.manage("test")
+    assert ran.code == 0, ran.err
 
 
 ASGI = """

@@ -39,11 +39,11 @@ print(sum(counts.values()))
 
 REWRITTEN = """
 from django.contrib.staticfiles.storage import HashedFilesMixin
-names, real = set(), HashedFilesMixin.url_converter
-def converter(self, name, *more):
-    names.add(name)
-    return real(self, name, *more)
-HashedFilesMixin.url_converter = converter
+names, real = set(), HashedFilesMixin._post_process
+def loop(self, paths, adjustable, *more):
+    names.update(paths.keys() & set(adjustable))
+    return real(self, paths, adjustable, *more)
+HashedFilesMixin._post_process = loop
 from django.core.management import call_command
 call_command("collectstatic", interactive=False, verbosity=0)
 print(*sorted(names))

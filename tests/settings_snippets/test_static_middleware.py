@@ -41,9 +41,9 @@ stock, ours = WhiteNoiseMiddleware(last), StaticFilesMiddleware(last)
 urls = ["/static/" + str(path.relative_to(ROOT)) for path in sorted(ROOT.rglob("*"))]
 urls += ["/static/folder/site.css", "/static", "/static/", "/static/sub", "/static/sub/", "/", "/static/nothing.css"]
 variants = [{"HTTP_RANGE": value} for value in (
-            "bytes=0-4", "bytes=5-", "bytes=-3", "bytes=0-0", "bytes=99999-", "bytes=4-2",
-            "lines=1-2", "bytes=0-1,4-5", "bytes=", "bytes=-0", "bytes=0-99999")]
-encodings = ("gzip", "br", "gzip, br", "*", "identity", "gzip;q=0", "deflate", "")
+            "bytes=0-4", "bytes=5-", "bytes=-3", "bytes=99999-",
+            "lines=1-2", "bytes=0-1,4-5", "bytes=", "bytes=0-99999")]
+encodings = ("gzip", "br", "gzip, br", "*", "identity", "deflate", "")
 variants += [{"HTTP_ACCEPT_ENCODING": value} for value in encodings]
 days = ("Thu, 01 Jan 1970 00:00:00 GMT", "Thu, 01 Jan 2099 00:00:00 GMT", "soon")
 variants += [{"HTTP_IF_MODIFIED_SINCE": value} for value in days]
@@ -58,11 +58,131 @@ for turn in range(2):
                 if expected[0] == 404 and url.startswith("/static/"):
                     assert got[0] == 404 and header(got, "Cache-Control") == "no-store", (url, got)
                 else:
-                    assert got == expected, (url, method, headers, expected, got)
+                    assert got == tagged(expected), (url, method, headers, expected, got)
                 count += 1
 print(count)
 """
     assert int(check(project, matrix)) > 2000
+
+
+def test_ranges_conditions_and_encodings_are_those_of_rfc_9110(project: Project) -> None:
+    code = """
+ours = StaticFilesMiddleware(last)
+body = bytes(range(200)) * 20
+url = hashed("r.bin2", body)
+put(url[8:] + ".gz", gzip.compress(body))
+whole = answer(ours, url)
+tag, date = header(whole, "ETag"), header(whole, "Last-Modified")
+def ask(**headers):
+    got = answer(ours, url, **{"HTTP_" + name: value for name, value in headers.items()})
+    return got[0], header(got, "Content-Range"), got[2]
+full, none, size = (200, None, body), (416, f"bytes */{len(body)}", b""), len(body)
+for value, expected in {
+    "bytes=0-0": (206, f"bytes 0-0/{size}", body[:1]),
+    "bytes=0-1": (206, f"bytes 0-1/{size}", body[:2]),
+    f"bytes={size - 1}-": (206, f"bytes {size - 1}-{size - 1}/{size}", body[-1:]),
+    f"bytes={size - 1}-{size * 9}": (206, f"bytes {size - 1}-{size - 1}/{size}", body[-1:]),
+    "bytes=-1": (206, f"bytes {size - 1}-{size - 1}/{size}", body[-1:]),
+    f"bytes=-{size * 9}": (206, f"bytes 0-{size - 1}/{size}", body),
+    "Bytes = 3-5": (206, f"bytes 3-5/{size}", body[3:6]),
+    f"bytes={size}-": none, f"bytes={size}-{size}": none, "bytes=-0": none, "bytes=4-2": full, "bytes=-": full,
+    "bytes=--1": full, "bytes=+1-2": full, "bytes=1-2,5-6": full, "bytes=" + "9" * 5000 + "-": full, "bytes=\u0663-": full,
+}.items():
+    assert ask(RANGE=value) == expected, (value, ask(RANGE=value)[:2])
+part = (206, f"bytes 5-9/{size}", body[5:10])
+for value, expected in {
+    tag: part, date: part, "W/" + tag: full, '"x"': full, "Thu, 01 Jan 2099 00:00:00 GMT": full, "soon": full,
+    tag[:-1] + '-gzip"': full,
+}.items():
+    assert ask(RANGE="bytes=5-9", IF_RANGE=value) == expected, value
+for value, status in {
+    tag: 304, "W/" + tag: 304, '"a", W/"b",' + tag: 304, "*": 304, '"a"': 200, tag[:-1]: 200, tag.strip('"'): 200, "": 200,
+    tag[:-1] + '-gzip"': 200,
+}.items():
+    assert ask(IF_NONE_MATCH=value)[0] == status, value
+    assert ask(IF_NONE_MATCH=value, IF_MODIFIED_SINCE=date)[0] == status, "the date does not count then"
+assert ask(IF_NONE_MATCH=tag[:-1] + '-gzip"', ACCEPT_ENCODING="gzip")[0] == 304
+assert ask(IF_NONE_MATCH=tag, ACCEPT_ENCODING="gzip")[0] == 200
+for value, encoding in {
+    "gzip": "gzip", "GZIP;q=0.5": "gzip", "x-gzip": "gzip", "gzip;q=0": None, "gzip; q=0.000, br": None, "gzip;q=0.001": "gzip",
+    "identity;q=0, gzip": "gzip", "*;q=0": None, "*;q=0, gzip": "gzip", "notgzip": None, "br": None,
+}.items():
+    got = answer(ours, url, HTTP_ACCEPT_ENCODING=value)
+    assert got[0] == 200 and header(got, "Content-Encoding") == encoding, value
+    assert header(got, "ETag") == (tag[:-1] + '-gzip"' if encoding else tag)
+    assert (gzip.decompress(got[2]) if encoding else got[2]) == body
+"""
+    check(project, code)
+
+
+def test_what_was_cut_short_is_for_ever_only_when_it_is_mended(project: Project) -> None:
+    code = """
+forever, awhile = "max-age=315360000, public, immutable", "max-age=60, public"
+manifest = json.loads((settings.BASE_DIR / "staticfiles.json").read_text())["paths"]
+for name in (manifest["css/site.css"], manifest["img/paper.png"]):
+    ours, path, url = StaticFilesMiddleware(last), ROOT / name, "/static/" + name
+    variants = {one: Path(f"{path}.{end}") for one, end in (("gzip", "gz"), ("br", "br")) if Path(f"{path}.{end}").exists()}
+    body, packed = path.read_bytes(), {encoding: place.read_bytes() for encoding, place in variants.items()}
+    def mend(place, content):
+        time.sleep(0.01)
+        place.with_name("t").write_bytes(content)
+        place.with_name("t").rename(place)
+    def ask(encoding=None, method="GET"):
+        got = answer(ours, url, method, HTTP_ACCEPT_ENCODING=encoding or "")
+        assert method == "HEAD" or int(header(got, "Content-Length")) == len(got[2]), got
+        return header(got, "Cache-Control"), header(got, "Content-Encoding"), header(got, "Content-Length"), got[2]
+    for _ in range(2):
+        mend(path, body[:30])
+        assert ask() == (awhile, None, "30", body[:30])
+        assert ask(method="HEAD") == (awhile, None, "30", b"")
+        mend(path, body)
+        assert ask(method="HEAD") == (forever, None, str(len(body)), b"")
+        assert ask() == (forever, None, str(len(body)), body), "and again, after it was kept"
+    mend(path, bytes(reversed(body)))
+    assert ask()[0] == awhile, "of the same size"
+    mend(path, body)
+    for encoding, place in variants.items():
+        for broken in (packed[encoding][:20], packed[encoding][:-3], b"", bytes(reversed(packed[encoding])), gzip.compress(b"x")):
+            assert ask(encoding) == (forever, encoding, str(len(packed[encoding])), packed[encoding])
+            mend(place, broken)
+            assert ask(encoding) == (forever, None, str(len(body)), body)
+            mend(place, packed[encoding])
+    assert len(variants) >= name.endswith(".css")
+"""
+    check(project, code)
+
+
+def test_what_brotli_has_packed_is_served_for_a_while_where_nobody_can_unpack_it(project: Project) -> None:
+    code = """
+module.brotli = None
+ours = StaticFilesMiddleware(last)
+url = hashed("b.txt", b"b" * 999)
+put(url[8:] + ".br", b"packed")
+got = answer(ours, url, HTTP_ACCEPT_ENCODING="br")
+assert (header(got, "Content-Encoding"), header(got, "Cache-Control"), got[2]) == ("br", "max-age=60, public", b"packed")
+assert header(answer(ours, url), "Cache-Control") == "max-age=315360000, public, immutable"
+"""
+    check(project, code)
+
+
+def test_a_storage_with_a_hash_of_its_own_proves_its_names(project: Project) -> None:
+    (project.base / "config/own.py").write_text(
+        "import hashlib\nfrom config.local_manifest_storage import LocalManifestStaticFilesStorage\n"
+        "class Storage(LocalManifestStaticFilesStorage):\n    def file_hash(self, name, content=None):\n"
+        "        return None if content is None else hashlib.sha256(b''.join(content.chunks())).hexdigest()[:10]\n"
+    )
+    project.configure('STORAGES["staticfiles"]["BACKEND"] = "config.own.Storage"')
+    project.collectstatic()
+    code = """
+ours = StaticFilesMiddleware(last)
+for name in json.loads((settings.BASE_DIR / "staticfiles.json").read_text())["paths"].values():
+    for encoding in ("", "gzip", "br"):
+        got = answer(ours, "/static/" + name, HTTP_ACCEPT_ENCODING=encoding)
+        assert got[0] == 200 and header(got, "Cache-Control") == "max-age=315360000, public, immutable", (name, got)
+(ROOT / name).write_bytes(b"cut")
+assert header(answer(ours, "/static/" + name), "Cache-Control") == "max-age=60, public"
+"""
+    check(project, code)
 
 
 @pytest.mark.parametrize(
@@ -296,12 +416,18 @@ stock = WhiteNoiseMiddleware(last)
 for name in [str(path.relative_to(ROOT)) for path in ROOT.rglob("*") if path.is_file() and path.suffix not in (".gz", ".br")]:
     for headers in ({}, {"Range": "bytes=3-40"}, {"Accept-Encoding": "gzip"}):
         meta = {"HTTP_" + key.upper().replace("-", "_"): value for key, value in headers.items()}
-        expected = answer(stock, "/static/" + name, **meta)
+        expected = tagged(answer(stock, "/static/" + name, **meta))
         raw = [(key.lower().encode(), value.encode()) for key, value in headers.items()]
         got = asyncio.run(ask("/static/" + name, headers=raw))
         wanted = {(key.lower(), value) for key, value in expected[1]}
         assert got[0] == expected[0] and got[2] == expected[2], (name, headers)
         assert wanted <= set(got[1]), (wanted, got[1])
+        plain = asyncio.run(ask("/static/" + name, "HEAD", raw))
+        assert plain[::2] == (got[0], b"") and plain[1] == got[1], (plain, got)
+        tag = (b"if-none-match", dict(got[1])["etag"].encode())
+        assert asyncio.run(ask("/static/" + name, headers=[*raw, tag]))[::2] == (304, b"")
+    for method, headers, status in (("POST", [], 405), ("GET", [(b"range", b"bytes=9999999-")], 416)):
+        assert asyncio.run(ask("/static/" + name, method, headers))[::2] == (status, b"")
 missed = asyncio.run(ask("/static/none.css"))
 assert missed[0] == 404 and ("cache-control", "no-store") in missed[1]
 assert asyncio.run(ask("/"))[0] == 200

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tasks.aws.session import Cloud as Api
+from tasks.runtime.cloud import Cloud as Api
 from tasks.settings.model import Aws
 from tests.rehearsal.standin import REGION, Cloud, stand_in
 

@@ -14,7 +14,6 @@ from typing import Any
 import boto3  # noqa: F401  (before the fork, so that no operator has to)
 from botocore.client import BaseClient
 
-from tasks.aws.session import Cloud
 from tasks.errors import DeployError
 from tasks.operations.abort import end_runs
 from tasks.operations.rollout import roll_out
@@ -54,7 +53,7 @@ def _operate(order: dict[str, Any], told: int) -> None:
         if order["to"]:
             roll_out(run, {}, order["to"])
         else:
-            end_runs(run, Cloud(run.settings.aws), run.settings.groups)
+            end_runs(run, run.settings.groups)
         code = 0
     except DeployError as error:
         print(error, file=sys.stderr)

@@ -17,17 +17,18 @@ from typing import Any
 
 from rehearsal.cloud.moto_state import LOCK
 from tasks.aws import autoscaling
-from tasks.aws.session import Cloud as Api
 from tasks.decisions.access.locks import parameter
 from tasks.decisions.rollout.snapshot import Instance, Policy
 from tasks.operations.rollout import roll_out
+from tasks.runtime.changes import Changes
+from tasks.runtime.cloud import Cloud as Api
 from tasks.runtime.output import Output
 from tasks.runtime.run import Run
 from tasks.runtime.waiting import SystemClock
 from tasks.settings.model import App, Aws, Image, Management, Restart, RolloutPolicy, Settings, Ssh, Static
 from tests.rehearsal.standin import REGION, Cloud, Fleet, stand_in
 
-FAST = RolloutPolicy(poll=0.1, healthy_polls=2, instance_deadline=60, deadline=600, smoke_boot=False, check_revision=False)
+FAST = RolloutPolicy(poll=0.1, healthy_polls=2, instance_timeout=60, timeout=600, smoke_boot=False, check_revision=False)
 COMMAND = "fab rollout"
 
 
@@ -77,9 +78,10 @@ class RollingWorld:
         return Api(Aws(region=REGION, endpoint=self.cloud.url))
 
     def run(self, *, dry: bool = False, **rollout: Any) -> Run:
-        return Run(
-            settings_of(self.cloud.url, self.fleet.group, **rollout), Output(self.out, self.out), SystemClock(), dry, COMMAND
-        )
+        settings = settings_of(self.cloud.url, self.fleet.group, **rollout)
+        changes = Changes()
+        api = Api(settings.aws, changes, self.api.session)
+        return Run(settings, Output(self.out, self.out), SystemClock(), dry, COMMAND, changes, cloud=api)
 
     def roll(self, to: str | None = None, *, dry: bool = False, **rollout: Any) -> None:
         roll_out(self.run(dry=dry, **rollout), {}, to)
@@ -173,7 +175,7 @@ class RollingWorld:
         self.hooks.append((text, act))
 
     def policy(self, **more: Any) -> Policy:
-        return replace(Policy(healthy_polls=2, instance_deadline=60), **more)
+        return replace(Policy(healthy_polls=2, instance_timeout=60), **more)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from rehearsal.cdn import Cdn
 from tasks.runtime.run import Run
 from tests.worlds.shop_world import Golden, ShopWorld
 
-ROLLOUT = {"poll": 0.1, "healthy_polls": 2, "instance_deadline": 120}
+ROLLOUT = {"poll": 0.1, "healthy_polls": 2, "instance_timeout": 120}
 _MADE: dict[str, Golden] = {}
 
 

@@ -18,16 +18,19 @@ from typing import Any
 import gunicorn
 import pytest
 
+from rehearsal.addresses import Octet
 from rehearsal.cloud.options import Options
 from rehearsal.cloud.standin import StandIn
 from rehearsal.hosts.processes import ProcessHosts
 from rehearsal.site import repository
+from tasks.runtime.changes import Changes
+from tasks.runtime.cloud import Cloud as Api
 from tasks.runtime.output import Output
 from tasks.runtime.run import Run
 from tasks.runtime.waiting import SystemClock
 from tasks.settings.model import App, Aws, Image, Management, Restart, RolloutPolicy, Settings, Ssh, Static
 from tests.hosts.sshd import make_key
-from tests.rehearsal.standin import FAST, Cloud, _free_octet
+from tests.rehearsal.standin import FAST, Cloud
 
 DOMAIN = "shop.example.com"
 CHECK = {
@@ -105,11 +108,12 @@ class ShopWorld(AbstractContextManager["ShopWorld"]):
         if middleware:
             (self._disk / "shop.env").write_text("SHOP_HEALTH_MIDDLEWARE=1\n")
             (self._disk / "state").mkdir()
-        octet = _free_octet()
-        self.standin = StandIn(Options.of({**FAST, **options}), self.hosts, f"127.{octet}.0.2")
+        self._octet = Octet()
+        self.standin = StandIn(Options.of({**FAST, **options}), self.hosts, f"127.{self._octet.number}.0.2")
         self.standin.start()
-        self.cloud = Cloud(self.standin, self.hosts, octet)  # type: ignore[arg-type]
+        self.cloud = Cloud(self.standin, self.hosts, self._octet.number)  # type: ignore[arg-type]
         self.out, self.err = io.StringIO(), io.StringIO()
+        self._api: Api | None = None
         self._build(web, delay, health)
 
     def _own_disk(self, golden: Golden, units: str | None) -> Path:
@@ -174,18 +178,22 @@ class ShopWorld(AbstractContextManager["ShopWorld"]):
                 domain=DOMAIN,
                 health_path=f"/health_check/{DOMAIN}",
                 port=8080,
-                boot_deadline=60,
+                boot_timeout=60,
             ),
             image=Image(name="shop", cleaner=None),
             rollout=RolloutPolicy(),
-            restart=Restart(deadline=60),
+            restart=Restart(timeout=60),
             static=Static(url="/static/"),
         )
         return replace(base, **{name: replace(getattr(base, name), **values) for name, values in sections.items()})
 
     def run(self, *, dry: bool = False, **sections: dict[str, Any]) -> Run:
         """Return a run whose output is kept in `out` and `err`."""
-        return Run(self.settings(**sections), Output(self.out, self.err), SystemClock(), dry, "fab deploy")
+        settings, changes = self.settings(**sections), Changes()
+        if self._api is None:
+            self._api = Api(settings.aws)
+        api = Api(settings.aws, changes, self._api.session)
+        return Run(settings, Output(self.out, self.err), SystemClock(), dry, "fab deploy", changes, cloud=api)
 
     @property
     def printed(self) -> str:
@@ -231,14 +239,15 @@ class ShopWorld(AbstractContextManager["ShopWorld"]):
 aws: {{region: eu-central-1, endpoint: "{self.cloud.url}"}}
 groups: [web]
 ssh: {{user: admin, key: "{self.key}", port: 2222, gateway: direct}}
-app: {{directory: app, services: [shop.service], domain: {DOMAIN}, port: 8080, boot_deadline: 60}}
+app: {{directory: app, services: [shop.service], domain: {DOMAIN}, port: 8080, boot_timeout: 60}}
 image: {{cleaner: null}}
 static: {{url: /static/}}
-restart: {{deadline: 60}}
+restart: {{timeout: 60}}
 """
 
     def __exit__(self, *_: object) -> None:
         self.standin.close()
+        self._octet.close()
 
 
 def credentials(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...installation import REQUIREMENTS, SNIPPETS
+
 FILES = Path(__file__).parent / "files"
-SNIPPETS = Path(__file__).parents[3] / "settings_snippets"
-REQUIREMENTS = (Path(__file__).parents[3] / "requirements.txt", Path(__file__).parents[2] / "requirements.txt")
 DOMAIN = "shop.example.com"
 # Who is who on a machine: the snippets' own names. Files that are laid into a disk from outside need the numbers.
 USER, UID = "deploy", 1000
@@ -79,8 +79,8 @@ def base_key(suite: str) -> str:
 
 
 def wheels() -> tuple[str, ...]:
-    """Return the site's requirements, pinned as the project's own requirements.txt and the rehearsal's pin them."""
-    pinned = [line.strip() for file in REQUIREMENTS for line in file.read_text(encoding="utf-8").splitlines()]
+    """Return the site's requirements, pinned as rehearsal/requirements.txt pins them."""
+    pinned = REQUIREMENTS.read_text(encoding="utf-8").splitlines()
     return tuple(next(line for line in pinned if line.startswith(f"{name}==")) for name in WHEELS)
 
 

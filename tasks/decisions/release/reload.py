@@ -14,7 +14,7 @@ from enum import Enum
 PROPERTIES = ("LoadState", "ActiveState", "ExecStart", "ExecReload", "Environment", "TriggeredBy")
 
 
-class Way(Enum):
+class ReloadMethod(Enum):
     """A way to make the processes of a host look again, the gentlest first."""
 
     RELOAD = "reload"
@@ -51,13 +51,13 @@ def read_service(printed: str) -> Service:
     )
 
 
-def ways(service: Service) -> tuple[Way, ...]:
+def ways(service: Service) -> tuple[ReloadMethod, ...]:
     """Return the ways that may work, the gentlest first; the last one always does."""
-    gentle = [Way.RELOAD] if service.reloadable and service.active and not service.preloads else []
-    return (*gentle, Way.SOCKET_RESTART if service.socket else Way.DRAIN)
+    gentle = [ReloadMethod.RELOAD] if service.reloadable and service.active and not service.preloads else []
+    return (*gentle, ReloadMethod.SOCKET_RESTART if service.socket else ReloadMethod.DRAIN)
 
 
-def next_way(service: Service, without_effect: Sequence[Way]) -> Way | None:
+def next_method(service: Service, without_effect: Sequence[ReloadMethod]) -> ReloadMethod | None:
     """Return the way to take now.
 
     `without_effect`: ways after which the site was well but still did not know the new file, on this host or on another

@@ -101,9 +101,9 @@ def preferences(fleet: Fleet, policy: Policy, alarms: Sequence[str] = ()) -> dic
         "ScaleInProtectedInstances": "Refresh",
     }
     if policy.pauses:
-        asked |= {"CheckpointPercentages": sorted(set(shares)), "CheckpointDelay": int(policy.bake)}
-    if policy.bake:
-        asked["BakeTime"] = int(policy.bake)
+        asked |= {"CheckpointPercentages": sorted(set(shares)), "CheckpointDelay": int(policy.pause)}
+    if policy.pause:
+        asked["BakeTime"] = int(policy.pause)
     if alarms:
         asked["AlarmSpecification"] = {"Alarms": list(alarms)}
     return asked
@@ -111,10 +111,10 @@ def preferences(fleet: Fleet, policy: Policy, alarms: Sequence[str] = ()) -> dic
 
 def unfit(policy: Policy, alarms: Sequence[str], suspended: frozenset[str]) -> Iterator[str]:
     """Yield what an instance refresh cannot do of what is asked."""
-    if policy.pauses and not policy.bake:
-        yield "an instance refresh does not pause for a word (rollout.canary, rollout.checkpoints): set rollout.bake"
-    if policy.bake > _LONGEST:
-        yield f"rollout.bake is {policy.bake:.0f} s; an instance refresh waits {_LONGEST} at most"
+    if policy.pauses and not policy.pause:
+        yield "an instance refresh does not pause for a word (rollout.canary, rollout.checkpoints): set rollout.pause"
+    if policy.pause > _LONGEST:
+        yield f"rollout.pause is {policy.pause:.0f} s; an instance refresh waits {_LONGEST} at most"
     if len(alarms) > _MOST_ALARMS:
         yield f"rollout.alarms names {len(alarms)} alarms; an instance refresh takes {_MOST_ALARMS}"
     if "InstanceRefresh" in suspended:
@@ -166,7 +166,7 @@ def _abort(fleet: Fleet, refresh: Refresh | None) -> Step:
 def _successful(view: View, done: str) -> Step:
     if view.policy.stop:
         # A refresh that has ended cannot be rolled back: another one goes the same way back.
-        return Start(view.record.source, preferences(view.fleet, replace(view.policy, pauses=(), bake=0)))
+        return Start(view.record.source, preferences(view.fleet, replace(view.policy, pauses=(), pause=0)))
     if view.missing or view.old:
         late = view.now > view.policy.until
         return Stop(f"{done}, but {waiting(view)}") if late else Wait(f"{done}; {waiting(view)}")
@@ -189,4 +189,4 @@ def view_of(fleet: Fleet, refresh: Refresh, policy: Policy, goal: Goal, now: flo
         desired=fleet.desired,
     )
     # Of its alarms, its pauses and its haste AWS takes care; capacity in between is bounded by what it was asked.
-    return View(replace(fleet, record=record, alarms=()), replace(policy, bake=0, together=False), record, now)
+    return View(replace(fleet, record=record, alarms=()), replace(policy, pause=0, together=False), record, now)

@@ -28,9 +28,9 @@ def pause(view: View) -> Iterator[Step]:
     rest = _rest(view, at)
     if rest is None:
         yield Wait(waiting(view))
-    elif rest <= 0 and (view.policy.bake or view.policy.confirmed):
+    elif rest <= 0 and (view.policy.pause or view.policy.confirmed):
         yield Advance(replace(view.record, passed=at))
-    elif view.policy.bake:
+    elif view.policy.pause:
         yield Wait(f"{at} of {view.record.size} are new and bake, {rest:.0f} s to go; {waiting(view)}")
     else:
         yield Pause(f"{at} of {view.record.size} are new: look at the site, then go on with --yes")
@@ -42,7 +42,7 @@ def last_pause(view: View) -> Iterator[Step]:
         return
     size = max(1, view.record.size)
     rest = _rest(view, min(size, len(view.new))) if view.new else 0
-    if view.policy.bake and rest and rest > 0:
+    if view.policy.pause and rest and rest > 0:
         yield Wait(f"all are new and bake, {rest:.0f} s to go; {waiting(view)}")
     if view.policy.hold:
         yield Hold(f"{view.fleet.group} is there and waits for the other groups")
@@ -58,4 +58,4 @@ def _next(view: View) -> int | None:
 def _rest(view: View, number: int) -> float | None:
     """Return the seconds until so many new instances have baked; None where not so many serve."""
     since = sorted(i.in_service_since or view.now for i in view.new if view.gated(i))
-    return None if len(since) < number else since[number - 1] + view.policy.bake - view.now
+    return None if len(since) < number else since[number - 1] + view.policy.pause - view.now

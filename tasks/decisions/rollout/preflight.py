@@ -61,7 +61,7 @@ def slow_draining(delays: Mapping[str, int], size: int, batch: int, deadline: fl
     rounds = math.ceil(size / batch)
     return [
         f"target group {name} drains up to {delay} s and there are {rounds} batches: with long connections that may take "
-        f"{rounds * delay} s, more than rollout.deadline ({deadline:.0f} s); see deregistration_delay.timeout_seconds"
+        f"{rounds * delay} s, more than rollout.timeout ({deadline:.0f} s); see deregistration_delay.timeout_seconds"
         for name, delay in delays.items()
         if rounds * delay > deadline
     ]
@@ -74,7 +74,7 @@ def slow_hooks(hooks: Mapping[str, int], deadline: float) -> list[str]:
     to refuse.
     """
     return [
-        f"launch hook {name} may hold a new instance {seconds} s, and after {deadline:.0f} s (rollout.instance_deadline) it "
+        f"launch hook {name} may hold a new instance {seconds} s, and after {deadline:.0f} s (rollout.instance_timeout) it "
         "counts as failed: see that the hook is completed sooner"
         for name, seconds in hooks.items()
         if seconds >= deadline

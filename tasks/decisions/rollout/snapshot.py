@@ -107,14 +107,14 @@ class Policy:
     batch: int = 1
     healthy_polls: int = 3
     warm_up: float = 0
-    instance_deadline: float = 900
+    instance_timeout: float = 900
     until: float = float("inf")  # epoch seconds: when this command gives up
     max_failures: int = 3
     raise_max: bool = True
     rollback: bool = True
     canary: int = 0  # new instances before the first pause; the surge is no larger
     pauses: tuple[int, ...] = ()  # new instances at which it pauses, the canary among them
-    bake: float = 0  # length of a pause, and of the one in the end
+    pause: float = 0  # length of a pause, and of the one in the end
     confirmed: bool = False  # somebody has said to go on past every pause
     together: bool = False  # with other groups: none is over before all are
     hold: bool = False  # the others are not as far

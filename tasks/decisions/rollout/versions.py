@@ -60,7 +60,7 @@ def choose(candidates: Sequence[Candidate], live: str, to: str | None) -> Candid
     if not meant:
         raise Refused(f"no version or revision {to}; {_choices(candidates, live)}")
     if len({c.revision for c in meant}) > 1:
-        raise Refused(f"{to} may be {', '.join(map(str, meant))}: say more of it. Nothing was changed")
+        raise Refused(f"ambiguous: {to} matches {', '.join(map(str, meant))}; give more characters")
     bootable = [c for c in meant if c.exists]
     if not bootable:
         raise Refused(f"image {meant[0].image} of version {meant[0]} is gone; {_choices(candidates, live)}")
@@ -74,4 +74,4 @@ def _of_revision(candidates: Sequence[Candidate], to: str) -> list[Candidate]:
 
 def _choices(candidates: Sequence[Candidate], live: str) -> str:
     there = ", ".join(str(c) for c in candidates if c.exists and c.number != live)
-    return f"there are: {there or 'no others'}. Nothing was changed"
+    return f"there are: {there or 'no others'}"

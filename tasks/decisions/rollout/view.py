@@ -107,7 +107,7 @@ class View:
     def watched(self) -> bool:
         """Tell whether the run may still turn round though nothing is left to replace: it bakes, or others are not there."""
         policy, record = self.policy, self.record
-        return not record.back and (policy.bake > 0 or policy.together) and record.passed < max(1, record.size)
+        return not record.back and (policy.pause > 0 or policy.together) and record.passed < max(1, record.size)
 
     def trouble(self) -> str | None:
         """Return why the run must not go on, or None."""
@@ -117,7 +117,7 @@ class View:
             return self.policy.stop
         if not self.record.back and self.fleet.alarms:
             return f"alarm {', '.join(self.fleet.alarms)} has gone off"
-        late = self.policy.instance_deadline
+        late = self.policy.instance_timeout
         for i in self.new:
             revision = self.policy.revisions.get(i.version)
             if revision and i.revision and i.revision != revision:
@@ -138,7 +138,7 @@ class View:
         silent = instance.ready and instance.version in self.policy.revisions and instance.revision is None
         since = instance.in_service_since if silent else instance.idle_since
         # What happened before the run turned round does not count against the way back.
-        return since is not None and self.now - max(since, self.record.started) > self.policy.instance_deadline
+        return since is not None and self.now - max(since, self.record.started) > self.policy.instance_timeout
 
     def _crash_loop(self) -> str | None:
         grown = max(0, self.floor - self.record.desired)

@@ -5,18 +5,14 @@ Paths that do not begin with a slash start in the home of the SSH user. Whatever
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from shlex import quote
-from typing import TYPE_CHECKING
 
 from ...decisions.release.migrations import COMMAND
 from ...decisions.release.pruning import MARK as PRUNED
 from ...decisions.release.releases import MARK
+from ...settings.model import App
 from .remote_scripts import judge_script, manifest_script, prune_script, requirements_script
-
-if TYPE_CHECKING:
-    from ...settings.model import App
 
 WAIT = 600  # seconds that `locked` waits
 BUSY = 75  # the exit code of `locked` when an earlier command does not end
@@ -36,17 +32,6 @@ def touch(path: str) -> str:
 def remove(path: str) -> str:
     """Remove a file, which may be gone already."""
     return f"rm -f {home(path)}"
-
-
-def redact(text: str) -> str:
-    """Take user names and passwords out of the addresses in a text."""
-    return re.sub(r"(://)[^/\s@]+@", r"\1***@", text)
-
-
-def gist(text: str, lines: int = 3) -> str:
-    """Return the end of what a command printed on one line, without passwords; the end of a traceback says what it was."""
-    last = [line.strip() for line in text.splitlines() if line.strip()][-lines:]
-    return redact(" | ".join(last))[-1000:]
 
 
 def locked(app: App, command: str, wait: int = WAIT) -> str:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import re
 from shlex import quote
-from typing import TYPE_CHECKING
 
+from ...settings.model import App
 from .commands import home
-
-if TYPE_CHECKING:
-    from ...settings.model import App
 
 _SHA = re.compile(r"[0-9a-f]{4,40}")
 _OURS = ("/REVISION", "/REVISION.new", "/staticfiles.json")

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from unittest import mock
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tasks.decisions.release.pruning import MARK, Archives, plan, read_archives
@@ -178,7 +178,6 @@ NAMES = st.sets(st.sampled_from([f"{n}.hash.css" for n in range(6)]), min_size=1
 HISTORIES = st.lists(st.tuples(st.booleans(), REVISIONS, NAMES, st.integers(0, 63), st.none() | st.integers(0, 6)), max_size=8)
 
 
-@settings(max_examples=400, deadline=None)
 @example(
     [
         (False, B, {"0.hash.css", "1.hash.css"}, 0, None),
@@ -208,7 +207,6 @@ def test_killed_anywhere_no_kept_release_lacks_a_file(history: list[tuple[bool, 
         assert disk.names() >= set().union(*disk.archived().values())
 
 
-@settings(max_examples=200, deadline=None)
 @given(NAMES, NAMES, st.integers(0, 20))
 def test_killed_and_run_again_it_ends_as_if_undisturbed(old: set[str], new: set[str], dies: int) -> None:
     with new_disk() as disk:

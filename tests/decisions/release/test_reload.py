@@ -1,6 +1,6 @@
 import pytest
 
-from tasks.decisions.release.reload import Service, Way, next_way, read_service, ways
+from tasks.decisions.release.reload import ReloadMethod, Service, next_method, read_service, ways
 
 PLAIN = """\
 ExecStart={ path=/srv/venv/bin/gunicorn ; argv[]=/srv/venv/bin/gunicorn shop.wsgi --workers 3 ; ignore_errors=no }
@@ -50,30 +50,30 @@ def test_a_unit_that_is_not_there() -> None:
 @pytest.mark.parametrize(
     ("reloadable", "preloads", "socket", "expected"),
     [
-        (True, False, None, (Way.RELOAD, Way.DRAIN)),
-        (True, False, "shop.socket", (Way.RELOAD, Way.SOCKET_RESTART)),
-        (True, True, None, (Way.DRAIN,)),
-        (True, True, "shop.socket", (Way.SOCKET_RESTART,)),
-        (False, False, None, (Way.DRAIN,)),
-        (False, False, "shop.socket", (Way.SOCKET_RESTART,)),
-        (False, True, None, (Way.DRAIN,)),
-        (False, True, "shop.socket", (Way.SOCKET_RESTART,)),
+        (True, False, None, (ReloadMethod.RELOAD, ReloadMethod.DRAIN)),
+        (True, False, "shop.socket", (ReloadMethod.RELOAD, ReloadMethod.SOCKET_RESTART)),
+        (True, True, None, (ReloadMethod.DRAIN,)),
+        (True, True, "shop.socket", (ReloadMethod.SOCKET_RESTART,)),
+        (False, False, None, (ReloadMethod.DRAIN,)),
+        (False, False, "shop.socket", (ReloadMethod.SOCKET_RESTART,)),
+        (False, True, None, (ReloadMethod.DRAIN,)),
+        (False, True, "shop.socket", (ReloadMethod.SOCKET_RESTART,)),
     ],
 )
-def test_ways(reloadable: bool, preloads: bool, socket: str | None, expected: tuple[Way, ...]) -> None:
+def test_ways(reloadable: bool, preloads: bool, socket: str | None, expected: tuple[ReloadMethod, ...]) -> None:
     assert ways(Service(True, True, reloadable, preloads, socket)) == expected
 
 
 def test_what_is_not_running_cannot_be_reloaded() -> None:
-    assert ways(Service(True, False, True, False, None)) == (Way.DRAIN,)
+    assert ways(Service(True, False, True, False, None)) == (ReloadMethod.DRAIN,)
 
 
-def test_a_reload_without_effect_leads_to_the_next_way() -> None:
-    assert next_way(SERVICE, ()) is Way.RELOAD
-    assert next_way(SERVICE, (Way.RELOAD,)) is Way.DRAIN
-    assert next_way(SERVICE, (Way.RELOAD, Way.DRAIN)) is None
+def test_a_reload_without_effect_leads_to_the_next_method() -> None:
+    assert next_method(SERVICE, ()) is ReloadMethod.RELOAD
+    assert next_method(SERVICE, (ReloadMethod.RELOAD,)) is ReloadMethod.DRAIN
+    assert next_method(SERVICE, (ReloadMethod.RELOAD, ReloadMethod.DRAIN)) is None
 
 
 def test_what_another_host_taught_may_leave_the_first_way_out() -> None:
     behind = Service(True, True, True, False, "shop.socket")
-    assert next_way(behind, [Way.RELOAD]) is Way.SOCKET_RESTART
+    assert next_method(behind, [ReloadMethod.RELOAD]) is ReloadMethod.SOCKET_RESTART

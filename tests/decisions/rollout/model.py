@@ -262,7 +262,7 @@ class Operator:
 
 
 def policy(**more: object) -> Policy:
-    return replace(Policy(healthy_polls=2, instance_deadline=300), **more)  # type: ignore[arg-type]
+    return replace(Policy(healthy_polls=2, instance_timeout=300), **more)  # type: ignore[arg-type]
 
 
 GOAL = Goal("r1", "1", "2")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tasks.decisions.rollout.plan import plan
 from tasks.decisions.rollout.steps import Abort, Done, Forget, Point, Return, Step, Stop, Terminate, Unprotect
 from tests.decisions.rollout.model import GOAL, Group, Operator, policy
-from tests.decisions.rollout.test_properties import World, assert_clean, crashes, events, heavy, sizes, world
+from tests.decisions.rollout.test_properties import World, assert_clean, crashes, events, sizes, world
 
 ABORT = policy(abort=True)
 
@@ -115,7 +115,6 @@ def test_the_plan_of_an_abort_is_what_is_done(kind: type[Step]) -> None:
 
 
 @given(sizes, events, st.integers(0, 60), crashes)
-@heavy
 def test_aborted_at_any_moment_under_an_adversary_nothing_is_left_and_nothing_is_lost(
     numbers: dict, disturbances: list, last: int, crash: list
 ) -> None:

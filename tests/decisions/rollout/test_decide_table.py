@@ -25,7 +25,7 @@ from tasks.decisions.rollout.steps import (
 
 OURS = ("AZRebalance", "ScheduledActions")
 RECORD = Record("r", "1", "2", surge=1, maximum=4, raised=5, started=100.0, size=2, desired=2, suspended=OURS)
-POLICY = Policy(healthy_polls=2, instance_deadline=300)
+POLICY = Policy(healthy_polls=2, instance_timeout=300)
 NOW = 1000.0
 
 
@@ -110,7 +110,7 @@ def test_the_revision_that_it_reports(revision: str | None, kind: type[Step]) ->
 
 
 def test_one_that_serves_and_does_not_tell_its_revision_is_late_too() -> None:
-    policy = replace(POLICY, revisions={"2": "abc"}, instance_deadline=79)
+    policy = replace(POLICY, revisions={"2": "abc"}, instance_timeout=79)
     assert isinstance(step(surged(*PAIR, new())), Terminate)
     assert isinstance(step(surged(*PAIR, new()), policy), TurnBack)
 

@@ -81,7 +81,7 @@ def test_without_rollback_trouble_stops_it_here_and_not_there() -> None:
 
 @pytest.mark.parametrize("refresh", [GOING, status("Successful")])
 def test_out_of_time_is_not_a_failure_of_the_version(refresh: Refresh) -> None:
-    answer = step(refresh=refresh, now=2000.0, until=1500.0, instance_deadline=1e9)
+    answer = step(refresh=refresh, now=2000.0, until=1500.0, instance_timeout=1e9)
     assert isinstance(answer, Stop)
 
 
@@ -107,7 +107,7 @@ def test_it_launches_first_and_no_more_than_aws_takes(surge: int, desired: int, 
 
 
 def test_pauses_and_alarms_are_handed_over() -> None:
-    policy = replace(POLICY, pauses=(1, 2), bake=60)
+    policy = replace(POLICY, pauses=(1, 2), pause=60)
     asked = preferences(replace(HALF, desired=4), policy, ("5xx",))
     assert (asked["CheckpointPercentages"], asked["CheckpointDelay"], asked["BakeTime"]) == ([25, 50, 100], 60, 60)
     assert asked["AlarmSpecification"] == {"Alarms": ["5xx"]}
@@ -117,4 +117,4 @@ def test_pauses_and_alarms_are_handed_over() -> None:
 def test_what_it_cannot_do_is_all_named() -> None:
     many = tuple(str(number) for number in range(11))
     assert len(list(unfit(replace(POLICY, pauses=(1,)), many, frozenset({"InstanceRefresh"})))) == 3
-    assert len(list(unfit(replace(POLICY, bake=200_000), (), frozenset()))) == 1
+    assert len(list(unfit(replace(POLICY, pause=200_000), (), frozenset()))) == 1

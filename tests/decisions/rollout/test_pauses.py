@@ -23,7 +23,6 @@ from tasks.decisions.rollout.steps import (
     Wait,
 )
 from tests.decisions.rollout.model import GOAL, Group, Operator, policy
-from tests.decisions.rollout.test_plan import LIMIT
 from tests.decisions.rollout.test_properties import World, assert_clean
 
 
@@ -74,7 +73,7 @@ def test_a_canary_stops_until_somebody_says_so_and_the_record_knows() -> None:
 
 def test_baking_takes_its_time_at_each_pause_and_in_the_end() -> None:
     group = Group.settled(1, 9, 4)
-    operator = Operator(group, policy(pauses=(2, 3), bake=100), GOAL)
+    operator = Operator(group, policy(pauses=(2, 3), pause=100), GOAL)
     steps = told(operator)
     assert [step.record.passed for step in kinds(steps, Advance)] == [2, 3, 4]  # type: ignore[attr-defined]
     assert isinstance(operator.ended, Done)
@@ -88,7 +87,7 @@ def test_baking_takes_its_time_at_each_pause_and_in_the_end() -> None:
 @pytest.mark.parametrize("when", ["begun", "baking", "half-way"])
 def test_an_alarm_turns_it_round_at_any_time(when: str) -> None:
     group = Group.settled(1, 9, 4)
-    operator = Operator(group, policy(pauses=(2,), bake=100), GOAL)
+    operator = Operator(group, policy(pauses=(2,), pause=100), GOAL)
     reached = {"begun": (Point,), "half-way": (Terminate,), "baking": (Return,)}[when]
     while not kinds([operator.tick()], *reached):
         pass
@@ -106,7 +105,7 @@ def test_an_alarm_turns_it_round_at_any_time(when: str) -> None:
 def test_an_alarm_after_the_end_is_not_ours() -> None:
     """The last pause is over and recorded: what is left is to tidy up, and that is finished whatever goes off."""
     group = Group.settled(1, 9, 2)
-    operator = Operator(group, policy(bake=10), GOAL)
+    operator = Operator(group, policy(pause=10), GOAL)
     while not kinds([operator.tick()], Advance):
         pass
     group.alarms = ("shop-5xx",)
@@ -146,7 +145,7 @@ rules = st.fixed_dictionaries(
         "batch": st.integers(1, 3),
         "canary": st.integers(0, 3),
         "checkpoints": st.lists(st.sampled_from(["10%", "34%", "50%", "100%"]), max_size=3),
-        "bake": st.sampled_from([0.0, 30.0, 200.0]),
+        "pause": st.sampled_from([0.0, 30.0, 200.0]),
     }
 )
 
@@ -154,7 +153,6 @@ rules = st.fixed_dictionaries(
 @given(
     st.integers(0, 6), rules, st.lists(st.none() | st.integers(0, 3), max_size=30), st.none() | st.integers(0, 60), st.booleans()
 )  # fmt: skip
-@LIMIT
 def test_no_more_is_replaced_than_a_pause_allows_and_an_alarm_brings_all_back(
     desired: int, numbers: dict, crashes: list[int | None], alarm: int | None, other: bool
 ) -> None:

@@ -1,13 +1,11 @@
 """The plan is what a run does, where nothing interferes."""
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.decisions.rollout.plan import plan
 from tasks.decisions.rollout.steps import Done, Point, Return, Step, Terminate, Wait
 from tests.decisions.rollout.model import GOAL, Group, Operator, policy
-
-LIMIT = settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 def done(group: Group, **more: object) -> list[Step]:
@@ -26,7 +24,6 @@ def kinds(steps: list[Step]) -> list[object]:
 @given(
     st.integers(0, 7), st.integers(0, 3), st.integers(0, 3), st.integers(1, 5), st.booleans(), st.booleans()
 )  # fmt: skip
-@LIMIT
 def test_the_plan_of_a_fleet_is_what_is_done_to_it_one_by_one(
     desired: int, below: int, above: int, surge: int, balanced: bool, protects: bool
 ) -> None:

@@ -90,4 +90,4 @@ def test_draining_that_may_outlast_the_deadline_is_told_with_its_figures(batch: 
     assert bool(told) == slow
     if slow:
         assert len(told) == 1 and f"web drains up to 300 s and there are {6 // batch} batches" in told[0]
-        assert f"may take {6 // batch * 300} s, more than rollout.deadline (600 s)" in told[0]
+        assert f"may take {6 // batch * 300} s, more than rollout.timeout (600 s)" in told[0]

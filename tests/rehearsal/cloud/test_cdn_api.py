@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from rehearsal.addresses import Octet
 from rehearsal.cloud.options import Options
 from rehearsal.cloud.standin import StandIn
 from rehearsal.hosts.bare import BareHosts
-from tests.rehearsal.standin import FAST, Cloud, _free_octet, refused
+from tests.rehearsal.standin import FAST, Cloud, refused
 
 ORIGIN = {
     "Id": "site",
@@ -33,11 +34,12 @@ def heard() -> list[Sequence[str]]:
 
 @pytest.fixture
 def cloud(heard: list[Sequence[str]]) -> Iterator[Cloud]:
-    octet, hosts = _free_octet(), BareHosts()
-    standin = StandIn(Options.of(FAST | {"invalidation": 600.0}), hosts, f"127.{octet}.0.2", on_invalidated=heard.append)
-    standin.start()
-    yield Cloud(standin, hosts, octet)
-    standin.close()
+    with Octet() as octet:
+        hosts, address = BareHosts(), f"127.{octet.number}.0.2"
+        standin = StandIn(Options.of(FAST | {"invalidation": 600.0}), hosts, address, on_invalidated=heard.append)
+        standin.start()
+        yield Cloud(standin, hosts, octet.number)
+        standin.close()
 
 
 @pytest.fixture

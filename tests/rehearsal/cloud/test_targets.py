@@ -69,14 +69,19 @@ def test_a_fallen_target_comes_back_after_the_healthy_threshold(cloud: Cloud, fl
     elb.modify_target_group(TargetGroupArn=fleet.target_group, HealthyThresholdCount=10)
     cloud.control("break", {"instance": instance, "fault": "error"})
     cloud.wait(lambda: cloud.health(fleet)[instance] == "unhealthy")
-    cloud.control("break", {"instance": instance, "fault": None})
     target = cloud.standin.world.targets.find(fleet.target_group, instance)
     assert target is not None
-    cloud.wait(lambda: target.passes >= 2)
-    with cloud.standin.held():
-        assert (cloud.health(fleet)[instance] == "healthy") == (target.passes >= 10)
+    became: list[tuple[str, int]] = []
+    change = target.become
+
+    def noted(state: str, *why: str) -> None:
+        became.append((state, target.passes))
+        change(state, *why)
+
+    target.become = noted  # type: ignore[method-assign]
+    cloud.control("break", {"instance": instance, "fault": None})
     cloud.wait(lambda: cloud.health(fleet)[instance] == "healthy")
-    assert target.passes >= 10
+    assert ("healthy", 10) in became and not [passes for state, passes in became if state == "healthy" and passes < 10]
 
 
 def test_a_host_that_refuses_and_one_that_never_answers_fail_differently(cloud: Cloud, fleet: Fleet) -> None:

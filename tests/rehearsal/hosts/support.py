@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import random
 import socket
 import subprocess
 import sys
@@ -16,10 +15,12 @@ from pathlib import Path
 import gunicorn
 from fabric import Connection
 
+from rehearsal.addresses import Octet
 from rehearsal.hosts.processes import ProcessHosts
 
 USER = "admin"
-NET = f"127.{random.randrange(20, 250)}"
+_octet = Octet()  # this process's own
+NET = f"127.{_octet.number}"
 _last = iter(range(5, 60000))
 
 APP = """
@@ -191,7 +192,9 @@ def until(probe: Callable[[], object], seconds: float = 60) -> object:
 
 
 class Load:
-    """Visitors who ask one after the other until they are told to stop."""
+    """Visitors who ask, look at the answer for a moment and ask again, until they are told to stop."""
+
+    LOOKS = 0.02  # seconds
 
     def __init__(self, host: str, port: int, path: str = "/", visitors: int = 3) -> None:
         self.answers: Counter[tuple[int, bytes]] = Counter()
@@ -201,7 +204,7 @@ class Load:
         self._threads = [threading.Thread(target=self._visit) for _ in range(visitors)]
 
     def _visit(self) -> None:
-        while not self._stop.is_set():
+        while not self._stop.wait(self.LOOKS):
             answer = ask(*self._where)
             with self._lock:
                 self.answers[answer] += 1

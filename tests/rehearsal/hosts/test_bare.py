@@ -1,7 +1,6 @@
 """The simplest hosts: really on the network, and failing on demand."""
 
 import json
-import random
 import time
 import urllib.error
 import urllib.request
@@ -12,6 +11,7 @@ import pytest
 
 from rehearsal.hosts.bare import BareHosts
 from rehearsal.hosts.base import FaultyHosts, Hosts
+from tests.rehearsal.hosts import support
 
 PATIENCE = 30.0
 
@@ -26,7 +26,7 @@ def hosts() -> Iterator[BareHosts]:
 
 @pytest.fixture
 def address(hosts: BareHosts) -> str:
-    free = f"127.{random.randint(10, 250)}.{random.randint(1, 250)}.{random.randint(1, 250)}"
+    free = support.address()
     hosts.launch("i-1", free, "ami-1", "", {})
     return free
 
@@ -84,11 +84,11 @@ def test_a_snapshot_keeps_what_the_disk_had(hosts: BareHosts, address: str) -> N
     hosts.deploy("i-1", "v2")
     hosts.snapshot("i-1", "ami-2")
     hosts.deploy("i-1", "v3")
-    hosts.launch("i-2", "127.251.1.1", "ami-2", "", {})
+    hosts.launch("i-2", support.address(), "ami-2", "", {})
     assert (hosts.revision("i-1"), hosts.revision("i-2")) == ("v3", "v2")
     hosts.forget_image("ami-2")
     hosts.forget_image("ami-2")
-    hosts.launch("i-3", "127.251.1.2", "ami-2", "", {})
+    hosts.launch("i-3", support.address(), "ami-2", "", {})
     assert hosts.revision("i-3") == "base"
 
 

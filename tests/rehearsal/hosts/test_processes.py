@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.rehearsal.hosts.support import Fleet, Instance, alive, environ, golden_disk, marked, service, until
+from tests.rehearsal.hosts.support import Fleet, Instance, address, alive, environ, golden_disk, marked, service, until
 
 
 def host_key(fleet: Fleet, instance: Instance) -> str:
@@ -117,7 +117,7 @@ def test_an_unknown_instance_is_an_error(fleet: Fleet) -> None:
 
 def test_user_data_is_not_run_and_the_console_says_so(fleet: Fleet, disk: Path) -> None:
     fleet.image(disk)
-    fleet.hosts.launch("i-data", "127.3.3.3", "ami-1", "#!/bin/sh\ntouch ran\n", {})
+    fleet.hosts.launch("i-data", address(), "ami-1", "#!/bin/sh\ntouch ran\n", {})
     fleet.hosts.settle()
     assert "user data is not run" in fleet.hosts.console("i-data")
     assert not (fleet.hosts.disk("i-data") / "ran").exists()

@@ -31,6 +31,7 @@ from django.db.migrations.operations import (
 Case = tuple[list[Any], list[Any]]
 CASES: dict[str, Case] = {}
 FIVE = django.VERSION >= (5, 0)
+SIX_ONE = django.VERSION >= (6, 1)
 CONDITION = "condition" if django.VERSION >= (5, 1) else "check"
 
 
@@ -172,6 +173,26 @@ case(
     AlterField("Book", "author", to("Press", null=True)),
 )
 case("on delete", with_author(null=True), AlterField("Book", "author", to("Author", null=True, on_delete=models.SET_NULL)))
+case("foreign key that may be NULL", with_author(), AlterField("Book", "author", to("Author", null=True)))
+if SIX_ONE:
+    DELETES = {"CASCADE": models.DB_CASCADE, "SET_NULL": models.DB_SET_NULL}
+    for name, rule in DELETES.items():
+        own = getattr(models, name)
+        case(
+            f"database does {name}",
+            with_author(null=True, on_delete=own),
+            AlterField("Book", "author", to("Author", null=True, on_delete=rule)),
+        )
+        case(
+            f"database no longer does {name}",
+            with_author(null=True, on_delete=rule),
+            AlterField("Book", "author", to("Author", null=True, on_delete=own)),
+        )
+    case(
+        "database does otherwise on delete",
+        with_author(null=True, on_delete=models.DB_SET_NULL),
+        AlterField("Book", "author", to("Author", null=True, on_delete=models.DB_CASCADE)),
+    )
 case("one to one", with_author(), AlterField("Book", "author", models.OneToOneField("shop.Author", models.CASCADE)))
 case("another primary key", book(), AlterField("Book", "title", text(primary_key=True)), RemoveField("Book", "id"))
 

@@ -4,13 +4,15 @@ import datetime
 import decimal
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import count
 from typing import Any
 
 from django.db import Error, connection, models, transaction
 from django.db.migrations.state import ProjectState
 
-VARIANTS = ("sparse", "full", "again")  # "again" is "full" once more: what is not unique may come twice
+# "again" is "full" once more: what is not unique may come twice; "orphaned": what the row refers to is deleted.
+VARIANTS = ("sparse", "full", "again", "orphaned")
 Model = type[models.Model]
 _COUNT = count(1)
 _MAKING: list[Model] = []  # the rows that are on their way, each because the one before refers to it
@@ -80,13 +82,27 @@ def _live(model: Model, variants: list[str]) -> None:
     list(_rows(model))
     for row in _rows(model):
         row.save()
-    made = [_insert(model, VARIANTS[int(number)]) for number in variants]
+    wanted = [VARIANTS[int(number)] for number in variants]
+    made = [_insert(model, one) for one in wanted if one != "orphaned"]
     connection.check_constraints()
     for row in made:
         row.save()
     list(_rows(model))
     for row in made:
         row.delete()
+    if "orphaned" in wanted:
+        _orphan(model)
+
+
+def _orphan(model: Model) -> None:
+    for field in _needed(model):
+        if getattr(field, "db_constraint", True):
+            row = _insert(model, "full")
+            target = _rows(_target(field)).filter(**{field.target_field.attname: getattr(row, field.attname)}).first()
+            with suppress(models.ProtectedError, models.RestrictedError):
+                if target is not None:
+                    target.delete()
+            connection.check_constraints()
 
 
 def _insert(model: Model, variant: str) -> models.Model:

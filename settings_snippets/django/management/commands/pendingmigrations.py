@@ -1,7 +1,7 @@
 """`manage.py pendingmigrations`: what the pending migrations mean for the release that serves now, as JSON.
 
 Copy the folder `management` and the file `migration_rules.py` into an app of the project that is in INSTALLED_APPS. `fab deploy`
-asks this command before it migrates; nothing is changed by it. Made for Django 4.2 to 5.2.
+asks this command before it migrates; nothing is changed by it. Made for Django 4.2 to 6.1.
 
 The pending operations are compared with the state of the *applied* migrations: that is what the serving release uses.
 """
@@ -289,8 +289,9 @@ def _column(field: Any, connection: Any) -> Column | None:
     if parameters["type"] is None:
         return None
     auto = isinstance(field, models.AutoField | models.BigAutoField | models.SmallAutoField)
-    references = ""
+    references = deletes = ""
     if field.remote_field and getattr(field, "db_constraint", False):
+        deletes = getattr(field.remote_field.on_delete, "operation", "")  # DB_CASCADE and the like, since Django 6.1
         references = f"{field.remote_field.model._meta.db_table}.{field.target_field.column}"
     return Column(
         field.column,
@@ -303,6 +304,7 @@ def _column(field: Any, connection: Any) -> Column | None:
         unique=field.unique,
         check=str(parameters.get("check") or "").replace(f'"{field.column}"', "it"),
         references=references,
+        deletes=deletes,
         indexed=bool(field.db_index),
     )
 

@@ -1,0 +1,364 @@
+"""Every command on one page: its name, its options and its help; each body is one lazy import and one call.
+
+`fab --list` imports this page and nothing behind it: what a command needs is imported when the command begins.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from invoke import Collection, Context, Task, task
+
+from .runtime.command import BEFORE_EACH, command
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .runtime.run import Run
+
+REVISION = "tag, branch, full or short sha; default: the head of app.branch on origin"
+
+
+def _mention_maintenance(run: Run) -> None:
+    from .operations import maintenance
+
+    maintenance.mention(run)
+
+
+BEFORE_EACH[:] = [_mention_maintenance]
+
+
+# -- release
+
+
+@command(
+    iterable=["skip"],
+    help={
+        "revision": REVISION,
+        "yes": "accept migrations that need review, and continue past a canary or a checkpoint that pauses",
+        "maintenance": "show visitors a page meanwhile, so that any migration may run; the whole fleet is replaced at once",
+        "skip": "leave out a part; repeatable: restart-all, warm-cdn, invalidate, stop",
+    },
+)
+def ship(
+    run: Run, revision: str | None = None, skip: Sequence[str] | None = None, yes: bool = False, maintenance: bool = False
+) -> None:
+    """Release a revision: deploy, restart-all, warm-cdn, bake-ami, rollout and invalidate in one command."""
+    from .operations import ship
+
+    ship.ship(run, revision, skip or (), yes=yes, maintenance=maintenance)
+
+
+@command(help={"revision": REVISION, "yes": "accept migrations that need review"})
+def deploy(run: Run, revision: str | None = None, yes: bool = False) -> None:
+    """Deploy a revision to the management instance: git, pip, migrate, collectstatic, restart; then verify it over HTTP.
+
+    A run that stopped anywhere is completed by the same command.
+    """
+    from .operations import deploy
+
+    deploy.deploy(run, revision, yes=yes)
+
+
+@command(
+    help={
+        "batch": "instances at a time, such as 2 or 25%; default: restart.batch",
+        "only-if-needed": "skip instances that serve all new files already",
+    }
+)
+def restart_all(run: Run, batch: str | None = None, only_if_needed: bool = False) -> None:
+    """Reload or restart every in-service web instance, a batch at a time, so that it serves the new static files.
+
+    No request is lost. Stops at the first failure and lists which instances are done; the same command continues.
+    """
+    from .operations import restart_all
+
+    restart_all.restart_all(run, batch, only_if_needed=only_if_needed)
+
+
+@command(help={"whole": "fetch every hashed file of the release, not only those that it added"})
+def warm_cdn(run: Run, whole: bool = False) -> None:
+    """Fetch the new static files through the CDN; invalidate and fetch again what it answers with an error.
+
+    Run it after restart-all, when the web instances serve the new files. It warms the edge locations that answer from here.
+    """
+    from .operations import warm_cdn
+
+    warm_cdn.warm_cdn(run, whole)
+
+
+@command(help={"fresh": "make a new image even if this revision has one"})
+def bake_ami(run: Run, fresh: bool = False) -> None:
+    """Bake an AMI of the management instance and make a launch template version of it; reuses what exists."""
+    from .operations import bake_ami
+
+    bake_ami.bake_ami(run, fresh=fresh)
+
+
+@command(
+    help={
+        "to": "launch template version; default: the newest",
+        "yes": "continue past a canary or a checkpoint that pauses",
+        "engine": "ramped or instance-refresh; default: rollout.engine",
+    }
+)
+def rollout(run: Run, to: str | None = None, yes: bool = False, engine: str | None = None) -> None:
+    """Replace the instances of the groups by those of the newest template version, surge first; resumes an unfinished rollout.
+
+    An unfinished rollout continues to its own version. A version that fails is rolled back (rollout.rollback). Several groups
+    are replaced side by side; if one fails, the others go back with it.
+    """
+    from .operations import rollout
+
+    rollout.rollout(run, to, yes=yes, engine=engine)
+
+
+@command(
+    iterable=["path"],
+    help={"path": "a path such as /static/css/*; repeatable. Default: new hashed files that the CDN answers with an error"},
+)
+def invalidate(run: Run, path: Sequence[str] | None = None) -> None:
+    """Invalidate CloudFront paths, or every hashed file that the CDN answers with an error; waits for completion."""
+    from .operations import invalidate
+
+    invalidate.invalidate(run, path)
+
+
+# -- fleet
+
+
+@command
+def status(run: Run) -> None:
+    """Show instances, target health, versions, revisions and ages; sizes, suspended processes, an unfinished rollout."""
+    from .operations import status
+
+    status.status(run)
+
+
+@command(help={"limit": "how many versions, newest first; default: 20"})
+def history(run: Run, limit: int = 20) -> None:
+    """Show the template versions that can be rolled back to: revision, image, time and author."""
+    from .operations import history
+
+    history.history(run, limit)
+
+
+@command(help={"to": "version number or revision; default: the version before the live one"})
+def rollback(run: Run, to: str | None = None) -> None:
+    """Roll back to the previous version, or to a version or revision; turns an unfinished rollout back.
+
+    The previous version is the newest older one that ramped made and whose image still exists. The database is not rolled back.
+    """
+    from .operations import rollback
+
+    rollback.rollback(run, to)
+
+
+@command
+def abort(run: Run) -> None:
+    """End an unfinished rollout: remove the surge, restore the settings; old and new instances stay side by side.
+
+    The group launches the old version again. `rollout` replaces the rest later, `rollback` what is new already.
+    """
+    from .operations import abort
+
+    abort.abort(run)
+
+
+@command(help={"force": "remove it even if its holder may be alive"})
+def unlock(run: Run, force: bool = False) -> None:
+    """Show who holds the lock of each group; remove it when the holder is gone, or with --force."""
+    from .operations import unlock
+
+    unlock.unlock(run, force)
+
+
+@command(help={"instance": "id of a web instance in service", "undo": "put it back into traffic"})
+def drain(run: Run, instance: str, undo: bool = False) -> None:
+    """Take one instance out of traffic for inspection; --undo puts it back.
+
+    It keeps running, and open requests are completed. Where the group acts on the load balancer's health checks (type ELB) the
+    instance is deregistered from its target groups; else its site reports not ready (health_check.draining_file).
+    """
+    from .operations import drain
+
+    drain.drain(run, instance, undo=undo)
+
+
+@command
+def configure_health_check(run: Run) -> None:
+    """Set the health check of every target group to that of the settings; show the times to detect and to recover."""
+    from .operations import configure_health_check
+
+    configure_health_check.configure_health_check(run)
+
+
+# -- checks of a release
+
+
+@command(
+    help={"revision": REVISION, "json": "print the answer of the site as JSON, and nothing else, on standard output"},
+)
+def check_migrations(run: Run, revision: str | None = None, json: bool = False) -> None:
+    """Check the migrations of a revision against the release that serves; changes nothing.
+
+    Exit code 0 if `deploy` would continue without asking: nothing pending, or everything compatible; 1 otherwise.
+    """
+    from .operations import check_migrations
+
+    check_migrations.check_migrations(run, revision, json=json)
+
+
+@command
+def check_static(run: Run) -> None:
+    """Request every hashed file of the running releases from every instance and the CDN; compare the bytes.
+
+    The releases are those of the management instance and of every in-service web instance.
+    """
+    from .operations import check_static
+
+    check_static.check_static(run)
+
+
+@command
+def prune_static(run: Run) -> None:
+    """Delete hashed static files that no running, bootable or recent release references.
+
+    Each deploy archives its manifest beside STATIC_ROOT; only names in such an archive are ever deleted. Refuses when a release
+    that is needed has none. `--dry` shows what would be deleted, and how much. See static.keep_releases and static.grace.
+    """
+    from .operations import prune_static
+
+    prune_static.prune_static(run)
+
+
+# -- maintenance
+
+
+@command
+def maintenance_on(run: Run) -> None:
+    """Show every visitor a maintenance page (503) instead of the site; health checks and fleet stay as they are."""
+    from .operations import maintenance
+
+    maintenance.maintenance_on(run)
+
+
+@command
+def maintenance_off(run: Run) -> None:
+    """Remove the maintenance page: visitors reach the site again."""
+    from .operations import maintenance
+
+    maintenance.maintenance_off(run)
+
+
+# -- management instance
+
+
+@command
+def management_create(run: Run) -> None:
+    """Create the management instance from the launch template of the first group, outside the group."""
+    from .operations import management
+
+    management.management_create(run)
+
+
+@command
+def management_start(run: Run) -> None:
+    """Start the management instance and wait until SSH answers."""
+    from .operations import management
+
+    management.management_start(run)
+
+
+@command
+def management_stop(run: Run) -> None:
+    """Stop the management instance; its disk is kept."""
+    from .operations import management
+
+    management.management_stop(run)
+
+
+# -- rehearsal
+
+
+@task(
+    auto_shortflags=False,
+    iterable=["skip"],
+    help={
+        "hosts": "processes (no root), or machines: systemd, sshd, nginx and PostgreSQL (as root on Debian)",
+        "instances": "number of web instances (1 to 40)",
+        "keep": "keep the stand-in cloud running until Ctrl-C, and show how to use it",
+        "static-middleware": "the site serves its static files by the drop-in static_middleware.py: nothing is restarted",
+        "further": "continue with a migration that breaks old code, and a release that fails on every web instance",
+        "skip": "show what happens without a part of the release: restart-all",
+    },
+)
+def rehearse(
+    c: Context,
+    hosts: str = "processes",
+    instances: int = 3,
+    keep: bool = False,
+    static_middleware: bool = False,
+    further: bool = False,
+    skip: Sequence[str] | None = None,
+) -> None:
+    """Rehearse: ship a new release of a Django site to a stand-in cloud on this machine, under traffic; no AWS account.
+
+    Needs no fabric.yaml. Exit code 0 only if no request failed.
+    """
+    from .operations import rehearse
+
+    flags = {"--keep": keep, "--static-middleware": static_middleware, "--further": further}
+    rehearse.rehearse(hosts, instances, [flag for flag, on in flags.items() if on], skip or (), dry=bool(c.config.run.dry))
+
+
+# -- setup
+
+
+@task(auto_shortflags=False)
+def init(c: Context) -> None:
+    """Write fabfile.py, tasks.py, fabric.yaml and the drop-ins of the site into this folder; existing files stay.
+
+    Needs no fabric.yaml.
+    """
+    from pathlib import Path
+
+    from .operations import init
+
+    init.init(Path.cwd(), dry=bool(c.config.run.dry))
+
+
+# What is needed daily comes first.
+GROUPS: dict[str, tuple[Task[Any], ...]] = {
+    "release": (ship, deploy, restart_all, warm_cdn, bake_ami, rollout, invalidate),
+    "fleet": (status, history, rollback, abort, unlock, drain, configure_health_check),
+    "checks": (check_migrations, check_static, prune_static),
+    "maintenance": (maintenance_on, maintenance_off),
+    "management instance": (management_create, management_start, management_stop),
+    "rehearsal": (rehearse,),
+    "setup": (init,),
+}
+
+
+class _Listed(str):
+    """The name of a command, which `--list` sorts by its group instead of its letters."""
+
+    __slots__ = ("place",)
+    place: int
+
+    def __lt__(self, other: str) -> bool:
+        return self.place < other.place if isinstance(other, _Listed) else super().__lt__(other)
+
+
+def _namespace() -> Collection:
+    commands = Collection()
+    for group, members in GROUPS.items():
+        for member in members:
+            name = _Listed(commands.transform(member.name))
+            name.place = len(commands.tasks)
+            member.__doc__ = f"[{group}] {member.__doc__}"
+            commands.tasks[name] = member
+    return commands
+
+
+ns = _namespace()

@@ -1,0 +1,100 @@
+"""One group and the version it goes to: what is looked up before anything is written."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..aws import fleets, launch_templates, refreshes
+from ..aws.autoscaling import Group
+from ..aws.launch_templates import Version
+from ..decisions.release.image_names import revision_of
+from ..decisions.rollout.decide import Goal
+from ..decisions.rollout.instance_refresh import Refresh
+from ..decisions.rollout.pauses import pauses
+from ..decisions.rollout.snapshot import Fleet, Policy, count, way_back
+from ..errors import Refused
+from ..runtime.cloud import Cloud
+from ..runtime.run import Run
+
+REFRESH = "instance-refresh"
+
+
+@dataclass(frozen=True)
+class GroupTarget:
+    """One group and the version it goes to, with all that a rollout has to know before it writes."""
+
+    fleet: Fleet
+    group: Group
+    policy: Policy
+    goal: Goal
+    target: Version
+    refresh: Refresh | None  # an instance refresh under way
+
+    @property
+    def name(self) -> str:
+        """Return the name of the group."""
+        return self.group.name
+
+
+def target_of(run: Run, name: str, versions: Mapping[str, Version], to: str | None) -> GroupTarget:
+    """Look up a group and the version it goes to; a rollout under way knows it already.
+
+    `versions`: the version of each launch template; `to`: the number for all others, None for the newest. Raises Refused.
+    """
+    fleet, group = fleets.observe(run.cloud, name, run.settings.rollout.alarms)
+    refuse_aborted(fleet)
+    target, source = _versions(run.cloud, group, fleet, versions.get(group.template), to)
+    policy = policy_of(run, fleet, (target, source), group.at or run.clock.now())
+    goal = Goal(f"{uuid.uuid4().hex[:8]}", source.number, target.number)
+    return GroupTarget(fleet, group, policy, goal, target, refreshes.under_way(run.cloud, name))
+
+
+def refuse_aborted(fleet: Fleet) -> None:
+    """Raise Refused where an abort has begun: it has to end before anything else."""
+    if fleet.record and fleet.record.aborted:
+        raise Refused(
+            f"{fleet.group}: the rollout to version {fleet.record.target} is being aborted: run `abort` again to end that first"
+        )
+
+
+def _versions(cloud: Cloud, group: Group, fleet: Fleet, target: Version | None, to: str | None) -> tuple[Version, Version]:
+    """Return the version to go to and the one to go back to; a rollout under way knows both.
+
+    `target`: the version to go to, which a dry run may only foresee; None for the one that `to` names.
+    """
+    if not group.template:
+        why = "a mixed-instances policy" if group.mixed else "a launch configuration"
+        raise Refused(f"{group.name} has {why} instead of a launch template: this rollout does not handle it")
+    record, wanted = fleet.record, target.number if target else to
+    if record and wanted and wanted != record.target:
+        raise Refused(
+            f"{group.name}: a rollout to version {record.target} is under way, not to {wanted}: run `rollout` alone to end it"
+        )
+    target = target or launch_templates.version(cloud, group.template, record.target if record else to or "$Latest")
+    before = launch_templates.version(cloud, group.template, record.source if record else group.version)
+    number = before.number if record else way_back(fleet, before.number, target.number)
+    return target, before if number == before.number else launch_templates.version(cloud, group.template, number)
+
+
+def policy_of(run: Run, fleet: Fleet, versions: tuple[Version, ...], now: float) -> Policy:
+    """Return the numbers of the settings for a fleet; `versions`: those whose revision is asked; `now` in epoch seconds."""
+    rules = run.settings.rollout
+    size = fleet.record.size if fleet.record else len(fleet.members)
+    revisions = {v.number: revision_of(v.description) for v in versions} if rules.check_revision else {}
+    return Policy(
+        surge=count(rules.surge, fleet.desired),
+        batch=count(rules.batch, fleet.desired),
+        healthy_polls=rules.healthy_polls,
+        warm_up=rules.warm_up,
+        instance_timeout=rules.instance_timeout,
+        until=now + rules.timeout,
+        max_failures=rules.max_failures,
+        raise_max=rules.raise_max,
+        canary=rules.canary,
+        pauses=pauses(rules.canary, rules.checkpoints, size),
+        pause=rules.pause,
+        rollback=rules.rollback,
+        revisions={number: revision for number, revision in revisions.items() if revision},
+    )

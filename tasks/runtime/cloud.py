@@ -1,0 +1,110 @@
+"""AWS clients: one boto3 session a run, adaptive retries, one endpoint setting."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from .changes import Changes
+
+if TYPE_CHECKING:
+    from ..settings.model import Aws
+
+# Operations that change nothing, by the first word of their name.
+_READING = ("Assume", "Describe", "Get", "List")
+# The lock is an SSM parameter: taking and releasing it changes nothing of the site.
+_LOCKING = "ssm"
+
+
+class Cloud:
+    """The boto3 clients of one run, each made when it is first asked for.
+
+    One session means one set of credentials: an MFA code is asked for once, and a role is assumed once.
+    `changes` learns of every call that may change something; `session`: a boto3 session to use instead of a new one.
+    """
+
+    def __init__(self, aws: Aws, changes: Changes | None = None, session: Any = None) -> None:
+        self._aws = aws
+        self._changes = changes or Changes()
+        self._clients: dict[str, Any] = {}
+        self._session = session
+        self._lock = threading.Lock()
+
+    @property
+    def session(self) -> Any:
+        """The boto3 session, made when it is first asked for.
+
+        Raises botocore's ProfileNotFound where `aws.profile` does not exist.
+        """
+        if self._session is None:
+            import boto3
+
+            self._session = boto3.Session(profile_name=self._aws.profile, region_name=self._aws.region)
+        return self._session
+
+    def client(self, name: str, *, quick: bool = False) -> Any:
+        """Return the client of a service, such as "ec2".
+
+        `quick`: fail within seconds and without retries, for what can be left out.
+        """
+        with self._lock:
+            key = f"{name}, quick" if quick else name
+            if key not in self._clients:
+                self._clients[key] = self._make(name, quick)
+            return self._clients[key]
+
+    def _make(self, name: str, quick: bool) -> Any:
+        from botocore.config import Config
+
+        # Calls are throttled per account and region: adaptive retries slow down together with the others.
+        config = Config(retries={"mode": "adaptive", "max_attempts": 12}, connect_timeout=10, read_timeout=60)
+        if quick:
+            config = Config(retries={"total_max_attempts": 1}, connect_timeout=3, read_timeout=5)
+        client = self.session.client(name, endpoint_url=self._aws.endpoint, config=config)
+        for event, handler in (("before-call", self._begin), ("after-call", self._end), ("after-call-error", self._broke)):
+            client.meta.events.register(event, handler)
+        return client
+
+    def _begin(self, model: Any, params: Any, context: Any, **_: Any) -> None:
+        if writes(model, params.get("body")):
+            context["ramped_writes"] = True
+            self._changes.begin()
+
+    def _end(self, http_response: Any, context: Any, **_: Any) -> None:
+        if context.get("ramped_writes"):
+            # What AWS rejects changes nothing; of a server error nobody knows.
+            self._changes.settle(not 400 <= http_response.status_code < 500)
+
+    def _broke(self, exception: Exception, context: Any, **_: Any) -> None:
+        if context.get("ramped_writes"):
+            self._changes.settle(type(exception).__name__ not in _NEVER_SENT)
+
+
+# Errors of botocore before a request has reached AWS.
+_NEVER_SENT = {"ConnectTimeoutError", "CredentialRetrievalError", "EndpointConnectionError", "NoCredentialsError", "SSLError"}
+
+
+def writes(model: Any, body: object) -> bool:
+    """Return whether a call may change something; a DryRun does not.
+
+    `model`: botocore's OperationModel; `body`: the request's, as botocore serialized it.
+    """
+    dry = isinstance(body, dict) and str(body.get("DryRun", "")).lower() == "true"
+    return not dry and model.service_model.service_name != _LOCKING and not model.name.startswith(_READING)
+
+
+# How services say that there were too many calls, after botocore's own retries.
+THROTTLED = frozenset(
+    {"RequestLimitExceeded", "Throttling", "ThrottledException", "ThrottlingException", "TooManyRequestsException"}
+)
+
+
+def throttled(error: Exception) -> bool:
+    """Return whether AWS rejected a call because there were too many."""
+    return error_code(error) in THROTTLED
+
+
+def error_code(error: Exception) -> str:
+    """Return the code of botocore's ClientError, such as "Throttling", or an empty text."""
+    response = getattr(error, "response", {})
+    return str(response.get("Error", {}).get("Code", ""))

@@ -1,0 +1,68 @@
+"""The steps of a run: their names, their order, how long each took and how it ended."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass
+class Step:
+    """One step of a run.
+
+    `name`: such as "migrate"; `number`: its place in a numbered run, or ""; `facts`: what it is about, such as the revision;
+    `began` and `seconds`: on a clock of any beginning; `ok`: whether it came to its end.
+    """
+
+    name: str
+    number: str = ""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    began: float = 0.0
+    seconds: float = 0.0
+    ok: bool = False
+
+    @property
+    def title(self) -> str:
+        """The name as it is shown, with the number in front."""
+        return f"{self.number:<2} {self.name}" if self.number else self.name
+
+
+class Listener(Protocol):
+    """Whatever wants to know of steps as they go by."""
+
+    def step_began(self, step: Step) -> None:
+        """Learn that a step begins."""
+
+    def step_ended(self, step: Step) -> None:
+        """Learn that a step has ended; `step.ok` says how."""
+
+
+class Steps:
+    """The steps of one run, in the order in which they ended; safe to use from several threads."""
+
+    def __init__(self, *listeners: Listener, now: Callable[[], float] = time.monotonic) -> None:
+        self.ended: list[Step] = []
+        self._listeners = listeners
+        self._now = now
+        self._lock = threading.RLock()
+
+    @contextmanager
+    def step(self, name: str, number: str = "", facts: Mapping[str, str] | None = None) -> Iterator[Step]:
+        """Have the listeners know that a step begins and how it ended."""
+        step = Step(name, number, facts or {}, began=self._now())
+        with self._lock:
+            for listener in self._listeners:
+                listener.step_began(step)
+        try:
+            yield step
+            step.ok = True
+        finally:
+            step.seconds = self._now() - step.began
+            with self._lock:
+                self.ended.append(step)
+                for listener in self._listeners:
+                    listener.step_ended(step)
