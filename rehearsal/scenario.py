@@ -38,6 +38,8 @@ class Rehearsal:
         """Go through all acts; return whether no request failed and every command succeeded."""
         say = self.story.say
         say(f"stand-in cloud at {self.world.endpoints['api']}; {self.world.kind.told}")
+        if self.world.unkind is not None:
+            say(f"it is as slow and unkind as AWS may be; again with --unkind --seed {self.world.unkind}")
         self._first_release()
         self._fleet(self.instances)
         before = self._capture("inv", "status")
@@ -88,7 +90,7 @@ class Rehearsal:
             targets = elb.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
             return sum(1 for t in targets if t["TargetHealth"]["State"] == "healthy")
 
-        _wait_for(f"{size} healthy instances", healthy, size)
+        _wait_for(f"{size} healthy instances", healthy, size, self.world.patience)
 
     def drained(self) -> None:
         """Wait for the last old instance to be gone, under traffic: `ship` is over while it drains."""
@@ -98,7 +100,7 @@ class Rehearsal:
             members = scaling.describe_auto_scaling_groups()["AutoScalingGroups"][0]["Instances"]
             return sum(1 for m in members if m["LifecycleState"].startswith("Terminating"))
 
-        _wait_for("0 instances that drain", leaving, 0)
+        _wait_for("0 instances that drain", leaving, 0, self.world.patience)
 
     def _visitors(self, out: Path) -> "subprocess.Popen[bytes]":
         self.story.act("Act 2: visitors come")
@@ -201,9 +203,9 @@ def _processor() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _wait_for(what: str, count: Callable[[], int], wanted: int) -> None:
-    deadline = time.monotonic() + PATIENCE
+def _wait_for(what: str, count: Callable[[], int], wanted: int, patience: float) -> None:
+    deadline = time.monotonic() + PATIENCE * patience
     while (seen := count()) != wanted:
         if time.monotonic() > deadline:
-            raise Failed(f"not {what} within {PATIENCE:.0f} s: {seen}")
+            raise Failed(f"not {what} within {PATIENCE * patience:.0f} s: {seen}")
         time.sleep(0.3)

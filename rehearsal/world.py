@@ -66,8 +66,9 @@ class World:
 
     `kind` is that of the hosts; with machines this runs in a box. `static_middleware`: the shop serves its static files by the
     drop-in instead of WhiteNoise's middleware. `health_middleware`: process hosts are asked for the ready path of the drop-in
-    instead of the health view. `options`: those of the stand-in cloud that differ. `endpoints` are what the server printed: api,
-    control, balancer, cdn; and of what runs beside machines: database, origin. `environment` is the operator's.
+    instead of the health view. `unkind`: the seed of a cloud that is as slow and unkind as AWS may be, once it is built.
+    `options`: those of the stand-in cloud that differ. `endpoints` are what the server printed: api, control, balancer, cdn; and
+    of what runs beside machines: database, origin. `environment` is the operator's.
     """
 
     def __init__(
@@ -77,12 +78,15 @@ class World:
         *,
         static_middleware: bool = False,
         health_middleware: bool = False,
+        unkind: int | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> None:
         self.places = Places(top)
         self.kind = kind
         self._static_middleware = static_middleware
         self._health_middleware = health_middleware
+        self.unkind = unkind
+        self.patience = 1 if unkind is None else 3  # by how much everything may take longer
         self._options = options or {}
         self.endpoints: dict[str, Any] = {}
         self.environment: dict[str, str] = {}
@@ -100,6 +104,8 @@ class World:
             self._lay_out()
             self._start_server()
             self._build_cloud()
+            if self.unkind is not None:
+                self.control("unkind", {"seed": self.unkind})
             self._write_operator()
             sandbox.require_own(self.environment, self.endpoints["api"])
             self._stack = stack.pop_all()
@@ -150,7 +156,7 @@ class World:
         hosts |= {"shared": str(self.places.shared)} if self.kind is MACHINES else {"user": self.kind.user}
         if self._health_middleware and self.kind is not MACHINES:
             hosts["health_path"] = "/health/ready/"
-        options = {**OPTIONS, "hosts": hosts, **self._options}
+        options = {**OPTIONS, "seed": self.unkind or 0, "hosts": hosts, **self._options}
         octet = self._stack.enter_context(Octet()).number
         places = ["--directory", str(self.places.top), "--octet", str(octet), "--hosts", self.kind.name]
         server = [sys.executable, "-m", f"{__package__}.server", *places, "--options", json.dumps(options)]
@@ -222,7 +228,7 @@ class World:
         (folder / "fabric.yaml").write_text(self._settings(), encoding="utf-8")
 
     def _settings(self) -> str:
-        kind, key = self.kind, self.places.key
+        kind, key, patience = self.kind, self.places.key, self.patience
         cleaner = "" if kind is MACHINES else ", cleaner: null"
         return f"""\
 aws: {{region: {sandbox.REGION}, endpoint: "{self.endpoints["api"]}"}}
@@ -235,11 +241,11 @@ app:
   services: [{kind.unit}]
   domain: {DOMAIN}
   port: {kind.http_port}
-  boot_timeout: 60
-image: {{name: shop, timeout: 120{cleaner}}}
-rollout: {{poll: 0.7, instance_timeout: 90, timeout: 900}}
-restart: {{timeout: 60}}
-static: {{url: /static/, cdn: "{self.endpoints["cdn"]}", distribution: {self.distribution}, timeout: 120}}
+  boot_timeout: {60 * patience}
+image: {{name: shop, timeout: {120 * patience}{cleaner}}}
+rollout: {{poll: 0.7, instance_timeout: {90 * patience}, timeout: {900 * patience}}}
+restart: {{timeout: {60 * patience}}}
+static: {{url: /static/, cdn: "{self.endpoints["cdn"]}", distribution: {self.distribution}, timeout: {120 * patience}}}
 """
 
 

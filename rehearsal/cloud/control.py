@@ -23,6 +23,7 @@ class Control:
             ("POST", "faults"): self.faults,
             ("GET", "options"): lambda values: world.options.report(),
             ("POST", "options"): self.options,
+            ("POST", "unkind"): lambda values: world.be_unkind(int(values["seed"])),
             ("GET", "calls"): lambda values: world.calls.report(),
             ("POST", "calls/clear"): lambda values: world.calls.clear(),
             ("POST", "kill"): lambda values: world.kill(values["instance"]),

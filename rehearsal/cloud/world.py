@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..hosts.base import FaultyHosts, Hosts, ImportingHosts
+from . import unkind
 from .alarms import AlarmApi
 from .aws_protocol import Call
 from .calls import CallLog
@@ -120,6 +121,11 @@ class World:
                     if action.type == "forward":
                         return _forwarded(action.data)
         return None
+
+    def be_unkind(self, seed: int) -> None:
+        """Go on as slow and unkind as AWS may be."""
+        self.options.change(unkind.options(seed, self.options.time_scale))
+        self.faults.change(unkind.faults(seed, self.options.region))
 
     def called(self, number: int) -> None:
         """Note that the n-th call came, and do what waits for it."""
