@@ -1,4 +1,4 @@
-"""The rehearsal itself: v1 is deployed by the real commands, visitors come, v2 is shipped, and what happened is told."""
+"""The rehearsal itself: v1 is deployed by the real commands, visitors come, v2 is shipped, and the report is printed."""
 
 import resource
 import subprocess
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from . import more_scenarios, sandbox, traffic
 from .account import DOMAIN, GROUP
-from .report import Story
+from .report import Report
 from .world import World, end
 
 PATIENCE = 120.0  # seconds for the fleet to be as it should
@@ -28,7 +28,7 @@ class Rehearsal:
     world: World
     instances: int
     skip: Sequence[str]
-    story: Story = field(default_factory=Story)
+    story: Report = field(default_factory=Report)
     problems: list[str] = field(default_factory=list)
     further: bool = False  # whether the acts of `more_scenarios` are played too
     settled: float = SETTLED
@@ -37,7 +37,7 @@ class Rehearsal:
     def play(self) -> bool:
         """Go through all acts; return whether no request failed and every command succeeded."""
         say = self.story.say
-        say(f"stand-in cloud at {self.world.endpoints['api']}; {self.world.kind.told}")
+        say(f"stand-in cloud at {self.world.endpoints['api']}; {self.world.kind.summary}")
         if self.world.unkind is not None:
             say(f"it is as slow and unkind as AWS may be; again with --unkind --seed {self.world.unkind}")
         self._first_release()
@@ -75,7 +75,7 @@ class Rehearsal:
         self.story.act(
             f"Act 1: version 1 ({self.world.v1[:12]}) by `fab deploy`, `fab bake-ami`, `inv rollout`; {self.instances} instances"
         )
-        # --yes: it fills a table by Python, which nobody can judge; there is no old code that it could hurt.
+        # --yes: it fills a table by Python, which cannot be analysed; no old code is running that it could break.
         deploy = ("fab", "deploy", "--yes")
         for name, *arguments in (("inv", "management-create"), deploy, ("fab", "bake-ami"), ("inv", "rollout")):
             self._require(name, *arguments)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from . import first_disks, installation, sandbox
-from .account import DOMAIN, GROUP, Landscape
+from .account import DOMAIN, GROUP, Account
 from .addresses import Octet
 from .host_kinds import MACHINES, PROCESSES, Kind
 from .hosts.reaper import VARIABLE, Reaper
@@ -136,17 +136,17 @@ class World:
         self.places.key.with_suffix(".pub").write_bytes(public + b" operator@rehearsal\n")
 
     def _base_disk(self) -> Path:
-        """Return what a first image has on its disk: the checkout, and what a host must be told; nothing is deployed yet."""
-        told = {"SHOP_CDN": self.endpoints["cdn"], "SHOP_DOMAIN": DOMAIN}
+        """Return what a first image has on its disk: the checkout, and a host's settings; nothing is deployed yet."""
+        variables = {"SHOP_CDN": self.endpoints["cdn"], "SHOP_DOMAIN": DOMAIN}
         if self._static_middleware:
-            told["SHOP_STATIC_MIDDLEWARE"] = "config.static_middleware.StaticFilesMiddleware"
+            variables["SHOP_STATIC_MIDDLEWARE"] = "config.static_middleware.StaticFilesMiddleware"
         if self._health_middleware:
-            told["SHOP_HEALTH_MIDDLEWARE"] = "1"
+            variables["SHOP_HEALTH_MIDDLEWARE"] = "1"
         if self.kind is MACHINES:
-            told["SHOP_DATABASE"] = self.endpoints["database"]
-            return first_disks.of_machines(self.places.top, self.places.shared, self.endpoints["origin"], told)
-        told["SHOP_HOSTS"] = self.endpoints["balancer"].rpartition(":")[0].removeprefix("http://")
-        return first_disks.of_processes(self.places.top, self.places.shared, told)
+            variables["SHOP_DATABASE"] = self.endpoints["database"]
+            return first_disks.of_machines(self.places.top, self.places.shared, self.endpoints["origin"], variables)
+        variables["SHOP_HOSTS"] = self.endpoints["balancer"].rpartition(":")[0].removeprefix("http://")
+        return first_disks.of_processes(self.places.top, self.places.shared, variables)
 
     # -- the cloud
 
@@ -167,13 +167,13 @@ class World:
         self.environment = sandbox.own(os.environ, self.places.home, self.endpoints["api"])
 
     def _start_part(self, command: list[str], what: str) -> dict[str, Any]:
-        """Start a part that tells in a line of JSON where it is. Raises Refusal, when it ends instead."""
+        """Start a part that prints its endpoints as a line of JSON. Raises Refusal where it exits instead."""
         part = self.start(command)
         line = part.stdout.readline() if part.stdout else b""
         if not line:
             raise sandbox.Refusal(f"{what} did not start; what it printed stands above")
-        told: dict[str, Any] = json.loads(line)
-        return told
+        endpoints: dict[str, Any] = json.loads(line)
+        return endpoints
 
     def start(self, command: list[str]) -> "subprocess.Popen[bytes]":
         """Start a part of the rehearsal in the background; it ends when its standard input does, at the latest with the world."""
@@ -196,17 +196,17 @@ class World:
         return session.client(service, endpoint_url=self.endpoints["api"])
 
     def control(self, name: str, values: Mapping[str, Any] | None = None) -> Any:
-        """Ask or tell the stand-in cloud what AWS has no call for."""
+        """Call the control endpoint: GET, or POST where there are values."""
         data = None if values is None else json.dumps(values).encode()
         with urllib.request.urlopen(self.endpoints["control"] + name, data, timeout=60) as answer:
             return json.load(answer)
 
     def _build_cloud(self) -> None:
-        landscape = Landscape(self.client, self.endpoints["octet"], self.kind)
-        image = landscape.image()
+        account = Account(self.client, self.endpoints["octet"], self.kind)
+        image = account.image()
         self.control("image", {"image": image, "disk": str(self._base_disk())})
-        landscape.fleet(image)
-        self.distribution = landscape.distribution()
+        account.fleet(image)
+        self.distribution = account.distribution()
 
     def publish(self) -> None:
         """Push version 2 to the branch that is deployed."""

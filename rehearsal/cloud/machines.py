@@ -263,7 +263,7 @@ def check_keys(tags: Mapping[str, str]) -> None:
 
 
 def _merged(image: Sequence[Mapping[str, Any]], asked: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Lay the asked block devices over the image's, device by device, as EC2 does."""
+    """Lay the requested block devices over the image's, device by device, as EC2 does."""
     devices = {mapping["DeviceName"]: dict(mapping.get("Ebs", {})) for mapping in image}
     for mapping in asked:
         if "NoDevice" in mapping:

@@ -102,7 +102,7 @@ class World:
         return nullcontext()
 
     def tick(self) -> None:
-        """Let time pass everywhere, once."""
+        """Take one turn of every control loop."""
         now = self.timing.now()
         self._machines.tick(now)
         self._addresses.tick()
@@ -140,11 +140,11 @@ class World:
             self._waiting.append((self.calls.total + int(at_call), act))
 
     def alarm(self, group: str, change: int, at_call: int | None = None) -> None:
-        """Let an alarm change the desired capacity: now, or when that many more calls have come."""
+        """Change the desired capacity by an alarm: now, or when that many more calls have come."""
         self._do(lambda: self._ring(group, change), at_call)
 
     def others(self, calls: Sequence[Mapping[str, Any]], at_call: int | None = None) -> None:
-        """Let somebody else (Terraform, a colleague) make calls: now, or when that many more calls have come.
+        """Make calls as another tool or person (Terraform, a colleague): now, or when that many more calls have come.
 
         Each names a service, an action and params, and is not in the log; only the actions that are ours can be made.
         """
@@ -170,15 +170,15 @@ class World:
             self.scaling.groups.set_desired(group, wanted, "a monitor alarm in state ALARM triggered a policy")
 
     def kill(self, instance_id: str) -> None:
-        """Let an instance die as hardware does: no drain, no hook."""
+        """Kill an instance as failing hardware does: no drain, no hook."""
         self._machines.terminate(self._machines.find(instance_id), "Server.InternalError")
 
     def break_instance(self, instance_id: str, fault: str | None) -> None:
-        """Let a running instance's application fail."""
+        """Break the application of a running instance."""
         self._faulty_hosts().set_instance_fault(instance_id, fault)
 
     def fault_image(self, image_id: str, fault: str | None) -> None:
-        """Let an image's instances fail, those that run and those to come."""
+        """Break the instances of an image, those that run and those to come."""
         self._faulty_hosts().set_image_fault(image_id, fault)
 
     def add_image(self, image_id: str, disk: Path) -> None:

@@ -57,8 +57,8 @@ class BareHosts:
 
     def launch(self, instance_id: str, address: str, image_id: str, user_data: str, tags: Mapping[str, str]) -> None:
         """Power on a new instance."""
-        told = [line.removeprefix("revision=") for line in user_data.splitlines() if line.startswith("revision=")]
-        revision = told[0] if told else self.revisions.get(image_id, "base")
+        given = [line.removeprefix("revision=") for line in user_data.splitlines() if line.startswith("revision=")]
+        revision = given[0] if given else self.revisions.get(image_id, "base")
         self._machines[instance_id] = Machine(address, image_id, Disk(revision))
         self._ever.append(self._machines[instance_id])
         self._power_on(instance_id)

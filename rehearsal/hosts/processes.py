@@ -48,7 +48,7 @@ class ProcessHosts:
 
         `authorized_key` is a public key in OpenSSH's format; `health_path` the site's own health view; `upstream` the name of
         gunicorn's socket in the run directory (`%t` of the units); `user` is what $USER says;
-        `private` tells whether SSH to a private address is `open` to the operator or `closed` as it is outside of the VPC.
+        `private`: SSH to a private address is `open` to the operator, or `closed` as it is from outside of the VPC.
         """
         self._directory = directory
         self._kind = Kind(ssh_port, http_port, authorized_key, health_path, upstream, private == "closed")

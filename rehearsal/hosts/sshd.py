@@ -1,7 +1,7 @@
 """The SSH server of a process host: commands, files and forwarding, as OpenSSH's server gives them to one user.
 
 Not modelled: terminals (a request for one is refused), agent and X11 forwarding, forwarding back to the client. There is no
-isolation of users: whoever holds the key gets in under any name and runs as who started the rehearsal.
+isolation of users: the key is accepted for any user name, and everything runs as the user of the rehearsal.
 """
 
 import asyncio
@@ -54,12 +54,12 @@ class Guests:
         self._until[asyncssh.import_public_key(public_key).public_data] = time.monotonic() + seconds
 
     def accepts(self, key: asyncssh.SSHKey) -> bool:
-        """Tell whether a key is accepted now."""
+        """Return whether a key is accepted now."""
         return self._until.get(key.public_data, 0.0) > time.monotonic()
 
 
 class Session(asyncssh.SSHServer):
-    """One client's connection: what it may forward, and that it is told of at power off."""
+    """One client's connection: what it may forward, and the power-off that closes it."""
 
     def __init__(
         self, place: Place, connections: "set[asyncssh.SSHServerConnection]", guests: Guests, port: int, *, closed: bool

@@ -37,7 +37,7 @@ class TemplateRef:
 
 @dataclass
 class Activity:
-    """One launch or termination, as DescribeScalingActivities tells it."""
+    """One launch or termination, as DescribeScalingActivities shows it."""
 
     id: str
     group: str
@@ -96,7 +96,7 @@ class Member:
 
     @property
     def counted(self) -> bool:
-        """Tell whether it counts towards the desired capacity."""
+        """Return whether it counts towards the desired capacity."""
         return self.lifecycle in COUNTED
 
     @property
@@ -107,7 +107,7 @@ class Member:
 
 @dataclass
 class Swap:
-    """A replacement that is launched first: when `new` is ready, `old` goes (None: whom the termination policy names)."""
+    """A replacement that is launched first: when `new` is ready, `old` goes (None: the choice of the termination policy)."""
 
     old: str | None
     new: str
@@ -178,11 +178,11 @@ class Group:
 
     @property
     def retains(self) -> bool:
-        """Tell whether an instance stays whose termination hook is abandoned."""
+        """Return whether an instance stays whose termination hook is abandoned."""
         return bool((self.lifecycle_policy or {}).get("RetentionTriggers", {}).get("TerminateHookAbandon") == "retain")
 
     def runs(self, process: str) -> bool:
-        """Tell whether a process is not suspended."""
+        """Return whether a process is not suspended."""
         return process not in self.suspended
 
     def counted(self) -> list[Member]:
