@@ -24,6 +24,8 @@ class Control:
             ("GET", "options"): lambda values: world.options.report(),
             ("POST", "options"): self.options,
             ("POST", "unkind"): lambda values: world.be_unkind(int(values["seed"])),
+            ("POST", "policies"): lambda values: world.permissions.attach(values["caller"], values["policies"]),
+            ("POST", "scps"): lambda values: world.permissions.bound(values["policies"]),
             ("GET", "calls"): lambda values: world.calls.report(),
             ("POST", "calls/clear"): lambda values: world.calls.clear(),
             ("POST", "kill"): lambda values: world.kill(values["instance"]),

@@ -9,6 +9,7 @@ from typing import Any
 from ..hosts.base import FaultyHosts, Hosts, ImportingHosts
 from . import unkind
 from .alarms import AlarmApi
+from .authorization.state import StandInFacts
 from .aws_protocol import Call
 from .calls import CallLog
 from .checker import Checker
@@ -24,6 +25,7 @@ from .machines import Machines
 from .moto_state import MotoState
 from .options import Options
 from .parameter_api import ParameterApi
+from .permissions import Permissions
 from .public_addresses import PublicAddresses
 from .rule_api import RuleApi
 from .scaling.service import AutoScaling
@@ -65,6 +67,7 @@ class World:
         self._templates = Templates()
         self._invalidations = Invalidations(self.moto, options, self.timing, on_invalidated)
         self.scaling = AutoScaling(self._machines, self.moto, self.targets, self._templates, options, self.timing)
+        self.permissions = Permissions(StandInFacts(self.moto, self.scaling.groups, self._templates))
         parts = self._services()
         # by service: the actions that are ours, what a dry run of them checks, and what is looked at before moto acts
         self.actions, self.checks, self.guards = (
@@ -78,7 +81,7 @@ class World:
             InstanceApi(self._machines, self._templates, moto, timing),
             TemplateApi(self._templates, moto, timing, self.consistency),
             ImageApi(self._images, moto),
-            TagApi(moto, self.consistency),
+            TagApi(moto, self._templates, self.consistency),
             self._addresses,
         ]
         return {
