@@ -12,7 +12,7 @@ CHECK = {"interval": 10, "timeout": 5, "healthy": 3, "unhealthy": 2, "drain": 30
 
 
 @dataclass(frozen=True)
-class Landscape:
+class Account:
     """Build the account's resources with boto3; `client` makes a client of a service, `octet` is the N of all addresses."""
 
     client: Callable[[str], Any]
@@ -20,7 +20,7 @@ class Landscape:
     kind: Kind = PROCESSES
 
     def image(self) -> str:
-        """Register the first image and return its id; the stand-in cloud is told by another way what is on its disk."""
+        """Register the first image and return its id; its disk is given by the control endpoint."""
         return str(self.client("ec2").register_image(Name="base", RootDeviceName="/dev/sda1")["ImageId"])
 
     def fleet(self, image: str) -> None:

@@ -76,7 +76,7 @@ def _nobody_noticed(rehearsal: "Rehearsal", since: float) -> None:
     failed = [r for r in seen if r.problem]
     rehearsal.story.say(f"{len(failed)} of {len(seen)} requests failed meanwhile")
     if failed:
-        rehearsal.problems.append(f"{len(failed)} requests failed while nobody should have noticed")
+        rehearsal.problems.append(f"{len(failed)} requests failed that should not have")
         rehearsal.story.failures(failed)
 
 

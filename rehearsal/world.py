@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from . import first_disks, installation, sandbox
-from .account import DOMAIN, GROUP, Landscape
+from .account import DOMAIN, GROUP, Account
 from .addresses import Octet
 from .host_kinds import MACHINES, PROCESSES, Kind
 from .hosts.reaper import VARIABLE, Reaper
@@ -68,8 +68,9 @@ class World:
 
     `kind` is that of the hosts; with machines this runs in a box. `static_middleware`: the shop serves its static files by the
     drop-in instead of WhiteNoise's middleware. `health_middleware`: process hosts are asked for the ready path of the drop-in
-    instead of the health view. `options`: those of the stand-in cloud that differ. `endpoints` are what the server printed: api,
-    control, balancer, cdn; and of what runs beside machines: database, origin. `environment` is the operator's.
+    instead of the health view. `unkind`: the seed of a cloud that is as slow and unkind as AWS may be, once it is built.
+    `options`: those of the stand-in cloud that differ. `endpoints` are what the server printed: api, control, balancer, cdn; and
+    of what runs beside machines: database, origin. `environment` is the operator's.
     """
 
     def __init__(
@@ -79,12 +80,15 @@ class World:
         *,
         static_middleware: bool = False,
         health_middleware: bool = False,
+        unkind: int | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> None:
         self.places = Places(top)
         self.kind = kind
         self._static_middleware = static_middleware
         self._health_middleware = health_middleware
+        self.unkind = unkind
+        self.patience = 1 if unkind is None else 3  # by how much everything may take longer
         self._options = options or {}
         self.endpoints: dict[str, Any] = {}
         self.environment: dict[str, str] = {}
@@ -102,6 +106,8 @@ class World:
             self._lay_out()
             self._start_server()
             self._build_cloud()
+            if self.unkind is not None:
+                self.control("unkind", {"seed": self.unkind})
             self._write_operator()
             sandbox.require_own(self.environment, self.endpoints["api"])
             self._stack = stack.pop_all()
@@ -132,17 +138,17 @@ class World:
         self.places.key.with_suffix(".pub").write_bytes(public + b" operator@rehearsal\n")
 
     def _base_disk(self) -> Path:
-        """Return what a first image has on its disk: the checkout, and what a host must be told; nothing is deployed yet."""
-        told = {"SHOP_CDN": self.endpoints["cdn"], "SHOP_DOMAIN": DOMAIN}
+        """Return what a first image has on its disk: the checkout, and a host's settings; nothing is deployed yet."""
+        variables = {"SHOP_CDN": self.endpoints["cdn"], "SHOP_DOMAIN": DOMAIN}
         if self._static_middleware:
-            told["SHOP_STATIC_MIDDLEWARE"] = "config.static_middleware.StaticFilesMiddleware"
+            variables["SHOP_STATIC_MIDDLEWARE"] = "config.static_middleware.StaticFilesMiddleware"
         if self._health_middleware:
-            told["SHOP_HEALTH_MIDDLEWARE"] = "1"
+            variables["SHOP_HEALTH_MIDDLEWARE"] = "1"
         if self.kind is MACHINES:
-            told["SHOP_DATABASE"] = self.endpoints["database"]
-            return first_disks.of_machines(self.places.top, self.places.shared, self.endpoints["origin"], told)
-        told["SHOP_HOSTS"] = self.endpoints["balancer"].rpartition(":")[0].removeprefix("http://")
-        return first_disks.of_processes(self.places.top, self.places.shared, told)
+            variables["SHOP_DATABASE"] = self.endpoints["database"]
+            return first_disks.of_machines(self.places.top, self.places.shared, self.endpoints["origin"], variables)
+        variables["SHOP_HOSTS"] = self.endpoints["balancer"].rpartition(":")[0].removeprefix("http://")
+        return first_disks.of_processes(self.places.top, self.places.shared, variables)
 
     # -- the cloud
 
@@ -152,7 +158,7 @@ class World:
         hosts |= {"shared": str(self.places.shared)} if self.kind is MACHINES else {"user": self.kind.user}
         if self._health_middleware and self.kind is not MACHINES:
             hosts["health_path"] = "/health/ready/"
-        options = {**OPTIONS, "hosts": hosts, **self._options}
+        options = {**OPTIONS, "seed": self.unkind or 0, "hosts": hosts, **self._options}
         octet = self._stack.enter_context(Octet()).number
         places = ["--directory", str(self.places.top), "--octet", str(octet), "--hosts", self.kind.name]
         server = [sys.executable, "-m", f"{__package__}.server", *places, "--options", json.dumps(options)]
@@ -163,13 +169,13 @@ class World:
         self.environment = sandbox.own(os.environ, self.places.home, self.endpoints["api"])
 
     def _start_part(self, command: list[str], what: str) -> dict[str, Any]:
-        """Start a part that tells in a line of JSON where it is. Raises Refusal, when it ends instead."""
+        """Start a part that prints its endpoints as a line of JSON. Raises Refusal where it exits instead."""
         part = self.start(command)
         line = part.stdout.readline() if part.stdout else b""
         if not line:
             raise sandbox.Refusal(f"{what} did not start; what it printed stands above")
-        told: dict[str, Any] = json.loads(line)
-        return told
+        endpoints: dict[str, Any] = json.loads(line)
+        return endpoints
 
     def start(self, command: list[str]) -> "subprocess.Popen[bytes]":
         """Start a part of the rehearsal in the background; it ends when its standard input does, at the latest with the world."""
@@ -192,17 +198,17 @@ class World:
         return session.client(service, endpoint_url=self.endpoints["api"])
 
     def control(self, name: str, values: Mapping[str, Any] | None = None) -> Any:
-        """Ask or tell the stand-in cloud what AWS has no call for."""
+        """Call the control endpoint: GET, or POST where there are values."""
         data = None if values is None else json.dumps(values).encode()
         with urllib.request.urlopen(self.endpoints["control"] + name, data, timeout=60) as answer:
             return json.load(answer)
 
     def _build_cloud(self) -> None:
-        landscape = Landscape(self.client, self.endpoints["octet"], self.kind)
-        image = landscape.image()
+        account = Account(self.client, self.endpoints["octet"], self.kind)
+        image = account.image()
         self.control("image", {"image": image, "disk": str(self._base_disk())})
-        landscape.fleet(image)
-        self.distribution = landscape.distribution()
+        account.fleet(image)
+        self.distribution = account.distribution()
 
     def publish(self) -> None:
         """Push version 2 to the branch that is deployed."""
@@ -224,7 +230,7 @@ class World:
         (folder / "fabric.yaml").write_text(self._settings(), encoding="utf-8")
 
     def _settings(self) -> str:
-        kind, key = self.kind, self.places.key
+        kind, key, patience = self.kind, self.places.key, self.patience
         cleaner = "" if kind is MACHINES else ", cleaner: null"
         return f"""\
 aws: {{region: {sandbox.REGION}, endpoint: "{self.endpoints["api"]}"}}
@@ -237,11 +243,11 @@ app:
   services: [{kind.unit}]
   domain: {DOMAIN}
   port: {kind.http_port}
-  boot_timeout: 60
-image: {{name: shop, timeout: 120{cleaner}}}
-rollout: {{poll: 0.7, instance_timeout: 90, timeout: 900}}
-restart: {{timeout: 60}}
-static: {{url: /static/, cdn: "{self.endpoints["cdn"]}", distribution: {self.distribution}, timeout: 120}}
+  boot_timeout: {60 * patience}
+image: {{name: shop, timeout: {120 * patience}{cleaner}}}
+rollout: {{poll: 0.7, instance_timeout: {90 * patience}, timeout: {900 * patience}}}
+restart: {{timeout: {60 * patience}}}
+static: {{url: /static/, cdn: "{self.endpoints["cdn"]}", distribution: {self.distribution}, timeout: {120 * patience}}}
 """
 
 

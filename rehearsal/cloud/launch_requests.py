@@ -55,6 +55,7 @@ def order(data: Mapping[str, Any], subnet_id: str | None, tags: Mapping[str, str
         metadata=data.get("MetadataOptions", {}),
         keep=bool(data.get("DisableApiTermination")),
         keep_running=bool(data.get("DisableApiStop")),
+        public=interface.get("AssociatePublicIpAddress"),
         spot=_spot(data.get("InstanceMarketOptions") or {}),
     )
 

@@ -18,6 +18,7 @@ from .faults import Faults
 from .images import Images
 from .moto_state import MotoState
 from .options import Options
+from .public_addresses import PublicAddresses
 from .timing import Timing
 
 CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
@@ -54,6 +55,7 @@ class Order:
     keep: bool = False  # DisableApiTermination
     keep_running: bool = False  # DisableApiStop
     spot: str | None = None  # one-time | persistent
+    public: bool | None = None  # AssociatePublicIpAddress; None: as the subnet has it
 
 
 @dataclass
@@ -77,6 +79,7 @@ class Machines:
         images: Images,
         faults: Faults,
         consistency: Consistency,
+        addresses: PublicAddresses,
     ) -> None:
         self.consoles = Consoles(hosts, options, timing)
         self._moto = moto
@@ -86,6 +89,7 @@ class Machines:
         self._images = images
         self._faults = faults
         self._consistency = consistency
+        self._addresses = addresses
         self._capacity = Capacity(options, faults)
         self._never_booted: set[str] = set()
         self._coming: dict[str, Transition] = {}
@@ -133,6 +137,7 @@ class Machines:
             disable_api_termination=order.keep,
             disable_api_stop=order.keep_running,
             lifecycle="spot" if order.spot else None,
+            associate_public_ip=order.public,
             block_device_mappings=_merged(image.block_device_mappings, order.mappings),
         )
         instance = reservation.instances[0]
@@ -143,6 +148,7 @@ class Machines:
         if order.profile:
             instance.iam_instance_profile = {"Arn": order.profile.get("Arn", ""), "Id": "AIPAREHEARSAL"}
         instance.spot_type = order.spot
+        self._addresses.starts(instance)
         self._set(instance, "pending")
         if reason := self._options.dies_at_launch.get(order.image_id):
             self._never_booted.add(instance.id)
@@ -192,6 +198,7 @@ class Machines:
             return
         self._require(instance, "stopped")
         self._set(instance, "pending")
+        self._addresses.starts(instance)
         self._explain(instance, "")
         instance.launch_time = self._timing.date().replace(tzinfo=None)
         self._later(instance.id, "running", self._options.boot)
@@ -204,6 +211,7 @@ class Machines:
             return
         self._require(instance, "running")
         self._set(instance, "stopping")
+        self._addresses.stops(instance)
         self._explain(instance, BY_USER)
         self._later(instance.id, "stopped", self._options.stop)
         self._hosts.stop(instance.id)
@@ -220,6 +228,7 @@ class Machines:
         if instance.state in ("shutting-down", "terminated"):
             return
         self._set(instance, "shutting-down")
+        self._addresses.ends(instance)
         self._explain(instance, reason)
         self._later(instance.id, "terminated", self._options.terminate, reason)
         if instance.id not in self._never_booted:
@@ -254,7 +263,7 @@ def check_keys(tags: Mapping[str, str]) -> None:
 
 
 def _merged(image: Sequence[Mapping[str, Any]], asked: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Lay the asked block devices over the image's, device by device, as EC2 does."""
+    """Lay the requested block devices over the image's, device by device, as EC2 does."""
     devices = {mapping["DeviceName"]: dict(mapping.get("Ebs", {})) for mapping in image}
     for mapping in asked:
         if "NoDevice" in mapping:

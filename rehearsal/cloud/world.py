@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ..hosts.base import FaultyHosts, Hosts, ImportingHosts
+from . import unkind
 from .alarms import AlarmApi
+from .authorization.state import StandInFacts
 from .aws_protocol import Call
 from .calls import CallLog
 from .checker import Checker
@@ -23,8 +25,11 @@ from .machines import Machines
 from .moto_state import MotoState
 from .options import Options
 from .parameter_api import ParameterApi
+from .permissions import Permissions
+from .public_addresses import PublicAddresses
 from .rule_api import RuleApi
 from .scaling.service import AutoScaling
+from .scaling.state import ROOT_VOLUME
 from .tag_api import TagApi
 from .target_api import TargetApi
 from .targets import Targets
@@ -38,7 +43,9 @@ Actions = Mapping[str, Callable[[Mapping[str, Any]], Any]]
 class World:
     """The state of one account, and what happens in it."""
 
-    def __init__(self, options: Options, hosts: Hosts, on_invalidated: Callable[[Sequence[str]], None]) -> None:
+    def __init__(
+        self, options: Options, hosts: Hosts, on_invalidated: Callable[[Sequence[str]], None], public_network: str
+    ) -> None:
         self.options = options
         self.account = str(10**11 + secrets.randbelow(9 * 10**11))
         self.timing = Timing(options.time_scale)
@@ -47,16 +54,20 @@ class World:
         self._hosts = hosts
         self.first_target_group: str | None = None
         self.first_rules: Sequence[Any] = ()
-        self._alarms: list[tuple[int, str, int]] = []
+        self._waiting: list[tuple[int, Callable[[], None]]] = []
         self.moto = MotoState(self.account, options.region)
         self._checker = Checker()
         self.targets = Targets(self.moto, options, self.timing, self._checker)
         self.consistency = Consistency(lambda: options.read_lag, self.timing, options.seed)
         self._images = Images(self.moto, hosts, options, self.timing, self.consistency)
-        self._machines = Machines(self.moto, hosts, options, self.timing, self._images, self.faults, self.consistency)
+        self._addresses = PublicAddresses(self.moto, hosts, public_network)
+        self._machines = Machines(
+            self.moto, hosts, options, self.timing, self._images, self.faults, self.consistency, self._addresses
+        )
         self._templates = Templates()
         self._invalidations = Invalidations(self.moto, options, self.timing, on_invalidated)
         self.scaling = AutoScaling(self._machines, self.moto, self.targets, self._templates, options, self.timing)
+        self.permissions = Permissions(StandInFacts(self.moto, self.scaling.groups, self._templates))
         parts = self._services()
         # by service: the actions that are ours, what a dry run of them checks, and what is looked at before moto acts
         self.actions, self.checks, self.guards = (
@@ -70,7 +81,8 @@ class World:
             InstanceApi(self._machines, self._templates, moto, timing),
             TemplateApi(self._templates, moto, timing, self.consistency),
             ImageApi(self._images, moto),
-            TagApi(moto, self.consistency),
+            TagApi(moto, self._templates, self.consistency),
+            self._addresses,
         ]
         return {
             "ec2": ec2,
@@ -93,9 +105,10 @@ class World:
         return nullcontext()
 
     def tick(self) -> None:
-        """Let time pass everywhere, once."""
+        """Take one turn of every control loop."""
         now = self.timing.now()
         self._machines.tick(now)
+        self._addresses.tick()
         self._images.tick(now)
         self.targets.tick(now)
         self.scaling.tick(now)
@@ -112,18 +125,46 @@ class World:
                         return _forwarded(action.data)
         return None
 
+    def be_unkind(self, seed: int) -> None:
+        """Go on as slow and unkind as AWS may be."""
+        self.options.change(unkind.options(seed, self.options.time_scale))
+        self.faults.change(unkind.faults(seed, self.options.region))
+
     def called(self, number: int) -> None:
-        """Hear that the n-th call came: alarms may be waiting for it."""
-        for at, group, change in [alarm for alarm in self._alarms if number >= alarm[0]]:
-            self._alarms.remove((at, group, change))
-            self._ring(group, change)
+        """Note that the n-th call came, and do what waits for it."""
+        for at, act in [waiting for waiting in self._waiting if number >= waiting[0]]:
+            self._waiting.remove((at, act))
+            act()
+
+    def _do(self, act: Callable[[], None], at_call: int | None) -> None:
+        if at_call is None:
+            act()
+        else:
+            self._waiting.append((self.calls.total + int(at_call), act))
 
     def alarm(self, group: str, change: int, at_call: int | None = None) -> None:
-        """Let an alarm change the desired capacity: now, or when that many more calls have come."""
-        if at_call is None:
-            self._ring(group, change)
-        else:
-            self._alarms.append((self.calls.total + int(at_call), group, change))
+        """Change the desired capacity by an alarm: now, or when that many more calls have come."""
+        self._do(lambda: self._ring(group, change), at_call)
+
+    def others(self, calls: Sequence[Mapping[str, Any]], at_call: int | None = None) -> None:
+        """Make calls as another tool or person (Terraform, a colleague): now, or when that many more calls have come.
+
+        Each names a service, an action and params, and is not in the log; only the actions that are ours can be made.
+        """
+        wanted = [(self.actions[call["service"]][call["action"]], call.get("params", {})) for call in calls]
+
+        def act() -> None:
+            for handler, params in wanted:
+                handler(params)
+
+        self._do(act, at_call)
+
+    def move(self, instance_id: str, state: str) -> None:
+        """Put a member of a group into a lifecycle state that nothing here leads to (ReplacingRootVolume and what follows)."""
+        _, member = self.scaling.groups.of_instance(instance_id)
+        if state not in (*ROOT_VOLUME, "InService"):
+            raise ValueError(f"{state} is reached by itself; there are {', '.join(ROOT_VOLUME)} and InService")
+        member.lifecycle = state
 
     def _ring(self, name: str, change: int) -> None:
         group = self.scaling.groups.find(name)
@@ -132,15 +173,15 @@ class World:
             self.scaling.groups.set_desired(group, wanted, "a monitor alarm in state ALARM triggered a policy")
 
     def kill(self, instance_id: str) -> None:
-        """Let an instance die as hardware does: no drain, no hook."""
+        """Kill an instance as failing hardware does: no drain, no hook."""
         self._machines.terminate(self._machines.find(instance_id), "Server.InternalError")
 
     def break_instance(self, instance_id: str, fault: str | None) -> None:
-        """Let a running instance's application fail."""
+        """Break the application of a running instance."""
         self._faulty_hosts().set_instance_fault(instance_id, fault)
 
     def fault_image(self, image_id: str, fault: str | None) -> None:
-        """Let an image's instances fail, those that run and those to come."""
+        """Break the instances of an image, those that run and those to come."""
         self._faulty_hosts().set_image_fault(image_id, fault)
 
     def add_image(self, image_id: str, disk: Path) -> None:
@@ -162,7 +203,8 @@ class World:
         }
 
     def close(self) -> None:
-        """End the health checks and forget the account."""
+        """End the health checks, close the public addresses and forget the account."""
+        self._addresses.close()
         self._checker.close()
         self.moto.release()
 

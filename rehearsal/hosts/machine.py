@@ -24,6 +24,7 @@ class Kind:
     authorized_keys: str
     health_path: str
     upstream: str  # the name of gunicorn's socket in the run directory
+    closed: bool = False  # SSH to a private address is only for the other machines, and for doors of public addresses
 
 
 class Machine:
@@ -36,7 +37,7 @@ class Machine:
         self._kind = kind
         self._fault = fault
         self._init = Supervisor(place)
-        self._sshd = Sshd(place, kind.ssh_port, kind.authorized_keys)
+        self._sshd = Sshd(place, kind.ssh_port, kind.authorized_keys, closed=kind.closed)
         self._front = Front(place.address, kind.http_port, place.run / kind.upstream, kind.health_path, fault)
         self._control: asyncio.Server | None = None
 

@@ -16,8 +16,10 @@ from pathlib import Path
 
 from ..loop_thread import LoopThread
 from . import disks, reaper
+from .base import Door
 from .machine import Kind, Machine
 from .paths import Place
+from .unreachable import within
 
 log = logging.getLogger("rehearsal.hosts")
 FAULTS = ("dead", "error", "silent")
@@ -40,14 +42,16 @@ class ProcessHosts:
         health_path: str = "/health/",
         upstream: str = "shop.sock",
         user: str = "admin",
+        private: str = "open",
     ) -> None:
         """Be ready to launch.
 
         `authorized_key` is a public key in OpenSSH's format; `health_path` the site's own health view; `upstream` the name of
-        gunicorn's socket in the run directory (`%t` of the units); `user` is what $USER says.
+        gunicorn's socket in the run directory (`%t` of the units); `user` is what $USER says;
+        `private`: SSH to a private address is `open` to the operator, or `closed` as it is from outside of the VPC.
         """
         self._directory = directory
-        self._kind = Kind(ssh_port, http_port, authorized_key, health_path, upstream)
+        self._kind = Kind(ssh_port, http_port, authorized_key, health_path, upstream, private == "closed")
         self._user = user
         self.token = secrets.token_hex(8)
         self.run_folder = Path(tempfile.mkdtemp(prefix="rehearsal-run-", dir=_short_folder()))
@@ -109,6 +113,12 @@ class ProcessHosts:
     def forget_image(self, image_id: str) -> None:
         """Remove an image; again is harmless."""
         self._loop.submit(asyncio.to_thread(disks.remove, self._image(image_id)))
+
+    def doors(self, private: str) -> tuple[Door, ...]:
+        """Return what a public address opens: SSH and HTTP."""
+        kind = self._kind
+        inside = within(private) if kind.closed else private
+        return (Door(kind.ssh_port, inside, kind.ssh_port), Door(kind.http_port, private, kind.http_port))
 
     def console(self, instance_id: str) -> str:
         """Return what the machine has printed since its first boot."""

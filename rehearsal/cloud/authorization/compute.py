@@ -46,9 +46,8 @@ def instance_connect(action: str, params: Params, facts: Facts) -> Iterator[Requ
     """Return what a call of EC2 Instance Connect needs; None for an action that is not in this table."""
     if action != "SendSSHPublicKey":
         return None
-    id, keys = params["InstanceId"], {"ec2:osuser": params["InstanceOSUser"]}
-    context = of_resource(facts.tags(id), "ec2:ResourceTag") | keys
-    return iter([Request("ec2-instance-connect:SendSSHPublicKey", Names(facts).ec2("instance", id), context)])
+    request = _on_instance("ec2-instance-connect:SendSSHPublicKey", params["InstanceId"], facts)
+    return iter([Request(request.action, request.resource, {**request.context, "ec2:osuser": params["InstanceOSUser"]})])
 
 
 def encrypted_volumes(key: str, facts: Facts, *, launch: bool) -> Iterator[Request]:
