@@ -94,6 +94,13 @@ def test_every_setting_exists(path: Path) -> None:
     assert not named - schema().keys() - {"app.py"}
 
 
+@pytest.mark.parametrize("path", [ROOT / "README.md", *PAGES], ids=name)
+def test_every_file_exists(path: Path) -> None:
+    folders = "tasks|tests|rehearsal|settings_snippets|docs"
+    named = {found[0] for text in code(path) if (found := re.match(rf"(?:{folders})/[\w./-]+", text))}
+    assert not {file for file in named if "NAME" not in file and not (ROOT / file).exists()}
+
+
 @pytest.mark.parametrize("path", [ROOT / name for name in MESSAGES], ids=name)
 def test_the_messages_are_those_of_the_code(path: Path) -> None:
     table = path.read_text().partition("| message")[2]
