@@ -15,12 +15,14 @@ from typing import Any
 from . import first_disks, installation, sandbox
 from .account import DOMAIN, GROUP, Account
 from .addresses import Octet
+from .cloud.authorization.published import OPERATOR, Site, for_site, published
 from .host_kinds import MACHINES, PROCESSES, Kind
 from .hosts.reaper import VARIABLE, Reaper
 from .site import repository
 
 # AWS's durations pass ten times as fast, so that a rehearsal takes two minutes and not twenty.
 SCALE = 0.1
+IMAGES = "shop"  # what the images are named after
 OPTIONS: dict[str, Any] = {
     "time_scale": SCALE,
     "boot": 1.0,
@@ -104,6 +106,7 @@ class World:
             self._lay_out()
             self._start_server()
             self._build_cloud()
+            self._grant()
             if self.unkind is not None:
                 self.control("unkind", {"seed": self.unkind})
             self._write_operator()
@@ -189,10 +192,10 @@ class World:
         return process
 
     def client(self, service: str) -> Any:
-        """Return a boto3 client of the stand-in cloud."""
+        """Return a boto3 client of the stand-in cloud, which may do everything."""
         import boto3
 
-        session = boto3.Session(sandbox.KEY, sandbox.SECRET, region_name=sandbox.REGION)
+        session = boto3.Session(sandbox.BUILDER, sandbox.SECRET, region_name=sandbox.REGION)
         return session.client(service, endpoint_url=self.endpoints["api"])
 
     def control(self, name: str, values: Mapping[str, Any] | None = None) -> Any:
@@ -207,6 +210,26 @@ class World:
         self.control("image", {"image": image, "disk": str(self._base_disk())})
         account.fleet(image)
         self.distribution = account.distribution()
+
+    def _grant(self) -> None:
+        """Give the operator the published policies, with this account's names, and nothing else."""
+        ec2, scaling = self.client("ec2"), self.client("autoscaling")
+        group = scaling.describe_auto_scaling_groups(AutoScalingGroupNames=[GROUP])["AutoScalingGroups"][0]
+        site = Site(
+            region=sandbox.REGION,
+            account=self.endpoints["account"],
+            groups=[GROUP],
+            templates=[group["LaunchTemplate"]["LaunchTemplateId"]],
+            subnets=group["VPCZoneIdentifier"].split(","),
+            security_groups=[one["GroupId"] for one in ec2.describe_security_groups()["SecurityGroups"]],
+            target_groups=[GROUP],
+            balancers=[GROUP],
+            distributions=[self.distribution],
+            images=[IMAGES],
+            user=self.kind.user,
+        )
+        policies = [for_site(published(installation.SNIPPETS / "aws/policies", name), site) for name in OPERATOR]
+        self.control("policies", {"caller": sandbox.KEY, "policies": policies})
 
     def publish(self) -> None:
         """Push version 2 to the branch that is deployed."""
@@ -242,7 +265,7 @@ app:
   domain: {DOMAIN}
   port: {kind.http_port}
   boot_timeout: {60 * patience}
-image: {{name: shop, timeout: {120 * patience}{cleaner}}}
+image: {{name: {IMAGES}, timeout: {120 * patience}{cleaner}}}
 rollout: {{poll: 0.7, instance_timeout: {90 * patience}, timeout: {900 * patience}}}
 restart: {{timeout: {60 * patience}}}
 static: {{url: /static/, cdn: "{self.endpoints["cdn"]}", distribution: {self.distribution}, timeout: {120 * patience}}}
