@@ -148,6 +148,7 @@ class Machines:
         if order.profile:
             instance.iam_instance_profile = {"Arn": order.profile.get("Arn", ""), "Id": "AIPAREHEARSAL"}
         instance.spot_type = order.spot
+        instance.launch_time = self._timing.date().replace(tzinfo=None)
         self._addresses.starts(instance)
         self._set(instance, "pending")
         if reason := self._options.dies_at_launch.get(order.image_id):

@@ -86,7 +86,7 @@ class World:
         ]
         return {
             "ec2": ec2,
-            "ec2-instance-connect": [ConnectApi(self._hosts, moto, timing)],
+            "ec2-instance-connect": [ConnectApi(self._hosts, moto, self.options, timing)],
             "elbv2": [TargetApi(self.targets, moto), RuleApi(moto, self.options)],
             "ssm": [ParameterApi(moto, self.options, timing)],
             "cloudfront": [self._invalidations],
