@@ -5,7 +5,8 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 
-from ..aws.draining import TAG, Drains, Targets
+from ..aws import tags
+from ..aws.draining import Drains, Targets
 from ..aws.serving import Web
 from ..decisions.release.releases import named_file
 from ..decisions.release.reload import PROPERTIES, ReloadMethod, Service, next_method, read_service
@@ -40,7 +41,7 @@ class InstanceReloader:
         `fleet`: how many instances its group has in service. Returns what was done. Raises DeployError.
         """
         host = self._hosts.open(web.machine)
-        if TAG in web.machine.tags:
+        if tags.DRAINED in web.machine.tags:
             self._run.out.say(f"{web.id}: was deregistered from its target groups by an earlier run: registering it again")
             self._drains.come_back(web)
         finds = self._finds_new_files(host)
