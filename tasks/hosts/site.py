@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ..decisions.answers import revision
 from ..decisions.release.file_contents import Contents
-from ..decisions.release.releases import MARK, Manifest, added, read_manifest
+from ..decisions.release.releases import MARK, Manifest, added, read_manifest, url_path
 from ..errors import DeployError, Refused, RemoteFailed, TimedOut
 from ..runtime.run import Run
 from ..runtime.waiting import Waiting
@@ -101,11 +102,14 @@ def verify(run: Run, host: Host, sha: str, manifest: Manifest) -> None:
     app, url, new = run.settings.app, run.settings.static.url, added(manifest)
     await_revision(run, host, sha)
     contents = Contents()
-    wrong = host.check_many([url + name for name in new], headers(app), port=app.port, judge=contents.learn) | contents.misnamed()
+    wrong = (
+        host.check_many([url_path(url, name) for name in new], headers(app), port=app.port, check=contents.learn)
+        | contents.misnamed()
+    )
     if wrong:
         raise DeployError(f"{host.name}: {len(wrong)} of {len(new)} new static files are not served: {shown(wrong)}")
     old = sorted(set(manifest.files) - set(new)) if manifest.hashed else []
-    wrong = host.check_many([url + name for name in old], headers(app), port=app.port)
+    wrong = host.check_many([url_path(url, name) for name in old], headers(app), port=app.port)
     if wrong:
         raise DeployError(
             f"{host.name}: {len(wrong)} of {len(old)} static files that were there before are not served: {shown(wrong)}"
@@ -127,8 +131,8 @@ def await_revision(run: Run, host: Host, sha: str) -> None:
     app = run.settings.app
 
     def probe() -> bool | Waiting:
-        revision, seen = ask_health(host, app, fresh=True)
-        return revision == sha or Waiting(seen)
+        found, seen = ask_health(host, app, fresh=True)
+        return found == sha or Waiting(seen)
 
     what = f"{host.name}: the health view with revision {sha[:12]}"
     try:
@@ -147,9 +151,9 @@ def ask_health(host: Host, app: App, address: str | None = None, *, fresh: bool 
         answer = host.http(address, app.port, app.health_path, {"User-Agent": "ramped"}, fresh=fresh)
     except NoAnswer as error:
         return None, str(error)
-    revision = answer.json().get("revision") if answer.status == 200 else None
+    found = revision(answer.json().get("revision")) if answer.status == 200 else None
     where = f"http://{address or host.address}:{app.port}{app.health_path}"
-    return (str(revision) if revision else None), f"{where} answered {answer}, revision {revision or 'unknown'}"
+    return found, f"{where} answered {answer}, revision {found or 'unknown'}"
 
 
 def ask_revision(host: Host, app: App, address: str | None = None) -> str | None:
