@@ -9,6 +9,7 @@ from ..decisions.release.file_contents import Contents
 from ..decisions.release.releases import MARK, Manifest, added, read_manifest, url_path
 from ..errors import DeployError, Refused, RemoteFailed, TimedOut
 from ..runtime.run import Run
+from ..runtime.text import gist, quoted
 from ..runtime.waiting import Waiting
 from ..settings.model import App
 from .checkout import LONG, change, git_directory
@@ -33,7 +34,7 @@ def migrate(run: Run, host: Host) -> None:
         if _NOTHING in plan:
             run.out.say("no migrations to run" + (f" on {database}" if len(app.databases) > 1 else ""))
             continue
-        run.out.say(plan.strip())
+        run.out.quote(plan)
         change(host, app, commands.migrate(app, database), "manage.py migrate")
 
 
@@ -50,12 +51,11 @@ def collect(run: Run, host: Host, sha: str) -> Manifest:
         )
     # One command under one lock: in between nothing is pruned that the new release has found there.
     command = f"{commands.collectstatic(app)} && {commands.manifest(app, git_directory(host, app), sha, archive=True)}"
-    told = change(host, app, command, "manage.py collectstatic").stdout
-    manifest = read_manifest(told)
+    printed = change(host, app, command, "manage.py collectstatic").stdout
+    manifest = read_manifest(printed)
     if manifest is None:
-        raise RemoteFailed(host.name, "manage.py shell (asking for the manifest)", 0, told)
-    said = told.partition(MARK)[0].strip()
-    run.out.say(said.splitlines()[-1] if said else "collectstatic printed nothing")
+        raise RemoteFailed(host.name, "manage.py shell (asking for the manifest)", 0, gist(printed))
+    run.out.say(f"collectstatic: {gist(printed.partition(MARK)[0]) or 'printed nothing'}")
     if manifest.problem:
         raise RemoteFailed(host.name, "manage.py collectstatic", 0, f"afterwards the manifest cannot be read: {manifest.problem}")
     if manifest.unarchived:
@@ -75,7 +75,7 @@ def ask_manifest(host: Host, app: App, sha: str, *, write: bool = False) -> Mani
     answer = host.run(command, timeout=LONG, label=label)
     manifest = read_manifest(answer.stdout)
     if manifest is None:
-        raise RemoteFailed(host.name, label, answer.code, answer.stderr or answer.stdout)
+        raise RemoteFailed(host.name, label, answer.code, gist(answer.stderr or answer.stdout))
     return manifest
 
 
@@ -163,5 +163,5 @@ def ask_revision(host: Host, app: App, address: str | None = None) -> str | None
 
 def journal(host: Host, unit: str) -> str:
     """Return the end of a unit's journal as a paragraph, or nothing where there is none."""
-    told = host.read(commands.journal(unit), check=False).text
-    return f"\nThe end of the journal of {unit}:\n{told}" if told else ""
+    found = host.read(commands.journal(unit), check=False).text
+    return f"\nThe end of the journal of {unit}:\n{quoted(found)}" if found else ""
