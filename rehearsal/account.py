@@ -18,6 +18,7 @@ class Account:
     client: Callable[[str], Any]
     octet: int
     kind: Kind = PROCESSES
+    public: bool = False  # instances have public addresses too
 
     def image(self) -> str:
         """Register the first image and return its id; its disk is given by the control endpoint."""
@@ -48,7 +49,10 @@ class Account:
 
     def _subnet(self, ec2: Any, vpc: str, number: int, zone: str) -> str:
         block = f"{self.kind.base(self.octet)}.{number}.0/24"
-        return str(ec2.create_subnet(VpcId=vpc, CidrBlock=block, AvailabilityZone=REGION + zone)["Subnet"]["SubnetId"])
+        subnet = str(ec2.create_subnet(VpcId=vpc, CidrBlock=block, AvailabilityZone=REGION + zone)["Subnet"]["SubnetId"])
+        if self.public:
+            ec2.modify_subnet_attribute(SubnetId=subnet, MapPublicIpOnLaunch={"Value": True})
+        return subnet
 
     def _target_group(self, elb: Any, vpc: str) -> str:
         made = elb.create_target_group(

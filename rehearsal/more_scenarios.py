@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 HOLD = {"INVOKE_MANAGEMENT_KEEP_RUNNING": "true"}
 # Nothing but the fleet itself is to find out, and soon.
-BLIND = {**HOLD, "INVOKE_ROLLOUT_SMOKE_BOOT": "false", "INVOKE_ROLLOUT_INSTANCE_DEADLINE": "20"}
+BLIND = {**HOLD, "INVOKE_ROLLOUT_SMOKE_BOOT": "false", "INVOKE_ROLLOUT_INSTANCE_TIMEOUT": "20"}
 
 
 def play(rehearsal: "Rehearsal") -> None:

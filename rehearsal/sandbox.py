@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+# The operator has the published policies; the builder of the world may do everything.
+BUILDER = "AKIABUILDER000000000"
 KEY, SECRET = "AKIAREHEARSAL0000000", "nothing-that-anybody-would-accept"
 REGION = "eu-central-1"
 # What a program needs to find its files and to print; nothing of AWS's endpoints or credentials.

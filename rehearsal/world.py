@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import first_disks, installation, sandbox
-from .account import DOMAIN, GROUP, Account
+from . import first_disks, installation, operator_setup, sandbox
+from .account import DOMAIN, Account
 from .addresses import Octet
 from .host_kinds import MACHINES, PROCESSES, Kind
 from .hosts.reaper import VARIABLE, Reaper
@@ -69,6 +69,7 @@ class World:
     `kind` is that of the hosts; with machines this runs in a box. `static_middleware`: the shop serves its static files by the
     drop-in instead of WhiteNoise's middleware. `health_middleware`: process hosts are asked for the ready path of the drop-in
     instead of the health view. `unkind`: the seed of a cloud that is as slow and unkind as AWS may be, once it is built.
+    `outside`: the operator of process hosts is outside of the VPC, and reaches public addresses only.
     `options`: those of the stand-in cloud that differ. `endpoints` are what the server printed: api, control, balancer, cdn; and
     of what runs beside machines: database, origin. `environment` is the operator's.
     """
@@ -81,6 +82,7 @@ class World:
         static_middleware: bool = False,
         health_middleware: bool = False,
         unkind: int | None = None,
+        outside: bool = False,
         options: Mapping[str, Any] | None = None,
     ) -> None:
         self.places = Places(top)
@@ -88,6 +90,7 @@ class World:
         self._static_middleware = static_middleware
         self._health_middleware = health_middleware
         self.unkind = unkind
+        self._outside = outside
         self.patience = 1 if unkind is None else 3  # by how much everything may take longer
         self._options = options or {}
         self.endpoints: dict[str, Any] = {}
@@ -106,6 +109,7 @@ class World:
             self._lay_out()
             self._start_server()
             self._build_cloud()
+            self._grant()
             if self.unkind is not None:
                 self.control("unkind", {"seed": self.unkind})
             self._write_operator()
@@ -156,6 +160,8 @@ class World:
         hosts: dict[str, Any] = {"authorized_key": self.places.key.with_suffix(".pub").read_text(encoding="utf-8")}
         # What is shared is a link on the disk of a process host; machines mount it.
         hosts |= {"shared": str(self.places.shared)} if self.kind is MACHINES else {"user": self.kind.user}
+        if self._outside:
+            hosts["private"] = "closed"
         if self._health_middleware and self.kind is not MACHINES:
             hosts["health_path"] = "/health/ready/"
         options = {**OPTIONS, "seed": self.unkind or 0, "hosts": hosts, **self._options}
@@ -191,10 +197,10 @@ class World:
         return process
 
     def client(self, service: str) -> Any:
-        """Return a boto3 client of the stand-in cloud."""
+        """Return a boto3 client of the stand-in cloud, which may do everything."""
         import boto3
 
-        session = boto3.Session(sandbox.KEY, sandbox.SECRET, region_name=sandbox.REGION)
+        session = boto3.Session(sandbox.BUILDER, sandbox.SECRET, region_name=sandbox.REGION)
         return session.client(service, endpoint_url=self.endpoints["api"])
 
     def control(self, name: str, values: Mapping[str, Any] | None = None) -> Any:
@@ -204,11 +210,16 @@ class World:
             return json.load(answer)
 
     def _build_cloud(self) -> None:
-        account = Account(self.client, self.endpoints["octet"], self.kind)
+        account = Account(self.client, self.endpoints["octet"], self.kind, self._outside)
         image = account.image()
         self.control("image", {"image": image, "disk": str(self._base_disk())})
         account.fleet(image)
         self.distribution = account.distribution()
+
+    def _grant(self) -> None:
+        """Give the operator the published policies and nothing else."""
+        site = operator_setup.site(self.client, self.endpoints["account"], self.distribution, self.kind)
+        self.control("policies", {"caller": sandbox.KEY, "policies": operator_setup.policies(site)})
 
     def publish(self) -> None:
         """Push version 2 to the branch that is deployed."""
@@ -227,28 +238,9 @@ class World:
         (folder / "ramped").symlink_to(installation.commands())
         for name in ("fabfile.py", "tasks.py"):
             (folder / name).write_text("from ramped import ns\n\n__all__ = ['ns']\n", encoding="utf-8")
-        (folder / "fabric.yaml").write_text(self._settings(), encoding="utf-8")
-
-    def _settings(self) -> str:
-        kind, key, patience = self.kind, self.places.key, self.patience
-        cleaner = "" if kind is MACHINES else ", cleaner: null"
-        return f"""\
-aws: {{region: {sandbox.REGION}, endpoint: "{self.endpoints["api"]}"}}
-groups: [{GROUP}]
-management: {{keep_running: false}}
-ssh: {{user: {kind.user}, key: "{key}", port: {kind.ssh_port}}}
-app:
-  directory: {kind.home}app
-  virtualenv: {kind.home}venv
-  services: [{kind.unit}]
-  domain: {DOMAIN}
-  port: {kind.http_port}
-  boot_timeout: {60 * patience}
-image: {{name: shop, timeout: {120 * patience}{cleaner}}}
-rollout: {{poll: 0.7, instance_timeout: {90 * patience}, timeout: {900 * patience}}}
-restart: {{timeout: {60 * patience}}}
-static: {{url: /static/, cdn: "{self.endpoints["cdn"]}", distribution: {self.distribution}, timeout: {120 * patience}}}
-"""
+        operator = operator_setup.Operator(self.places.key, self.patience, self._outside)
+        settings = operator.settings(self.kind, self.endpoints, self.distribution)
+        (folder / "fabric.yaml").write_text(settings, encoding="utf-8")
 
 
 def end(process: "subprocess.Popen[bytes]") -> None:

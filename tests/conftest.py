@@ -10,13 +10,10 @@ import botocore.session
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.policies.recorder import policies_allow_every_call, policies_recorded
 from tests.scheduling import pytest_collection_modifyitems, pytest_xdist_make_scheduler
 
-__all__ = ["pytest_collection_modifyitems", "pytest_xdist_make_scheduler"]
-
-from tests.policies.recorder import policies_allow_every_call, policies_recorded
-
-__all__ = ["policies_allow_every_call", "policies_recorded"]
+__all__ = ["policies_allow_every_call", "policies_recorded", "pytest_collection_modifyitems", "pytest_xdist_make_scheduler"]
 
 _FOREIGN = ("AWS_", "INVOKE_", "FABRIC_", "DJANGO_", "GIT_", "SSH_", "RAMPED_")
 _ALONE = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "LINES", "TTY_COMPATIBLE", "TTY_INTERACTIVE")

@@ -1,10 +1,11 @@
 """Which tests share a process of pytest-xdist, and in which order they begin.
 
-The tests of a file stay together, for they may share a world. Files whose tests share nothing are spread, and what takes longest
-begins first, so that no process is left with half of an hour at the end.
+The tests of a file stay together, for they may share a world; files whose tests share nothing are divided. What takes longest
+begins first, so that no process is left with half of it at the end.
 """
 
 from typing import Any
+from zlib import crc32
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
@@ -30,16 +31,15 @@ LONGEST = (
     "tests/rehearsal/hosts/test_services.py",
     "tests/rehearsal/hosts/test_supervisor.py",
 )
-SPREAD = frozenset(
-    {
-        "tests/decisions/rollout/test_properties.py",
-        "tests/fleet/test_instance_refresh.py",
-        "tests/fleet/test_loop.py",
-        "tests/fleet/test_loop_groups.py",
-        "tests/fleet/test_loop_killed.py",
-        "tests/operations/test_rehearse.py",
-    }
-)
+# Files whose tests share nothing, and into how many parts each may be divided; a rehearsal alone keeps a processor busy.
+PARTS = {
+    "tests/decisions/rollout/test_properties.py": 4,
+    "tests/fleet/test_instance_refresh.py": 4,
+    "tests/fleet/test_loop.py": 8,
+    "tests/fleet/test_loop_groups.py": 4,
+    "tests/fleet/test_loop_killed.py": 8,
+    "tests/operations/test_rehearse.py": 2,
+}
 
 
 def file_of(nodeid: str) -> str:
@@ -47,10 +47,11 @@ def file_of(nodeid: str) -> str:
 
 
 class Files(LoadScopeScheduling):
-    """Hand out whole files, and single tests of those that are spread."""
+    """Hand out whole files, or parts of those that may be divided."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return nodeid if file_of(nodeid) in SPREAD else file_of(nodeid)
+        file = file_of(nodeid)
+        return f"{file} {crc32(nodeid.encode()) % PARTS.get(file, 1)}"
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 from .errors import ApiError
 from .filters import tags_of
-from .machines import Order
+from .orders import Order
 from .templates import Template, Templates, Version
 
 

@@ -19,6 +19,7 @@ def options(seed: int, scale: float) -> dict[str, Any]:
         "invalidation": 120 * scale,
         "console_posted": 600.0,
         "console_kept": 3600.0,
+        "connect_unavailable": 90.0,
         "read_lag": 20.0,
         "group_tag_lag": 5.0,
         "shuffle_rules": True,

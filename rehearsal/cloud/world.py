@@ -3,11 +3,10 @@
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 from typing import Any
 
-from ..hosts.base import FaultyHosts, Hosts, ImportingHosts
-from . import unkind
+from ..hosts.base import Hosts
+from .accidents import Accidents
 from .alarms import AlarmApi
 from .authorization.state import StandInFacts
 from .aws_protocol import Call
@@ -15,7 +14,6 @@ from .calls import CallLog
 from .checker import Checker
 from .connect_api import ConnectApi
 from .consistency import Consistency
-from .errors import ApiError
 from .faults import Faults
 from .image_api import ImageApi
 from .images import Images
@@ -29,7 +27,6 @@ from .permissions import Permissions
 from .public_addresses import PublicAddresses
 from .rule_api import RuleApi
 from .scaling.service import AutoScaling
-from .scaling.state import ROOT_VOLUME
 from .tag_api import TagApi
 from .target_api import TargetApi
 from .targets import Targets
@@ -54,7 +51,6 @@ class World:
         self._hosts = hosts
         self.first_target_group: str | None = None
         self.first_rules: Sequence[Any] = ()
-        self._waiting: list[tuple[int, Callable[[], None]]] = []
         self.moto = MotoState(self.account, options.region)
         self._checker = Checker()
         self.targets = Targets(self.moto, options, self.timing, self._checker)
@@ -74,6 +70,7 @@ class World:
             {name: _joined(getattr(part, kind, {}) for part in each) for name, each in parts.items()}
             for kind in ("actions", "checks", "guards")
         )
+        self.accidents = Accidents(options, hosts, self.faults, self.calls, self._machines, self.scaling.groups, self.actions)
 
     def _services(self) -> dict[str, list[Any]]:
         timing, moto = self.timing, self.moto
@@ -86,7 +83,7 @@ class World:
         ]
         return {
             "ec2": ec2,
-            "ec2-instance-connect": [ConnectApi(self._hosts, moto, timing)],
+            "ec2-instance-connect": [ConnectApi(self._hosts, moto, self.options, timing)],
             "elbv2": [TargetApi(self.targets, moto), RuleApi(moto, self.options)],
             "ssm": [ParameterApi(moto, self.options, timing)],
             "cloudfront": [self._invalidations],
@@ -124,76 +121,6 @@ class World:
                     if action.type == "forward":
                         return _forwarded(action.data)
         return None
-
-    def be_unkind(self, seed: int) -> None:
-        """Go on as slow and unkind as AWS may be."""
-        self.options.change(unkind.options(seed, self.options.time_scale))
-        self.faults.change(unkind.faults(seed, self.options.region))
-
-    def called(self, number: int) -> None:
-        """Note that the n-th call came, and do what waits for it."""
-        for at, act in [waiting for waiting in self._waiting if number >= waiting[0]]:
-            self._waiting.remove((at, act))
-            act()
-
-    def _do(self, act: Callable[[], None], at_call: int | None) -> None:
-        if at_call is None:
-            act()
-        else:
-            self._waiting.append((self.calls.total + int(at_call), act))
-
-    def alarm(self, group: str, change: int, at_call: int | None = None) -> None:
-        """Change the desired capacity by an alarm: now, or when that many more calls have come."""
-        self._do(lambda: self._ring(group, change), at_call)
-
-    def others(self, calls: Sequence[Mapping[str, Any]], at_call: int | None = None) -> None:
-        """Make calls as another tool or person (Terraform, a colleague): now, or when that many more calls have come.
-
-        Each names a service, an action and params, and is not in the log; only the actions that are ours can be made.
-        """
-        wanted = [(self.actions[call["service"]][call["action"]], call.get("params", {})) for call in calls]
-
-        def act() -> None:
-            for handler, params in wanted:
-                handler(params)
-
-        self._do(act, at_call)
-
-    def move(self, instance_id: str, state: str) -> None:
-        """Put a member of a group into a lifecycle state that nothing here leads to (ReplacingRootVolume and what follows)."""
-        _, member = self.scaling.groups.of_instance(instance_id)
-        if state not in (*ROOT_VOLUME, "InService"):
-            raise ValueError(f"{state} is reached by itself; there are {', '.join(ROOT_VOLUME)} and InService")
-        member.lifecycle = state
-
-    def _ring(self, name: str, change: int) -> None:
-        group = self.scaling.groups.find(name)
-        if group.runs("AlarmNotification"):
-            wanted = min(max(group.desired + change, group.min), group.max)
-            self.scaling.groups.set_desired(group, wanted, "a monitor alarm in state ALARM triggered a policy")
-
-    def kill(self, instance_id: str) -> None:
-        """Kill an instance as failing hardware does: no drain, no hook."""
-        self._machines.terminate(self._machines.find(instance_id), "Server.InternalError")
-
-    def break_instance(self, instance_id: str, fault: str | None) -> None:
-        """Break the application of a running instance."""
-        self._faulty_hosts().set_instance_fault(instance_id, fault)
-
-    def fault_image(self, image_id: str, fault: str | None) -> None:
-        """Break the instances of an image, those that run and those to come."""
-        self._faulty_hosts().set_image_fault(image_id, fault)
-
-    def add_image(self, image_id: str, disk: Path) -> None:
-        """Give a registered image a disk: a copy of this folder."""
-        if not isinstance(self._hosts, ImportingHosts):
-            raise ApiError("Unsupported", f"{type(self._hosts).__name__} have no disks")
-        self._hosts.add_image(image_id, disk)
-
-    def _faulty_hosts(self) -> FaultyHosts:
-        if not isinstance(self._hosts, FaultyHosts):
-            raise ApiError("Unsupported", f"{type(self._hosts).__name__} cannot fail on demand")
-        return self._hosts
 
     def routes_report(self) -> dict[str, list[str]]:
         """Return where new requests go now, by target group."""

@@ -54,7 +54,7 @@ class Front:
         except ApiError as error:
             return refuse(error), False
         world = self.world
-        world.called(world.calls.came(call.service, call.action))
+        world.accidents.called(world.calls.came(call.service, call.action))
         refusal = self._refusal(call)
         response, code = (answer(call, refusal), refusal.code) if refusal else self._carry_out(call, environ, body)
         world.calls.went(call.service, call.action, world.timing.now(), call.params, code)

@@ -24,6 +24,7 @@ class Kind:
     authorized_keys: str
     health_path: str
     upstream: str  # the name of gunicorn's socket in the run directory
+    key_algorithm: str = "ssh-ed25519"  # of the only host key
     closed: bool = False  # SSH to a private address is only for the other machines, and for doors of public addresses
 
 
@@ -51,7 +52,7 @@ class Machine:
         fake_programs.install(self.place.bin, self.place.control)
         self.place.journal("").mkdir(parents=True, exist_ok=True)
         if self._fault() != "dead":
-            key = await asyncio.to_thread(host_key, self.place)
+            key = await asyncio.to_thread(host_key, self.place, self._kind.key_algorithm)
             for line in ("-----BEGIN SSH HOST KEY KEYS-----", key, "-----END SSH HOST KEY KEYS-----"):
                 self.place.print(line)
         await self.boot()

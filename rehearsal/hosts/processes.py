@@ -43,15 +43,17 @@ class ProcessHosts:
         upstream: str = "shop.sock",
         user: str = "admin",
         private: str = "open",
+        key_algorithm: str = "ssh-ed25519",
     ) -> None:
         """Be ready to launch.
 
         `authorized_key` is a public key in OpenSSH's format; `health_path` the site's own health view; `upstream` the name of
         gunicorn's socket in the run directory (`%t` of the units); `user` is what $USER says;
-        `private`: SSH to a private address is `open` to the operator, or `closed` as it is from outside of the VPC.
+        `private`: SSH to a private address is `open` to the operator, or `closed` as it is from outside of the VPC;
+        `key_algorithm`: of the only host key, such as `ssh-rsa` or `ecdsa-sha2-nistp384`.
         """
         self._directory = directory
-        self._kind = Kind(ssh_port, http_port, authorized_key, health_path, upstream, private == "closed")
+        self._kind = Kind(ssh_port, http_port, authorized_key, health_path, upstream, key_algorithm, private == "closed")
         self._user = user
         self.token = secrets.token_hex(8)
         self.run_folder = Path(tempfile.mkdtemp(prefix="rehearsal-run-", dir=_short_folder()))

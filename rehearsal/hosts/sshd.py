@@ -21,11 +21,11 @@ from .unreachable import Unreachable, within
 HERE = ("localhost", "127.0.0.1", "::1")
 
 
-def host_key(place: Place) -> str:
-    """Make the machine's host key unless it has one; return the public part as one line."""
+def host_key(place: Place, algorithm: str) -> str:
+    """Make the machine's host key unless it has one; return the public part as a line."""
     if not place.host_key.exists():
         place.host_key.parent.mkdir(parents=True, exist_ok=True)
-        key = asyncssh.generate_private_key("ssh-ed25519", comment=f"root@{place.hostname}")
+        key = asyncssh.generate_private_key(algorithm, comment=f"root@{place.hostname}")
         key.write_private_key(str(place.host_key))
         place.host_key.chmod(0o600)
     return asyncssh.read_private_key(str(place.host_key)).export_public_key().decode().strip()

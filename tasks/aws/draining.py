@@ -9,10 +9,9 @@ from ..decisions.traffic.batches import may_leave
 from ..errors import Refused
 from ..runtime.run import Run
 from ..runtime.waiting import Waiting
-from . import instances, target_groups
+from . import instances, tags, target_groups
 from .serving import Web
 
-TAG = "ramped:drained"  # on an instance: we took it out, and have not put it back yet
 _MARGIN = 120.0  # seconds that AWS may take besides the deregistration delay
 
 
@@ -84,14 +83,14 @@ class Drains:
         for arn in web.target_groups:
             if self._targets.states(arn, fresh=True).get(web.id, "unused") in ("unused", "draining"):
                 target_groups.register(self._run.cloud, arn, web.id)
-        instances.untag(self._run.cloud, [web.id], [TAG])
+        instances.untag(self._run.cloud, [web.id], [tags.DRAINED])
 
     def _take_out(self, web: Web, fleet: int) -> bool:
         # One at a time: two that look together would both find room for one.
         with self._lock:
             if not all(may_leave(web.id, self._targets.states(arn, fresh=True), fleet) for arn in web.target_groups):
                 return False
-            instances.tag(self._run.cloud, [web.id], {TAG: self._run.command[:256]})
+            instances.tag(self._run.cloud, [web.id], {tags.DRAINED: self._run.command[:256]})
             for arn in web.target_groups:
                 target_groups.deregister(self._run.cloud, arn, web.id)
                 self._targets.states(arn, fresh=True)

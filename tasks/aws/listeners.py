@@ -7,8 +7,8 @@ from typing import Any
 
 from ..decisions.traffic.maintenance import DEFAULT, Change, Drop, Listener, Make, Rule
 from ..runtime.cloud import Cloud
+from . import tags as names
 
-TAG, SITE = "ramped:maintenance", "ramped:site"
 _AT_ONCE = 20  # resources of one DescribeTags
 
 
@@ -49,7 +49,7 @@ def apply(cloud: Cloud, step: Make | Change | Drop, tags: Mapping[str, str]) -> 
             Priority=step.priority,
             Conditions=list(step.conditions),
             Actions=list(step.actions),
-            Tags=[{"Key": key, "Value": value} for key, value in {**tags, TAG: step.ours}.items()],
+            Tags=[{"Key": key, "Value": value} for key, value in {**tags, names.MAINTENANCE: step.ours}.items()],
         )
     elif isinstance(step, Change):
         client.modify_rule(RuleArn=step.arn, Actions=list(step.actions))
@@ -63,6 +63,8 @@ def _rules(cloud: Cloud, listener: str, target_groups: set[str], site: str) -> I
     tags = _tags(cloud, [rule["RuleArn"] for rule in told if not rule["IsDefault"]])
     for rule in told:
         own = tags.get(rule["RuleArn"], {})
+        # Rules of earlier versions bear their groups in the other tag.
+        groups = _groups(own.get(names.GROUPS, own.get(names.SITE, "")))
         actions = tuple(_plain_action(action) for action in rule["Actions"])
         yield Rule(
             rule["RuleArn"],
@@ -70,7 +72,7 @@ def _rules(cloud: Cloud, listener: str, target_groups: set[str], site: str) -> I
             tuple(_plain_condition(condition) for condition in rule["Conditions"]),
             actions,
             serves=bool(target_groups & set(_targets(actions))),
-            ours=own.get(TAG, "") if _groups(own.get(SITE, "")) & _groups(site) else "",
+            ours=own.get(names.MAINTENANCE, "") if groups & _groups(site) else "",
         )
 
 

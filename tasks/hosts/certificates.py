@@ -1,4 +1,4 @@
-"""Host keys that an SSH CA vouches for: the certificate is asked of the host itself, the CA says whether to believe it.
+"""Host keys that an SSH CA vouches for: the certificate is requested from the host itself, the CA says whether to trust it.
 
 Paramiko shows no certificates, so `ssh-keyscan` fetches it; in the connection that follows the host must prove to have just the
 key that the certificate names.
@@ -11,11 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from shlex import join
 
-from ..decisions.access import host_certificates
+from ..decisions.access.host_certificates import DamagedLine, authorities, vouched_for
+from ..decisions.access.known_hosts import name_of
 from ..errors import HostUnreachable, SettingsError
 from ..settings.model import Ssh
-from .keys import Trust, UnknownHostKey
+from .keys import Trust, UnknownHostKey, read_file
 from .ssh import Host
+
+_LONGEST = 64 * 1024  # bytes that are read of what ssh-keyscan prints
 
 
 def certified(who: str, address: str, port: int, ssh: Ssh, names: Sequence[str], now: float, via: Host | None) -> Trust:
@@ -26,14 +29,13 @@ def certified(who: str, address: str, port: int, ssh: Ssh, names: Sequence[str],
     """
     path = Path(ssh.host_ca or "").expanduser()
     try:
-        trusted = host_certificates.authorities(path.read_text(errors="replace"))
-    except OSError as error:
-        raise SettingsError(
-            f"ssh.host_ca: {path}: {error.strerror}; allowed: a readable file with the CA's public key"
-        ) from error
+        trusted = authorities(read_file("ssh.host_ca", path), [*names, name_of(address, port)])
+    except DamagedLine as error:
+        allowed = "public keys of CAs, alone or after @cert-authority and a pattern, and @revoked lines"
+        raise SettingsError(f"ssh.host_ca: {path}: {error}; allowed: {allowed}") from error
     if not trusted:
-        raise SettingsError(f"ssh.host_ca: {path} holds no public key")
-    keys, wrong = host_certificates.judge(_scan(address, port, ssh, via), trusted, names, now)
+        raise SettingsError(f"ssh.host_ca: {path} names no CA for {who} ({name_of(address, port)})")
+    keys, wrong = vouched_for(_scan(address, port, ssh, via), trusted, names, now)
     if not keys:
         raise UnknownHostKey(f"{who} ({address}:{port}) shows no host certificate that {path} vouches for: {wrong}")
     return Trust(keys, f"its certificate, by {path}")
@@ -42,10 +44,11 @@ def certified(who: str, address: str, port: int, ssh: Ssh, names: Sequence[str],
 def _scan(address: str, port: int, ssh: Ssh, via: Host | None) -> str:
     command = ["ssh-keyscan", "-c", "-T", str(ssh.timeout), "-p", str(port), address]
     if via is not None:
-        return via.run(join(command), check=False, timeout=ssh.timeout + 30, label="ssh-keyscan").stdout
+        return via.read(join(command), check=False, timeout=ssh.timeout + 30, label="ssh-keyscan").stdout[:_LONGEST]
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=ssh.timeout + 30).stdout
+        done = subprocess.run(command, capture_output=True, check=False, timeout=ssh.timeout + 30)
     except FileNotFoundError as error:
         raise SettingsError("ssh.host_ca needs ssh-keyscan here, of OpenSSH's client: install it") from error
     except subprocess.TimeoutExpired as error:
         raise HostUnreachable(f"{address}:{port} does not answer ssh-keyscan within {ssh.timeout + 30} s") from error
+    return done.stdout[:_LONGEST].decode(errors="replace")

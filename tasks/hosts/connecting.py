@@ -14,7 +14,7 @@ from paramiko.ssh_exception import NoValidConnectionsError, PasswordRequiredExce
 
 from ..errors import HostUnreachable, SettingsError
 from ..settings.model import Ssh
-from .keys import Trust, judge
+from .keys import Trust, require_trusted
 from .sessions import Session
 from .ssh import Host, reason
 
@@ -134,8 +134,8 @@ class _Only:
         self._trusted = trusted
 
     def missing_host_key(self, client: SSHClient, hostname: str, key: PKey) -> None:
-        """Judge the key that a host shows; paramiko asks for every one, for it is given none to know."""
-        judge(self._who, key, self._trusted)
+        """Accept or refuse the key that a host shows; paramiko asks for every key, since it knows none by itself."""
+        require_trusted(self._who, key, self._trusted)
 
 
 def _quiet() -> None:

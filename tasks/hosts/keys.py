@@ -1,28 +1,31 @@
-"""Which host key a machine must show, and who says so."""
+"""Which host key an instance must show, and what vouches for it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from paramiko import PKey
 
-from ..aws import instances
+from ..aws import instances, tags
 from ..aws.instances import Machine
-from ..decisions.access import host_keys
+from ..decisions.access import host_keys, known_hosts
 from ..errors import HostUnreachable, SettingsError
 from ..runtime.cloud import Cloud
 from ..settings.model import Ssh
 
-TAG = "ramped:host-key"
+CONSOLE = "its console output"
+_LARGEST = 16 * 1024 * 1024  # bytes of a known_hosts file
 
 
 @dataclass(frozen=True)
 class Trust:
-    """The host keys that are accepted, as "ssh-ed25519 AAAA...", and where they come from."""
+    """The host keys, or pins of them, that are accepted, where they come from, and keys that are accepted from nowhere."""
 
     keys: tuple[str, ...]
     source: str
+    revoked: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.keys)
@@ -39,55 +42,90 @@ class UnknownHostKey(HostUnreachable):
 def trust(cloud: Cloud, machine: Machine, ssh: Ssh) -> Trust:
     """Look up the keys of an instance: the known_hosts file, else its tag, else what it printed at its first boot.
 
-    Returns an empty Trust when nobody knows it (yet: a console is shown minutes after the boot).
+    Returns an empty Trust when none is known (yet: a console is shown minutes after the boot). Raises WrongHostKey where its
+    console contradicts itself.
     """
     known = trust_address(machine.address, ssh.port, ssh)
     if known:
         return known
-    pinned = host_keys.from_tag(machine.tags.get(TAG, ""))
+    pinned = host_keys.from_tag(machine.tags.get(tags.HOST_KEY, ""))
     if pinned:
-        return Trust(pinned, f"its tag {TAG}")
-    return Trust(host_keys.from_console(instances.console(cloud, machine.id)), "its console output")
+        return replace(known, keys=pinned, source=f"its tag {tags.HOST_KEY}")
+    try:
+        return replace(known, keys=_of_console(cloud, machine.id), source=CONSOLE)
+    except host_keys.ConflictingKeys as error:
+        raise WrongHostKey(
+            f"{machine.id}: its console output shows different host keys: {error}. One of them is another's. Compare with the"
+            " machine (ssh-keygen -lf), then add the right one to ssh.known_hosts"
+        ) from error
+
+
+def _of_console(cloud: Cloud, id: str) -> tuple[str, ...]:
+    # What is on the console now begins at the last boot, on which no keys are printed; what was posted may be older.
+    for latest in (True, False):
+        found = host_keys.from_console(instances.console(cloud, id, latest=latest))
+        if found:
+            return found
+    return ()
 
 
 def trust_address(address: str, port: int, ssh: Ssh) -> Trust:
-    """Look up the keys of an address in the known_hosts file alone, as for a gateway.
+    """Look up the keys of an address in the known_hosts file alone, as for a gateway, and those that are revoked.
 
-    Raises SettingsError when the file cannot be read.
+    Raises SettingsError when a file cannot be read.
     """
-    if ssh.known_hosts is None:
-        return Trust((), "")
-    path = Path(ssh.known_hosts).expanduser()
+    names = [known_hosts.name_of(address, port)]
+    lines = _lines("ssh.known_hosts", ssh.known_hosts)
+    keys = known_hosts.keys_of(lines, names, "")
+    revoked = known_hosts.keys_of([*lines, *_lines("ssh.host_ca", ssh.host_ca)], [*names, address], "@revoked")
+    source = str(Path(ssh.known_hosts).expanduser()) if ssh.known_hosts else ""
+    return Trust(tuple(key for key in keys if key not in revoked), source, revoked)
+
+
+def _lines(setting: str, path: str | None) -> Sequence[known_hosts.Line | known_hosts.Damaged]:
+    return list(known_hosts.read(read_file(setting, Path(path).expanduser()))) if path else []
+
+
+def read_file(setting: str, path: Path) -> bytes:
+    """Return the content of a file that a setting names.
+
+    Raises SettingsError.
+    """
     try:
-        text = path.read_text(errors="replace")
+        with path.open("rb") as file:
+            content = file.read(_LARGEST + 1)
     except OSError as error:
-        raise SettingsError(
-            f"ssh.known_hosts: {path}: {error.strerror}; allowed: a readable known_hosts file, or null"
-        ) from error
-    return Trust(host_keys.from_known_hosts(text, address, port), str(path))
+        raise SettingsError(f"{setting}: {path}: {error.strerror}; allowed: a readable file, or null") from error
+    if len(content) > _LARGEST:
+        raise SettingsError(f"{setting}: {path}: larger than {_LARGEST >> 20} MiB; allowed: a file of keys")
+    return content
 
 
-def pin(cloud: Cloud, machine: Machine, trusted: Trust) -> None:
-    """Write a key that the console vouched for into the instance's tag: after a stop and start the console is empty."""
-    key = host_keys.to_pin(trusted.keys)
-    if key is not None and trusted.source == "its console output":
-        instances.tag(cloud, [machine.id], {TAG: key})
+def pin(cloud: Cloud, machine: Machine, shown: PKey) -> None:
+    """Write the key that a host showed, and its console vouched for, into its tag: after a stop the console is empty."""
+    instances.tag(cloud, [machine.id], {tags.HOST_KEY: host_keys.to_pin(_text(shown))})
 
 
-def judge(who: str, shown: PKey, trusted: Trust) -> None:
+def require_trusted(who: str, shown: PKey, trusted: Trust) -> None:
     """Accept the key that a host shows, or raise WrongHostKey or UnknownHostKey naming the fingerprints."""
-    key = f"{shown.get_name()} {shown.get_base64()}"
-    if key in trusted.keys:
+    key = _text(shown)
+    offered = host_keys.to_pin(key)
+    if key in trusted.revoked:
+        raise WrongHostKey(f"{who} shows the host key {offered}, which a @revoked line of ssh.known_hosts or ssh.host_ca revokes")
+    if host_keys.is_one_of(key, trusted.keys):
         return
-    offered = f"{shown.get_name()} {host_keys.fingerprint(key)}"
     if not trusted:
         raise UnknownHostKey(
-            f"{who} shows the host key {offered}, and nothing vouches for it: no line in ssh.known_hosts, no tag {TAG},"
-            " nothing in its console output. Compare it on the machine (ssh-keygen -lf), then add it to"
-            " ssh.known_hosts"
+            f"{who} shows the host key {offered}, and nothing vouches for it: no line in ssh.known_hosts, no tag {tags.HOST_KEY},"
+            f" nothing on its console (EC2 shows the last {host_keys.CONSOLE_SIZE // 1024} KB). Compare it on the machine"
+            " (ssh-keygen -lf), then add it to ssh.known_hosts"
         )
     known = ", ".join(f"{key.split()[0]} {host_keys.fingerprint(key)}" for key in trusted.keys)
     raise WrongHostKey(
-        f"{who} shows the host key {offered}, but {trusted.source} says {known}. Somebody else may be answering there. Only if"
+        f"{who} shows the host key {offered}, but {trusted.source} says {known}. Another machine may be answering there. Only if"
         f" the machine was rebuilt: remove the old key from {trusted.source} and run again"
     )
+
+
+def _text(key: PKey) -> str:
+    return f"{key.get_name()} {key.get_base64()}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import NamedTuple
 
 from paramiko import PKey
@@ -10,14 +11,18 @@ from paramiko import PKey
 from ..aws import instance_connect
 from ..aws.instances import Machine
 from ..aws.management import running_management
+from ..decisions.access.host_keys import CONSOLE_WAIT
 from ..errors import HostUnreachable
+from ..runtime.plain import duration
 from ..runtime.run import Run
 from ..runtime.waiting import Waiting
 from .certificates import certified
 from .connecting import connect
-from .keys import Trust, WrongHostKey, pin, trust, trust_address
+from .keys import CONSOLE, Trust, UnknownHostKey, WrongHostKey, pin, trust, trust_address
 from .sessions import Session
 from .ssh import Host
+
+_CONSOLE_POLL = 10.0  # seconds
 
 
 class Login(NamedTuple):
@@ -69,23 +74,53 @@ class Hosts:
         """
         with self._alone(machine.id):
             if machine.id not in self._open:
-                via = self._gateway(machine)
-                trusted = self._trust(machine, via)
-                host = self._connect(machine, trusted, via)
-                host.when_changed = self._run.changes.note
-                self._open[machine.id] = host
-                self._compare(machine, host)
-                if not self._run.dry:
-                    pin(self._run.cloud, machine, trusted)
+                self._open[machine.id] = self._opened(machine)
             return self._open[machine.id]
+
+    def _opened(self, machine: Machine) -> Host:
+        via = self._gateway(machine)
+        trusted = self._trust(machine, via)
+        try:
+            host = self._connect(machine, trusted, via)
+        except UnknownHostKey:
+            # Only of a host that shows a key: before its sshd answers, its console is empty for another reason.
+            trusted = self._await_console(machine)
+            if not trusted:
+                raise
+            host = self._connect(machine, trusted, via)
+        host.when_changed = self._run.changes.note
+        shown = host.connection.transport.get_remote_server_key()
+        self._compare(machine, shown)
+        if trusted.source == CONSOLE and not self._run.dry:
+            pin(self._run.cloud, machine, shown)
+        return host
+
+    def _await_console(self, machine: Machine) -> Trust:
+        """Wait until the console of a young instance shows its host keys: EC2 may post it 20 minutes after the launch.
+
+        Returns an empty Trust where it is too late for that, or where a CA vouches instead.
+        """
+        ssh, left = self._run.settings.ssh, machine.launched + CONSOLE_WAIT - self._run.clock.now()
+        if ssh.host_ca is not None or left <= 0:
+            return Trust((), "")
+        self._run.out.say(
+            f"{machine.id}: nothing vouches for its host key yet; waiting up to {duration(left)} for EC2 to show its console"
+        )
+
+        def probe() -> Trust | Waiting:
+            found = trust(self._run.cloud, machine, ssh)
+            return found or Waiting(f"the console of {machine.id} shows no host keys yet")
+
+        return self._run.wait(f"the console of {machine.id}", probe, timeout=left, every=_CONSOLE_POLL)
 
     def _trust(self, machine: Machine, via: Host | None) -> Trust:
         ssh = self._run.settings.ssh
         if ssh.host_ca is None:
             return trust(self._run.cloud, machine, ssh)
-
-        names = (machine.id, machine.address, self._run.settings.app.domain)
-        return certified(machine.id, machine.address, ssh.port, ssh, names, self._run.clock.now(), via)
+        revoked = trust_address(machine.address, ssh.port, ssh).revoked
+        names = (machine.id, machine.address)
+        certain = certified(machine.id, machine.address, ssh.port, ssh, names, self._run.clock.now(), via)
+        return replace(certain, revoked=revoked)
 
     def _connect(self, machine: Machine, trusted: Trust, via: Host | None) -> Host:
         ssh = self._run.settings.ssh
@@ -105,19 +140,18 @@ class Hosts:
         instance_connect.send(self._run.cloud, machine.id, self._run.settings.ssh.user, public)
         return key
 
-    def _compare(self, machine: Machine, host: Host) -> None:
+    def _compare(self, machine: Machine, shown: PKey) -> None:
         """Warn where two instances show one host key: it came with the image."""
-        shown = host.connection.transport.get_remote_server_key().asbytes()
         with self._lock:
-            first = self._shown.setdefault(shown, machine.id)
+            first = self._shown.setdefault(shown.asbytes(), machine.id)
         if first != machine.id:
             self._run.out.warn(
-                f"{first} and {machine.id} show the same SSH host key, so the image carries that of its parent: whoever has one"
+                f"{first} and {machine.id} show the same SSH host key, so the image carries that of its parent: each"
                 " of them can pass for the other. Bake with ramped-image (image.cleaner), or make new keys at the first boot"
             )
 
     def wait(self, machine: Machine, deadline: float) -> Host:
-        """Return the host as soon as SSH answers there and knows us.
+        """Return the host as soon as SSH answers there and accepts our key.
 
         `deadline`: seconds. Raises TimedOut with what was seen last, WrongHostKey at once.
         """

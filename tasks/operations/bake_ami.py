@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
-from ..aws import autoscaling, images, launch_templates
+from ..aws import autoscaling, images, launch_templates, tags
 from ..aws.autoscaling import Group
 from ..aws.images import Image
 from ..aws.instances import Machine
@@ -49,7 +49,7 @@ def bake(run: Run, *, fresh: bool = False) -> dict[str, Version]:
 def _verified(run: Run, machine: Machine, host: Host) -> str:
     """Return the revision on the host, if a deploy has verified just that one."""
     there = host.read(commands.recorded_revision(run.settings.app)).text
-    proven = machine.tags.get("ramped:revision", "")
+    proven = machine.tags.get(tags.REVISION, "")
     if not there or there != proven:
         raise Refused(
             f"{machine.id} has {there[:12] or 'no revision'} checked out, but verified was {proven[:12] or 'none'}: "
@@ -89,7 +89,7 @@ def foresee(run: Run, revision: str, *, fresh: bool = False) -> dict[str, Versio
 
 def _existing(run: Run, revision: str) -> Image | None:
     """Return an image of this revision that is there or coming, and whose making was seen to the moment of the snapshots."""
-    found = images.find(run.cloud, {"ramped:revision": revision, "ramped:site": run.settings.image.name})
+    found = images.find(run.cloud, {tags.REVISION: revision, tags.SITE: run.settings.image.name})
     usable = [i for i in found if i.state in ("available", "pending")]
     for one in (i for i in usable if CLEAN not in i.tags):
         run.out.say(f"image {one.id} of {revision[:12]} is not used: the run that began it died; deregister it")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..aws import instances
+from ..aws import instances, tags
 from ..aws.management import find, running_management
 from ..decisions.release.releases import Release, added
 from ..hosts import checkout, site
@@ -13,8 +13,6 @@ from ..hosts.shell import git_commands
 from ..hosts.ssh import Host
 from ..runtime.run import Run
 from .check_migrations import gate
-
-VERIFIED = "ramped:revision"  # the tag of an instance on which a deploy has proven that revision
 
 
 def deploy(run: Run, revision: str | None = None, yes: bool = False) -> None:
@@ -45,7 +43,7 @@ def deploy_release(run: Run, revision: str | None, *, yes: bool = False, apart: 
             sha = checkout.choose(run, host, revision)
             gate(run, host, sha, yes=yes, breaking=apart is not None)
             # Until it is verified again nothing is: no image is taken of a half.
-            instances.untag(run.cloud, [machine.id], [VERIFIED])
+            instances.untag(run.cloud, [machine.id], [tags.REVISION])
             checkout.switch(run, host, sha)
             checkout.install_requirements(run, host)
         if apart:
@@ -58,7 +56,7 @@ def deploy_release(run: Run, revision: str | None, *, yes: bool = False, apart: 
             site.restart(run, host, app.services)
         with run.step("verify"):
             site.verify(run, host, sha, manifest)
-            instances.tag(run.cloud, [machine.id], {VERIFIED: sha})
+            instances.tag(run.cloud, [machine.id], {tags.REVISION: sha})
     return Release(sha, machine.id, added(manifest))
 
 

@@ -10,8 +10,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ..aws import autoscaling, listeners
-from ..aws.listeners import TAG
+from ..aws import autoscaling, listeners, tags
 from ..decisions.traffic import maintenance
 from ..decisions.traffic.maintenance import Change, Conditions, Drop, Front, Listener, Make, NoRoom, page_of
 from ..errors import Refused, SettingsError
@@ -58,8 +57,8 @@ def turn_on(run: Run) -> None:
             return
         # Known before it is seen: whoever comes after a crash in between is told.
         for name in run.settings.groups:
-            if TAG not in autoscaling.group(run.cloud, name).tags:
-                autoscaling.write_tags(run.cloud, name, {TAG: _since(run)})
+            if tags.MAINTENANCE not in autoscaling.group(run.cloud, name).tags:
+                autoscaling.write_tags(run.cloud, name, {tags.MAINTENANCE: _since(run)})
         _bring_about(run, "the maintenance page", lambda seen: maintenance.to_show(seen, front))
         run.out.say("visitors see the page; health checks go on. It ends with: maintenance-off")
 
@@ -72,13 +71,13 @@ def turn_off(run: Run) -> None:
             return
         _bring_about(run, "no maintenance page", maintenance.to_hide)
         for name in run.settings.groups:
-            autoscaling.drop_tags(run.cloud, name, [TAG])
+            autoscaling.drop_tags(run.cloud, name, [tags.MAINTENANCE])
         run.out.say("visitors reach the site")
 
 
 def is_on(run: Run) -> bool:
     """Tell whether the page is on, or was about to be."""
-    return any(TAG in autoscaling.group(run.cloud, name).tags for name in run.settings.groups)
+    return any(tags.MAINTENANCE in autoscaling.group(run.cloud, name).tags for name in run.settings.groups)
 
 
 def mention(run: Run) -> None:
@@ -88,7 +87,7 @@ def mention(run: Run) -> None:
         groups = client.describe_auto_scaling_groups(AutoScalingGroupNames=list(run.settings.groups))["AutoScalingGroups"]
     except (BotoCoreError, ClientError):
         return
-    since = {tag["Value"] for group in groups for tag in group.get("Tags", []) if tag["Key"] == TAG}
+    since = {tag["Value"] for group in groups for tag in group.get("Tags", []) if tag["Key"] == tags.MAINTENANCE}
     if since:
         run.out.warn(f"the maintenance page has been on since {', '.join(sorted(since))}; remove it with: maintenance-off")
 
@@ -114,7 +113,7 @@ def _bring_about(run: Run, what: str, left: Steps) -> None:
             return Waiting(str(error))
         for step in steps:
             try:
-                listeners.apply(run.cloud, step, {listeners.SITE: listeners.site_of(run.settings.groups)})
+                listeners.apply(run.cloud, step, {tags.GROUPS: listeners.site_of(run.settings.groups)})
             except ClientError as error:
                 # Somebody, or our own lost call, was quicker: the next look tells.
                 if error_code(error) not in ("PriorityInUse", "RuleNotFound"):

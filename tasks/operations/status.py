@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from ..aws import fleets, instances, launch_templates
+from ..aws import fleets, instances, launch_templates, tags
 from ..aws.autoscaling import Group
-from ..aws.listeners import TAG
 from ..decisions.release.image_names import revision_of
 from ..decisions.rollout.snapshot import Fleet
 from ..runtime.plain import duration
@@ -27,7 +26,7 @@ def show(run: Run) -> None:
             run.out.say(line)
     machine = instances.find_management(run.cloud, run.settings.management)
     if machine:
-        revision = machine.tags.get("ramped:revision", "none verified")[:12]
+        revision = machine.tags.get(tags.REVISION, "none verified")[:12]
         run.out.say(f"management instance {machine.id} ({machine.address}): {machine.state}, revision {revision}")
     else:
         run.out.say("management instance: none; management-create makes one")
@@ -52,8 +51,8 @@ def _rows(run: Run, fleet: Fleet, group: Group) -> list[list[str]]:
 
 def _remarks(fleet: Fleet, group: Group) -> list[str]:
     found = []
-    if TAG in group.tags:
-        found.append(f"the maintenance page is on since {group.tags[TAG]}; `maintenance-off` takes it away")
+    if tags.MAINTENANCE in group.tags:
+        found.append(f"the maintenance page is on since {group.tags[tags.MAINTENANCE]}; `maintenance-off` takes it away")
     if fleet.suspended:
         found.append(f"suspended: {', '.join(sorted(fleet.suspended))}")
     record = fleet.record

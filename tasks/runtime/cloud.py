@@ -74,7 +74,7 @@ class Cloud:
 
     def _end(self, http_response: Any, context: Any, **_: Any) -> None:
         if context.get("ramped_writes"):
-            # What AWS rejects changes nothing; of a server error nobody knows.
+            # What AWS rejects changes nothing; a server error may have changed something.
             self._changes.settle(not 400 <= http_response.status_code < 500)
 
     def _broke(self, exception: Exception, context: Any, **_: Any) -> None:

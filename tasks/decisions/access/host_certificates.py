@@ -1,4 +1,7 @@
-"""What an SSH CA says of a host's key: certificates, judged. Source: OpenSSH, "PROTOCOL.certkeys" and ssh-keygen(1)."""
+"""What an SSH CA says of a host's key: which CAs a file names, and which certificates of a host they vouch for.
+
+Source: OpenSSH, "PROTOCOL.certkeys", ssh-keygen(1), sshd(8).
+"""
 
 from __future__ import annotations
 
@@ -6,30 +9,46 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from .known_hosts import Damaged, keys_of, read, wildcard
+
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.serialization import SSHCertificate
 
-_KEY = re.compile(r"(?:^|\s)((?:ssh-|ecdsa-)\S+ AAAA[0-9A-Za-z+/]+=*)")
+_CERTIFICATE = re.compile(r"(?:^|\s)((?:ssh-|ecdsa-)\S+-cert-v01@\S+ AAAA[0-9A-Za-z+/]+=*)")
 
 
-def authorities(text: str) -> tuple[str, ...]:
-    """Return the public keys in a file, whether each stands alone or after `@cert-authority` and a pattern."""
-    lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
-    return tuple(found[1] for line in lines if (found := _KEY.search(line)))
+class DamagedLine(ValueError):
+    """Say which line of a CA's file cannot be read, and why."""
 
 
-def judge(printed: str, trusted: Sequence[str], names: Sequence[str], now: float) -> tuple[tuple[str, ...], str]:
-    """Judge the certificates that a host shows (`ssh-keyscan -c`).
+def authorities(data: bytes, names: Sequence[str]) -> tuple[str, ...]:
+    """Return the public keys of the CAs that a file trusts for a host of these names.
 
-    `trusted`: the CA's public keys; `names`: by which of them a host may be certified; `now`: epoch seconds. Returns the host
-    keys that are vouched for, as "ssh-ed25519 AAAA...", and what is wrong with the certificates that are not.
+    A public key that stands alone is a CA for every host; a line with hosts only with `@cert-authority` and where its pattern
+    fits; a revoked key is none. Raises DamagedLine.
+    """
+    lines = list(read(data, bare=True))
+    for line in lines:
+        if isinstance(line, Damaged):
+            raise DamagedLine(f"line {line.number}: {line.why}")
+    revoked = keys_of(lines, names, "@revoked")
+    alone = [line.key for line in lines if not isinstance(line, Damaged) and not line.hosts]
+    found = dict.fromkeys([*alone, *keys_of(lines, names, "@cert-authority")])
+    return tuple(key for key in found if key not in revoked)
+
+
+def vouched_for(printed: str, trusted: Sequence[str], names: Sequence[str], now: float) -> tuple[tuple[str, ...], str]:
+    """Return the host keys for which a host shows a good certificate, and what is wrong with its other certificates.
+
+    `printed`: by `ssh-keyscan -c`; `trusted`: the CA's public keys; `names`: by which the host may be certified; `now`: epoch
+    seconds.
     """
     keys, wrong = [], []
-    for line in printed.splitlines():
-        found = _KEY.search(line)
-        if line.startswith("#") or not found or "-cert-v01@" not in found[1]:
+    for line in printed.split("\n"):
+        found = _CERTIFICATE.search(line)
+        if line.startswith("#") or not found:
             continue
-        key, fault = _judge(found[1], trusted, names, now)
+        key, fault = _read(found[1], trusted, names, now)
         if fault:
             wrong.append(fault)
         else:
@@ -37,7 +56,7 @@ def judge(printed: str, trusted: Sequence[str], names: Sequence[str], now: float
     return tuple(keys), "; ".join(dict.fromkeys(wrong)) or "it shows none"
 
 
-def _judge(line: str, trusted: Sequence[str], names: Sequence[str], now: float) -> tuple[str, str]:
+def _read(line: str, trusted: Sequence[str], names: Sequence[str], now: float) -> tuple[str, str]:
     from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import SSHCertificate, load_ssh_public_identity
 
@@ -57,15 +76,18 @@ def _fault(certificate: SSHCertificate, by: str, trusted: Sequence[str], names: 
 
     what = f"the certificate {certificate.key_id.decode(errors='replace')!r}"
     if by not in trusted:
-        return f"{what} is signed by somebody else"
+        return f"{what} is signed by another CA"
     if certificate.type != SSHCertificateType.HOST:
         return f"{what} is a user's, not a host's"
     if not certificate.valid_after <= now < certificate.valid_before:
         return f"{what} is not valid now"
     if certificate.critical_options:
-        return f"{what} has critical options that nobody here knows"
-    named = [name.decode(errors="replace") for name in certificate.valid_principals]
-    return "" if not named or set(named) & set(names) else f"{what} is for {', '.join(named)}"
+        return f"{what} has critical options that are not known here"
+    principals = [name.decode(errors="replace") for name in certificate.valid_principals]
+    if not principals:
+        return f"{what} names no host: sign it with -n and the instance id or address"
+    fits = any(wildcard(principal, name) for principal in principals for name in names)
+    return "" if fits else f"{what} is for {', '.join(principals)}"
 
 
 def _text(key: object) -> str:

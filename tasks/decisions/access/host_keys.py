@@ -1,89 +1,150 @@
-"""Host keys as text: which ones a known_hosts file or a machine's console vouches for, and their fingerprints.
+"""Host keys as text: their fingerprints, what an instance printed on its console, what its tag pins.
 
-A key is written as OpenSSH writes it, without the comment: "ssh-ed25519 AAAA...".
+A key is written as OpenSSH writes it, without the comment: "ssh-ed25519 AAAA..."; a pin is its kind and fingerprint:
+"ssh-ed25519 SHA256:...".
 """
+
+from __future__ import annotations
 
 import base64
 import binascii
-import fnmatch
 import hashlib
-import hmac
 import re
-from collections.abc import Sequence
+from collections.abc import Collection
+
+CONSOLE_WAIT = 1260.0  # seconds after its launch within which EC2 posts an instance's console (reports: 5 to 20 minutes)
+CONSOLE_SIZE = 64 * 1024  # what EC2 keeps of it
 
 _BEGIN, _END = "-----BEGIN SSH HOST KEY KEYS-----", "-----END SSH HOST KEY KEYS-----"
+_BLOCK = re.compile(f"{_BEGIN}((?:(?!{_BEGIN}).)*?){_END}", re.S)
 # A console puts a time or a unit's name before a line and the host's name after it.
 _KEY = re.compile(r"\b((?:ssh|ecdsa)-[a-z0-9-]+) (AAAA[A-Za-z0-9+/=]+)")
-# The value of an EC2 tag holds 256 characters; an RSA key is longer.
-_PINNED = ("ssh-ed25519", "ecdsa-sha2-nistp256")
+_PIN = re.compile(r"((?:ssh|ecdsa)-[a-z0-9-]+) (SHA256:[A-Za-z0-9+/]{43})")
+
+# The kind as a line may name it -> the kind that the key itself names (RFC 8332: signatures of the same RSA key).
+_KINDS = {"ssh-ed25519": "ssh-ed25519", **dict.fromkeys(("ssh-rsa", "rsa-sha2-256", "rsa-sha2-512"), "ssh-rsa")}
+_CURVES = {"nistp256": 256, "nistp384": 384, "nistp521": 521}
+_KINDS |= {f"ecdsa-sha2-{curve}": f"ecdsa-sha2-{curve}" for curve in _CURVES}
+_SHORTEST_RSA = 1024  # bits; OpenSSH reads no shorter one
+_BLANKS = "\r\v\f"  # what OpenSSH skips inside of base64, besides the blanks that end it
+
+
+class ConflictingKeys(ValueError):
+    """Say that a console shows different host keys for one instance."""
 
 
 def fingerprint(key: str) -> str:
-    """Return the fingerprint as `ssh-keygen -l` shows it, "SHA256:..."."""
-    digest = hashlib.sha256(base64.b64decode(key.split()[1])).digest()
+    """Return the fingerprint of a key or a pin as `ssh-keygen -l` shows it, "SHA256:..."."""
+    data = key.split()[1]
+    if data.startswith("SHA256:"):
+        return data
+    digest = hashlib.sha256(base64.b64decode(data)).digest()
     return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
 
 
-def from_console(console: str) -> tuple[str, ...]:
-    """Return the host keys that cloud-init printed at the last boot that made some.
+def canonical(kind: str, data: str) -> str | None:
+    """Return the key that two fields of a line hold, or None when OpenSSH would read none there.
 
-    `console`: the text of GetConsoleOutput. Source: cloud-init's module "Keys to Console".
+    Every length inside the key is checked: what a console or an editor cut in two is no key.
     """
-    start, end = console.rfind(_BEGIN), console.rfind(_END)
-    if start < 0 or end < start:
-        return ()
-    return tuple(f"{kind} {data}" for kind, data in _KEY.findall(console[start:end]) if _is_key(kind, data))
+    blob = _decoded(data)
+    own = _KINDS.get(kind)
+    if blob is None or own is None:
+        return None
+    parts = _parts(blob)
+    if parts is None or parts[0] != own.encode() or not _whole(own, parts[1:]):
+        return None
+    return f"{own} {base64.b64encode(blob).decode()}"
+
+
+def from_console(console: str) -> tuple[str, ...]:
+    """Return the host keys that cloud-init printed, those that every block of them shows.
+
+    `console`: the text of GetConsoleOutput. Raises ConflictingKeys where two blocks show different keys of one kind: another
+    program may have printed one of them. Source: cloud-init's module "Keys to Console".
+    """
+    blocks = []
+    for block in _BLOCK.findall(console):
+        found = [canonical(kind, data) for kind, data in _KEY.findall(block)]
+        blocks.append({key.split()[0]: key for key in found if key is not None})
+    blocks = [block for block in blocks if block]
+    kinds = {kind for block in blocks for kind in block}
+    for kind in sorted(kinds):
+        shown = sorted({fingerprint(block[kind]) for block in blocks if kind in block})
+        if len(shown) > 1:
+            raise ConflictingKeys(f"{kind} {' and '.join(shown)}")
+    return tuple(key for kind, key in (blocks[0] if blocks else {}).items() if all(kind in block for block in blocks))
 
 
 def from_tag(value: str) -> tuple[str, ...]:
-    """Return the key that a tag holds, or nothing when it holds none."""
-    found = _KEY.fullmatch(value.strip())
-    return (value.strip(),) if found and _is_key(found[1], found[2]) else ()
+    """Return the pin, or the key, that a tag holds; nothing when it holds neither."""
+    text = value.strip()
+    if _PIN.fullmatch(text):
+        return (text,)
+    found = _KEY.fullmatch(text)
+    key = canonical(found[1], found[2]) if found else None
+    return (key,) if key else ()
 
 
-def to_pin(keys: Sequence[str]) -> str | None:
-    """Choose the key that is written into the machine's tag, or None when none of them fits there."""
-    return next((key for kind in _PINNED for key in keys if key.startswith(f"{kind} ")), None)
+def to_pin(key: str) -> str:
+    """Return what is written into an instance's tag for a key that it showed; of any kind, it fits there."""
+    return f"{key.split()[0]} {fingerprint(key)}"
 
 
-def from_known_hosts(text: str, address: str, port: int) -> tuple[str, ...]:
-    """Return the keys that a known_hosts file trusts for an address.
-
-    `text`: the file, hashed names and patterns included. Source: sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT".
-    """
-    name = address if port == 22 else f"[{address}]:{port}"
-    found, revoked = [], set()
-    for line in text.splitlines():
-        fields = line.split()
-        marker = fields.pop(0) if fields and fields[0].startswith("@") else ""
-        if len(fields) < 3 or fields[0].startswith("#") or not _is_key(fields[1], fields[2]) or not _names(fields[0], name):
-            continue
-        if marker == "@revoked":
-            revoked.add(f"{fields[1]} {fields[2]}")
-        elif not marker:  # a @cert-authority signs keys, it is none
-            found.append(f"{fields[1]} {fields[2]}")
-    return tuple(key for key in found if key not in revoked)
+def is_one_of(key: str, known: Collection[str]) -> bool:
+    """Return whether a key is among keys and pins."""
+    return key in known or to_pin(key) in known
 
 
-def _names(patterns: str, name: str) -> bool:
-    if patterns.startswith("|1|"):
-        salt, digest = (base64.b64decode(part) for part in patterns.split("|")[2:4])
-        return hmac.compare_digest(hmac.new(salt, name.encode(), hashlib.sha1).digest(), digest)
-    chosen = False
-    for pattern in patterns.split(","):
-        negated = pattern.startswith("!")
-        # Brackets hold a port here; to fnmatch they would be a set of characters.
-        if fnmatch.fnmatchcase(name, pattern.lstrip("!").replace("[", "[[]")):
-            if negated:
-                return False
-            chosen = True
-    return chosen
-
-
-def _is_key(kind: str, data: str) -> bool:
+def _decoded(data: str) -> bytes | None:
+    text = data.translate({ord(blank): None for blank in _BLANKS})
     try:
-        blob = base64.b64decode(data, validate=True)
+        blob = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
+        return None
+    return blob if base64.b64encode(blob).decode() == text else None
+
+
+def _parts(blob: bytes) -> list[bytes] | None:
+    """Return the strings that a key is made of (RFC 4251, section 5), or None where a length lies."""
+    found, at = [], 0
+    while at < len(blob):
+        length = int.from_bytes(blob[at : at + 4], "big")
+        part = blob[at + 4 : at + 4 + length]
+        if len(blob) < at + 4 or len(part) < length:
+            return None
+        found.append(part)
+        at += 4 + length
+    return found or None
+
+
+def _whole(kind: str, parts: list[bytes]) -> bool:
+    if kind == "ssh-ed25519":
+        return len(parts) == 1 and len(parts[0]) == 32
+    if len(parts) != 2:
         return False
-    # The blob begins with the length and the text of its own type: a line that lies about it is no key.
-    return blob[4 : 4 + int.from_bytes(blob[:4], "big")] == kind.encode() and len(blob) > 4 + len(kind)
+    if kind == "ssh-rsa":
+        exponent, modulus = parts
+        return all(_positive(number) for number in parts) and int.from_bytes(modulus, "big").bit_length() >= _SHORTEST_RSA
+    curve, point = parts
+    return curve.decode(errors="replace") == kind.rpartition("-")[2] and _on_curve(_CURVES[kind.rpartition("-")[2]], point)
+
+
+def _positive(number: bytes) -> bool:
+    """Return whether a number is written as RFC 4251 wants a positive `mpint`: without needless zeros, and no sign."""
+    if not number or number[0] & 0x80 or len(number) > 16384 // 8 + 1:
+        return False
+    return not (number[0] == 0 and (len(number) == 1 or not number[1] & 0x80))
+
+
+def _on_curve(bits: int, point: bytes) -> bool:
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    curves: dict[int, ec.EllipticCurve] = {256: ec.SECP256R1(), 384: ec.SECP384R1(), 521: ec.SECP521R1()}
+    if len(point) != 1 + 2 * ((bits + 7) // 8) or point[0] != 4:
+        return False
+    try:
+        ec.EllipticCurvePublicKey.from_encoded_point(curves[bits], point)
+    except ValueError:
+        return False
+    return True

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+SITE, REVISION, BY, AT = "ramped:site", "ramped:revision", "ramped:by", "ramped:at"  # tags: see aws/tags.py
 DESCRIPTION = re.compile(r"^ramped ([0-9a-f]{40}) (ami-[0-9a-f]+)$")
 
 
@@ -19,7 +20,7 @@ def image_name(prefix: str, revision: str, now: float) -> str:
 def image_tags(prefix: str, revision: str, by: str, now: float, more: Mapping[str, str]) -> dict[str, str]:
     """Return the tags of an image and its snapshots: what is in it, who made it, when."""
     at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
-    return {"Name": prefix, **more, "ramped:site": prefix, "ramped:revision": revision, "ramped:by": by, "ramped:at": at}
+    return {"Name": prefix, **more, SITE: prefix, REVISION: revision, BY: by, AT: at}
 
 
 def description(revision: str, image: str) -> str:

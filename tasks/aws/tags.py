@@ -1,0 +1,32 @@
+"""Every tag of ours, each with one meaning; no tag of a user may begin with `ramped:`."""
+
+from ..decisions.release.image_cleaning import CLEAN
+from ..decisions.release.image_names import AT, BY, REVISION, SITE
+from ..decisions.rollout.record import MAIN as ROLLOUT
+from ..decisions.rollout.record import RETURNING
+
+# On an instance.
+ROLE = "ramped:role"  # "management" (or the tag that management.tag names), "smoke" for a smoke boot
+GROUP = "ramped:group"  # the group for which a smoke instance was booted
+HOST_KEY = "ramped:host-key"  # the fingerprint of the SSH host key that it showed when its console vouched for it
+DRAINED = "ramped:drained"  # the command that took it out of its target groups and has not put it back yet
+
+# On a listener rule; and, without the groups, on an Auto Scaling group: since when and by whom the page is shown.
+MAINTENANCE = "ramped:maintenance"  # page or bypass
+GROUPS = "ramped:groups"  # the groups in front of which the rule stands, with a colon between them
+
+__all__ = [
+    "AT",  # of an image and its snapshots: when it was made
+    "BY",  # and by whom
+    "CLEAN",  # yes, or no where nothing was cleaned: its bake was seen to its end
+    "DRAINED",
+    "GROUP",
+    "GROUPS",
+    "HOST_KEY",
+    "MAINTENANCE",
+    "RETURNING",  # of a group: instances that its rollout puts back into service
+    "REVISION",  # of an instance: what a deploy has verified there; of an image: what is in it
+    "ROLE",
+    "ROLLOUT",  # of a group: the record of its unfinished rollout
+    "SITE",  # of an image and its snapshots: image.name, by which the images of one site are known
+]
