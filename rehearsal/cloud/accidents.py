@@ -1,6 +1,7 @@
 """What happens to an account without a call of its operator: accidents, alarms, others, a bad day of AWS."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,8 @@ class Accidents:
         """Go on as slow and unkind as AWS may be."""
         self._options.change(unkind.options(seed, self._options.time_scale))
         self._faults.change(unkind.faults(seed, self._options.region))
+        for name in self._groups.all:
+            self._do(partial(self._reapply, name), unkind.calls_until_others(seed))
 
     def called(self, number: int) -> None:
         """Note that the n-th call came, and do what waits for it."""
@@ -72,6 +75,16 @@ class Accidents:
                 handler(params)
 
         self._do(act, at_call)
+
+    def _reapply(self, name: str) -> None:
+        """Do what applying infrastructure as code does: tags that it does not know go, a version with its own image is made."""
+        group = self._groups.find(name)
+        unknown = [key for key in group.tags if key.startswith("ramped:")]
+        tags = [{"ResourceId": name, "ResourceType": "auto-scaling-group", "Key": key} for key in unknown]
+        self._actions["autoscaling"]["DeleteTags"]({"Tags": tags})
+        if group.template is not None:
+            version = {"SourceVersion": "$Default", "VersionDescription": "infrastructure as code", "LaunchTemplateData": {}}
+            self._actions["ec2"]["CreateLaunchTemplateVersion"]({"LaunchTemplateId": group.template.id, **version})
 
     def move(self, instance_id: str, state: str) -> None:
         """Put a member of a group into a lifecycle state that nothing here leads to (ReplacingRootVolume and what follows)."""

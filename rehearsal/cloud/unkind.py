@@ -35,3 +35,8 @@ def faults(seed: int, region: str) -> dict[str, Any]:
     """Return the faults: a share of the calls is throttled, and one zone of three has no capacity."""
     zone = random.Random(seed).choice(ZONES)
     return {"seed": seed, "throttle": 0.05, "no_capacity": -1, "no_capacity_zones": [f"{region}{zone}"]}
+
+
+def calls_until_others(seed: int) -> int:
+    """Return after how many calls somebody applies infrastructure as code to the same account."""
+    return random.Random(seed).randrange(100, 600)

@@ -35,10 +35,10 @@ RULE = "arn:aws:elasticloadbalancing:eu-central-1:111122223333:listener-rule/app
 LISTENER = "arn:aws:elasticloadbalancing:eu-central-1:111122223333:listener/app/shop-lb/1/2"
 TARGETS = "arn:aws:elasticloadbalancing:eu-central-1:111122223333:targetgroup/{}/1"
 RULE_TAGS = {
-    RULE.format("page"): {"ramped:maintenance": "on", "ramped:site": "shop-web"},
-    RULE.format("theirs"): {"ramped:maintenance": "on", "ramped:site": "blog-web"},
+    RULE.format("page"): {"ramped:maintenance": "on", "ramped:groups": "shop-web"},
+    RULE.format("theirs"): {"ramped:maintenance": "on", "ramped:groups": "blog-web"},
     RULE.format("plain"): {},
-    RULE.format("permanent"): {"ramped:site": "shop-web"},
+    RULE.format("permanent"): {"ramped:groups": "shop-web"},
 }
 SUBNETS = ("subnet-0123456789abcdef0",)
 
@@ -220,11 +220,11 @@ CASES: Sequence[tuple[str, dict[str, Any], Sequence[dict[str, Any]]]] = [
     ),
     (
         "elbv2:CreateRule",
-        {"ListenerArn": LISTENER, "Tags": tags(ramped__maintenance="on", ramped__site="shop-web")},
+        {"ListenerArn": LISTENER, "Tags": tags(ramped__maintenance="on", ramped__groups="shop-web")},
         [
             {"Tags": []},
-            {"Tags": tags(ramped__site="shop-web")},
-            {"Tags": tags(ramped__maintenance="on", ramped__site="blog-web")},
+            {"Tags": tags(ramped__groups="shop-web")},
+            {"Tags": tags(ramped__maintenance="on", ramped__groups="blog-web")},
             {"ListenerArn": LISTENER.replace("shop-lb", "blog-lb")},
         ],
     ),
@@ -363,7 +363,7 @@ def beyond() -> Iterator[Request]:
     yield Request("ec2:CreateTags", image, site)
     yield Request("ec2:CreateTags", image, {"ec2:CreateAction": "CreateImage", "aws:RequestTag/ramped:site": "blog"})
     yield Request("ec2:CreateTags", names.ec2("instance", WEB), {"aws:RequestTag/ramped:role": "smoke"})
-    made = {"aws:RequestTag/ramped:maintenance": "on", "aws:RequestTag/ramped:site": "shop-web"}
+    made = {"aws:RequestTag/ramped:maintenance": "on", "aws:RequestTag/ramped:groups": "shop-web"}
     yield Request("elasticloadbalancing:AddTags", RULE.format("plain"), made)
 
 

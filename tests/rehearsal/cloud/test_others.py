@@ -56,3 +56,22 @@ def test_an_instance_whose_root_volume_is_replaced_still_counts(cloud: Cloud) ->
     assert len(cloud.members(lifecycle="")) == 3
     cloud.control("lifecycle", {"instance": instance, "state": "InService"})
     assert instance in cloud.members()
+
+
+def test_in_the_unkind_preset_others_apply_their_code_once(cloud: Cloud) -> None:
+    fleet = cloud.build_fleet(desired=0)
+    tags = [
+        {"ResourceId": "web", "ResourceType": "auto-scaling-group", "Key": key, "Value": "1", "PropagateAtLaunch": False}
+        for key in ("ramped:run", "Owner")
+    ]
+    cloud.client("autoscaling").create_or_update_tags(Tags=tags)
+    cloud.control("unkind", {"seed": 1})
+    cloud.control("faults", {"throttle": 0.0})
+    cloud.control("options", {"read_lag": 0, "group_tag_lag": 0})
+    calls = 0
+    while "ramped:run" in [tag["Key"] for tag in cloud.group()["Tags"]]:
+        calls += 1
+    assert 90 < calls < 600
+    assert [tag["Key"] for tag in cloud.group()["Tags"]] == ["Owner"]
+    versions = cloud.client("ec2").describe_launch_template_versions(LaunchTemplateId=fleet.template)["LaunchTemplateVersions"]
+    assert [one["VersionNumber"] for one in versions] == [2, 1]
