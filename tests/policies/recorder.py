@@ -77,6 +77,7 @@ class Recorder:
             balancers=tuple(balancer.name for balancer in elb.load_balancers.values()),
             distributions=tuple(world.moto.cloudfront.distributions),
             images=("shop", "shop.example.com", "shop.example"),
+            user="admin",
         )
         if site not in self._rendered:
             self._rendered[site] = {name: for_site(published(FOLDER, name), site) for name in OPERATOR}

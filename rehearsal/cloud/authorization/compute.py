@@ -46,8 +46,10 @@ def instance_connect(action: str, params: Params, facts: Facts) -> Iterator[Requ
     """Return what a call of EC2 Instance Connect needs; None for an action that is not in this table."""
     if action != "SendSSHPublicKey":
         return None
-    request = _on_instance("ec2-instance-connect:SendSSHPublicKey", params["InstanceId"], facts)
-    return iter([Request(request.action, request.resource, {**request.context, "ec2:osuser": params["InstanceOSUser"]})])
+    id = params["InstanceId"]
+    # Of EC2's own keys this service knows the tags alone.
+    context = of_resource(facts.tags(id), "ec2:ResourceTag") | {"ec2:osuser": params["InstanceOSUser"]}
+    return iter([Request("ec2-instance-connect:SendSSHPublicKey", Names(facts).ec2("instance", id), context)])
 
 
 def encrypted_volumes(key: str, facts: Facts, *, launch: bool) -> Iterator[Request]:
