@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
+from . import more_scenarios
 from .account import DOMAIN
 from .host_kinds import KINDS, MACHINES
 from .sandbox import KEY, REGION, SECRET, Refusal, command
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         top = given.top or Path(tempfile.mkdtemp(prefix="ramped-rehearsal-"))
         options = {"static_middleware": given.static_middleware, "unkind": given.seed, "outside": given.outside}
         with World(top, KINDS[given.hosts], **options) as world:
-            well = Rehearsal(world, given.instances, given.skip, further=given.further).play()
+            well = Rehearsal(world, given.instances, given.skip, further=more_scenarios.play if given.further else None).play()
             if given.keep:
                 _keep(world)
     except (Failed, Refusal) as error:

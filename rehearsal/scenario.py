@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import more_scenarios, sandbox, traffic
+from . import sandbox, traffic
 from .account import DOMAIN, GROUP
 from .report import Report
 from .world import World, end
@@ -30,7 +30,7 @@ class Rehearsal:
     skip: Sequence[str]
     story: Report = field(default_factory=Report)
     problems: list[str] = field(default_factory=list)
-    further: bool = False  # whether the acts of `more_scenarios` are played too
+    further: "Callable[[Rehearsal], None] | None" = None  # more acts, while visitors are there
     settled: float = SETTLED
     took: dict[str, float] = field(default_factory=dict)  # seconds, by the task that was run last
 
@@ -56,7 +56,7 @@ class Rehearsal:
         time.sleep(SETTLED)
         requests = self.requests()
         if self.further:
-            more_scenarios.play(self)
+            self.further(self)
         end(visitors)
         self.story.fleets(before, after)
         self.story.calls(calls)

@@ -47,7 +47,8 @@ class RemoteFailed(DeployError):
     """Say which command failed on which host, and the end of what it printed."""
 
     def __init__(self, host: str, command: str, code: int, tail: str) -> None:
-        super().__init__(f"{host}: `{command}` exited {code}: {tail.strip() or 'it printed nothing'}")
+        said = tail.strip().replace("\n", "\n   | ") or "it printed nothing"
+        super().__init__(f"{host}: `{command}` exited {code}: {said}")
 
 
 class HostUnreachable(DeployError):

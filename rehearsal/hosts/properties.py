@@ -44,7 +44,8 @@ def _service(init: Supervisor, service: Service) -> Properties:
         ("ExecStartPre", _commands(unit.pre, "", 0)),
         ("ExecStart", _commands((unit.start,), begun, status.main_pid)),
         ("ExecReload", _commands(unit.reload, "", 0)),
-        ("Environment", " ".join(f"{key}={value}" for key, value in unit.environment.items())),
+        ("Environment", " ".join(_quoted(f"{key}={value}") for key, value in unit.environment.items())),
+        *_files(unit.files),
         ("UMask", f"{unit.umask:04o}"),
         ("WorkingDirectory", unit.directory),
         ("KillMode", unit.kill_mode),
@@ -92,6 +93,18 @@ def _commands(commands: Iterable[Command], begun: str, pid: int) -> str | None:
         for command in commands
     ]
     return "\n".join(lines) or None
+
+
+def _quoted(word: str) -> str:
+    """Quote a word of a list as systemctl does: in double quotes where a shell would take it for more than one."""
+    if not re.search(r"[\s\"'\\`$*?\[#~=%|<>;&(){}!^]", word.partition("=")[2]):
+        return word
+    return '"' + re.sub(r'(["\\`$])', r"\\\1", word) + '"'
+
+
+def _files(files: Iterable[str]) -> Properties:
+    lines = [f"{path.removeprefix('-')} (ignore_errors={'yes' if path.startswith('-') else 'no'})" for path in files]
+    return [("EnvironmentFiles", "\n".join(lines))] if lines else []
 
 
 def _stamp(moment: float) -> str:

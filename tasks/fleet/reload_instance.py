@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ..aws import tags
 from ..aws.draining import Drains, Targets
 from ..aws.serving import Web
-from ..decisions.release.releases import named_file
+from ..decisions.release.releases import named_file, url_path
 from ..decisions.release.reload import PROPERTIES, ReloadMethod, Service, next_method, read_service
 from ..errors import DeployError, Refused
 from ..hosts.http import NoAnswer
@@ -30,9 +30,9 @@ class InstanceReloader:
         self._hosts = hosts
         self._targets = targets
         self._drains = drains
-        self._paths = [run.settings.static.url + name for name in added]
+        self._paths = [url_path(run.settings.static.url, name) for name in added]
         named = named_file(added)
-        self._named = run.settings.static.url + named if named else None
+        self._named = url_path(run.settings.static.url, named) if named else None
         self._without_effect: dict[Service, list[ReloadMethod]] = {}
 
     def reload(self, web: Web, fleet: int, *, only_if_needed: bool) -> str:

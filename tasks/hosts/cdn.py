@@ -1,46 +1,90 @@
-"""What a visitor gets from the CDN: asked from here, without SSH."""
+"""What a visitor gets from the CDN: requested from here, without SSH, over connections that are kept."""
 
 from __future__ import annotations
 
-import http.client
-import urllib.error
+import ssl
+import time
 import urllib.request
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from http.client import responses
+from urllib.parse import urlsplit
+
+import urllib3
+from urllib3.exceptions import HTTPError, MaxRetryError
+
+from ..decisions.release.file_contents import Digest
+from .http import FILE, Limits
 
 WIDTH = 8
-TIMEOUT = 20.0  # seconds
+_CHUNK = 65536  # bytes
+# A kept connection may be closed just before it is used again.
+_AGAIN = urllib3.Retry(total=5, connect=0, read=1, redirect=4, status=0, other=1)
+
+Check = Callable[[str, Digest], str]
 
 
 def failures(
-    base: str, paths: Sequence[str], seen: Callable[[str], None], judge: Callable[[str, bytes], str] | None = None
+    base: str, paths: Sequence[str], seen: Callable[[str], None], check: Check | None = None, limits: Limits = FILE
 ) -> dict[str, str]:
-    """Ask for every path below a base URL; return what is wrong by path.
+    """Request every path, which is quoted already, below a base URL; return what is wrong by path.
 
-    `seen` is shown the progress; `judge(path, body)`: what is wrong with a body, or "". Without it only the heads are asked for,
-    with it whole files, which the CDN then keeps.
+    `seen` is shown the progress; `check(path, digest)`: what is wrong with a content, or "". Without it only the headers are
+    requested, with it whole files, which the CDN then keeps.
     """
     wrong: dict[str, str] = {}
-    with ThreadPoolExecutor(WIDTH) as pool:
-        asked = {pool.submit(_ask, base.rstrip("/"), path, judge): path for path in paths}
-        for number, future in enumerate(as_completed(asked), 1):
-            answer = future.result()
-            if answer:
-                wrong[asked[future]] = answer
+    base = base.rstrip("/")
+    with _pool(base) as http, ThreadPoolExecutor(WIDTH) as pool:
+        requests = {pool.submit(_request, http, base, path, check, limits): path for path in paths}
+        for number, future in enumerate(as_completed(requests), 1):
+            fault = future.result()
+            if fault:
+                wrong[requests[future]] = fault
             if number % 100 == 0:
-                seen(f"{number} of {len(paths)} asked, {len(wrong)} wrong")
+                seen(f"{number} of {len(paths)} requested, {len(wrong)} wrong")
     return wrong
 
 
-def _ask(base: str, path: str, judge: Callable[[str, bytes], str] | None) -> str:
-    request = urllib.request.Request(base + path, method="GET" if judge else "HEAD", headers={"User-Agent": "ramped"})
+def _pool(base: str) -> urllib3.PoolManager:
+    """Return the connections to a CDN, through the proxy that the environment names for it."""
+    parts = urlsplit(base)
+    proxy = urllib.request.getproxies().get(parts.scheme)
+    context = ssl.create_default_context() if parts.scheme == "https" else None
+    if proxy and not urllib.request.proxy_bypass(parts.netloc):
+        return urllib3.ProxyManager(proxy, maxsize=WIDTH, block=True, ssl_context=context)
+    return urllib3.PoolManager(maxsize=WIDTH, block=True, ssl_context=context)
+
+
+def _request(http: urllib3.PoolManager, base: str, path: str, check: Check | None, limits: Limits) -> str:
+    end, digest, size = time.monotonic() + limits.whole, Digest(), 0
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
-            return judge(path, answer.read()) if judge else ""
-    except urllib.error.HTTPError as error:
-        error.close()
-        return f"{error.code} {error.reason}".strip()
-    except http.client.HTTPException as error:
-        return f"no whole answer: {type(error).__name__}"
-    except OSError as error:
-        return str(getattr(error, "reason", error))
+        answer = http.request(
+            "GET" if check else "HEAD",
+            base + path,
+            headers={"User-Agent": "ramped"},
+            timeout=limits.step,
+            retries=_AGAIN,
+            preload_content=False,
+        )
+        try:
+            if answer.status >= 300:
+                answer.close()
+                return f"{answer.status} {responses.get(answer.status, '')}".strip()
+            while piece := answer.read1(_CHUNK, decode_content=False):
+                digest.update(piece)
+                size += len(piece)
+                if size > limits.size or time.monotonic() > end:
+                    answer.close()
+                    return f"no whole answer within {limits.whole:.0f} s and {limits.size >> 20} MiB"
+        finally:
+            answer.release_conn()
+    except MaxRetryError as error:
+        return _words(error.reason or error)
+    except HTTPError as error:
+        return _words(error)
+    return check(path, digest) if check else ""
+
+
+def _words(error: BaseException) -> str:
+    """Return what went wrong without the object that urllib3 names first."""
+    return str(error).rpartition(">: ")[2] or type(error).__name__

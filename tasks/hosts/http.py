@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import http.client
-import json
+import io
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,9 +12,24 @@ from typing import Any
 
 from paramiko import Channel
 
+from ..decisions.answers import json_object
 from ..errors import HostUnreachable
 
 Dial = Callable[[str, int, float], "Channel"]
+_CHUNK = 65536  # bytes
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long an answer may take and how large it may be: a host that is broken, or another's, must not hold up a run."""
+
+    step: float  # seconds in which something must come
+    whole: float  # seconds for the whole answer
+    size: int  # bytes of its body
+
+
+PAGE = Limits(10.0, 10.0, 64 * 1024)  # a health view, or an error
+FILE = Limits(30.0, 900.0, 4 * 1024**3)
 
 
 @dataclass(frozen=True)
@@ -22,15 +38,11 @@ class HttpAnswer:
 
     status: int
     headers: Mapping[str, str]
-    body: bytes
+    body: bytes  # empty where it was passed on piece by piece
 
     def json(self) -> Mapping[str, Any]:
         """Return the body as a JSON object, or nothing when it is none."""
-        try:
-            told = json.loads(self.body)
-        except ValueError:
-            return {}
-        return told if isinstance(told, dict) else {}
+        return json_object(self.body) or {}
 
     def __str__(self) -> str:
         return f"{self.status} {http.client.responses.get(self.status, '')}".strip()
@@ -40,18 +52,81 @@ class NoAnswer(HostUnreachable):
     """Say which address did not answer, and how."""
 
 
-class _Connection(http.client.HTTPConnection):
-    """A connection over a channel, which is open until `hang_up`.
+class _TooLarge(Exception):
+    """The body is larger than it may be."""
 
-    http.client closes a connection that the server will close before it reads the body: the file made from a socket
-    outlives that, the file made from a channel loses what has not come yet.
+
+class _Wire(io.RawIOBase):
+    """A channel as http.client wants its socket: each step has its time, and all of them together.
+
+    http.client closes a connection that the server will close before it reads the body: here that changes nothing.
     """
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._step = self._end = 0.0
+
+    def begin(self, limits: Limits) -> None:
+        """Begin an exchange."""
+        self._step, self._end = limits.step, time.monotonic() + limits.whole
+
+    def _arm(self) -> None:
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._channel.settimeout(min(self._step, left))
+
+    def sendall(self, data: bytes) -> None:
+        """Send all of it; raises TimeoutError."""
+        self._arm()
+        self._channel.sendall(data)
+
+    def makefile(self, *_: object) -> io.BufferedReader:
+        """Return what reads the answer."""
+        return io.BufferedReader(_Reading(self))
+
+    def read_into(self, buffer: Any) -> int:
+        """Read what has come; raises TimeoutError."""
+        self._arm()
+        data = self._channel.recv(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        """Leave it open: the answer is still to be read."""
+
+    def hang_up(self) -> None:
+        """Close the channel."""
+        self._channel.close()
+
+
+class _Reading(io.RawIOBase):
+    """The reading side of a wire."""
+
+    def __init__(self, wire: _Wire) -> None:
+        self._wire = wire
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        return self._wire.read_into(buffer)
+
+
+class _Connection(http.client.HTTPConnection):
+    """A connection over a wire, which is open until `hang_up`."""
+
+    def __init__(self, address: str, port: int, channel: Channel) -> None:
+        super().__init__(address, port)
+        self.wire = _Wire(channel)
+        self.sock = self.wire
 
     def close(self) -> None:
         pass
 
     def hang_up(self) -> None:
         super().close()
+        self.wire.hang_up()
 
 
 class Tunnels:
@@ -66,24 +141,35 @@ class Tunnels:
         self._idle: dict[tuple[str, int], list[_Connection]] = {}
 
     def ask(
-        self, address: str, port: int, path: str, headers: Mapping[str, str], *, method: str, timeout: float, fresh: bool
+        self,
+        address: str,
+        port: int,
+        path: str,
+        headers: Mapping[str, str],
+        *,
+        method: str,
+        limits: Limits,
+        fresh: bool,
+        into: Callable[[bytes], object] | None = None,
     ) -> HttpAnswer:
         """Send one request and read the whole answer.
 
-        `timeout`: seconds for each step; `fresh`: over a new connection, so that another worker may answer. Raises NoAnswer.
+        `fresh`: over a new connection, so that another worker may answer; `into`: called with each piece of the body, which is
+        then not kept. Raises NoAnswer.
         """
         idle = self._idle.setdefault((address, port), [])
         url = f"http://{address}:{port}{path}"
+        request = _Request(method, path, headers, limits, into)
         try:
             while idle and not fresh:
-                answer = self._once(idle.pop(), idle, method, path, headers)
+                answer = request.over(idle.pop(), idle)
                 if answer is not None:
                     return answer
-            connection = _Connection(address, port, timeout=timeout)
-            connection.sock = self._dial(address, port, timeout)
-            answer = self._once(connection, idle, method, path, headers)
+            answer = request.over(_Connection(address, port, self._dial(address, port, limits.step)), idle)
         except TimeoutError as error:
-            raise NoAnswer(f"{url}: no answer within {timeout:.0f} s") from error
+            raise NoAnswer(f"{url}: no answer within {request.waited:.0f} s") from error
+        except _TooLarge as error:
+            raise NoAnswer(f"{url}: an answer of more than {limits.size // 1024} KiB") from error
         if answer is None:
             raise NoAnswer(f"{url}: the connection was closed before an answer came")
         return answer
@@ -92,24 +178,37 @@ class Tunnels:
         """Close the idle connections."""
         for connections in self._idle.values():
             while connections:
-                # One whose SSH connection has gone cannot say goodbye any more.
+                # After the SSH connection has gone it cannot be closed any more.
                 with suppress(EOFError, OSError):
                     connections.pop().hang_up()
 
-    @staticmethod
-    def _once(
-        connection: _Connection,
-        idle: list[_Connection],
-        method: str,
-        path: str,
-        headers: Mapping[str, str],
-    ) -> HttpAnswer | None:
+
+class _Request:
+    """One request, which may have to be sent over another connection."""
+
+    def __init__(
+        self, method: str, path: str, headers: Mapping[str, str], limits: Limits, into: Callable[[bytes], object] | None
+    ) -> None:
+        self._method = method
+        self._path = path
+        self._headers = headers
+        self._limits = limits
+        self._into = into
+        self._begun = time.monotonic()
+
+    @property
+    def waited(self) -> float:
+        """How long it has taken so far, in seconds."""
+        return time.monotonic() - self._begun
+
+    def over(self, connection: _Connection, idle: list[_Connection]) -> HttpAnswer | None:
         """Return the answer, or None when the other side has closed the connection: it may have been idle for too long."""
         kept = False
+        connection.wire.begin(self._limits)
         try:
-            connection.request(method, path, headers=dict(headers))
+            connection.request(self._method, self._path, headers=dict(self._headers))
             response = connection.getresponse()
-            body = response.read()
+            body = self._body(response)
             kept = not response.will_close
             return HttpAnswer(response.status, {name.lower(): value for name, value in response.getheaders()}, body)
         except TimeoutError:
@@ -121,3 +220,15 @@ class Tunnels:
                 idle.append(connection)
             else:
                 connection.hang_up()
+
+    def _body(self, response: http.client.HTTPResponse) -> bytes:
+        kept, size = [], 0
+        while piece := response.read(_CHUNK):
+            size += len(piece)
+            if size > self._limits.size:
+                raise _TooLarge
+            if self._into:
+                self._into(piece)
+            else:
+                kept.append(piece)
+        return b"".join(kept)

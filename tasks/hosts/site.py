@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ..decisions.answers import revision
 from ..decisions.release.file_contents import Contents
-from ..decisions.release.releases import MARK, Manifest, added, read_manifest
+from ..decisions.release.releases import MARK, Manifest, added, read_manifest, url_path
 from ..errors import DeployError, Refused, RemoteFailed, TimedOut
 from ..runtime.run import Run
+from ..runtime.text import gist, quoted
 from ..runtime.waiting import Waiting
 from ..settings.model import App
 from .checkout import LONG, change, git_directory
@@ -32,7 +34,7 @@ def migrate(run: Run, host: Host) -> None:
         if _NOTHING in plan:
             run.out.say("no migrations to run" + (f" on {database}" if len(app.databases) > 1 else ""))
             continue
-        run.out.say(plan.strip())
+        run.out.quote(plan)
         change(host, app, commands.migrate(app, database), "manage.py migrate")
 
 
@@ -49,12 +51,11 @@ def collect(run: Run, host: Host, sha: str) -> Manifest:
         )
     # One command under one lock: in between nothing is pruned that the new release has found there.
     command = f"{commands.collectstatic(app)} && {commands.manifest(app, git_directory(host, app), sha, archive=True)}"
-    told = change(host, app, command, "manage.py collectstatic").stdout
-    manifest = read_manifest(told)
+    printed = change(host, app, command, "manage.py collectstatic").stdout
+    manifest = read_manifest(printed)
     if manifest is None:
-        raise RemoteFailed(host.name, "manage.py shell (asking for the manifest)", 0, told)
-    said = told.partition(MARK)[0].strip()
-    run.out.say(said.splitlines()[-1] if said else "collectstatic printed nothing")
+        raise RemoteFailed(host.name, "manage.py shell (asking for the manifest)", 0, gist(printed))
+    run.out.say(f"collectstatic: {gist(printed.partition(MARK)[0]) or 'printed nothing'}")
     if manifest.problem:
         raise RemoteFailed(host.name, "manage.py collectstatic", 0, f"afterwards the manifest cannot be read: {manifest.problem}")
     if manifest.unarchived:
@@ -74,7 +75,7 @@ def ask_manifest(host: Host, app: App, sha: str, *, write: bool = False) -> Mani
     answer = host.run(command, timeout=LONG, label=label)
     manifest = read_manifest(answer.stdout)
     if manifest is None:
-        raise RemoteFailed(host.name, label, answer.code, answer.stderr or answer.stdout)
+        raise RemoteFailed(host.name, label, answer.code, gist(answer.stderr or answer.stdout))
     return manifest
 
 
@@ -101,11 +102,14 @@ def verify(run: Run, host: Host, sha: str, manifest: Manifest) -> None:
     app, url, new = run.settings.app, run.settings.static.url, added(manifest)
     await_revision(run, host, sha)
     contents = Contents()
-    wrong = host.check_many([url + name for name in new], headers(app), port=app.port, judge=contents.learn) | contents.misnamed()
+    wrong = (
+        host.check_many([url_path(url, name) for name in new], headers(app), port=app.port, check=contents.learn)
+        | contents.misnamed()
+    )
     if wrong:
         raise DeployError(f"{host.name}: {len(wrong)} of {len(new)} new static files are not served: {shown(wrong)}")
     old = sorted(set(manifest.files) - set(new)) if manifest.hashed else []
-    wrong = host.check_many([url + name for name in old], headers(app), port=app.port)
+    wrong = host.check_many([url_path(url, name) for name in old], headers(app), port=app.port)
     if wrong:
         raise DeployError(
             f"{host.name}: {len(wrong)} of {len(old)} static files that were there before are not served: {shown(wrong)}"
@@ -127,8 +131,8 @@ def await_revision(run: Run, host: Host, sha: str) -> None:
     app = run.settings.app
 
     def probe() -> bool | Waiting:
-        revision, seen = ask_health(host, app, fresh=True)
-        return revision == sha or Waiting(seen)
+        found, seen = ask_health(host, app, fresh=True)
+        return found == sha or Waiting(seen)
 
     what = f"{host.name}: the health view with revision {sha[:12]}"
     try:
@@ -147,9 +151,9 @@ def ask_health(host: Host, app: App, address: str | None = None, *, fresh: bool 
         answer = host.http(address, app.port, app.health_path, {"User-Agent": "ramped"}, fresh=fresh)
     except NoAnswer as error:
         return None, str(error)
-    revision = answer.json().get("revision") if answer.status == 200 else None
+    found = revision(answer.json().get("revision")) if answer.status == 200 else None
     where = f"http://{address or host.address}:{app.port}{app.health_path}"
-    return (str(revision) if revision else None), f"{where} answered {answer}, revision {revision or 'unknown'}"
+    return found, f"{where} answered {answer}, revision {found or 'unknown'}"
 
 
 def ask_revision(host: Host, app: App, address: str | None = None) -> str | None:
@@ -159,5 +163,5 @@ def ask_revision(host: Host, app: App, address: str | None = None) -> str | None
 
 def journal(host: Host, unit: str) -> str:
     """Return the end of a unit's journal as a paragraph, or nothing where there is none."""
-    told = host.read(commands.journal(unit), check=False).text
-    return f"\nThe end of the journal of {unit}:\n{told}" if told else ""
+    found = host.read(commands.journal(unit), check=False).text
+    return f"\nThe end of the journal of {unit}:\n{quoted(found)}" if found else ""

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 from fabric import Connection
-from invoke.exceptions import CommandTimedOut, ThreadException
 from paramiko import Channel, ChannelException, SSHException
 
+from ..decisions.release.file_contents import Digest
 from ..errors import HostUnreachable, RemoteFailed, TimedOut
 from ..runtime.text import gist, redact
-from .http import HttpAnswer, NoAnswer, Tunnels
+from .executing import Late, Lost, TooMuch, execute
+from .http import FILE, PAGE, HttpAnswer, Limits, NoAnswer, Tunnels
 
 QUICK = 60.0  # seconds for a command that only looks
+_WIDTH = 8  # requests at a time
 
 
 @dataclass(frozen=True)
@@ -77,25 +78,22 @@ class Host:
         `check`: raise RemoteFailed unless it exits 0; `timeout`: seconds; `label`: what to call a long command in an error.
         Raises RemoteFailed, TimedOut, HostUnreachable. A command that timed out may go on running there.
         """
-        shown, begun = redact(label or command), time.monotonic()
+        shown = redact(label or command)
         try:
-            result = self.connection.run(
-                command, hide=True, warn=True, in_stream=False, pty=False, timeout=timeout, encoding="utf-8"
-            )
-        except CommandTimedOut as error:
-            raise self._late(shown, timeout, error.result.stdout + error.result.stderr) from error
-        except (SSHException, ThreadException, EOFError, OSError) as error:
+            self.connection.open()
+            printed, errors, code = execute(self.connection.transport, command, timeout)
+        except Late as late:
+            raise TimedOut(f"{self.name}: `{shown}`", timeout, gist(late.printed) or "nothing was printed") from late
+        except TooMuch as much:
+            raise HostUnreachable(f"{self.name}: `{shown}` printed more than {much.limit >> 20} MiB") from much
+        except Lost as lost:
+            raise HostUnreachable(
+                f"{self.name}: the connection broke while `{shown}` ran; it may still be running there"
+            ) from lost
+        except (SSHException, EOFError, OSError) as error:
             raise HostUnreachable(f"{self.name}: the connection broke while `{shown}` ran: {reason(error)}") from error
-        answer = Answer(result.stdout, result.stderr, result.exited)
-        if answer.code < 0 and time.monotonic() - begun >= timeout:
-            # Invoke's timer closes the channel, and may not be over yet when Invoke looks whether it was the timer.
-            raise self._late(shown, timeout, answer.stdout + answer.stderr)
-        if answer.code < 0:
-            raise HostUnreachable(f"{self.name}: the connection broke while `{shown}` ran; it may still be running there")
+        answer = Answer(printed, errors, code)
         return self.checked(answer, shown) if check else answer
-
-    def _late(self, shown: str, timeout: float, printed: str) -> TimedOut:
-        return TimedOut(f"{self.name}: `{shown}`", timeout, gist(printed) or "nothing was printed")
 
     def checked(self, answer: Answer, label: str) -> Answer:
         """Return the answer of a command that exited 0; raise RemoteFailed for any other."""
@@ -111,14 +109,18 @@ class Host:
         headers: Mapping[str, str] | None = None,
         *,
         method: str = "GET",
-        timeout: float = 10.0,
+        limits: Limits = PAGE,
         fresh: bool = False,
+        into: Callable[[bytes], object] | None = None,
     ) -> HttpAnswer:
-        """Ask an HTTP server that this host can reach.
+        """Send a request to an HTTP server that this host can reach.
 
-        `address`: None for this host's own; `timeout`: seconds; `fresh`: over a connection of its own. Raises NoAnswer.
+        `address`: None for this host's own; `path`: quoted; `fresh`: over a connection of its own; `into`: called with each
+        piece of the body, which is then not kept. Raises NoAnswer.
         """
-        return self._tunnels.ask(address or self.address, port, path, headers or {}, method=method, timeout=timeout, fresh=fresh)
+        return self._tunnels.ask(
+            address or self.address, port, path, headers or {}, method=method, limits=limits, fresh=fresh, into=into
+        )
 
     def check_many(
         self,
@@ -126,27 +128,26 @@ class Host:
         headers: Mapping[str, str],
         *,
         port: int,
-        judge: Callable[[str, bytes], str] | None = None,
-        width: int = 8,
-        timeout: float = 30.0,
+        check: Callable[[str, Digest], str] | None = None,
     ) -> dict[str, str]:
-        """Ask this host for many paths, `width` at a time.
+        """Request many paths of this host, several at a time.
 
-        `judge(path, body)`: what is wrong with a body, or ""; without it only the headers are asked for (HEAD). Returns what is
-        wrong by path, an answer other than 200 too.
+        `check(path, digest)`: what is wrong with a content, or ""; without it only the headers are requested (HEAD). Returns what
+        is wrong by path, an answer other than 200 too.
         """
 
-        def ask(path: str) -> str:
+        def request(path: str) -> str:
+            digest = Digest()
             try:
-                answer = self.http(None, port, path, headers, method="GET" if judge else "HEAD", timeout=timeout)
+                answer = self.http(None, port, path, headers, method="GET" if check else "HEAD", limits=FILE, into=digest.update)
             except NoAnswer as error:
                 return str(error)
             if answer.status != 200:
                 return str(answer)
-            return judge(path, answer.body) if judge else ""
+            return check(path, digest) if check else ""
 
-        with ThreadPoolExecutor(width, thread_name_prefix=self.name) as pool:
-            return {path: seen for path, seen in zip(paths, pool.map(ask, paths), strict=True) if seen}
+        with ThreadPoolExecutor(_WIDTH, thread_name_prefix=self.name) as pool:
+            return {path: seen for path, seen in zip(paths, pool.map(request, paths), strict=True) if seen}
 
     def _dial(self, address: str, port: int, timeout: float) -> Channel:
         where = f"http://{address}:{port}"
@@ -161,7 +162,6 @@ class Host:
             # Of two refusals at the same moment paramiko tells the reason of one.
             why = "refused" if str(error).startswith("Unable to open channel") else reason(error)
             raise NoAnswer(f"{where} from {self.name}: {why}") from error
-        channel.settimeout(timeout)
         return channel
 
 

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from ..aws.management import running_management
 from ..aws.serving import in_service
 from ..decisions.release.file_contents import Contents
+from ..decisions.release.releases import url_path
 from ..errors import DeployError
 from ..hosts.cdn import failures
 from ..hosts.pool import Hosts
@@ -48,19 +49,19 @@ def _check(run: Run, management: Host, webs: Sequence[Host]) -> None:
             run.out.warn("the static files have no hashed names (see settings_snippets/django): none of them can be checked")
             return
         releases = {one.files for one in manifests.values()}
-        paths = [static.url + name for name in sorted({name for files in releases for name in files})]
+        paths = [url_path(static.url, name) for name in sorted({name for files in releases for name in files})]
         run.out.say(f"{len(paths)} hashed files of {len(releases)} releases, asked of {len(manifests)} instances")
         # The first to be asked teaches what the bytes are, and whether names tell of them on this site.
-        wrong = {management.name: management.check_many(paths, headers(app), port=app.port, judge=contents.learn)}
+        wrong = {management.name: management.check_many(paths, headers(app), port=app.port, check=contents.learn)}
         wrong[management.name] |= contents.misnamed()
 
         def check(host: Host) -> dict[str, str]:
-            return host.check_many(paths, headers(app), port=app.port, judge=contents.judge)
+            return host.check_many(paths, headers(app), port=app.port, check=contents.check)
 
         wrong |= dict(zip([host.name for host in webs], pool.map(check, webs), strict=True))
     if static.cdn:
         run.out.say(f"asking {static.cdn} for them")
-        wrong[static.cdn] = failures(static.cdn, paths, run.out.progress, contents.judge)
+        wrong[static.cdn] = failures(static.cdn, paths, run.out.progress, contents.check)
     bad = [f"{place}: {len(found)} of {len(paths)} are wrong: {shown(found)}" for place, found in wrong.items() if found]
     if bad:
         raise DeployError("\n".join(bad))

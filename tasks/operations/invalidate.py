@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from ..aws import cloudfront
 from ..decisions.release.invalidations import batches, reference, url_paths
+from ..decisions.release.releases import url_path
 from ..errors import DeployError, SettingsError
 from ..hosts.cdn import failures
 from ..hosts.management import open_management
@@ -70,7 +71,7 @@ def _failing(run: Run) -> list[str]:
     with host:
         files = ask_manifest(host, run.settings.app, "").files
     run.out.say(f"asking {base} for {len(files)} hashed files")
-    wrong = failures(base, [static.url + name for name in files], run.out.progress)
+    wrong = failures(base, [url_path(static.url, name) for name in files], run.out.progress)
     for path, seen in list(wrong.items())[:10]:
         run.out.say(f"{path}: {seen}")
     return sorted(wrong)

@@ -14,6 +14,7 @@ from ..hosts.revisions import Revisions
 from ..hosts.shell import commands
 from ..hosts.ssh import Host
 from ..runtime.run import Run
+from ..runtime.text import gist
 
 _TRIES = 5
 
@@ -48,7 +49,7 @@ def _ask(run: Run, host: Host, retire: Sequence[str], token: str) -> Archives:
     told = change(host, run.settings.app, commands.prune(run.settings.app, retire, token, dry=run.dry), label).stdout
     found = read_archives(told)
     if found is None:
-        raise RemoteFailed(host.name, label, 0, told)
+        raise RemoteFailed(host.name, label, 0, gist(told))
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..decisions.release.file_contents import Contents
+from ..decisions.release.releases import url_path
 from ..hosts.cdn import failures
 from ..hosts.management import open_management, release_on
 from ..hosts.site import ask_manifest, shown
@@ -30,7 +31,7 @@ def warm(run: Run, files: Sequence[str]) -> None:
     Raises SettingsError without the CDN's address, DeployError with those that it does not serve, TimedOut.
     """
     base, static, contents = require_cdn(run), run.settings.static, Contents()
-    paths = [static.url + name for name in files]
+    paths = [url_path(static.url, name) for name in files]
     with run.step("warm-cdn"):
         if run.dry:
             run.out.say(f"would fetch the release's new static files through {base}")
@@ -40,7 +41,7 @@ def warm(run: Run, files: Sequence[str]) -> None:
         if wrong and static.distribution:
             run.out.say(f"{len(wrong)} are wrong there and are invalidated: {shown(wrong)}")
             forget(run, sorted(wrong))
-            wrong = failures(base, sorted(wrong), run.out.progress, contents.judge)
+            wrong = failures(base, sorted(wrong), run.out.progress, contents.check)
         if wrong:
             raise not_served(wrong)
         run.out.say(f"{base} serves all {len(paths)}")

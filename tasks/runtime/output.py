@@ -10,10 +10,13 @@ from typing import Protocol, TextIO
 from .plain import Plain, duration
 from .steps import Step
 from .terminal import Terminal, is_terminal
+from .text import hanging, quoted
 
 # What a host printed may hold escape codes: they would garble a log, and a terminal would obey them.
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])?")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# Ends of lines that only some programs know, and marks that turn the order of what follows.
+_INVISIBLE = re.compile(r"[\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 
 class _Backend(Protocol):
@@ -49,17 +52,23 @@ class Output:
         """Return the text as it may be shown: secrets masked, escape codes and control characters gone."""
         for secret in sorted(self._secrets, key=len, reverse=True):
             text = text.replace(secret, "***")
-        return _CONTROLS.sub("", _ESCAPES.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
+        text = _ESCAPES.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+        return _INVISIBLE.sub("", _CONTROLS.sub("", text))
 
     def say(self, text: str) -> None:
         """Show a line."""
         with self._lock:
-            self._backend.line(self.clean(text))
+            self._backend.line(hanging(self.clean(text)))
+
+    def quote(self, text: str) -> None:
+        """Show what others wrote, as a block that cannot pass for lines of ours."""
+        with self._lock:
+            self._backend.line(quoted(self.clean(text)))
 
     def warn(self, text: str) -> None:
         """Show a line that stands out, on stderr."""
         with self._lock:
-            self._backend.warn(self.clean(f"warning: {text}"))
+            self._backend.warn(hanging(self.clean(f"warning: {text}")))
 
     def progress(self, text: str) -> None:
         """Show what a wait sees: the live line on a terminal; elsewhere a line when the text changed."""

@@ -1,19 +1,54 @@
-"""Text of others, made fit for one line of ours."""
+"""Text of others, made fit to stand among lines of ours: without secrets, and unable to pass for them."""
 
 from __future__ import annotations
 
 import re
 
+MARK = "   | "  # before every line that others wrote
+_MOST = 400  # lines of one text of others
+
+_NAME = r"[\w.-]*(?:pass(?:word|wd|phrase)?|pwd|secret|token|credentials?|api_?key|access_?key|private_?key|secret_?key)[\w.-]*"
+# What is secret, and what is shown in its place. A port and a path after it are no password: "http://10.0.0.5:8080/a@b".
+_SECRETS = (
+    (r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", "***"),
+    (r"(://)[^\s/?#@:]+@", r"\1***@"),
+    (r"(://)[^\s/?#@:]*:(?!\d{1,5}(?:[/?#\s]|$))(?:\S*@|[^\s@]*(?: [^\s@]+){1,4}@)", r"\1***@"),
+    (rf"([?&;](?:{_NAME}|key|sig|[\w-]*signature|code|auth)=)[^&\s\"'#]+", r"\1***"),
+    (r"((?:proxy-)?authorization\s*[:=]\s*[\"']?\w+\s+)[^\s\"']+", r"\1***"),
+    (r"(\bbearer\s+)[\w.~+/=-]{8,}", r"\1***"),
+    (rf"(--?{_NAME}[ =])(?:\"[^\"]*\"|'[^']*'|\S+)", r"\1***"),
+    (rf"(\b{_NAME}[\"']?\s*[=:]\s*)(?:\"[^\"]*\"|'[^']*'|[^\s,;\"']+)", r"\1***"),
+    (r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b", "***"),
+    (r"\b(?:gh[pousr]_|github_pat_|glpat-|xox[abprs]-|sk_live_|rk_live_|pypi-|AIza)[\w-]{16,}", "***"),
+    (r"\beyJ[\w-]{4,}\.[\w-]{8,}\.[\w-]*", "***"),  # a JSON Web Token
+)
+_PATTERNS = tuple((re.compile(pattern, re.I | re.S if "BEGIN" in pattern else re.I), shown) for pattern, shown in _SECRETS)
+
 
 def redact(text: str) -> str:
-    """Remove user names and passwords from the addresses in a text."""
-    return re.sub(r"(://)[^/\s@]+@", r"\1***@", text)
+    """Remove passwords, tokens and keys from a text, in the forms in which programs print them."""
+    for pattern, shown in _PATTERNS:
+        text = pattern.sub(shown, text)
+    return text
 
 
 def gist(text: str) -> str:
-    """Return the last three lines of what a command printed on one line, without passwords.
+    """Return the last three lines of what a command printed on one line, without secrets.
 
     The end of a traceback says what it was.
     """
-    last = [line.strip() for line in text.splitlines() if line.strip()][-3:]
-    return redact(" | ".join(last))[-1000:]
+    last = [line.strip() for line in redact(text).splitlines() if line.strip()][-3:]
+    return " | ".join(last)[-1000:]
+
+
+def quoted(text: str) -> str:
+    """Return what others wrote as a block of its own: every line marked, without secrets, the end of it where it is long."""
+    lines = redact(text.strip()).splitlines()
+    cut = [f"... {len(lines) - _MOST} lines"] if len(lines) > _MOST else []
+    return "\n".join(MARK + line for line in [*cut, *lines[-_MOST:]])
+
+
+def hanging(text: str) -> str:
+    """Return a text whose further lines are indented: none of them can pass for a line of its own."""
+    first, *rest = text.split("\n")
+    return "\n".join([first, *(line if line[:1] in ("", " ", "\t") else f"  {line}" for line in rest)])

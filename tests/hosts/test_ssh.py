@@ -1,20 +1,27 @@
 """One host over a real OpenSSH server."""
 
 import http.server
+import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
+from tasks.decisions.release.invalidations import batches
+from tasks.decisions.release.releases import url_path
 from tasks.errors import HostUnreachable, RemoteFailed, TimedOut
+from tasks.hosts.cdn import failures
 from tasks.hosts.connecting import connect
-from tasks.hosts.http import NoAnswer
+from tasks.hosts.http import Limits, NoAnswer
 from tasks.hosts.keys import Trust
+from tasks.hosts.site import ask_health
 from tasks.hosts.ssh import Host
-from tasks.settings.model import Ssh
+from tasks.settings.model import App, Ssh
 from tests.hosts import sshd
 
 
@@ -31,6 +38,7 @@ class Site(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     connections = 0
     asked = 0
+    paths: list[str] = []
 
     def setup(self) -> None:
         super().setup()
@@ -38,6 +46,7 @@ class Site(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         type(self).asked += 1
+        type(self).paths.append(self.path)
         body = f"{self.path} for {self.headers['Host']}".encode()
         self.send_response(404 if "missing" in self.path else 200)
         self.send_header("Content-Length", str(len(body)))
@@ -60,6 +69,7 @@ class Site(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def site() -> Iterator[int]:
     Site.connections = Site.asked = 0
+    Site.paths = []
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Site)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
@@ -103,12 +113,20 @@ def test_a_command_that_does_not_end_in_time_is_left_with_what_it_printed(host: 
     assert host.run("echo still there").text == "still there"
 
 
-def test_a_timer_that_is_not_over_yet_when_its_work_is_seen_makes_no_broken_connection_of_it(
-    host: Host, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("fabric.runners.Remote.timed_out", False)
-    with pytest.raises(TimedOut, match="not within 1 s; last seen"):
-        host.run("echo begun; sleep 60", timeout=1)
+def test_a_command_that_prints_without_end_is_cut_off(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tasks.hosts.ssh.execute.__defaults__", (1_000_000,))
+    with pytest.raises(HostUnreachable, match="`yes` printed more than 0 MiB"):
+        host.run("yes")
+    assert host.run("echo still there").text == "still there"
+
+
+def test_a_command_that_leaves_a_child_behind_ends_when_its_output_does(host: Host) -> None:
+    assert host.run("sleep 60 >/dev/null 2>&1 & echo begun").text == "begun"
+
+
+def test_output_that_comes_with_the_exit_code_is_not_lost(host: Host) -> None:
+    for number in range(30):
+        assert host.run(f"echo {number}; echo {number} >&2; exit {number % 3}", check=False).stdout == f"{number}\n"
 
 
 def test_much_output_on_both_streams_arrives_whole(host: Host) -> None:
@@ -169,12 +187,10 @@ def test_http_to_a_closed_port_says_so(host: Host) -> None:
 
 
 def test_http_gives_up_on_a_server_that_does_not_answer(host: Host) -> None:
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         with pytest.raises(NoAnswer, match="no answer within 1 s"):
-            host.http(None, port, "/", timeout=1)
+            host.http(None, port, "/", limits=Limits(1, 1, 1000))
 
 
 def test_http_to_something_that_is_no_web_server_is_no_answer(host: Host, server: sshd.Sshd) -> None:
@@ -182,11 +198,100 @@ def test_http_to_something_that_is_no_web_server_is_no_answer(host: Host, server
         host.http(None, server.port, "/")
 
 
+@contextmanager
+def raw(answer: Callable[[socket.socket], None]) -> Iterator[int]:
+    """A server that answers a request as it likes, until the other side hangs up."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            with suppress(OSError), listener.accept()[0] as connection:
+                connection.recv(65536)
+                answer(connection)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield listener.getsockname()[1]
+        thread.join(30)
+
+
+def without_end(connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+    while True:
+        connection.sendall(b"x" * 65536)
+
+
+@pytest.mark.parametrize("head", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"])
+def test_an_answer_of_a_byte_now_and_then_has_one_deadline(host: Host, head: bytes) -> None:
+    def drip(connection: socket.socket) -> None:
+        connection.sendall(head)
+        while True:
+            connection.sendall(b"H")
+            time.sleep(0.05)
+
+    with raw(drip) as port, pytest.raises(NoAnswer, match="no answer within [12] s"):
+        host.http(None, port, "/", limits=Limits(1, 1.5, 1000))
+
+
+def test_an_answer_without_end_is_cut_off(host: Host) -> None:
+    with raw(without_end) as port, pytest.raises(NoAnswer, match="an answer of more than 64 KiB"):
+        host.http(None, port, "/")
+
+
+def test_json_that_is_nested_too_deeply_is_no_answer(host: Host) -> None:
+    def nested(connection: socket.socket) -> None:
+        body = b"[" * 60_000
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+
+    app = App(directory="app", services=("shop.service",), domain="shop.example.com", health_path="/health", port=0)
+    with raw(nested) as port:
+        told, seen = ask_health(host, replace(app, port=port))
+    assert told is None and "200 OK, revision unknown" in seen
+
+
+def test_what_is_no_commit_is_no_revision(host: Host) -> None:
+    def odd(connection: socket.socket) -> None:
+        body = b'{"revision": "v2\\nok restart-all"}'
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+
+    app = App(directory="app", services=("shop.service",), domain="shop.example.com", health_path="/health", port=0)
+    with raw(odd) as port:
+        assert ask_health(host, replace(app, port=port))[0] is None
+
+
+NAMES = [
+    "my photo",
+    "größe",
+    "日本",
+    "50%",
+    "a%20b",
+    "c#",
+    "q?",
+    "'\"$(id)`id`",
+    "..%2f..%2fetc",
+    "+x;y=1&z",
+    "[1]",
+    "e\u0301",
+    "~!*()",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_of_any_name_is_requested_as_djangos_static_writes_it(host: Host, site: int, name: str) -> None:
+    from django.utils.encoding import filepath_to_uri
+
+    path = url_path("/static/", f"img/{name}.0123456789ab.js")
+    assert path == f"/static/{filepath_to_uri(f'img/{name}.0123456789ab.js')}"
+    assert host.check_many([path], {"Host": "shop.example.com"}, port=site) == {}
+    assert failures(f"http://127.0.0.1:{site}", [path], lambda text: None) == {}
+    assert Site.paths == [path, path] and unquote(path) == f"/static/img/{name}.0123456789ab.js"
+    assert batches([path], "/static/") == [[path]]
+
+
 def test_many_paths_are_asked_and_only_the_bad_ones_told(host: Host, site: int) -> None:
     paths = [f"/static/{number}.css" for number in range(60)] + ["/static/missing.css"]
-    assert host.check_many(paths, {"Host": "shop.example.com"}, port=site, width=4) == {"/static/missing.css": "404 Not Found"}
+    assert host.check_many(paths, {"Host": "shop.example.com"}, port=site) == {"/static/missing.css": "404 Not Found"}
     assert Site.asked == 61
-    assert Site.connections <= 4
+    assert Site.connections <= 8
 
 
 def test_many_paths_of_a_dead_site_are_all_told(host: Host) -> None:

@@ -251,7 +251,7 @@ def test_a_terminal_keeps_the_lines_and_not_the_live_line(screen: Screen) -> Non
     out.close()
     left = screen.left()
     assert left == [
-        *("begin", "-> 8  image", "a line meanwhile", "and its second line", "warning: careful"),
+        *("begin", "-> 8  image", "a line meanwhile", "  and its second line", "warning: careful"),
         *("-> inner", "ok inner (1.0 s)", "ok 8  image (1 min 06 s)"),
     ]
     raw = screen.close()
@@ -315,3 +315,14 @@ def test_a_terminal_draws_the_table(screen: Screen) -> None:
     out.table("Fleet", ["id", "zone"], [["i-1", "[b]a[/b]"]])
     out.close()
     assert [line.split() for line in screen.left() if "─" not in line] == [["Fleet"], ["id", "zone"], ["i-1", "[b]a[/b]"]]
+
+
+def test_no_line_of_others_can_pass_for_ours(piped: tuple[Output, io.StringIO, io.StringIO, Time]) -> None:
+    out, shown, err, _ = piped
+    evil = "name\nok rollout (1.0 s)\r-> done\u2028ok again\x85ok \u202egnp.exe"
+    out.say(evil)
+    out.warn(evil)
+    out.quote(f"{evil}\npassword=hunter2")
+    lines = [*shown.getvalue().splitlines(), *err.getvalue().splitlines()]
+    assert len(lines) == 10 and not [line for line in lines if line.startswith(("ok", "->"))]
+    assert "\u202e" not in shown.getvalue() and "hunter2" not in shown.getvalue()

@@ -1,6 +1,6 @@
 import pytest
 
-from tasks.runtime.text import gist, redact
+from tasks.runtime.text import gist, hanging, quoted, redact
 
 
 @pytest.mark.parametrize(
@@ -14,6 +14,68 @@ from tasks.runtime.text import gist, redact
 )
 def test_passwords_are_taken_out_of_addresses(text: str, shown: str) -> None:
     assert redact(text) == shown
+
+
+SECRET = "hunter2Hunter2hunter2"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"fatal: https://me:{SECRET}@git.example.com/x not found",
+        f"https://{SECRET}@git.example.com",
+        f"postgres://shop:a/{SECRET}@db.internal:5432/shop",
+        f"postgres://shop:a@{SECRET}@db/shop",
+        f"postgres://shop:a b {SECRET}@db/shop",
+        f"redis://:{SECRET}@cache:6379/0",
+        f"GET /x?token={SECRET}&a=1",
+        f"https://s3/x?X-Amz-Signature={SECRET}&X-Amz-Security-Token={SECRET}",
+        f"https://x.test/?a=1&api_key={SECRET}",
+        f"Authorization: Bearer {SECRET}",
+        f"authorization=Basic {SECRET}",
+        f"curl: bearer {SECRET} was refused",
+        f"DATABASE_PASSWORD={SECRET}",
+        f"SECRET_KEY = '{SECRET}'",
+        f'{{"aws_secret_access_key": "{SECRET}"}}',
+        f"password: {SECRET}",
+        f"mysqldump --password={SECRET} shop",
+        f"psql --db-password '{SECRET}' shop",
+        f"-----BEGIN OPENSSH PRIVATE KEY-----\n{SECRET}\n-----END OPENSSH PRIVATE KEY-----",
+        f"-----BEGIN RSA PRIVATE KEY-----\n{SECRET}",
+        f"ghp_{SECRET}",
+        f"glpat-{SECRET}",
+        f"eyJhbGciOi.{SECRET}.{SECRET}",
+    ],
+)
+def test_a_secret_is_shown_in_no_form(text: str) -> None:
+    for made in (text, text.upper(), f"a line\n{text}\na last line"):
+        assert SECRET.lower() not in redact(made).lower() and "***" in redact(made)
+        assert SECRET.lower() not in gist(made).lower() and SECRET.lower() not in quoted(made).lower()
+
+
+def test_the_key_of_an_aws_account_is_not_shown() -> None:
+    assert redact("InvalidAccessKeyId AKIAIOSFODNN7EXAMPLE, ASIAIOSFODNN7EXAMPLE") == "InvalidAccessKeyId ***, ***"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://10.0.0.5:8080/a@b from i-1: refused",
+        "i-1 (admin@10.0.0.1:22): authentication failed",
+        "see https://example.com:8443 and write to me@example.com",
+        "ssh-ed25519 SHA256:abc does not match",
+        "ModuleNotFoundError: No module named 'tokenizers'",
+        "fatal: the key exchange failed",
+    ],
+)
+def test_what_is_no_secret_stays(text: str) -> None:
+    assert redact(text) == text
+
+
+def test_what_others_wrote_stands_apart() -> None:
+    assert quoted("a\nok restart-all (1.0 s)\n") == "   | a\n   | ok restart-all (1.0 s)"
+    assert quoted("x\n" * 1000).startswith("   | ... 600 lines\n   | x") and quoted("x\n" * 1000).count("\n") == 400
+    assert hanging("one\nok two\n  three\n\n-> four") == "one\n  ok two\n  three\n\n  -> four"
 
 
 def test_the_gist_of_what_was_printed_is_one_line() -> None:

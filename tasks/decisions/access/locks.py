@@ -6,10 +6,17 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
+
+from ..answers import json_object
 
 LEASE = 300.0  # seconds; renewed after a third of it
+_KINDS: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(("token", "who", "purpose", "machine"), (str,)),
+    "pid": (int,),
+    **dict.fromkeys(("lease", "since"), (int, float)),
+}
 
 
 @dataclass(frozen=True)
@@ -39,8 +46,15 @@ def read(text: str) -> Holder:
 
     Raises ValueError where it was written by something else.
     """
+    told = json_object(text)
+    if told is None:
+        raise ValueError("it is no JSON object")
+    for field in fields(Holder):
+        kind = _KINDS[field.name]
+        if field.name in told and (isinstance(told[field.name], bool) or not isinstance(told[field.name], kind)):
+            raise ValueError(f"{field.name} is {told[field.name]!r}")
     try:
-        return Holder(**json.loads(text))
+        return Holder(**told)
     except TypeError as error:
         raise ValueError(str(error)) from error
 

@@ -12,8 +12,30 @@ _NAMED = re.compile(r"\.([0-9a-f]{12})(?:\.[^./]+)?$")
 _MISNAMED = "its bytes are not those of its name"
 
 
+class Digest:
+    """The sums of a file, added up piece by piece: files may be larger than the memory."""
+
+    def __init__(self, body: bytes = b"") -> None:
+        self._md5 = hashlib.md5(body, usedforsecurity=False)
+        self._sha256 = hashlib.sha256(body)
+
+    def update(self, piece: bytes) -> None:
+        """Add the next piece."""
+        self._md5.update(piece)
+        self._sha256.update(piece)
+
+    def fits(self, named: str) -> bool:
+        """Return whether a name's hash is that of the content."""
+        return self._md5.hexdigest().startswith(named)
+
+    @property
+    def sum(self) -> str:
+        """The SHA256 of the content."""
+        return self._sha256.hexdigest()
+
+
 class Contents:
-    """The bytes of hashed files, as the management instance sent them; what others send is compared with that.
+    """The content of hashed files, as the management instance sent it; what others send is compared with that.
 
     A site may hash in its own way: names are believed where that of any file fits. Used from several threads.
     """
@@ -22,12 +44,12 @@ class Contents:
         self._sums: dict[str, str] = {}
         self._fits: dict[str, bool] = {}
 
-    def learn(self, path: str, body: bytes) -> str:
-        """Remember the bytes of a path; finds no fault yet: returns ""."""
-        self._sums[path] = hashlib.sha256(body).hexdigest()
+    def learn(self, path: str, digest: Digest) -> str:
+        """Remember the content of a path; finds no fault yet: returns ""."""
+        self._sums[path] = digest.sum
         named = _NAMED.search(path)
         if named:
-            self._fits[path] = _fits(named[1], body)
+            self._fits[path] = digest.fits(named[1])
         return ""
 
     @property
@@ -39,16 +61,10 @@ class Contents:
         """Return the learned paths whose bytes are not those of their names, each with what is wrong."""
         return {path: _MISNAMED for path, fits in self._fits.items() if not fits and self.by_name}
 
-    def judge(self, path: str, body: bytes) -> str:
-        """Return what is wrong with the bytes that a server sent for a path, or ""."""
+    def check(self, path: str, digest: Digest) -> str:
+        """Return what is wrong with the content that a server sent for a path, or ""."""
         named = _NAMED.search(path)
         if named and self.by_name:
-            return "" if _fits(named[1], body) else _MISNAMED
+            return "" if digest.fits(named[1]) else _MISNAMED
         known = self._sums.get(path)
-        if known is None or known == hashlib.sha256(body).hexdigest():
-            return ""
-        return "its bytes are not those that the management instance sends"
-
-
-def _fits(named: str, body: bytes) -> bool:
-    return hashlib.md5(body, usedforsecurity=False).hexdigest().startswith(named)
+        return "" if known is None or known == digest.sum else "its bytes are not those that the management instance sends"

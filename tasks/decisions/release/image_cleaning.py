@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from shlex import quote
 
+from ..answers import json_object
+
 LIMIT = 600  # seconds after which the host puts everything back by itself
 BEGIN = 300  # seconds within which EC2 begins the snapshots
 CLEAN = "ramped:clean"  # the tag of an image whose bake was seen to its end: yes, or no where nothing was cleaned
@@ -58,16 +60,12 @@ def read(line: str) -> Held:
 
     Raises ValueError for anything else.
     """
-    told = json.loads(line)
-    if not isinstance(told, dict) or "aside" not in told:
+    told = json_object(line)
+    if told is None or "aside" not in told:
         raise ValueError(line)
     return Held(int(told["aside"]), int(told["dropped"]), tuple(map(str, told["keys"])), bool(told["frozen"]))
 
 
 def ended(line: str) -> str:
     """Return what ended it: asked, gone or limit; empty for anything else."""
-    try:
-        told = json.loads(line)
-    except ValueError:
-        return ""
-    return str(told.get("ended", "")) if isinstance(told, dict) else ""
+    return str((json_object(line) or {}).get("ended", ""))

@@ -29,7 +29,7 @@ def batches(paths: Sequence[str], below: str) -> list[list[str]]:
     """Return the paths in the portions to ask for, percent-encoded; too many become everything below a path."""
     if len(paths) > BATCH:
         return [[below + "*"]]
-    return [[quote(path, safe="/*%~._-+=@:,!$&'()") for path in paths]]
+    return [[quote(path, safe="/*%~._-+=@:,!$&'()", errors="surrogateescape") for path in paths]]
 
 
 def reference(paths: Sequence[str], moment: int) -> str:

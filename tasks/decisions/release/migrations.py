@@ -84,7 +84,7 @@ def find(printed: str) -> Mapping[str, Any]:
     for start in re.finditer(r"^\{", printed, re.M):
         try:
             document, _ = json.JSONDecoder().raw_decode(printed[start.start() :])
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(document, dict) and "format" in document:
             return document

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from ..answers import json_object
 
 MARK = "ramped-releases:"
 
@@ -63,8 +64,10 @@ def plan(at: Mapping[str, float], needed: Mapping[str, str], *, newest: int, gra
 
 def read_archives(printed: str) -> Archives | None:
     """Find the answer of the script among whatever else the site printed; None when it is not there."""
-    lines = [line for line in printed.splitlines() if line.startswith(MARK)]
+    lines = [line for line in printed.split("\n") if line.startswith(MARK)]
     if not lines:
         return None
-    told = json.loads(lines[-1].removeprefix(MARK))
+    told = json_object(lines[-1].removeprefix(MARK))
+    if told is None or not {"at", "now", "token", "done", "files", "size"} <= set(told):
+        return None
     return Archives(told["at"], told["now"], told["token"], told["done"], told["files"], told["size"])

@@ -1,9 +1,10 @@
 """A release: what is deployed on the management instance, and which hashed files it brought."""
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
+
+from ..answers import json_object
 
 MARK = "ramped-manifest:"
 
@@ -36,10 +37,12 @@ class Manifest:
 
 def read_manifest(printed: str) -> Manifest | None:
     """Find the answer of the manifest query among whatever else the site printed; None when it is not there."""
-    lines = [line for line in printed.splitlines() if line.startswith(MARK)]
+    lines = [line for line in printed.split("\n") if line.startswith(MARK)]
     if not lines:
         return None
-    told: Mapping[str, object] = json.loads(lines[-1].removeprefix(MARK))
+    told = json_object(lines[-1].removeprefix(MARK))
+    if told is None or not {"url", "files", "hashed", "problem", "before", "unarchived"} <= set(told):
+        return None
     return Manifest(
         url=str(told["url"]),
         files=_names(told["files"]),
@@ -53,6 +56,14 @@ def read_manifest(printed: str) -> Manifest | None:
 def added(manifest: Manifest) -> tuple[str, ...]:
     """Return the hashed files that the release has and the one before it had not, in order."""
     return tuple(sorted(set(manifest.files) - set(manifest.before)))
+
+
+def url_path(base: str, name: str) -> str:
+    """Return the path to request for a static file, quoted once, just as Django's `static()` writes it into pages.
+
+    `base`: static.url; `name`: as the manifest names it. Source: Django, `filepath_to_uri` in django/utils/encoding.py.
+    """
+    return base + quote(name.replace("\\", "/"), safe="/~!*()'", errors="surrogateescape").lstrip("/")
 
 
 def named_file(files: Iterable[str]) -> str | None:

@@ -12,7 +12,7 @@ from ...decisions.release.migrations import COMMAND
 from ...decisions.release.pruning import MARK as PRUNED
 from ...decisions.release.releases import MARK
 from ...settings.model import App
-from .remote_scripts import judge_script, manifest_script, prune_script, requirements_script
+from .remote_scripts import program
 
 WAIT = 600  # seconds that `locked` waits
 BUSY = 75  # the exit code of `locked` when an earlier command does not end
@@ -47,9 +47,18 @@ def python(app: App) -> str:
     return home(f"{app.virtualenv.rstrip('/')}/bin/python")
 
 
+def as_served(app: App, arguments: str) -> str:
+    """Run the site's Python with arguments, in the site's own folder and with the environment that its service has.
+
+    Without it a site that reads its database from the unit would migrate another one.
+    """
+    wrapped = quote(program("environment", app.services[0]))
+    return f"cd {home(app.directory)} && {python(app)} -c {wrapped} {arguments}"
+
+
 def manage(app: App, arguments: str) -> str:
-    """Run a management command of the site in its own folder."""
-    return f"cd {home(app.directory)} && {python(app)} {quote(app.manage)} {arguments}"
+    """Run a management command of the site as its service would."""
+    return as_served(app, f"{quote(app.manage)} {arguments}")
 
 
 def missing(app: App) -> str:
@@ -83,8 +92,7 @@ def recorded_revision(app: App) -> str:
 
 def requirements_hash(app: App) -> str:
     """Print one hash of all requirement files."""
-    files = " ".join(quote(name) for name in app.requirements)
-    return f"cd {home(app.directory)} && {python(app)} -c {quote(requirements_script())} {files}"
+    return f"cd {home(app.directory)} && {python(app)} -c {quote(program('requirements', list(app.requirements)))}"
 
 
 def installed_hash(app: App) -> str:
@@ -109,8 +117,9 @@ def judge(app: App, git_directory: str, sha: str, installed: str) -> str:
     `installed`: the hash of the requirements that were installed last.
     """
     arguments = [COMMAND, "--no-color", *(f"--database={alias}" for alias in app.databases)]
-    script = judge_script(sha, git_directory, app.manage, arguments, app.requirements, installed)
-    return f"cd {home(app.directory)} && {python(app)} -c {quote(script)}"
+    files = list(app.requirements)
+    script = program("revision", sha, git_directory, app.manage, arguments, files, program("requirements", files), installed)
+    return as_served(app, f"-c {quote(script)}")
 
 
 def migrate_plan(app: App, database: str) -> str:
@@ -131,12 +140,13 @@ def collectstatic(app: App) -> str:
 def manifest(app: App, git_directory: str, sha: str, *, write: bool = False, archive: bool = False) -> str:
     """Print what the site knows of its static files, as `releases.read_manifest` reads it."""
     keep = f"{git_directory}/ramped/{sha}.before.json"
-    return manage(app, f"shell -v 0 -c {quote(manifest_script(MARK, keep, write=write, archive=sha if archive else ''))}")
+    script = program("manifest", MARK, keep, write, sha if archive else "")
+    return manage(app, f"shell -v 0 -c {quote(script)}")
 
 
 def prune(app: App, retire: Sequence[str], token: str, *, dry: bool) -> str:
     """Print the archived releases, as `pruning.read_archives` reads them, and retire some."""
-    return manage(app, f"shell -v 0 -c {quote(prune_script(PRUNED, retire, token, dry=dry))}")
+    return manage(app, f"shell -v 0 -c {quote(program('prune', PRUNED, list(retire), token, dry))}")
 
 
 def systemctl(verb: str, unit: str) -> str:

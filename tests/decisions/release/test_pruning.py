@@ -15,7 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tasks.decisions.release.pruning import MARK, Archives, plan, read_archives
-from tasks.hosts.shell.remote_scripts import manifest_script, prune_script
+from tasks.hosts.shell.remote_scripts import program
 
 DAY = 86400.0
 REVISIONS = st.sampled_from([letter * 40 for letter in "abcdef"])
@@ -99,13 +99,13 @@ class Disk:
                 self.path(name).write_text(name)
                 Path(f"{self.path(name)}.gz").write_text("")
         self.current = {name.replace(".hash", ""): name for name in names}
-        self.run(manifest_script("mark", str(self.root.parent / "keep"), write=False, archive=revision), dies)
+        self.run(program("manifest", "mark", str(self.root.parent / "keep"), False, revision), dies)
 
     def path(self, name: str) -> Path:
         return self.root / name
 
     def ask(self, retire: tuple[str, ...] = (), token: str = "", *, dry: bool = False, dies: int | None = None) -> Archives:
-        found = read_archives(self.run(prune_script(MARK, retire, token, dry=dry), dies))
+        found = read_archives(self.run(program("prune", MARK, list(retire), token, dry), dies))
         assert found is not None
         return found
 
@@ -162,7 +162,7 @@ def test_a_name_that_leads_out_of_the_static_root_is_left_alone(disk: Disk) -> N
 
 def test_where_nothing_can_be_archived_it_is_said(disk: Disk) -> None:
     disk.folder.write_text("a file in the way")
-    printed = disk.run(manifest_script("mark:", str(disk.root.parent / "keep"), write=False, archive="a" * 40))
+    printed = disk.run(program("manifest", "mark:", str(disk.root.parent / "keep"), False, "a" * 40))
     manifest = json.loads(printed.partition("mark:")[2])
     assert str(disk.folder) in manifest["unarchived"]
 

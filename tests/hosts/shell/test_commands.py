@@ -1,9 +1,11 @@
+import shlex
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from tasks.hosts.shell import commands
+from tasks.hosts.shell.remote_scripts import program
 from tasks.settings.model import App
 
 APP = App(directory="app", services=("shop.service",), domain="shop.example.com", health_path="/health/")
@@ -33,19 +35,28 @@ def test_paths(path: str, quoted: str) -> None:
     assert commands.home(path) == quoted
 
 
+def parts(command: str) -> tuple[str, list[str]]:
+    """Return the folder of a command and the words after the program that gives it the unit's environment."""
+    folder, _, run = command.partition(" && ")
+    interpreter, dash, text, *rest = shlex.split(run)
+    assert interpreter.endswith("/bin/python") and dash == "-c" and text == program("environment", "shop.service")
+    return folder, rest
+
+
 def test_manage() -> None:
-    assert commands.migrate_plan(APP, "a") == "cd ~/app && ~/venv/bin/python manage.py migrate --plan --no-color --database a"
-    assert commands.migrate(APP, "a") == "cd ~/app && ~/venv/bin/python manage.py migrate --noinput --no-color --database a"
-    assert commands.collectstatic(ABSOLUTE) == (
-        "cd '/srv/my shop/' && /srv/venv/bin/python src/manage.py collectstatic --noinput --no-color"
-    )
+    there = ["manage.py", "migrate", "--plan", "--no-color", "--database", "a"]
+    assert parts(commands.migrate_plan(APP, "a")) == ("cd ~/app", there)
+    there = ["manage.py", "migrate", "--noinput", "--no-color", "--database", "a"]
+    assert parts(commands.migrate(APP, "a")) == ("cd ~/app", there)
+    there = ["src/manage.py", "collectstatic", "--noinput", "--no-color"]
+    assert parts(commands.collectstatic(ABSOLUTE)) == ("cd '/srv/my shop/'", there)
 
 
 def test_manifest() -> None:
     command = commands.manifest(APP, "/home/me/app/.git", "abc", write=True)
-    assert command.startswith("cd ~/app && ~/venv/bin/python manage.py shell -v 0 -c 'import json, os\n")
-    # repr quotes the path, the shell quotes that again
-    assert "/home/me/app/.git/ramped/abc.before.json" in command
+    _, (*rest, script) = parts(command)
+    assert rest == ["manage.py", "shell", "-v", "0", "-c"]
+    assert script.endswith("\nmain('ramped-manifest:', '/home/me/app/.git/ramped/abc.before.json', True, '')")
     assert command != commands.manifest(APP, "/home/me/app/.git", "abc", write=False)
 
 
@@ -67,7 +78,7 @@ def test_what_was_installed() -> None:
     )
     command = commands.requirements_hash(ABSOLUTE)
     assert command.startswith("cd '/srv/my shop/' && /srv/venv/bin/python -c '")
-    assert command.endswith(" base.txt 'more reqs.txt'")
+    assert shlex.split(command)[-1].endswith("main(['base.txt', 'more reqs.txt'])")
 
 
 def test_the_revision() -> None:

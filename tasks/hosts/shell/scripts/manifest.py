@@ -1,0 +1,71 @@
+"""Print what the site knows of its static files; in `manage.py shell -c`."""
+
+from __future__ import annotations
+
+import json
+import os
+
+
+def main(mark: str, keep: str, write: bool, archive: str) -> None:
+    """Print a marked line of JSON.
+
+    `keep`: the file of the names that were there before this release; `write`: make it of the names that are there now, once: a
+    repeated run must still know what was there before; `archive`: the revision under which the names are archived beside
+    STATIC_ROOT, or "".
+    """
+    from django.conf import settings
+    from django.contrib.staticfiles.storage import staticfiles_storage as storage
+    from django.core.exceptions import ImproperlyConfigured
+
+    problem, names, hashed, unarchived = "", [], True, ""
+    try:
+        hashed = hasattr(storage, "hashed_files")
+        names = sorted(set(storage.hashed_files.values())) if hashed else []
+    except (ImproperlyConfigured, ValueError, TypeError, LookupError, OSError) as error:
+        # Printed, not raised: before the first collectstatic of all there is no manifest, and that is no error yet.
+        problem = str(error) or type(error).__name__
+    before = remembered(keep, names if write else None)
+    if archive and hashed and not problem:
+        try:
+            archive_names(settings.STATIC_ROOT, archive, {new for old, new in storage.hashed_files.items() if new != old})
+        except OSError as error:
+            unarchived = str(error)
+    answer = {
+        "url": settings.STATIC_URL,
+        "files": names,
+        "hashed": hashed,
+        "problem": problem,
+        "before": before,
+        "unarchived": unarchived,
+    }
+    print("\n" + mark + json.dumps(answer), flush=True)
+
+
+def remembered(keep: str, names: list[str] | None) -> list[str]:
+    """Return the names that were there before, which are remembered now unless they are already."""
+    if names is not None and not os.path.exists(keep):
+        os.makedirs(os.path.dirname(keep), exist_ok=True)
+        with open(keep + ".new", "w") as file:
+            json.dump(names, file)
+        os.replace(keep + ".new", keep)
+    if not os.path.exists(keep):
+        return []
+    with open(keep) as file:
+        found: list[str] = json.load(file)
+    return found
+
+
+def archive_names(static_root: str, revision: str, names: set[str]) -> None:
+    """Add the names of a release to its archive beside the static root."""
+    root = os.path.abspath(static_root)
+    folder = os.path.join(os.path.dirname(root), "." + os.path.basename(root) + ".releases")
+    path = os.path.join(folder, revision + ".json")
+    os.makedirs(folder, exist_ok=True)
+    if os.path.exists(path):
+        with open(path) as file:
+            names.update(json.load(file))
+    with open(path + ".new", "w") as file:
+        json.dump(sorted(names), file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(path + ".new", path)

@@ -1,0 +1,79 @@
+"""Print the archived releases of a static root, and retire some of them; in `manage.py shell -c`.
+
+A manifest is renamed first and removed last: killed anywhere in between, the next run still knows which names were its own, and
+a manifest that is counted as live has all of its files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from typing import Any
+
+
+def main(mark: str, retire: list[str], token: str, dry: bool) -> None:
+    """Print a marked line of JSON.
+
+    `retire`: revisions; what only they name is deleted, with what an earlier run left; `token`: of the archives for which
+    that was decided, and nothing is deleted when they have changed; `dry`: only count.
+    """
+    from django.conf import settings
+    from django.contrib.staticfiles.storage import staticfiles_storage as storage
+
+    root = os.path.abspath(settings.STATIC_ROOT)
+    folder = os.path.join(os.path.dirname(root), "." + os.path.basename(root) + ".releases")
+    at, names = read(folder)
+    seen = hashlib.sha256(json.dumps(sorted(at.items())).encode()).hexdigest()
+    answer: dict[str, Any] = {"at": at, "now": time.time(), "token": seen, "done": token == seen, "files": 0, "size": 0}
+    if answer["done"]:
+        leave = [file for file in names if file.endswith(".retired") or file[:-5] in retire]
+        live: set[str] = set(storage.hashed_files.values())
+        doomed: set[str] = set()
+        for file in names:
+            (doomed if file in leave else live).update(names[file])
+        leave = leave if dry else set_aside(folder, leave, retire)
+        answer["files"], answer["size"] = delete(root, doomed - live, dry)
+        for file in [] if dry else leave:
+            os.unlink(os.path.join(folder, file))
+    print("\n" + mark + json.dumps(answer), flush=True)
+
+
+def read(folder: str) -> tuple[dict[str, float], dict[str, set[str]]]:
+    """Return when each archived release was deployed, and the names in each file of the folder."""
+    at, names = {}, {}
+    for file in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
+        if file.endswith((".json", ".retired")):
+            with open(os.path.join(folder, file)) as stream:
+                names[file] = set(json.load(stream))
+        if file.endswith(".json"):
+            at[file[:-5]] = os.stat(os.path.join(folder, file)).st_mtime
+    return at, names
+
+
+def set_aside(folder: str, leave: list[str], retire: list[str]) -> list[str]:
+    """Rename the archives of releases that are retired; return the files to remove in the end."""
+    for revision in retire:
+        # A name of its own: the release may have been retired, and deployed again, before.
+        aside = revision + "." + str(time.time_ns()) + ".retired"
+        os.replace(os.path.join(folder, revision + ".json"), os.path.join(folder, aside))
+        leave.remove(revision + ".json")
+        leave.append(aside)
+    return leave
+
+
+def delete(root: str, names: set[str], dry: bool) -> tuple[int, int]:
+    """Delete files below the static root with their compressed copies; return how many there were, and their size."""
+    files = size = 0
+    for name in sorted(names):
+        path = os.path.normpath(os.path.join(root, name))
+        if not path.startswith(root + os.sep):
+            continue
+        for copy in (path, path + ".gz", path + ".br"):
+            if os.path.isfile(copy):
+                files += 1
+                size += os.stat(copy).st_size
+                if not dry:
+                    os.unlink(copy)
+    return files, size
