@@ -23,6 +23,29 @@ HOSTS = ("processes", "machines")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Rehearse; return 0 when nothing was lost, 1 when something was or the rehearsal did not get through, 2 for wrong usage."""
+    given = _parsed(arguments)
+    # SIGINT too: a shell has the commands that it starts in the background ignore it.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    try:
+        if given.hosts == MACHINES.name and not given.top:
+            return _in_a_box(sys.argv[1:] if arguments is None else arguments, given.instances)
+        top = given.top or Path(tempfile.mkdtemp(prefix="ramped-rehearsal-"))
+        options = {"static_middleware": given.static_middleware, "unkind": given.seed, "outside": given.outside}
+        with World(top, KINDS[given.hosts], **options) as world:
+            well = Rehearsal(world, given.instances, given.skip, further=more_scenarios.play if given.further else None).play()
+            if given.keep:
+                _keep(world)
+    except (Failed, Refusal) as error:
+        print(f"rehearsal: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nrehearsal: stopped; everything that it started is gone", file=sys.stderr)
+        return 1
+    return 0 if well else 1
+
+
+def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="inv rehearse", description="Rehearse a release on the stand-in cloud.")
     parser.add_argument("--hosts", choices=HOSTS, default=HOSTS[0])
     parser.add_argument("--instances", type=_count, default=3)
@@ -39,26 +62,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("--seed needs --unkind")
     if given.outside and given.hosts == MACHINES.name:
         parser.error("--outside is not modelled for machines")
-    unkind = (random.randrange(10_000) if given.seed is None else given.seed) if given.unkind else None
-    # SIGINT too: a shell has the commands that it starts in the background ignore it.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
-    try:
-        if given.hosts == MACHINES.name and not given.top:
-            return _in_a_box(sys.argv[1:] if arguments is None else arguments, given.instances)
-        top = given.top or Path(tempfile.mkdtemp(prefix="ramped-rehearsal-"))
-        options = {"static_middleware": given.static_middleware, "unkind": unkind, "outside": given.outside}
-        with World(top, KINDS[given.hosts], **options) as world:
-            well = Rehearsal(world, given.instances, given.skip, further=more_scenarios.play if given.further else None).play()
-            if given.keep:
-                _keep(world)
-    except (Failed, Refusal) as error:
-        print(f"rehearsal: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\nrehearsal: stopped; everything that it started is gone", file=sys.stderr)
-        return 1
-    return 0 if well else 1
+    if given.unkind and given.seed is None:
+        given.seed = random.randrange(10_000)
+    return given
 
 
 def _in_a_box(arguments: Sequence[str], instances: int) -> int:

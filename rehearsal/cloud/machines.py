@@ -94,7 +94,22 @@ class Machines:
 
     def launch(self, order: Order) -> Any:
         """Launch one instance and return moto's record of it, pending. Raises ApiError."""
-        image = self.check(order)
+        instance = self._recorded(order, self.check(order))
+        instance.spot_type = order.spot
+        instance.launch_time = self._timing.date().replace(tzinfo=None)
+        if order.profile:
+            instance.iam_instance_profile = {"Arn": order.profile.get("Arn", ""), "Id": "AIPAREHEARSAL"}
+        self._addresses.starts(instance)
+        self._set(instance, "pending")
+        if reason := self._options.dies_at_launch.get(order.image_id):
+            self._never_booted.add(instance.id)
+            self._later(instance.id, "terminated", self._options.boot, reason)
+        else:
+            self._later(instance.id, "running", self._options.boot)
+            self._boot_first(instance, order)
+        return instance
+
+    def _recorded(self, order: Order, image: Any) -> Any:
         reservation = self._moto.ec2.run_instances(
             order.image_id,
             1,
@@ -121,18 +136,6 @@ class Machines:
         self._consistency.changed(self._moto.ec2.tags, instance.id, None)
         self._consistency.added(self._moto.ec2.reservations, reservation.id)
         self._consistency.added(self._moto.instances, instance.id)
-        if order.profile:
-            instance.iam_instance_profile = {"Arn": order.profile.get("Arn", ""), "Id": "AIPAREHEARSAL"}
-        instance.spot_type = order.spot
-        instance.launch_time = self._timing.date().replace(tzinfo=None)
-        self._addresses.starts(instance)
-        self._set(instance, "pending")
-        if reason := self._options.dies_at_launch.get(order.image_id):
-            self._never_booted.add(instance.id)
-            self._later(instance.id, "terminated", self._options.boot, reason)
-        else:
-            self._later(instance.id, "running", self._options.boot)
-            self._boot_first(instance, order)
         return instance
 
     def _boot_first(self, instance: Any, order: Order) -> None:
