@@ -76,7 +76,7 @@ def test_a_release_is_deployed_verified_and_a_second_run_finds_nothing_to_do(wor
     assert world.tags()["ramped:revision"] == world.v2
     assert world.tags()["ramped:host-key"].startswith("ssh-ed25519 ")
     steps = [line for line in world.printed.splitlines() if line.startswith("-> ")]
-    assert [line.split(maxsplit=2)[2] for line in steps] == [
+    assert [line.removeprefix("-> ") for line in steps] == [
         *("management instance", "SSH", "git", "migrate", "collectstatic", "restart", "verify"),
     ]
     assert "shop.0003_notes_and_reviews" in world.printed
