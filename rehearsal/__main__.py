@@ -1,6 +1,7 @@
 """`python -m rehearsal`: what the task `rehearse` starts in an environment of its own."""
 
 import argparse
+import random
 import signal
 import sys
 import tempfile
@@ -9,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
+from . import more_scenarios
 from .account import DOMAIN
 from .host_kinds import KINDS, MACHINES
 from .sandbox import KEY, REGION, SECRET, Refusal, command
@@ -28,8 +30,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--skip", action="append", default=[], choices=SKIPPABLE)
     parser.add_argument("--static-middleware", action="store_true")
     parser.add_argument("--further", action="store_true")
+    parser.add_argument("--outside", action="store_true", help="the operator reaches public addresses only (process hosts)")
+    parser.add_argument("--unkind", action="store_true", help="a cloud as slow and unkind as AWS may be")
+    parser.add_argument("--seed", type=int, help="what --unkind decides by where AWS may do either (default: chance)")
     parser.add_argument("--top", type=Path, help=argparse.SUPPRESS)  # the folder that was made for it: we are in a box
     given = parser.parse_args(arguments)
+    if given.seed is not None and not given.unkind:
+        parser.error("--seed needs --unkind")
+    if given.outside and given.hosts == MACHINES.name:
+        parser.error("--outside is not modelled for machines")
+    unkind = (random.randrange(10_000) if given.seed is None else given.seed) if given.unkind else None
     # SIGINT too: a shell has the commands that it starts in the background ignore it.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
@@ -37,8 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.hosts == MACHINES.name and not given.top:
             return _in_a_box(sys.argv[1:] if arguments is None else arguments, given.instances)
         top = given.top or Path(tempfile.mkdtemp(prefix="ramped-rehearsal-"))
-        with World(top, KINDS[given.hosts], static_middleware=given.static_middleware) as world:
-            well = Rehearsal(world, given.instances, given.skip, further=given.further).play()
+        options = {"static_middleware": given.static_middleware, "unkind": unkind, "outside": given.outside}
+        with World(top, KINDS[given.hosts], **options) as world:
+            well = Rehearsal(world, given.instances, given.skip, further=more_scenarios.play if given.further else None).play()
             if given.keep:
                 _keep(world)
     except (Failed, Refusal) as error:

@@ -12,15 +12,16 @@ CHECK = {"interval": 10, "timeout": 5, "healthy": 3, "unhealthy": 2, "drain": 30
 
 
 @dataclass(frozen=True)
-class Landscape:
+class Account:
     """Build the account's resources with boto3; `client` makes a client of a service, `octet` is the N of all addresses."""
 
     client: Callable[[str], Any]
     octet: int
     kind: Kind = PROCESSES
+    public: bool = False  # instances have public addresses too
 
     def image(self) -> str:
-        """Register the first image and return its id; the stand-in cloud is told by another way what is on its disk."""
+        """Register the first image and return its id; its disk is given by the control endpoint."""
         return str(self.client("ec2").register_image(Name="base", RootDeviceName="/dev/sda1")["ImageId"])
 
     def fleet(self, image: str) -> None:
@@ -48,7 +49,10 @@ class Landscape:
 
     def _subnet(self, ec2: Any, vpc: str, number: int, zone: str) -> str:
         block = f"{self.kind.base(self.octet)}.{number}.0/24"
-        return str(ec2.create_subnet(VpcId=vpc, CidrBlock=block, AvailabilityZone=REGION + zone)["Subnet"]["SubnetId"])
+        subnet = str(ec2.create_subnet(VpcId=vpc, CidrBlock=block, AvailabilityZone=REGION + zone)["Subnet"]["SubnetId"])
+        if self.public:
+            ec2.modify_subnet_attribute(SubnetId=subnet, MapPublicIpOnLaunch={"Value": True})
+        return subnet
 
     def _target_group(self, elb: Any, vpc: str) -> str:
         made = elb.create_target_group(

@@ -10,7 +10,7 @@ _CLAIM = 8999  # bound on 127.N.0.2 and never listened on: so two that choose at
 
 
 class Octet(AbstractContextManager["Octet"]):
-    """An octet that nobody else has until this is closed, however this process ends."""
+    """An octet that no other process has until this is closed, however this process ends."""
 
     def __init__(self) -> None:
         """Claim one. Raises OSError where none is left."""
@@ -30,7 +30,7 @@ class Octet(AbstractContextManager["Octet"]):
 
 
 def _claimed(address: str) -> socket.socket | None:
-    """Claim an address, or return None where somebody has, or serves there without a claim (a server started by hand)."""
+    """Claim an address, or return None where it is claimed, or in use without a claim (a server started by hand)."""
     claim = socket.socket()
     try:
         claim.bind((address, _CLAIM))

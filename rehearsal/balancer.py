@@ -19,7 +19,7 @@ REASONS = {502: "Bad Gateway", 503: "Service Temporarily Unavailable", 504: "Gat
 
 
 class Routes(Protocol):
-    """Who gets requests now."""
+    """Where requests go now."""
 
     def routable(self) -> list[tuple[str, int]]:
         """Return address and port of the targets for new requests: the healthy, or all if none is (fail open)."""
@@ -29,16 +29,16 @@ class Rules(Protocol):
     """Routes that know a listener's rules too (optional)."""
 
     def fixed(self, asked: Asked) -> Fixed | None:
-        """Return an answer to a request that no target is asked for."""
+        """Return the answer to a request that goes to no target."""
 
 
 class Balancer:
-    """Forward requests round robin on an address; the targets are asked for at each request."""
+    """Forward requests round robin on an address; the targets are looked up at each request."""
 
     def __init__(self, address: str, port: int, routes: Routes, patience: Patience | None = None, scheme: str = "http") -> None:
         """Be ready to start.
 
-        `patience` are the connection and idle timeouts (10 s and 60 s), `scheme` is what targets are told of how visitors came:
+        `patience` are the connection and idle timeouts (10 s and 60 s), `scheme` is what X-Forwarded-Proto says:
         `https` where this stands for a listener with a certificate.
         """
         self._scheme = scheme

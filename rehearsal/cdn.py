@@ -122,7 +122,7 @@ class Cdn:
             await exchange.answer(entry.status, entry.body, headers)
 
     async def _fetch(self, key: Key, exchange: Exchange) -> Entry:
-        """Ask the origin once for all who want the same thing at the same time."""
+        """Fetch once from the origin for all simultaneous requests for the same object."""
         flight = self._flights.get(key)
         if not flight:
             flight = self._flights[key] = asyncio.create_task(self._ask(key, exchange))

@@ -16,7 +16,7 @@ from typing import Any
 
 from . import traffic
 from .account import GROUP
-from .report import Story
+from .report import Report
 from .sandbox import Refusal
 from .scenario import SETTLED, Failed, Rehearsal
 from .world import SCALE, World, end
@@ -28,7 +28,7 @@ SICK = "ELB system health check failure"
 
 @dataclass(frozen=True)
 class Case:
-    """One of the runs: whom the load balancer asks, and whether an instance counts that was never healthy."""
+    """One of the runs: what the load balancer requests, and whether an instance counts that was never healthy."""
 
     title: str
     middleware: bool = False
@@ -56,8 +56,8 @@ class Outcome:
         return [
             str(self.replaced),
             "-" if self.first is None else f"{self.first:.0f}",
-            told([one for one in during if one.kind == "page"]),
-            told([one for one in during if one.kind == "file"]),
+            summary([one for one in during if one.kind == "page"]),
+            summary([one for one in during if one.kind == "file"]),
             f"{max(after, default=0.0):.1f}",
             f"{self.recovered:.1f}",
         ]
@@ -74,7 +74,7 @@ COLUMNS = (
 )
 
 
-def told(requests: Sequence[traffic.Request]) -> str:
+def summary(requests: Sequence[traffic.Request]) -> str:
     """Return how often each status was answered, such as "12 of 500, 3 of 502"."""
     counted = Counter(one.status for one in requests)
     return ", ".join(f"{count} × {status or 'no answer'}" for status, count in sorted(counted.items())) or "none"
@@ -88,7 +88,7 @@ def replacements(client: Any, group: str) -> list[float]:
     return sorted(sick)
 
 
-def play(case: Case, instances: int, seconds: float, story: Story) -> Outcome:
+def play(case: Case, instances: int, seconds: float, story: Report) -> Outcome:
     """Build a fleet, take its database away for so many seconds, and give it back."""
     story.act(f"The load balancer asks {case.title}")
     top = Path(tempfile.mkdtemp(prefix="ramped-rehearsal-"))
@@ -138,7 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--instances", type=int, default=3)
     parser.add_argument("--outage", type=float, default=40.0, help="seconds; an AWS minute is six")
     given = parser.parse_args(arguments)
-    story = Story()
+    story = Report()
     try:
         outcomes = [play(case, given.instances, given.outage, story) for case in CASES]
     except (Failed, Refusal) as error:
@@ -146,8 +146,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     rows = [[case.title, *outcome.row()] for case, outcome in zip(CASES, outcomes, strict=True)]
     story.table("An outage of the database, and a group with ELB health checks", COLUMNS, rows)
-    as_told = all((outcome.replaced == 0) == case.middleware for case, outcome in zip(CASES, outcomes, strict=True))
-    return 0 if as_told else 1
+    as_claimed = all((outcome.replaced == 0) == case.middleware for case, outcome in zip(CASES, outcomes, strict=True))
+    return 0 if as_claimed else 1
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What is on the disk of the first image: the checkout and what a host must be told; nothing is deployed yet."""
+"""What is on the disk of the first image: the checkout and the settings of a host; nothing is deployed yet."""
 
 import shutil
 import subprocess
@@ -12,8 +12,8 @@ from .site import repository
 _PACKAGES = ("site-packages", "dist-packages")  # the second is Debian's name
 
 
-def of_processes(top: Path, shared: Path, told: Mapping[str, str]) -> Path:
-    """Make the home of a process host's SSH user and return it. `told` are the lines of shop.env. Raises Refusal."""
+def of_processes(top: Path, shared: Path, variables: Mapping[str, str]) -> Path:
+    """Make the home of a process host's SSH user and return it. `variables` are the lines of shop.env. Raises Refusal."""
     disk = top / "base"
     disk.mkdir()
     _run(sys.executable, "-m", "venv", "--without-pip", str(disk / "venv"))
@@ -26,14 +26,14 @@ def of_processes(top: Path, shared: Path, told: Mapping[str, str]) -> Path:
     for name in ("static", "database"):
         (shared / name).mkdir()
         (disk / name).symlink_to(shared / name)
-    _tell(disk / "shop.env", told)
+    _write(disk / "shop.env", variables)
     return disk
 
 
-def of_machines(top: Path, shared: Path, origin: str, told: Mapping[str, str]) -> Path:
+def of_machines(top: Path, shared: Path, origin: str, variables: Mapping[str, str]) -> Path:
     """Make what lies over the golden image and return it; `origin` is where the hosts fetch from. Raises Refusal.
 
-    All is the operator's; what is told holds the database's password, and only the site may read it besides.
+    All is the operator's; shop.env holds the database's password, and only the site may read it besides.
     """
     from .hosts.machines import image_files
 
@@ -43,7 +43,7 @@ def of_machines(top: Path, shared: Path, origin: str, told: Mapping[str, str]) -
     _run("git", "clone", "--quiet", str(repository.origin_of(top)), str(home / "app"))
     _run("git", "-C", str(home / "app"), "remote", "set-url", "origin", origin)
     static = f"{image_files.SHARED}/static"
-    _tell(home / "shop.env", {**told, "SHOP_STATIC_ROOT": static})
+    _write(home / "shop.env", {**variables, "SHOP_STATIC_ROOT": static})
     (home / "shop.env").chmod(0o640)
     (shared / "static").mkdir()
     for folder in (disk, disk / "srv", home, shared, shared / "static"):
@@ -53,8 +53,8 @@ def of_machines(top: Path, shared: Path, origin: str, told: Mapping[str, str]) -
     return disk
 
 
-def _tell(file: Path, told: Mapping[str, str]) -> None:
-    file.write_text("".join(f"{name}={value}\n" for name, value in told.items()), encoding="utf-8")
+def _write(file: Path, variables: Mapping[str, str]) -> None:
+    file.write_text("".join(f"{name}={value}\n" for name, value in variables.items()), encoding="utf-8")
 
 
 def _run(*command: str) -> None:

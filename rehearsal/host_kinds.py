@@ -17,9 +17,9 @@ class Kind:
     http_port: int
     home: str  # the folder of the checkout, the virtual environment and shop.env
     unit: str
-    scheme: str  # how visitors come, as the balancer tells it
+    scheme: str  # of the visitors' requests, as X-Forwarded-Proto has it
     cdn_host: str | None  # the Host that the CDN sends to its origin; None: the visitor's
-    told: str
+    summary: str
 
     def base(self, octet: int) -> str:
         """Return the first two parts of the addresses."""
@@ -36,7 +36,7 @@ PROCESSES = Kind(
     unit="shop.service",
     scheme="http",
     cdn_host=None,
-    told="hosts are processes: the orchestration is real, machines are not",
+    summary="hosts are processes: the orchestration is real, machines are not",
 )
 # Everything that the snippets in settings_snippets are made for.
 MACHINES = Kind(
@@ -49,6 +49,6 @@ MACHINES = Kind(
     unit="gunicorn.service",
     scheme="https",
     cdn_host="shop.example.com",
-    told="hosts are machines: systemd, sshd, sudo, nginx, gunicorn, PostgreSQL are real; EFS is a folder they share",
+    summary="hosts are machines: systemd, sshd, sudo, nginx, gunicorn, PostgreSQL are real; EFS is a folder they share",
 )
 KINDS = {"processes": PROCESSES, "bare": PROCESSES, "machines": MACHINES}

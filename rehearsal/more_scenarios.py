@@ -2,19 +2,16 @@
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from .account import GROUP
-
-if TYPE_CHECKING:
-    from .scenario import Rehearsal
+from .scenario import Rehearsal
 
 HOLD = {"INVOKE_MANAGEMENT_KEEP_RUNNING": "true"}
 # Nothing but the fleet itself is to find out, and soon.
-BLIND = {**HOLD, "INVOKE_ROLLOUT_SMOKE_BOOT": "false", "INVOKE_ROLLOUT_INSTANCE_DEADLINE": "20"}
+BLIND = {**HOLD, "INVOKE_ROLLOUT_SMOKE_BOOT": "false", "INVOKE_ROLLOUT_INSTANCE_TIMEOUT": "20"}
 
 
-def play(rehearsal: "Rehearsal") -> None:
+def play(rehearsal: Rehearsal) -> None:
     """Go through the further acts; what is not as it should be is added to the rehearsal's problems."""
     refused = _refused(rehearsal)
     began = _now(rehearsal)
@@ -23,7 +20,7 @@ def play(rehearsal: "Rehearsal") -> None:
     _dead_on_arrival(rehearsal)
 
 
-def _refused(rehearsal: "Rehearsal") -> bool:
+def _refused(rehearsal: Rehearsal) -> bool:
     world, story = rehearsal.world, rehearsal.story
     third = world.publish_later("v3")
     story.act(f"Act 4: version 3 ({third[:12]}) renames a column that version 2 asks for: `fab ship` has to refuse it")
@@ -38,7 +35,7 @@ def _refused(rehearsal: "Rehearsal") -> bool:
     return well
 
 
-def _behind_a_page(rehearsal: "Rehearsal", since: float) -> None:
+def _behind_a_page(rehearsal: Rehearsal, since: float) -> None:
     rehearsal.story.act("Act 5: the other road: `fab ship --maintenance`")
     code = rehearsal.run("fab", "ship", "--maintenance", more=HOLD)
     rehearsal.drained()
@@ -58,7 +55,7 @@ def _behind_a_page(rehearsal: "Rehearsal", since: float) -> None:
         rehearsal.story.failures(other)
 
 
-def _dead_on_arrival(rehearsal: "Rehearsal") -> None:
+def _dead_on_arrival(rehearsal: Rehearsal) -> None:
     story = rehearsal.story
     fourth = rehearsal.world.publish_later("v4")
     story.act(f"Act 6: version 4 ({fourth[:12]}) works where it is deployed and on no web instance: it has to be rolled back")
@@ -70,21 +67,21 @@ def _dead_on_arrival(rehearsal: "Rehearsal") -> None:
     _nobody_noticed(rehearsal, mark)
 
 
-def _nobody_noticed(rehearsal: "Rehearsal", since: float) -> None:
+def _nobody_noticed(rehearsal: Rehearsal, since: float) -> None:
     time.sleep(rehearsal.settled)
     seen = [r for r in rehearsal.requests() if r.at >= since]
     failed = [r for r in seen if r.problem]
     rehearsal.story.say(f"{len(failed)} of {len(seen)} requests failed meanwhile")
     if failed:
-        rehearsal.problems.append(f"{len(failed)} requests failed while nobody should have noticed")
+        rehearsal.problems.append(f"{len(failed)} requests failed that should not have")
         rehearsal.story.failures(failed)
 
 
-def _now(rehearsal: "Rehearsal") -> float:
+def _now(rehearsal: Rehearsal) -> float:
     return time.monotonic() - rehearsal.story.came
 
 
-def _fleet(rehearsal: "Rehearsal") -> Sequence[object]:
+def _fleet(rehearsal: Rehearsal) -> Sequence[object]:
     """Return what a release that was refused or rolled back must leave as it was."""
     group = rehearsal.world.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
     one = next(found for found in group if found["AutoScalingGroupName"] == GROUP)

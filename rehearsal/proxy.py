@@ -74,7 +74,7 @@ async def _upload(exchange: Exchange, upstream: Wire, request: h11.Request) -> N
             async for data in exchange.wire.body():
                 await upstream.send(h11.Data(data=data))
         except Gone:
-            upstream.abort()  # nobody waits for the answer to half a request
+            upstream.abort()  # half a request gets no answer
             return
         await upstream.send(h11.EndOfMessage())
 

@@ -1,4 +1,4 @@
-"""What a rehearsal tells: the commands with the time, and in the end what the visitors saw."""
+"""What a rehearsal prints: the commands with the time, and at the end what the visitors saw."""
 
 import time
 from collections import Counter
@@ -13,7 +13,7 @@ SHOWN = 12
 
 
 @dataclass
-class Story:
+class Report:
     """Print as things happen; remember which step was under way when."""
 
     began: float = field(default_factory=time.monotonic)
@@ -64,13 +64,13 @@ class Story:
         self.say("\nThe fleet before\n" + _indented(before))
         self.say("\nThe fleet after\n" + _indented(after))
 
-    def calls(self, told: Mapping[str, Any]) -> None:
+    def calls(self, counted: Mapping[str, Any]) -> None:
         """Show the API calls of the release by action."""
-        counted = sorted(
-            ((one["count"], one["rejected"], name) for name, one in told["actions"].items()), key=lambda c: (-c[0], c[2])
+        ordered = sorted(
+            ((one["count"], one["rejected"], name) for name, one in counted["actions"].items()), key=lambda c: (-c[0], c[2])
         )
-        rows = [(name, count, rejected) for count, rejected, name in counted]
-        self.table(f"API calls of the release: {told['total']}", ("action", "calls", "rejected"), rows)
+        rows = [(name, count, rejected) for count, rejected, name in ordered]
+        self.table(f"API calls of the release: {counted['total']}", ("action", "calls", "rejected"), rows)
 
     def requests(self, requests: Sequence[Request]) -> None:
         """Show requests by kind and status, and the versions that were seen over time."""

@@ -13,9 +13,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+# The operator has the published policies; the builder of the world may do everything.
+BUILDER = "AKIABUILDER000000000"
 KEY, SECRET = "AKIAREHEARSAL0000000", "nothing-that-anybody-would-accept"
 REGION = "eu-central-1"
-# What a program needs to find its files and to print; nothing that says where AWS is or who asks.
+# What a program needs to find its files and to print; nothing of AWS's endpoints or credentials.
 KEPT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TERM", "COLUMNS", "LINES", "NO_COLOR", "TMPDIR", "TZ", "SYSTEMROOT")
 # Where machine hosts find their image, and the box that they run in.
 OF_MACHINES = ("RAMPED_CACHE", "XDG_CACHE_HOME", "REHEARSAL_BOX")
@@ -24,11 +26,11 @@ SERVICES = ("autoscaling", "cloudfront", "ec2", "elbv2", "ssm", "sts")
 _PROBE = """
 import json, sys, botocore.session
 session = botocore.session.Session()
-told = {}
+endpoints = {}
 for name in sys.argv[1:]:
     client = session.create_client(name)
-    told[name] = [client.meta.endpoint_url, getattr(client._request_signer._credentials, "access_key", None)]
-print(json.dumps(told))
+    endpoints[name] = [client.meta.endpoint_url, getattr(client._request_signer._credentials, "access_key", None)]
+print(json.dumps(endpoints))
 """
 
 

@@ -1,4 +1,4 @@
-"""The rehearsal itself: v1 is deployed by the real commands, visitors come, v2 is shipped, and what happened is told."""
+"""The rehearsal itself: v1 is deployed by the real commands, visitors come, v2 is shipped, and the report is printed."""
 
 import resource
 import subprocess
@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import more_scenarios, sandbox, traffic
+from . import sandbox, traffic
 from .account import DOMAIN, GROUP
-from .report import Story
+from .report import Report
 from .world import World, end
 
 PATIENCE = 120.0  # seconds for the fleet to be as it should
@@ -28,16 +28,18 @@ class Rehearsal:
     world: World
     instances: int
     skip: Sequence[str]
-    story: Story = field(default_factory=Story)
+    story: Report = field(default_factory=Report)
     problems: list[str] = field(default_factory=list)
-    further: bool = False  # whether the acts of `more_scenarios` are played too
+    further: "Callable[[Rehearsal], None] | None" = None  # more acts, while visitors are there
     settled: float = SETTLED
     took: dict[str, float] = field(default_factory=dict)  # seconds, by the task that was run last
 
     def play(self) -> bool:
         """Go through all acts; return whether no request failed and every command succeeded."""
         say = self.story.say
-        say(f"stand-in cloud at {self.world.endpoints['api']}; {self.world.kind.told}")
+        say(f"stand-in cloud at {self.world.endpoints['api']}; {self.world.kind.summary}")
+        if self.world.unkind is not None:
+            say(f"it is as slow and unkind as AWS may be; again with --unkind --seed {self.world.unkind}")
         self._first_release()
         self._fleet(self.instances)
         before = self._capture("inv", "status")
@@ -54,7 +56,7 @@ class Rehearsal:
         time.sleep(SETTLED)
         requests = self.requests()
         if self.further:
-            more_scenarios.play(self)
+            self.further(self)
         end(visitors)
         self.story.fleets(before, after)
         self.story.calls(calls)
@@ -73,7 +75,7 @@ class Rehearsal:
         self.story.act(
             f"Act 1: version 1 ({self.world.v1[:12]}) by `fab deploy`, `fab bake-ami`, `inv rollout`; {self.instances} instances"
         )
-        # --yes: it fills a table by Python, which nobody can judge; there is no old code that it could hurt.
+        # --yes: it fills a table by Python, which cannot be analysed; no old code is running that it could break.
         deploy = ("fab", "deploy", "--yes")
         for name, *arguments in (("inv", "management-create"), deploy, ("fab", "bake-ami"), ("inv", "rollout")):
             self._require(name, *arguments)
@@ -88,7 +90,7 @@ class Rehearsal:
             targets = elb.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
             return sum(1 for t in targets if t["TargetHealth"]["State"] == "healthy")
 
-        _wait_for(f"{size} healthy instances", healthy, size)
+        _wait_for(f"{size} healthy instances", healthy, size, self.world.patience)
 
     def drained(self) -> None:
         """Wait for the last old instance to be gone, under traffic: `ship` is over while it drains."""
@@ -98,7 +100,7 @@ class Rehearsal:
             members = scaling.describe_auto_scaling_groups()["AutoScalingGroups"][0]["Instances"]
             return sum(1 for m in members if m["LifecycleState"].startswith("Terminating"))
 
-        _wait_for("0 instances that drain", leaving, 0)
+        _wait_for("0 instances that drain", leaving, 0, self.world.patience)
 
     def _visitors(self, out: Path) -> "subprocess.Popen[bytes]":
         self.story.act("Act 2: visitors come")
@@ -201,9 +203,9 @@ def _processor() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _wait_for(what: str, count: Callable[[], int], wanted: int) -> None:
-    deadline = time.monotonic() + PATIENCE
+def _wait_for(what: str, count: Callable[[], int], wanted: int, patience: float) -> None:
+    deadline = time.monotonic() + PATIENCE * patience
     while (seen := count()) != wanted:
         if time.monotonic() > deadline:
-            raise Failed(f"not {what} within {PATIENCE:.0f} s: {seen}")
+            raise Failed(f"not {what} within {PATIENCE * patience:.0f} s: {seen}")
         time.sleep(0.3)

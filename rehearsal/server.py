@@ -34,7 +34,7 @@ ERROR_TTL = 10.0  # CloudFront's error caching minimum, in seconds
 def serve(
     directory: Path, octet: int, values: Mapping[str, Any], kind: str, until: threading.Event, say: Callable[[str], None]
 ) -> None:
-    """Build the world, say where it is, and serve until told to stop.
+    """Build the world, print its endpoints, and serve until `until` is set.
 
     `values` are the cloud's options, and under `hosts` and `cdn` the keyword arguments of those. Raises ValueError for an
     option that does not exist, OSError for an address that is taken.
@@ -110,7 +110,7 @@ def _watch_stdin(until: threading.Event) -> None:
 
 def _obey_signals(until: threading.Event) -> None:
     signal.signal(signal.SIGTERM, lambda *_: until.set())
-    # a parent that holds our standard input handles Ctrl-C itself: it still has to ask us things before it lets us go
+    # a parent that holds our standard input handles Ctrl-C itself: it still needs us before it closes our input
     ignored = not sys.stdin.isatty()
     signal.signal(signal.SIGINT, signal.SIG_IGN if ignored else lambda *_: until.set())
 

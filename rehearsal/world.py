@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import first_disks, installation, sandbox
-from .account import DOMAIN, GROUP, Landscape
+from . import first_disks, installation, operator_setup, sandbox
+from .account import DOMAIN, Account
 from .addresses import Octet
 from .host_kinds import MACHINES, PROCESSES, Kind
 from .hosts.reaper import VARIABLE, Reaper
@@ -29,6 +29,8 @@ OPTIONS: dict[str, Any] = {
     "image": 2.0,
     "image_not_found": 0.3,
     "invalidation": 2.0,
+    # The check's timeout is not scaled: a host answers no faster for AWS's time, and a busy one would be unhealthy.
+    "check_timeout_floor": 5.0,
     # Longer than CloudFront's 10 s, so that there is time to look at a cached 404.
     "cdn": {"error_ttl": 300.0},
 }
@@ -66,8 +68,10 @@ class World:
 
     `kind` is that of the hosts; with machines this runs in a box. `static_middleware`: the shop serves its static files by the
     drop-in instead of WhiteNoise's middleware. `health_middleware`: process hosts are asked for the ready path of the drop-in
-    instead of the health view. `options`: those of the stand-in cloud that differ. `endpoints` are what the server printed: api,
-    control, balancer, cdn; and of what runs beside machines: database, origin. `environment` is the operator's.
+    instead of the health view. `unkind`: the seed of a cloud that is as slow and unkind as AWS may be, once it is built.
+    `outside`: the operator of process hosts is outside of the VPC, and reaches public addresses only.
+    `options`: those of the stand-in cloud that differ. `endpoints` are what the server printed: api, control, balancer, cdn; and
+    of what runs beside machines: database, origin. `environment` is the operator's.
     """
 
     def __init__(
@@ -77,12 +81,17 @@ class World:
         *,
         static_middleware: bool = False,
         health_middleware: bool = False,
+        unkind: int | None = None,
+        outside: bool = False,
         options: Mapping[str, Any] | None = None,
     ) -> None:
         self.places = Places(top)
         self.kind = kind
         self._static_middleware = static_middleware
         self._health_middleware = health_middleware
+        self.unkind = unkind
+        self._outside = outside
+        self.patience = 1 if unkind is None else 3  # by how much everything may take longer
         self._options = options or {}
         self.endpoints: dict[str, Any] = {}
         self.environment: dict[str, str] = {}
@@ -100,6 +109,9 @@ class World:
             self._lay_out()
             self._start_server()
             self._build_cloud()
+            self._grant()
+            if self.unkind is not None:
+                self.control("unkind", {"seed": self.unkind})
             self._write_operator()
             sandbox.require_own(self.environment, self.endpoints["api"])
             self._stack = stack.pop_all()
@@ -130,17 +142,17 @@ class World:
         self.places.key.with_suffix(".pub").write_bytes(public + b" operator@rehearsal\n")
 
     def _base_disk(self) -> Path:
-        """Return what a first image has on its disk: the checkout, and what a host must be told; nothing is deployed yet."""
-        told = {"SHOP_CDN": self.endpoints["cdn"], "SHOP_DOMAIN": DOMAIN}
+        """Return what a first image has on its disk: the checkout, and a host's settings; nothing is deployed yet."""
+        variables = {"SHOP_CDN": self.endpoints["cdn"], "SHOP_DOMAIN": DOMAIN}
         if self._static_middleware:
-            told["SHOP_STATIC_MIDDLEWARE"] = "config.static_middleware.StaticFilesMiddleware"
+            variables["SHOP_STATIC_MIDDLEWARE"] = "config.static_middleware.StaticFilesMiddleware"
         if self._health_middleware:
-            told["SHOP_HEALTH_MIDDLEWARE"] = "1"
+            variables["SHOP_HEALTH_MIDDLEWARE"] = "1"
         if self.kind is MACHINES:
-            told["SHOP_DATABASE"] = self.endpoints["database"]
-            return first_disks.of_machines(self.places.top, self.places.shared, self.endpoints["origin"], told)
-        told["SHOP_HOSTS"] = self.endpoints["balancer"].rpartition(":")[0].removeprefix("http://")
-        return first_disks.of_processes(self.places.top, self.places.shared, told)
+            variables["SHOP_DATABASE"] = self.endpoints["database"]
+            return first_disks.of_machines(self.places.top, self.places.shared, self.endpoints["origin"], variables)
+        variables["SHOP_HOSTS"] = self.endpoints["balancer"].rpartition(":")[0].removeprefix("http://")
+        return first_disks.of_processes(self.places.top, self.places.shared, variables)
 
     # -- the cloud
 
@@ -148,9 +160,11 @@ class World:
         hosts: dict[str, Any] = {"authorized_key": self.places.key.with_suffix(".pub").read_text(encoding="utf-8")}
         # What is shared is a link on the disk of a process host; machines mount it.
         hosts |= {"shared": str(self.places.shared)} if self.kind is MACHINES else {"user": self.kind.user}
+        if self._outside:
+            hosts["private"] = "closed"
         if self._health_middleware and self.kind is not MACHINES:
             hosts["health_path"] = "/health/ready/"
-        options = {**OPTIONS, "hosts": hosts, **self._options}
+        options = {**OPTIONS, "seed": self.unkind or 0, "hosts": hosts, **self._options}
         octet = self._stack.enter_context(Octet()).number
         places = ["--directory", str(self.places.top), "--octet", str(octet), "--hosts", self.kind.name]
         server = [sys.executable, "-m", f"{__package__}.server", *places, "--options", json.dumps(options)]
@@ -161,13 +175,13 @@ class World:
         self.environment = sandbox.own(os.environ, self.places.home, self.endpoints["api"])
 
     def _start_part(self, command: list[str], what: str) -> dict[str, Any]:
-        """Start a part that tells in a line of JSON where it is. Raises Refusal, when it ends instead."""
+        """Start a part that prints its endpoints as a line of JSON. Raises Refusal where it exits instead."""
         part = self.start(command)
         line = part.stdout.readline() if part.stdout else b""
         if not line:
             raise sandbox.Refusal(f"{what} did not start; what it printed stands above")
-        told: dict[str, Any] = json.loads(line)
-        return told
+        endpoints: dict[str, Any] = json.loads(line)
+        return endpoints
 
     def start(self, command: list[str]) -> "subprocess.Popen[bytes]":
         """Start a part of the rehearsal in the background; it ends when its standard input does, at the latest with the world."""
@@ -183,24 +197,29 @@ class World:
         return process
 
     def client(self, service: str) -> Any:
-        """Return a boto3 client of the stand-in cloud."""
+        """Return a boto3 client of the stand-in cloud, which may do everything."""
         import boto3
 
-        session = boto3.Session(sandbox.KEY, sandbox.SECRET, region_name=sandbox.REGION)
+        session = boto3.Session(sandbox.BUILDER, sandbox.SECRET, region_name=sandbox.REGION)
         return session.client(service, endpoint_url=self.endpoints["api"])
 
     def control(self, name: str, values: Mapping[str, Any] | None = None) -> Any:
-        """Ask or tell the stand-in cloud what AWS has no call for."""
+        """Call the control endpoint: GET, or POST where there are values."""
         data = None if values is None else json.dumps(values).encode()
         with urllib.request.urlopen(self.endpoints["control"] + name, data, timeout=60) as answer:
             return json.load(answer)
 
     def _build_cloud(self) -> None:
-        landscape = Landscape(self.client, self.endpoints["octet"], self.kind)
-        image = landscape.image()
+        account = Account(self.client, self.endpoints["octet"], self.kind, self._outside)
+        image = account.image()
         self.control("image", {"image": image, "disk": str(self._base_disk())})
-        landscape.fleet(image)
-        self.distribution = landscape.distribution()
+        account.fleet(image)
+        self.distribution = account.distribution()
+
+    def _grant(self) -> None:
+        """Give the operator the published policies and nothing else."""
+        site = operator_setup.site(self.client, self.endpoints["account"], self.distribution, self.kind)
+        self.control("policies", {"caller": sandbox.KEY, "policies": operator_setup.policies(site)})
 
     def publish(self) -> None:
         """Push version 2 to the branch that is deployed."""
@@ -219,28 +238,9 @@ class World:
         (folder / "ramped").symlink_to(installation.commands())
         for name in ("fabfile.py", "tasks.py"):
             (folder / name).write_text("from ramped import ns\n\n__all__ = ['ns']\n", encoding="utf-8")
-        (folder / "fabric.yaml").write_text(self._settings(), encoding="utf-8")
-
-    def _settings(self) -> str:
-        kind, key = self.kind, self.places.key
-        cleaner = "" if kind is MACHINES else ", cleaner: null"
-        return f"""\
-aws: {{region: {sandbox.REGION}, endpoint: "{self.endpoints["api"]}"}}
-groups: [{GROUP}]
-management: {{keep_running: false}}
-ssh: {{user: {kind.user}, key: "{key}", port: {kind.ssh_port}}}
-app:
-  directory: {kind.home}app
-  virtualenv: {kind.home}venv
-  services: [{kind.unit}]
-  domain: {DOMAIN}
-  port: {kind.http_port}
-  boot_timeout: 60
-image: {{name: shop, timeout: 120{cleaner}}}
-rollout: {{poll: 0.7, instance_timeout: 90, timeout: 900}}
-restart: {{timeout: 60}}
-static: {{url: /static/, cdn: "{self.endpoints["cdn"]}", distribution: {self.distribution}, timeout: 120}}
-"""
+        operator = operator_setup.Operator(self.places.key, self.patience, self._outside)
+        settings = operator.settings(self.kind, self.endpoints, self.distribution)
+        (folder / "fabric.yaml").write_text(settings, encoding="utf-8")
 
 
 def end(process: "subprocess.Popen[bytes]") -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from invoke import Collection, Context, Task, task
 
 from .runtime.command import BEFORE_EACH, command
+from .runtime.listing import list_by
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -291,6 +292,8 @@ def management_stop(run: Run) -> None:
         "static-middleware": "the site serves its static files by the drop-in static_middleware.py: nothing is restarted",
         "further": "continue with a migration that breaks old code, and a release that fails on every web instance",
         "skip": "show what happens without a part of the release: restart-all",
+        "unkind": "a cloud as slow and unkind as AWS may be: late consoles, lagging reads, rejected calls, others' changes",
+        "seed": "a number; with --unkind, repeats what an earlier run printed; default: random",
     },
 )
 def rehearse(
@@ -301,6 +304,8 @@ def rehearse(
     static_middleware: bool = False,
     further: bool = False,
     skip: Sequence[str] | None = None,
+    unkind: bool = False,
+    seed: str | None = None,
 ) -> None:
     """Rehearse: ship a new release of a Django site to a stand-in cloud on this machine, under traffic; no AWS account.
 
@@ -308,7 +313,13 @@ def rehearse(
     """
     from .operations import rehearse
 
-    flags = {"--keep": keep, "--static-middleware": static_middleware, "--further": further}
+    flags = {
+        "--keep": keep,
+        "--static-middleware": static_middleware,
+        "--further": further,
+        "--unkind": unkind,
+        f"--seed={seed}": seed is not None,
+    }
     rehearse.rehearse(hosts, instances, [flag for flag, on in flags.items() if on], skip or (), dry=bool(c.config.run.dry))
 
 
@@ -340,25 +351,5 @@ GROUPS: dict[str, tuple[Task[Any], ...]] = {
 }
 
 
-class _Listed(str):
-    """The name of a command, which `--list` sorts by its group instead of its letters."""
-
-    __slots__ = ("place",)
-    place: int
-
-    def __lt__(self, other: str) -> bool:
-        return self.place < other.place if isinstance(other, _Listed) else super().__lt__(other)
-
-
-def _namespace() -> Collection:
-    commands = Collection()
-    for group, members in GROUPS.items():
-        for member in members:
-            name = _Listed(commands.transform(member.name))
-            name.place = len(commands.tasks)
-            member.__doc__ = f"[{group}] {member.__doc__}"
-            commands.tasks[name] = member
-    return commands
-
-
-ns = _namespace()
+ns = Collection(*(member for members in GROUPS.values() for member in members))
+list_by({group: [ns.transform(member.name) for member in members] for group, members in GROUPS.items()})

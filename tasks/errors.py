@@ -1,13 +1,13 @@
 """Every error that an operator can meet, each one line: what is wrong, where, what to do.
 
 DeployError (exit 1)
-├── SettingsError (exit 2)      the settings or the command line are wrong; nothing was touched
-├── Refused (exit 1)            a check before the first change said no; nothing was touched
+├── SettingsError (exit 2)      the settings or the command line are wrong; nothing was changed
+├── Refused (exit 1)            a check refused to begin; what was changed by then, the guard adds
 ├── TimedOut (exit 1)           a deadline passed; says what was seen last
 ├── RemoteFailed (exit 1)       a command on a host failed
 ├── HostUnreachable (exit 1)    SSH could not connect, or the host is not who it should be
 ├── CloudError (exit 1)         AWS refused a call
-├── RolledBack (exit 1)         the new version was bad, or somebody turned back; the old one serves everywhere
+├── RolledBack (exit 1)         the new version failed or was turned back; the old version serves everywhere
 └── Resumable (exit 3)          stopped half-way; names the command that goes on
 """
 
@@ -33,7 +33,7 @@ class SettingsError(DeployError):
 
 
 class Refused(DeployError):
-    """Say why a task will not begin; nothing was changed."""
+    """Say why a command will not begin; `Guard` adds what was changed by then."""
 
 
 class TimedOut(DeployError):

@@ -10,9 +10,10 @@ import botocore.session
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.policies.recorder import policies_allow_every_call, policies_recorded
 from tests.scheduling import pytest_collection_modifyitems, pytest_xdist_make_scheduler
 
-__all__ = ["pytest_collection_modifyitems", "pytest_xdist_make_scheduler"]
+__all__ = ["policies_allow_every_call", "policies_recorded", "pytest_collection_modifyitems", "pytest_xdist_make_scheduler"]
 
 _FOREIGN = ("AWS_", "INVOKE_", "FABRIC_", "DJANGO_", "GIT_", "SSH_", "RAMPED_")
 _ALONE = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "LINES", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
@@ -45,3 +46,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
     monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
     # `fab`, `inv` and `python` of the environment that runs the tests.
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--policies-used", metavar="FILE", help="append what the tests used of the published IAM policies")

@@ -81,9 +81,7 @@ def shown(folder: Folder, binary: str, *words: str, cwd: str = ".", **env: str) 
 def test_both_commands_list_the_same(folder: Folder) -> None:
     lists = [shown(folder, binary, "--list", cwd="some/sub") for binary in (*BINARIES, "inv")]
     assert lists[0] == lists[1] == lists[2]
-    assert "  call-aws              Ask AWS for something." in [
-        re.sub(r"(call-aws) +", r"\1              ", line) for line in lists[0]
-    ]
+    assert "    call-aws Ask AWS for something." in [re.sub(r"(call-aws) +", r"\1 ", line) for line in lists[0]]
     assert all("_" not in line.split()[0] for line in lists[0] if line.strip() and not line.startswith("Available"))
 
 

@@ -4,6 +4,7 @@ Source: the EC2 guide, "Troubleshoot an unreachable instance": what is buffered 
 terminate, and available for at least an hour; only the last 64 KB; `Latest` needs an instance built on the Nitro system.
 """
 
+import random
 from dataclasses import dataclass, field
 
 from ..hosts.base import Hosts
@@ -13,6 +14,7 @@ from .options import Options
 from .timing import Timing
 
 LIMIT = 64 * 1024
+KEYS = ("ssh-", "ecdsa-")
 
 
 @dataclass
@@ -57,12 +59,27 @@ class Consoles:
         """Return what a call shows, and of when it is. Raises ApiError for `latest` of a type that cannot do it."""
         if latest and not is_nitro(instance_type):
             raise ApiError("UnsupportedOperation", "This instance type does not support retrieving the latest console logs.")
+        text, at = self._text(instance_id, latest=latest)
+        chance = random.Random(f"{self._options.seed} {instance_id}").random()
+        return (_noisy(text) if chance < self._options.console_noise else text)[-LIMIT:], at
+
+    def _text(self, instance_id: str, *, latest: bool) -> tuple[str, float]:
         live = self._hosts.console(instance_id)
         now = self._timing.now()
         if latest or not self._options.console_posted:
-            return (live or self._consoles.get(instance_id, Console()).text)[-LIMIT:], now
+            return live or self._consoles.get(instance_id, Console()).text, now
         console = self._consoles.get(instance_id, Console())
         kept = self._timing.real(self._options.console_kept)
         if console.posted is None or (kept and now > console.posted + kept):
             return "", now
-        return console.text[-LIMIT:], console.posted
+        return console.text, console.posted
+
+
+def _noisy(text: str) -> str:
+    """Cut lines with host keys by a message of the kernel, which shares the console with them."""
+
+    def cut(line: str) -> str:
+        at = len(line) // 2
+        return f"{line[:at]}[   12.345678] random: crng init done\n{line[at:]}" if line.startswith(KEYS) else line
+
+    return "".join(cut(line) for line in text.splitlines(keepends=True))

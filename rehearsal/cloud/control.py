@@ -18,17 +18,23 @@ class Control:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        happen = world.accidents
         self._routes: dict[tuple[str, str], Callable[[Values], Any]] = {
             ("GET", "faults"): lambda values: world.faults.report(),
             ("POST", "faults"): self.faults,
             ("GET", "options"): lambda values: world.options.report(),
             ("POST", "options"): self.options,
+            ("POST", "unkind"): lambda values: happen.be_unkind(int(values["seed"])),
+            ("POST", "policies"): lambda values: world.permissions.attach(values["caller"], values["policies"]),
+            ("POST", "scps"): lambda values: world.permissions.bound(values["policies"]),
             ("GET", "calls"): lambda values: world.calls.report(),
             ("POST", "calls/clear"): lambda values: world.calls.clear(),
-            ("POST", "kill"): lambda values: world.kill(values["instance"]),
-            ("POST", "break"): lambda values: world.break_instance(values["instance"], values.get("fault", "error")),
-            ("POST", "alarm"): lambda values: world.alarm(values["group"], int(values["change"]), values.get("at_call")),
-            ("POST", "image"): lambda values: world.add_image(values["image"], Path(values["disk"])),
+            ("POST", "kill"): lambda values: happen.kill(values["instance"]),
+            ("POST", "break"): lambda values: happen.break_instance(values["instance"], values.get("fault", "error")),
+            ("POST", "alarm"): lambda values: happen.alarm(values["group"], int(values["change"]), values.get("at_call")),
+            ("POST", "others"): lambda values: happen.others(values["calls"], values.get("at_call")),
+            ("POST", "lifecycle"): lambda values: happen.move(values["instance"], values["state"]),
+            ("POST", "image"): lambda values: happen.add_image(values["image"], Path(values["disk"])),
             ("POST", "advance"): lambda values: world.timing.advance(float(values["seconds"])),
             ("GET", "routes"): lambda values: world.routes_report(),
         }
@@ -57,7 +63,7 @@ class Control:
         """Set faults; those of images are passed on to the hosts."""
         self._world.faults.change(values)
         for image_id, fault in values.get("images", {}).items():
-            self._world.fault_image(image_id, fault)
+            self._world.accidents.fault_image(image_id, fault)
         return self._world.faults.report()
 
     def options(self, values: Values) -> Any:

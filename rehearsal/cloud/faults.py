@@ -45,7 +45,7 @@ class Faults:
         return None
 
     def loses_answer(self, action: str) -> bool:
-        """Tell whether the answer of this call gets lost, and count it."""
+        """Return whether the answer of this call gets lost, and count it."""
         left = self.lost_answers.get(action, 0)
         if left > 0:
             self.lost_answers[action] = left - 1

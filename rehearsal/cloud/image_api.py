@@ -41,7 +41,7 @@ class ImageApi:
         return {"ImageId": image.id}
 
     def register(self, params: Params) -> Any:
-        """Add an image that nobody baked."""
+        """Register an image that is no copy of an instance."""
         root = params.get("RootDeviceName", "/dev/sda1")
         mappings = params.get("BlockDeviceMappings") or [{"DeviceName": root, "Ebs": {"VolumeSize": 8}}]
         image = self._images.register(params["Name"], params.get("Description", ""), mappings, root)

@@ -62,7 +62,7 @@ class Images:
         return image
 
     def bake(self, instance: Any, name: str, description: str, *, no_reboot: bool) -> Any:
-        """Begin an image of an instance's disk, and snapshots of its volumes; reboot the instance unless told not to."""
+        """Begin an image of an instance's disk, and snapshots of its volumes; reboot the instance unless `no_reboot`."""
         image = self._new(name, description, [], instance=instance)
         image.real_mappings = [self._snapshot(instance, image.id, device, block) for device, block in self._devices(instance)]
         image.state = "pending"
@@ -98,7 +98,7 @@ class Images:
         }
 
     def register(self, name: str, description: str, mappings: Sequence[Mapping[str, Any]], root: str) -> Any:
-        """Add an image that nobody baked: the distribution's, from which the first machine boots. Available at once."""
+        """Register an image that is no copy of an instance (the distribution's); it is available at once."""
         image = self._new(name, description, mappings, root_device_name=root)
         for mapping in image.real_mappings:
             size = mapping.get("Ebs", {}).get("VolumeSize") or 8

@@ -9,8 +9,9 @@ from moto.ec2.utils import random_reservation_id
 
 from .errors import ApiError
 from .launch_requests import merged, order, resolve, template_tags
-from .machines import Machines, Order
+from .machines import Machines
 from .moto_state import MotoState
+from .orders import Order
 from .templates import Templates
 from .timing import Timing
 

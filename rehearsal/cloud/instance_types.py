@@ -4,7 +4,7 @@ from moto.ec2.models.instance_types import INSTANCE_TYPES
 
 
 def is_nitro(name: str) -> bool:
-    """Tell whether a type is built on the Nitro system (bare metal is; it has no hypervisor)."""
+    """Return whether a type is built on the Nitro system (bare metal is; it has no hypervisor)."""
     known = INSTANCE_TYPES.get(name, {})
     return known.get("Hypervisor") == "nitro" or bool(known.get("BareMetal"))
 

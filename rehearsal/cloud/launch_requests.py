@@ -5,7 +5,7 @@ from typing import Any
 
 from .errors import ApiError
 from .filters import tags_of
-from .machines import Order
+from .orders import Order
 from .templates import Template, Templates, Version
 
 
@@ -55,6 +55,7 @@ def order(data: Mapping[str, Any], subnet_id: str | None, tags: Mapping[str, str
         metadata=data.get("MetadataOptions", {}),
         keep=bool(data.get("DisableApiTermination")),
         keep_running=bool(data.get("DisableApiStop")),
+        public=interface.get("AssociatePublicIpAddress"),
         spot=_spot(data.get("InstanceMarketOptions") or {}),
     )
 

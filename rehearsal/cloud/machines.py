@@ -1,9 +1,7 @@
 """EC2 instances: moto's records, the hosts behind them, and states that take their time."""
 
 import base64
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from moto.core.types import Base64EncodedString
@@ -18,6 +16,8 @@ from .faults import Faults
 from .images import Images
 from .moto_state import MotoState
 from .options import Options
+from .orders import Order, check_keys, devices
+from .public_addresses import PublicAddresses
 from .timing import Timing
 
 CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
@@ -32,28 +32,6 @@ REASONS = {
     "Server.InsufficientInstanceCapacity": "There was insufficient capacity available to satisfy the launch request",
     "Server.SpotInstanceTermination": "Spot instance termination",
 }
-
-
-@dataclass(frozen=True)
-class Order:
-    """What is to be launched, everything resolved."""
-
-    image_id: str
-    instance_type: str
-    subnet_id: str
-    user_data: str = ""  # base64, as in the API
-    tags: Mapping[str, str] = field(default_factory=dict)
-    volume_tags: Mapping[str, str] = field(default_factory=dict)
-    groups: tuple[str, ...] = ()
-    key_name: str | None = None
-    mappings: Sequence[Mapping[str, Any]] = ()
-    profile: Mapping[str, str] = field(default_factory=dict)
-    private_ip: str | None = None
-    client_token: str = ""
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-    keep: bool = False  # DisableApiTermination
-    keep_running: bool = False  # DisableApiStop
-    spot: str | None = None  # one-time | persistent
 
 
 @dataclass
@@ -77,6 +55,7 @@ class Machines:
         images: Images,
         faults: Faults,
         consistency: Consistency,
+        addresses: PublicAddresses,
     ) -> None:
         self.consoles = Consoles(hosts, options, timing)
         self._moto = moto
@@ -86,6 +65,7 @@ class Machines:
         self._images = images
         self._faults = faults
         self._consistency = consistency
+        self._addresses = addresses
         self._capacity = Capacity(options, faults)
         self._never_booted: set[str] = set()
         self._coming: dict[str, Transition] = {}
@@ -108,7 +88,7 @@ class Machines:
                 raise ApiError("InvalidBlockDeviceMapping", "snapshotId cannot be modified on root device")
         if order.metadata.get("InstanceMetadataTags") == "enabled":
             check_keys(order.tags)
-        self._images.check_sizes(_merged(image.block_device_mappings, order.mappings))
+        self._images.check_sizes(devices(image.block_device_mappings, order.mappings))
         self._capacity.check(subnet, order.instance_type, self._moto.instances.values())
         return image
 
@@ -133,7 +113,8 @@ class Machines:
             disable_api_termination=order.keep,
             disable_api_stop=order.keep_running,
             lifecycle="spot" if order.spot else None,
-            block_device_mappings=_merged(image.block_device_mappings, order.mappings),
+            associate_public_ip=order.public,
+            block_device_mappings=devices(image.block_device_mappings, order.mappings),
         )
         instance = reservation.instances[0]
         self._moto.instances[instance.id] = instance
@@ -143,6 +124,8 @@ class Machines:
         if order.profile:
             instance.iam_instance_profile = {"Arn": order.profile.get("Arn", ""), "Id": "AIPAREHEARSAL"}
         instance.spot_type = order.spot
+        instance.launch_time = self._timing.date().replace(tzinfo=None)
+        self._addresses.starts(instance)
         self._set(instance, "pending")
         if reason := self._options.dies_at_launch.get(order.image_id):
             self._never_booted.add(instance.id)
@@ -192,6 +175,7 @@ class Machines:
             return
         self._require(instance, "stopped")
         self._set(instance, "pending")
+        self._addresses.starts(instance)
         self._explain(instance, "")
         instance.launch_time = self._timing.date().replace(tzinfo=None)
         self._later(instance.id, "running", self._options.boot)
@@ -204,6 +188,7 @@ class Machines:
             return
         self._require(instance, "running")
         self._set(instance, "stopping")
+        self._addresses.stops(instance)
         self._explain(instance, BY_USER)
         self._later(instance.id, "stopped", self._options.stop)
         self._hosts.stop(instance.id)
@@ -220,6 +205,7 @@ class Machines:
         if instance.state in ("shutting-down", "terminated"):
             return
         self._set(instance, "shutting-down")
+        self._addresses.ends(instance)
         self._explain(instance, reason)
         self._later(instance.id, "terminated", self._options.terminate, reason)
         if instance.id not in self._never_booted:
@@ -243,22 +229,3 @@ class Machines:
                 instance.terminate()
                 self._explain(instance, transition.reason)
             self._set(instance, transition.state)
-
-
-def check_keys(tags: Mapping[str, str]) -> None:
-    """Raise ApiError for a tag whose key cannot be a part of a path: EC2 launches nothing then that shows its tags."""
-    for key in tags:
-        if not re.fullmatch(r"[0-9a-zA-Z\-_+=,.@:]{1,255}", key) or key in (".", "..", "_index"):
-            pattern = "([0-9a-zA-Z\\-_+=,.@:]{1,255}), and must not be a reserved name ('.', '..', '_index')"
-            raise ApiError("InvalidParameterValue", f"'{key}' is not a valid tag key. Tag keys must match pattern {pattern}")
-
-
-def _merged(image: Sequence[Mapping[str, Any]], asked: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Lay the asked block devices over the image's, device by device, as EC2 does."""
-    devices = {mapping["DeviceName"]: dict(mapping.get("Ebs", {})) for mapping in image}
-    for mapping in asked:
-        if "NoDevice" in mapping:
-            devices.pop(mapping["DeviceName"], None)
-        elif "Ebs" in mapping:
-            devices[mapping["DeviceName"]] = {**devices.get(mapping["DeviceName"], {}), **mapping["Ebs"]}
-    return [{"DeviceName": name, "Ebs": ebs} for name, ebs in devices.items()]

@@ -30,6 +30,8 @@ class Options:
     replace_never_healthy: bool = False  # an ELB health check counts before a target was healthy for the first time
     console_posted: float = 0.0  # AWS seconds from a start, stop or reboot to the console that is shown without Latest; 0: live
     console_kept: float = 0.0  # AWS seconds for which it is shown then; 0: for ever
+    console_noise: float = 0.0  # share of the instances on whose console a kernel message cuts the lines of host keys
+    connect_unavailable: float = 0.0  # AWS seconds from its launch or start for which EC2 Instance Connect refuses an instance
     read_lag: float = 0.0  # AWS seconds at most by which EC2's answers are behind what was written
     group_tag_lag: float = 0.0  # the same for the tags of Auto Scaling groups
     vcpu_limit: int = 0  # the quota of the account; 0: none

@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 def page(items: Sequence[T], params: Mapping[str, Any], limit: int, size: str = "MaxRecords") -> tuple[list[T], str | None]:
-    """Return the asked page and the token of the next.
+    """Return the requested page and the token of the next.
 
     `limit` is how many a page holds at most (and without being asked), `size` the name of the parameter that asks for fewer.
     Raises ApiError for a token that was never given.

@@ -41,8 +41,8 @@ def fixed(rules: Iterable[Any], asked: Asked) -> Fixed | None:
 def _answer(action: Mapping[str, Any]) -> Fixed | None:
     if action["Type"] != "fixed-response":
         return None
-    told = action["FixedResponseConfig"]
-    return Fixed(int(told["StatusCode"]), told.get("ContentType", "text/plain"), told.get("MessageBody", "").encode())
+    config = action["FixedResponseConfig"]
+    return Fixed(int(config["StatusCode"]), config.get("ContentType", "text/plain"), config.get("MessageBody", "").encode())
 
 
 def _holds(condition: Mapping[str, Any], asked: Asked) -> bool:
@@ -51,8 +51,8 @@ def _holds(condition: Mapping[str, Any], asked: Asked) -> bool:
         address = ipaddress.ip_address(asked.source)
         return any(address in ipaddress.ip_network(one) for one in condition["SourceIpConfig"]["Values"])
     if field == "http-header":
-        told = condition["HttpHeaderConfig"]
-        return _matches(asked.header(told["HttpHeaderName"]).lower(), [one.lower() for one in told["Values"]])
+        config = condition["HttpHeaderConfig"]
+        return _matches(asked.header(config["HttpHeaderName"]).lower(), [one.lower() for one in config["Values"]])
     if field == "path-pattern":
         return _matches(asked.path.partition("?")[0], _values(condition, "PathPatternConfig"))
     if field == "host-header":

@@ -18,6 +18,7 @@ from .world import World
 from .wsgi_app import Front
 
 API_PORT = 8000
+PUBLIC = 200  # the third part of public addresses
 
 
 class _QuietHandler(MotoRequestHandler):
@@ -56,7 +57,7 @@ class StandIn:
     ) -> None:
         self.options = options
         self._hosts = hosts
-        self.world = World(options, hosts, on_invalidated)
+        self.world = World(options, hosts, on_invalidated, f"{address.rsplit('.', 2)[0]}.{PUBLIC}")
         self._control = Control(self.world)
         front = Front(self.world, self._control)
         self._server = make_server(address, port, front, threaded=True, request_handler=_QuietHandler)

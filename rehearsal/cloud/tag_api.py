@@ -8,6 +8,7 @@ from moto.ec2.models import validate_resource_ids
 from .consistency import Consistency
 from .errors import ApiError
 from .moto_state import MotoState
+from .templates import Templates
 
 Params = Mapping[str, Any]
 
@@ -15,8 +16,9 @@ Params = Mapping[str, Any]
 class TagApi:
     """Set and remove tags of EC2's resources."""
 
-    def __init__(self, moto: MotoState, consistency: Consistency) -> None:
+    def __init__(self, moto: MotoState, templates: Templates, consistency: Consistency) -> None:
         self._moto = moto
+        self._templates = templates
         self._consistency = consistency
         self.actions = {"CreateTags": self.create, "DeleteTags": self.delete}
         self.checks = {"CreateTags": self._existing}
@@ -24,10 +26,12 @@ class TagApi:
     def _existing(self, params: Params) -> list[str]:
         resources = list(params["Resources"])
         validate_resource_ids(resources)
-        self._moto.ec2.do_resources_exist(resources)
         for one in resources:
-            if one.startswith("i-") and self._moto.instance(one) is None:
+            if one.startswith("lt-"):
+                self._templates.find(one, None)
+            elif one.startswith("i-") and self._moto.instance(one) is None:
                 raise ApiError("InvalidInstanceID.NotFound", f"The instance ID '{one}' does not exist")
+        self._moto.ec2.do_resources_exist([one for one in resources if not one.startswith("lt-")])
         return resources
 
     def create(self, params: Params) -> Any:

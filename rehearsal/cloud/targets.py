@@ -72,7 +72,7 @@ class Targets:
             self._targets[target.key] = target
 
     def deregister(self, arn: str, target_id: str, port: int | None = None) -> bool:
-        """Begin to drain the targets of this id; tell whether there were any."""
+        """Begin to drain the targets of this id; return whether there were any."""
         found = [target for target in self.of(arn) if target.id == target_id and port in (None, target.port)]
         now = self._timing.now()
         for target in found:
@@ -98,10 +98,10 @@ class Targets:
         return self._routable.get(arn, [])
 
     def tick(self, now: float) -> None:
-        """Judge the answers that came, ask again where it is due, let go what has drained."""
+        """Apply the results of health checks, send those that are due, drop drained targets."""
         for outcome in self._checker.outcomes():
             if target := self._targets.get(outcome.key):  # type: ignore[call-overload]
-                self._judge(target, outcome)
+                self._apply(target, outcome)
         for target in list(self._targets.values()):
             group = self.group(target.group)
             if group is None or (target.state == "draining" and now >= target.draining_until):
@@ -125,14 +125,14 @@ class Targets:
         else:
             if target.state == "unused":
                 target.become("initial", "Elb.RegistrationInProgress", "Target registration is in progress")
-            self._ask(target, group, now)
+            self._check(target, group, now)
 
     def _zones(self, group: Any) -> set[str]:
         balancers = self._moto.elbv2.load_balancers
         found = [balancers[arn] for arn in group.load_balancer_arns if arn in balancers]
         return {zone.zone_name for balancer in found for zone in balancer.availability_zones}
 
-    def _ask(self, target: Target, group: Any, now: float) -> None:
+    def _check(self, target: Target, group: Any, now: float) -> None:
         # the interval as it is now: ModifyTargetGroup holds from the next check on
         if target.asking or now < target.asked + self._timing.real(float(group.health_check_interval_seconds)):
             return
@@ -142,7 +142,7 @@ class Targets:
         timeout = max(self._timing.real(float(group.health_check_timeout_seconds)), self._options.check_timeout_floor)
         self._checker.submit(target.key, Probe(target.address, port, group.health_check_path or "/", timeout))
 
-    def _judge(self, target: Target, outcome: Outcome) -> None:
+    def _apply(self, target: Target, outcome: Outcome) -> None:
         target.asking = False
         group = self.group(target.group)
         if target.state in ("draining", "unused") or group is None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 
 class Timing:
-    """Tell the time of one cloud."""
+    """The clock of one cloud."""
 
     def __init__(self, scale: float) -> None:
         self._scale = scale

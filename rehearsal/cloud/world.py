@@ -3,17 +3,17 @@
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 from typing import Any
 
-from ..hosts.base import FaultyHosts, Hosts, ImportingHosts
+from ..hosts.base import Hosts
+from .accidents import Accidents
 from .alarms import AlarmApi
+from .authorization.state import StandInFacts
 from .aws_protocol import Call
 from .calls import CallLog
 from .checker import Checker
 from .connect_api import ConnectApi
 from .consistency import Consistency
-from .errors import ApiError
 from .faults import Faults
 from .image_api import ImageApi
 from .images import Images
@@ -23,6 +23,8 @@ from .machines import Machines
 from .moto_state import MotoState
 from .options import Options
 from .parameter_api import ParameterApi
+from .permissions import Permissions
+from .public_addresses import PublicAddresses
 from .rule_api import RuleApi
 from .scaling.service import AutoScaling
 from .tag_api import TagApi
@@ -38,7 +40,9 @@ Actions = Mapping[str, Callable[[Mapping[str, Any]], Any]]
 class World:
     """The state of one account, and what happens in it."""
 
-    def __init__(self, options: Options, hosts: Hosts, on_invalidated: Callable[[Sequence[str]], None]) -> None:
+    def __init__(
+        self, options: Options, hosts: Hosts, on_invalidated: Callable[[Sequence[str]], None], public_network: str
+    ) -> None:
         self.options = options
         self.account = str(10**11 + secrets.randbelow(9 * 10**11))
         self.timing = Timing(options.time_scale)
@@ -47,22 +51,26 @@ class World:
         self._hosts = hosts
         self.first_target_group: str | None = None
         self.first_rules: Sequence[Any] = ()
-        self._alarms: list[tuple[int, str, int]] = []
         self.moto = MotoState(self.account, options.region)
         self._checker = Checker()
         self.targets = Targets(self.moto, options, self.timing, self._checker)
         self.consistency = Consistency(lambda: options.read_lag, self.timing, options.seed)
         self._images = Images(self.moto, hosts, options, self.timing, self.consistency)
-        self._machines = Machines(self.moto, hosts, options, self.timing, self._images, self.faults, self.consistency)
+        self._addresses = PublicAddresses(self.moto, hosts, public_network)
+        self._machines = Machines(
+            self.moto, hosts, options, self.timing, self._images, self.faults, self.consistency, self._addresses
+        )
         self._templates = Templates()
         self._invalidations = Invalidations(self.moto, options, self.timing, on_invalidated)
         self.scaling = AutoScaling(self._machines, self.moto, self.targets, self._templates, options, self.timing)
+        self.permissions = Permissions(StandInFacts(self.moto, self.scaling.groups, self._templates))
         parts = self._services()
         # by service: the actions that are ours, what a dry run of them checks, and what is looked at before moto acts
         self.actions, self.checks, self.guards = (
             {name: _joined(getattr(part, kind, {}) for part in each) for name, each in parts.items()}
             for kind in ("actions", "checks", "guards")
         )
+        self.accidents = Accidents(options, hosts, self.faults, self.calls, self._machines, self.scaling.groups, self.actions)
 
     def _services(self) -> dict[str, list[Any]]:
         timing, moto = self.timing, self.moto
@@ -70,11 +78,12 @@ class World:
             InstanceApi(self._machines, self._templates, moto, timing),
             TemplateApi(self._templates, moto, timing, self.consistency),
             ImageApi(self._images, moto),
-            TagApi(moto, self.consistency),
+            TagApi(moto, self._templates, self.consistency),
+            self._addresses,
         ]
         return {
             "ec2": ec2,
-            "ec2-instance-connect": [ConnectApi(self._hosts, moto, timing)],
+            "ec2-instance-connect": [ConnectApi(self._hosts, moto, self.options, timing)],
             "elbv2": [TargetApi(self.targets, moto), RuleApi(moto, self.options)],
             "ssm": [ParameterApi(moto, self.options, timing)],
             "cloudfront": [self._invalidations],
@@ -93,9 +102,10 @@ class World:
         return nullcontext()
 
     def tick(self) -> None:
-        """Let time pass everywhere, once."""
+        """Take one turn of every control loop."""
         now = self.timing.now()
         self._machines.tick(now)
+        self._addresses.tick()
         self._images.tick(now)
         self.targets.tick(now)
         self.scaling.tick(now)
@@ -112,48 +122,6 @@ class World:
                         return _forwarded(action.data)
         return None
 
-    def called(self, number: int) -> None:
-        """Hear that the n-th call came: alarms may be waiting for it."""
-        for at, group, change in [alarm for alarm in self._alarms if number >= alarm[0]]:
-            self._alarms.remove((at, group, change))
-            self._ring(group, change)
-
-    def alarm(self, group: str, change: int, at_call: int | None = None) -> None:
-        """Let an alarm change the desired capacity: now, or when that many more calls have come."""
-        if at_call is None:
-            self._ring(group, change)
-        else:
-            self._alarms.append((self.calls.total + int(at_call), group, change))
-
-    def _ring(self, name: str, change: int) -> None:
-        group = self.scaling.groups.find(name)
-        if group.runs("AlarmNotification"):
-            wanted = min(max(group.desired + change, group.min), group.max)
-            self.scaling.groups.set_desired(group, wanted, "a monitor alarm in state ALARM triggered a policy")
-
-    def kill(self, instance_id: str) -> None:
-        """Let an instance die as hardware does: no drain, no hook."""
-        self._machines.terminate(self._machines.find(instance_id), "Server.InternalError")
-
-    def break_instance(self, instance_id: str, fault: str | None) -> None:
-        """Let a running instance's application fail."""
-        self._faulty_hosts().set_instance_fault(instance_id, fault)
-
-    def fault_image(self, image_id: str, fault: str | None) -> None:
-        """Let an image's instances fail, those that run and those to come."""
-        self._faulty_hosts().set_image_fault(image_id, fault)
-
-    def add_image(self, image_id: str, disk: Path) -> None:
-        """Give a registered image a disk: a copy of this folder."""
-        if not isinstance(self._hosts, ImportingHosts):
-            raise ApiError("Unsupported", f"{type(self._hosts).__name__} have no disks")
-        self._hosts.add_image(image_id, disk)
-
-    def _faulty_hosts(self) -> FaultyHosts:
-        if not isinstance(self._hosts, FaultyHosts):
-            raise ApiError("Unsupported", f"{type(self._hosts).__name__} cannot fail on demand")
-        return self._hosts
-
     def routes_report(self) -> dict[str, list[str]]:
         """Return where new requests go now, by target group."""
         groups = self.moto.elbv2.target_groups
@@ -162,7 +130,8 @@ class World:
         }
 
     def close(self) -> None:
-        """End the health checks and forget the account."""
+        """End the health checks, close the public addresses and forget the account."""
+        self._addresses.close()
         self._checker.close()
         self.moto.release()
 

@@ -3,7 +3,7 @@
 import json
 import logging
 import socket
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from moto.core.exceptions import ServiceException
@@ -18,8 +18,6 @@ from .world import World
 
 log = logging.getLogger(__name__)
 
-# service, action, parameters, access key -> the refusal, or None
-Authorize = Callable[[str, str, Mapping[str, Any], str], ApiError | None]
 Control = Callable[[BackendRequest], Response]
 # what a mistake of ours, or a parameter that we did not foresee, raises: the client gets an error that it can parse
 DEFECTS = (AttributeError, LookupError, TypeError, ValueError)
@@ -32,15 +30,13 @@ class Front:
     """The WSGI application: `/_rehearsal/...` is the control endpoint, everything else the AWS API."""
 
     def __init__(self, world: World, control: Control) -> None:
-        self._world = world
+        self.world = world
         self._control = control
         self._moto: Any = DomainDispatcherApplication(_moto_app)
-        # the hook for policies: what a caller may do is decided before the call is looked at
-        self.authorize: Authorize = lambda service, action, params, caller: None
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer one request."""
-        environ["HTTP_X_MOTO_ACCOUNT_ID"] = self._world.account
+        environ["HTTP_X_MOTO_ACCOUNT_ID"] = self.world.account
         request = BackendRequest(environ)
         if request.path.startswith(CONTROL_PREFIX):
             with LOCK:
@@ -57,20 +53,20 @@ class Front:
             call = read(request)
         except ApiError as error:
             return refuse(error), False
-        world = self._world
-        world.called(world.calls.came(call.service, call.action))
+        world = self.world
+        world.accidents.called(world.calls.came(call.service, call.action))
         refusal = self._refusal(call)
         response, code = (answer(call, refusal), refusal.code) if refusal else self._carry_out(call, environ, body)
         world.calls.went(call.service, call.action, world.timing.now(), call.params, code)
         return response, code is None and world.faults.loses_answer(call.action)
 
     def _refusal(self, call: Call) -> ApiError | None:
-        refusal = self._world.faults.refusal(call.service, call.action)
-        return refusal or self.authorize(call.service, call.action, call.params, call.key)
+        refusal = self.world.faults.refusal(call.service, call.action)
+        return refusal or self.world.permissions.refusal(call.service, call.action, call.params, call.key)
 
     def _carry_out(self, call: Call, environ: dict[str, Any], body: bytes) -> tuple[Response, str | None]:
         try:
-            with self._world.copy_of(call):
+            with self.world.copy_of(call):
                 return self._answered(call, environ, body)
         except DEFECTS:
             log.exception("%s of %s failed", call.action, call.service)
@@ -84,15 +80,15 @@ class Front:
             return Response(error.description or "", status=error.code or 400, headers=error.get_headers()), type(error).__name__
 
     def _answered(self, call: Call, environ: dict[str, Any], body: bytes) -> tuple[Response, str | None]:
-        handler = self._world.actions.get(call.service, {}).get(call.action)
+        handler = self.world.actions.get(call.service, {}).get(call.action)
         if handler is None and call.service in WHOLE:
             raise _not_modelled(call)
-        if guard := self._world.guards.get(call.service, {}).get(call.action):
+        if guard := self.world.guards.get(call.service, {}).get(call.action):
             guard(call.params)
         if handler is None:
             return self._ask_moto(call, environ, body)
         if call.params.get("DryRun"):
-            if check := self._world.checks.get(call.service, {}).get(call.action):
+            if check := self.world.checks.get(call.service, {}).get(call.action):
                 check(call.params)
             raise ApiError("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412)
         return answer(call, handler(call.params)), None

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from ..loop_thread import LoopThread
+from .base import Door
 
 FAULTS = (None, "error", "dead", "silent")
 
@@ -56,8 +57,8 @@ class BareHosts:
 
     def launch(self, instance_id: str, address: str, image_id: str, user_data: str, tags: Mapping[str, str]) -> None:
         """Power on a new instance."""
-        told = [line.removeprefix("revision=") for line in user_data.splitlines() if line.startswith("revision=")]
-        revision = told[0] if told else self.revisions.get(image_id, "base")
+        given = [line.removeprefix("revision=") for line in user_data.splitlines() if line.startswith("revision=")]
+        revision = given[0] if given else self.revisions.get(image_id, "base")
         self._machines[instance_id] = Machine(address, image_id, Disk(revision))
         self._ever.append(self._machines[instance_id])
         self._power_on(instance_id)
@@ -95,6 +96,10 @@ class BareHosts:
         """Return the lines that the instance printed; nothing of one that is gone."""
         machine = self._machines.get(instance_id)
         return "".join(f"{line}\n" for line in machine.lines) if machine else ""
+
+    def doors(self, private: str) -> tuple[Door, ...]:
+        """Return what a public address opens: the HTTP port."""
+        return (Door(self.port, private, self.port),)
 
     def close(self) -> None:
         """Stop everything."""

@@ -1,6 +1,7 @@
 """What the stand-in cloud asks of the hosts, whatever kind they are."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -37,6 +38,23 @@ class Hosts(Protocol):
 
     def close(self) -> None:
         """Stop everything and leave nothing behind."""
+
+
+@dataclass(frozen=True)
+class Door:
+    """A port of a public address, and where it leads."""
+
+    port: int
+    address: str
+    to_port: int
+
+
+@runtime_checkable
+class AddressedHosts(Protocol):
+    """What hosts offer that can also be reached at a public address (optional)."""
+
+    def doors(self, private: str) -> tuple[Door, ...]:
+        """Return what a public address of the instance with this private one opens."""
 
 
 @runtime_checkable

@@ -24,6 +24,8 @@ class Kind:
     authorized_keys: str
     health_path: str
     upstream: str  # the name of gunicorn's socket in the run directory
+    key_algorithm: str = "ssh-ed25519"  # of the only host key
+    closed: bool = False  # SSH to a private address is only for the other machines, and for doors of public addresses
 
 
 class Machine:
@@ -36,7 +38,7 @@ class Machine:
         self._kind = kind
         self._fault = fault
         self._init = Supervisor(place)
-        self._sshd = Sshd(place, kind.ssh_port, kind.authorized_keys)
+        self._sshd = Sshd(place, kind.ssh_port, kind.authorized_keys, closed=kind.closed)
         self._front = Front(place.address, kind.http_port, place.run / kind.upstream, kind.health_path, fault)
         self._control: asyncio.Server | None = None
 
@@ -50,7 +52,7 @@ class Machine:
         fake_programs.install(self.place.bin, self.place.control)
         self.place.journal("").mkdir(parents=True, exist_ok=True)
         if self._fault() != "dead":
-            key = await asyncio.to_thread(host_key, self.place)
+            key = await asyncio.to_thread(host_key, self.place, self._kind.key_algorithm)
             for line in ("-----BEGIN SSH HOST KEY KEYS-----", key, "-----END SSH HOST KEY KEYS-----"):
                 self.place.print(line)
         await self.boot()

@@ -35,9 +35,9 @@ Look = Callable[[str], Described | None]  # by the address that asks
 
 
 class MetadataService:
-    """Serve metadata on an address; `change` lets it fail.
+    """Serve metadata on an address; `change` sets faults.
 
-    Faults: `slow` (answers after `seconds`), `silent` (takes requests, never answers), `error` (503), `absent` (nobody is there).
+    Faults: `slow` (answers after `seconds`), `silent` (takes requests, never answers), `error` (503), `absent` (nothing listens).
     """
 
     def __init__(self, look: Look, address: str = ADDRESS, port: int = PORT) -> None:
@@ -65,7 +65,7 @@ class MetadataService:
         self._thread.start()
 
     def close(self) -> None:
-        """Serve no more: who asks then is refused; again is harmless."""
+        """Stop serving: connections are refused from then on. Idempotent."""
         if self._server is None:
             return
         server, self._server = self._server, None

@@ -15,7 +15,7 @@ class Front:
     """Pass requests to gunicorn, and the load balancer's health check to the site's own view under its own name.
 
     A check of `/health_check/<domain>` becomes `health_path` with Host: <domain>; everything is said to have come by https,
-    so that Django neither rejects nor redirects it. `fault` tells what the machine was built to do wrong, if anything.
+    so that Django neither rejects nor redirects it. `fault` returns the fault in force, if any.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Front:
         changed, target = forwarded(exchange, "https"), None
         check = CHECK.fullmatch(exchange.target)
         if check:
-            # nobody is forwarded: the load balancer itself asks
+            # the load balancer's own request: there is no visitor to forward
             changed, target = {"x-forwarded-proto": "https", "host": check.group(1)}, self._health_path
         try:
             await relay(exchange, self._open, onward(exchange, changed, target), self._patience)

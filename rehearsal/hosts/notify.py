@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 class NotifySocket:
-    """Receive what one start of a service tells; close it when that process has ended."""
+    """Receive the notifications of one start of a service; close it when that process has ended."""
 
     def __init__(self, path: Path, on_status: Callable[[str], None]) -> None:
         self.path = path

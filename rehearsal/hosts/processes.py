@@ -16,8 +16,10 @@ from pathlib import Path
 
 from ..loop_thread import LoopThread
 from . import disks, reaper
+from .base import Door
 from .machine import Kind, Machine
 from .paths import Place
+from .unreachable import within
 
 log = logging.getLogger("rehearsal.hosts")
 FAULTS = ("dead", "error", "silent")
@@ -40,14 +42,18 @@ class ProcessHosts:
         health_path: str = "/health/",
         upstream: str = "shop.sock",
         user: str = "admin",
+        private: str = "open",
+        key_algorithm: str = "ssh-ed25519",
     ) -> None:
         """Be ready to launch.
 
         `authorized_key` is a public key in OpenSSH's format; `health_path` the site's own health view; `upstream` the name of
-        gunicorn's socket in the run directory (`%t` of the units); `user` is what $USER says.
+        gunicorn's socket in the run directory (`%t` of the units); `user` is what $USER says;
+        `private`: SSH to a private address is `open` to the operator, or `closed` as it is from outside of the VPC;
+        `key_algorithm`: of the only host key, such as `ssh-rsa` or `ecdsa-sha2-nistp384`.
         """
         self._directory = directory
-        self._kind = Kind(ssh_port, http_port, authorized_key, health_path, upstream)
+        self._kind = Kind(ssh_port, http_port, authorized_key, health_path, upstream, key_algorithm, private == "closed")
         self._user = user
         self.token = secrets.token_hex(8)
         self.run_folder = Path(tempfile.mkdtemp(prefix="rehearsal-run-", dir=_short_folder()))
@@ -110,6 +116,12 @@ class ProcessHosts:
         """Remove an image; again is harmless."""
         self._loop.submit(asyncio.to_thread(disks.remove, self._image(image_id)))
 
+    def doors(self, private: str) -> tuple[Door, ...]:
+        """Return what a public address opens: SSH and HTTP."""
+        kind = self._kind
+        inside = within(private) if kind.closed else private
+        return (Door(kind.ssh_port, inside, kind.ssh_port), Door(kind.http_port, private, kind.http_port))
+
     def console(self, instance_id: str) -> str:
         """Return what the machine has printed since its first boot."""
         path = self._place(instance_id, "").root / "console.log"
@@ -150,13 +162,15 @@ class ProcessHosts:
             self._loop.call(self._cut(), 120)
 
     async def _cut(self) -> None:
-        turns = [task for task in self._turns.values() if not task.done()]
-        for task in turns:
-            task.cancel()
-        await asyncio.gather(*turns, return_exceptions=True)
-        for machine in self._machines.values():
-            machine.let_go()
-        await asyncio.to_thread(reaper.sweep, f"{self.token}/")
+        # What a machine does just now, it does to the end, which is near once its processes are dead; nothing else begins.
+        while True:
+            for machine in self._machines.values():
+                machine.let_go()
+            await asyncio.to_thread(reaper.sweep, f"{self.token}/")
+            turns = {task for task in self._turns.values() if not task.done()}
+            if not turns:
+                break
+            await asyncio.wait(turns, timeout=0.1)
         await asyncio.gather(*(machine.cut() for machine in self._machines.values()))
 
     def _place(self, instance_id: str, address: str) -> Place:
@@ -183,6 +197,8 @@ class ProcessHosts:
     async def _in_turn(self, instance_id: str, before: asyncio.Task[None] | None, work: Callable[[], Awaitable[None]]) -> None:
         if before:
             await asyncio.wait({before})
+        if self._closed:
+            return
         try:
             await work()
         except (OSError, disks.DiskError) as error:

@@ -10,7 +10,7 @@ from .units import SocketUnit
 
 
 class ListeningSocket:
-    """Listen for a service, hand it the socket, and start it when somebody knocks."""
+    """Listen for a service, hand it the socket, and start it at the first connection."""
 
     def __init__(self, place: Place, unit: SocketUnit, activate: Callable[[str], None]) -> None:
         self.unit = unit

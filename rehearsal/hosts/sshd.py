@@ -1,7 +1,7 @@
 """The SSH server of a process host: commands, files and forwarding, as OpenSSH's server gives them to one user.
 
 Not modelled: terminals (a request for one is refused), agent and X11 forwarding, forwarding back to the client. There is no
-isolation of users: whoever holds the key gets in under any name and runs as who started the rehearsal.
+isolation of users: the key is accepted for any user name, and everything runs as the user of the rehearsal.
 """
 
 import asyncio
@@ -16,15 +16,16 @@ from asyncssh.sftp import SFTPServer
 from .forwarding import Inward, Onward
 from .paths import Place
 from .remote_commands import Command
+from .unreachable import Unreachable, within
 
 HERE = ("localhost", "127.0.0.1", "::1")
 
 
-def host_key(place: Place) -> str:
-    """Make the machine's host key unless it has one; return the public part as one line."""
+def host_key(place: Place, algorithm: str) -> str:
+    """Make the machine's host key unless it has one; return the public part as a line."""
     if not place.host_key.exists():
         place.host_key.parent.mkdir(parents=True, exist_ok=True)
-        key = asyncssh.generate_private_key("ssh-ed25519", comment=f"root@{place.hostname}")
+        key = asyncssh.generate_private_key(algorithm, comment=f"root@{place.hostname}")
         key.write_private_key(str(place.host_key))
         place.host_key.chmod(0o600)
     return asyncssh.read_private_key(str(place.host_key)).export_public_key().decode().strip()
@@ -53,14 +54,18 @@ class Guests:
         self._until[asyncssh.import_public_key(public_key).public_data] = time.monotonic() + seconds
 
     def accepts(self, key: asyncssh.SSHKey) -> bool:
-        """Tell whether a key is accepted now."""
+        """Return whether a key is accepted now."""
         return self._until.get(key.public_data, 0.0) > time.monotonic()
 
 
 class Session(asyncssh.SSHServer):
-    """One client's connection: what it may forward, and that it is told of at power off."""
+    """One client's connection: what it may forward, and the power-off that closes it."""
 
-    def __init__(self, place: Place, connections: "set[asyncssh.SSHServerConnection]", guests: Guests) -> None:
+    def __init__(
+        self, place: Place, connections: "set[asyncssh.SSHServerConnection]", guests: Guests, port: int, *, closed: bool
+    ) -> None:
+        self._port = port
+        self._closed = closed
         self._guests = guests
         self._place = place
         self._connections = connections
@@ -85,6 +90,8 @@ class Session(asyncssh.SSHServer):
         return self._forward(self._place.address if dest_host in HERE else dest_host, dest_port)
 
     async def _forward(self, host: str, port: int) -> "asyncssh.SSHTCPSession[bytes]":
+        if self._closed and port == self._port:
+            host = within(host)  # machines reach each other
         loop = asyncio.get_running_loop()
         try:
             _, forwarder = await loop.create_connection(Onward, host, port, local_addr=(self._place.address, 0))
@@ -96,7 +103,9 @@ class Session(asyncssh.SSHServer):
 class Sshd:
     """Serve SSH on a machine's address."""
 
-    def __init__(self, place: Place, port: int, authorized_keys: str) -> None:
+    def __init__(self, place: Place, port: int, authorized_keys: str, *, closed: bool = False) -> None:
+        self._closed = closed
+        self._outside: Unreachable | None = None
         self.guests = Guests()
         self._place = place
         self._port = port
@@ -106,10 +115,12 @@ class Sshd:
 
     async def start(self) -> None:
         """Listen; raises OSError."""
+        if self._closed:
+            self._outside = Unreachable(self._place.address, self._port)
         self._acceptor = await asyncssh.listen(
-            self._place.address,
+            within(self._place.address) if self._closed else self._place.address,
             self._port,
-            server_factory=lambda: Session(self._place, self._connections, self.guests),
+            server_factory=lambda: Session(self._place, self._connections, self.guests, self._port, closed=self._closed),
             server_host_keys=[str(self._place.host_key)],
             authorized_client_keys=self._authorized,
             process_factory=self._process,
@@ -128,6 +139,8 @@ class Sshd:
         """Stop listening and cut every connection; again is harmless."""
         if not self._acceptor:
             return
+        if self._outside:
+            self._outside.close()
         self._acceptor.close()
         connections = list(self._connections)
         for connection in connections:

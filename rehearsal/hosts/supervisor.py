@@ -41,7 +41,7 @@ class Supervisor:
         return self.place.home / "systemd"
 
     async def boot(self) -> None:
-        """Load and start every unit, sockets first; what fails is told on the console, as at a real boot."""
+        """Load and start every unit, sockets first; failures are printed on the console, as at a real boot."""
         self.load()
         for name in [*self.sockets, *self.services]:
             await self._boot_unit(name)
@@ -194,7 +194,7 @@ class Supervisor:
             listening.unwatch()
 
     def _activate(self, service: str) -> None:
-        """Start a service because somebody connected to its socket."""
+        """Start a service because of a connection to its socket."""
         task = asyncio.get_running_loop().create_task(self._activated(service))
         self._activations.add(task)
         task.add_done_callback(self._activations.discard)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from .unit_syntax import Command, Entry, UnitError, boolean, command, expand, read, seconds
 
-NO_USERS = "there are no users here: everything runs as who started the rehearsal"
+NO_USERS = "there are no users here: everything runs as the user of the rehearsal"
 NO_SANDBOX = "there is no sandbox here"
 NO_LIMITS = "resources are not limited here"
 ONE_TARGET = "every unit of the disk is enabled, and there is one target"
@@ -30,7 +30,7 @@ IGNORED = {
         ("Documentation", "SyslogIdentifier", "StandardOutput", "StandardError"), "output goes to the journal of the unit"
     ),
     "RuntimeDirectoryPreserve": "runtime directories stay until the power goes off",
-    "NotifyAccess": "who sends a notification is not checked",
+    "NotifyAccess": "the sender of a notification is not checked",
 }
 MODELLED = {
     "Unit": {"Description", "Requires", "Wants", "After", "Before", "StartLimitIntervalSec", "StartLimitBurst"},

@@ -125,8 +125,10 @@ class IncrementalStaticFilesStorage(LocalManifestStaticFilesStorage):
         source = name if content is not None else str(filename or name)
         digest = None if isinstance(content, ContentFile) else run.digests.get(source)
         run.hashing = digest if content is not None or source == _path(source) else None
-        hashed = super().hashed_name(name, content, filename)
-        run.hashing = None
+        try:
+            hashed = super().hashed_name(name, content, filename)
+        finally:
+            run.hashing = None
         run.origins[hashed] = name
         return hashed
 
@@ -279,6 +281,11 @@ class IncrementalStaticFilesStorage(LocalManifestStaticFilesStorage):
             name = full_path.relative_to(self.location).as_posix()
             self._run.bare.add(name)
             self._run.present |= {name + end for end in (".gz", ".br") if Path(f"{full_path}{end}").exists()}
+
+    def _holds(self, place: Path, variant: Path) -> bool:
+        if self._run is not None and place.relative_to(self.location).as_posix() not in self._run.present:
+            return False
+        return super()._holds(place, variant)
 
     def _is_compressed(self, full_path: Path) -> bool:
         return super()._is_compressed(full_path) if self._run is None else False

@@ -306,10 +306,17 @@ class LocalManifestStaticFilesStorage(_AtomicFiles, CompressedManifestStaticFile
         if self.compressor.should_compress(full_path.name):
             for variant in map(Path, self.compressor.compress(str(temporary))):
                 place = Path(f"{full_path}{variant.suffix}")
-                if _same_content(variant, place):
+                if self._holds(place, variant):
                     variant.unlink()
                 else:
                     self._place(variant, place)
+
+    def _holds(self, place: Path, variant: Path) -> bool:
+        """Return whether a compressed file is there already, as it should be."""
+        try:
+            return place.stat().st_size == variant.stat().st_size and place.read_bytes() == variant.read_bytes()
+        except FileNotFoundError:
+            return False
 
     def _staging(self, full_path: Path) -> Path:
         """Return a directory beside STATIC_ROOT where it is on the same file system, and else the directory of the target."""
@@ -332,13 +339,6 @@ def _link_or_copy(path: Path, temporary: Path) -> None:
         temporary.hardlink_to(path)
     except OSError:
         shutil.copyfile(path, temporary)
-
-
-def _same_content(one: Path, other: Path) -> bool:
-    try:
-        return one.stat().st_size == other.stat().st_size and one.read_bytes() == other.read_bytes()
-    except FileNotFoundError:
-        return False
 
 
 def _is_linking() -> bool:

@@ -47,7 +47,7 @@ from django.conf import settings as django_settings
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.files.base import File
 from django.http import HttpRequest, HttpResponse, HttpResponseNotFound
-from django.http.response import HttpResponseBase
+from django.http.response import HttpResponseBase, ResponseHeaders
 from whitenoise.compress import Compressor
 from whitenoise.middleware import WhiteNoiseFileResponse, WhiteNoiseMiddleware
 from whitenoise.responders import NOT_ALLOWED_RESPONSE, MissingFileError, NotARegularFileError, Response, SlicedFile, StaticFile
@@ -67,6 +67,7 @@ CHUNK = 64 * 1024  # bytes
 _HASHED = re.compile(r"\.([0-9a-f]{12})(\.[^.]*)?$")  # Django's HashedFilesMixin.file_hash: 12 digits of the MD5
 _FOR_EVER = f"max-age={WhiteNoiseMiddleware.FOREVER}, public, immutable"
 _RANGE = re.compile(r"\s*bytes\s*=\s*(\d{0,18})\s*-\s*(\d{0,18})\s*", re.IGNORECASE | re.ASCII)
+_TAG = re.compile(r'(?:W/)?("[^"]*")')
 _REFUSED = re.compile(r"\s*q\s*=\s*0(\.0*)?\s*")
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
 
@@ -74,24 +75,29 @@ _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
 class _Representation:
     """A file, or a compressed variant of it, as it was when it was looked up."""
 
-    __slots__ = ("encoding", "path", "size", "headers", "version")
+    __slots__ = ("encoding", "path", "size", "headers", "encoded", "not_modified", "version")
 
     def __init__(self, encoding: str | None, path: str, size: int, headers: dict[str, str]) -> None:
         self.encoding, self.path, self.size, self.headers = encoding, path, size, headers
+        self.encoded = ResponseHeaders(headers)._store  # encoding them is half of what a response costs
+        self.not_modified = StaticFile.get_not_modified_response(headers)
         self.version: Version | None = None  # the one whose content was seen to have the hash in its name
 
     def is_not_modified(self, meta: dict[str, Any]) -> bool:
         """Evaluate If-None-Match, or else If-Modified-Since."""
         if (given := meta.get("HTTP_IF_NONE_MATCH")) is not None:
             own = self.headers.get("ETag", "")
-            tags = re.findall(r'(?:W/)?("[^"]*")', given)
-            return given.strip() in ("*", own) or own.removeprefix("W/") in tags
-        since, modified = parsedate(meta.get("HTTP_IF_MODIFIED_SINCE")), parsedate(self.headers.get("Last-Modified"))
+            return given == own or given.strip() in ("*", own) or own.removeprefix("W/") in _TAG.findall(given)
+        if (date := meta.get("HTTP_IF_MODIFIED_SINCE")) is None:
+            return False
+        since, modified = parsedate(date), parsedate(self.headers.get("Last-Modified"))
         return since is not None and modified is not None and since >= modified
 
     def range(self, meta: dict[str, Any]) -> tuple[int, int] | None:
         """Return the first byte that is asked for, and the one after the last; equal where there are none; None: all of it."""
-        asked = _RANGE.fullmatch(meta.get("HTTP_RANGE", ""))
+        if "HTTP_RANGE" not in meta:
+            return None
+        asked = _RANGE.fullmatch(meta["HTTP_RANGE"])
         if asked is None or asked[1] == asked[2] == "" or not self._is_same(meta.get("HTTP_IF_RANGE")):
             return None
         if not asked[1]:
@@ -151,9 +157,8 @@ class ServedFile(StaticFile):
     def chosen(self, accept: str) -> _Representation:
         """Return what to serve."""
         accepted, identity = _accepted(accept)
-        kept = [one for one in self.alternatives if (one.encoding in accepted if one.encoding else identity)]
-        for one in kept:
-            if self._is_good(one):
+        for one in self.alternatives:
+            if (one.encoding in accepted if one.encoding else identity) and (one.version is not None or self._is_good(one)):
                 return one
         last = next(one for one in self.alternatives if one.encoding is None)
         self._is_good(last)
@@ -161,7 +166,7 @@ class ServedFile(StaticFile):
 
     def _is_good(self, one: _Representation) -> bool:
         """Return whether it may be served."""
-        if self._prove is None or one.version is not None:
+        if self._prove is None:
             return True
         version = self._prove(one.path, one.encoding)
         if version:
@@ -176,12 +181,13 @@ class ServedFile(StaticFile):
         return headers if self._plain is None else {**headers, "Cache-Control": self._plain}
 
     def answer(self, method: str, meta: dict[str, Any]) -> tuple[Response, _Representation | None] | None:
-        """Return the response, and what is served where that has been proven; None: the file is another by now."""
+        """Return the response, and what is served with it; None: the file is another by now than when it was looked up."""
         if method not in ("GET", "HEAD"):
             return NOT_ALLOWED_RESPONSE, None
         one = self.chosen(meta.get("HTTP_ACCEPT_ENCODING", ""))
         if one.is_not_modified(meta):
-            return self.get_not_modified_response(self._headers(one)), one
+            headers = self._headers(one)
+            return one.not_modified if headers is one.headers else self.get_not_modified_response(headers), one
         file, promised = one.opened(method)
         if promised:
             return self._response(one, file, one.range(meta)), one
@@ -191,7 +197,7 @@ class ServedFile(StaticFile):
 
     def _response(self, one: _Representation, file: BinaryIO | None, part: tuple[int, int] | None) -> Response:
         if part is None:
-            return Response(HTTPStatus.OK, self._headers(one).items(), file)
+            return Response(HTTPStatus.OK, self._headers(one), file)
         start, end = part
         if start >= end:
             return self.get_range_not_satisfiable_response(file, one.size)
@@ -290,9 +296,9 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):
         if answered is None:
             return None
         response, one = answered
-        if one is not None and self._lasts(url, static_file, one):
+        if one is not None and url not in self.files and self._lasts(url, static_file, one):
             self._keep(url, static_file)
-        return _response(response)
+        return _response(response, one.encoded if one is not None and response.headers is one.headers else None)
 
     def _passed_on(self, request: HttpRequest, response: Any) -> Any:
         url = request.path_info
@@ -354,7 +360,7 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):
 
     def _lasts(self, url: str, static_file: ServedFile, one: _Representation) -> bool:
         """Return whether what a file needs may be remembered: its content cannot change any more."""
-        if self.autorefresh or url in self.files:
+        if self.autorefresh:
             return False
         if one.version is None and not (self._is_believed and self.immutable_file_test(one.path, url)):
             return False
@@ -449,16 +455,12 @@ def _unpacked(stream: BinaryIO, encoding: str | None) -> Any:
     return stream
 
 
-def _response(response: Response) -> Any:
-    """Return Django's response; headers that are given at once save the making of a default one and its removal."""
-    headers, status = dict(response.headers), int(response.status)
-    made: HttpResponseBase
-    if response.file is None:
-        made = HttpResponse(status=status, headers=headers)  # a stream without content would make ASGI warn
-    else:
-        made = WhiteNoiseFileResponse(response.file, status=status, headers=headers)
-    if "Content-Type" not in headers:
-        del made["Content-Type"]
+def _response(response: Response, encoded: dict[str, Any] | None = None) -> Any:
+    """Return Django's response, with headers that have been encoded already, if there are such."""
+    kind = HttpResponse if response.file is None else WhiteNoiseFileResponse  # a stream of nothing would make ASGI warn
+    # A type that is given saves the making of the default one.
+    made = kind(response.file or (), status=int(response.status), content_type="text/plain")
+    made.headers._store = dict(encoded) if encoded is not None else ResponseHeaders(dict(response.headers))._store
     return made
 
 

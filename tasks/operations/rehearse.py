@@ -14,7 +14,7 @@ from ..errors import DeployError, SettingsError
 
 # Links are followed: the package may be linked under another name, and the rehearsal lies beside the real folder.
 _PACKAGE = Path(__file__).resolve().parents[1]
-_NEEDED = ("moto", "flask", "flask_cors", "h11", "asyncssh", "gunicorn", "django", "whitenoise")
+_NEEDED = ("moto", "flask", "flask_cors", "h11", "asyncssh", "gunicorn", "django", "whitenoise", "pip")
 
 
 def rehearse(hosts: str, instances: int, flags: Sequence[str], skip: Sequence[str], *, dry: bool) -> None:

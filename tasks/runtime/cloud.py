@@ -10,6 +10,7 @@ from .changes import Changes
 if TYPE_CHECKING:
     from ..settings.model import Aws
 
+AGENT = "ramped"  # in the user agent of every call, so that CloudTrail shows whose it was
 # Operations that change nothing, by the first word of their name.
 _READING = ("Assume", "Describe", "Get", "List")
 # The lock is an SSM parameter: taking and releasing it changes nothing of the site.
@@ -57,9 +58,10 @@ class Cloud:
         from botocore.config import Config
 
         # Calls are throttled per account and region: adaptive retries slow down together with the others.
-        config = Config(retries={"mode": "adaptive", "max_attempts": 12}, connect_timeout=10, read_timeout=60)
+        retries: Any = {"mode": "adaptive", "max_attempts": 12}
+        config = Config(retries=retries, connect_timeout=10, read_timeout=60, user_agent_extra=AGENT)
         if quick:
-            config = Config(retries={"total_max_attempts": 1}, connect_timeout=3, read_timeout=5)
+            config = config.merge(Config(retries={"total_max_attempts": 1}, connect_timeout=3, read_timeout=5))
         client = self.session.client(name, endpoint_url=self._aws.endpoint, config=config)
         for event, handler in (("before-call", self._begin), ("after-call", self._end), ("after-call-error", self._broke)):
             client.meta.events.register(event, handler)
@@ -72,7 +74,7 @@ class Cloud:
 
     def _end(self, http_response: Any, context: Any, **_: Any) -> None:
         if context.get("ramped_writes"):
-            # What AWS rejects changes nothing; of a server error nobody knows.
+            # What AWS rejects changes nothing; a server error may have changed something.
             self._changes.settle(not 400 <= http_response.status_code < 500)
 
     def _broke(self, exception: Exception, context: Any, **_: Any) -> None:

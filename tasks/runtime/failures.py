@@ -1,4 +1,4 @@
-"""What AWS, SSH and the network raise, told in one line: what was asked, what came back, what to do."""
+"""Explain what AWS, SSH and the network raise in one line: what was asked, what came back, what to do."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def explain(error: BaseException, again: str) -> DeployError | None:
     for module, translate in (("botocore.exceptions", _botocore), ("paramiko", _ssh), ("invoke.exceptions", _command)):
         # A library that was never imported has raised nothing; importing it here would cost its time.
         library = sys.modules.get(module)
-        told = translate(error, library, again) if library is not None else None
-        if told is not None:
-            return told
+        explained = translate(error, library, again) if library is not None else None
+        if explained is not None:
+            return explained
     return _system(error, again) if isinstance(error, OSError) else None
 
 
@@ -62,9 +62,9 @@ def _botocore(error: BaseException, library: ModuleType, again: str) -> DeployEr
 
 
 def _refused(error: Any, again: str) -> CloudError:
-    told = error.response.get("Error", {})
-    code = str(told.get("Code", "unknown"))
-    message = str(told.get("Message", "")).split(" Encoded authorization failure message")[0].strip().rstrip(".")
+    answer = error.response.get("Error", {})
+    code = str(answer.get("Code", "unknown"))
+    message = str(answer.get("Message", "")).split(" Encoded authorization failure message")[0].strip().rstrip(".")
     advice = ""
     if code in _CREDENTIALS:
         advice = f" Renew the credentials, then run the same again: {again}"

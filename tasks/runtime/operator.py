@@ -28,7 +28,7 @@ def machine() -> str:
 
 
 def alive(pid: int) -> bool:
-    """Tell whether a process of this machine is there, whoever's it is."""
+    """Return whether a process of this machine exists, of any user."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

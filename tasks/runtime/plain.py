@@ -1,4 +1,4 @@
-"""What the operator sees when nobody watches a terminal: whole lines, flushed at once, without escape codes."""
+"""Plain-text output for pipes and logs: whole lines, flushed at once, without escape codes."""
 
 import os
 from collections.abc import Sequence

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def is_terminal(stream: TextIO) -> bool:
-    """Tell whether a live line can be drawn on the stream."""
+    """Return whether a live line can be drawn on the stream."""
     return stream.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
 
 

@@ -1,1 +1,1 @@
-"""The settings: one fabric.yaml, the environment and -f, checked as a whole."""
+"""The settings: fabric.yaml, environment variables and -f, checked together."""

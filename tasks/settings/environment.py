@@ -57,7 +57,7 @@ def variable_of(path: str) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Return the known variable that a misspelt one most probably means; names lack INVOKE_ and FABRIC_."""
+    """Return the known variable that a misspelt name most probably means; names lack INVOKE_ and FABRIC_."""
     names = list(known)
     near = difflib.get_close_matches(name, names, 1, 0.8)
     return next(iter(near), None) or next((other for other in names if other.endswith(f"_{name}")), None)

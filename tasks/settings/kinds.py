@@ -1,4 +1,4 @@
-"""The kinds of values that a setting may have: how each is read, and how what is allowed is told."""
+"""The kinds of values that a setting may have: how each is read, and how errors describe what is allowed."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -11,21 +11,21 @@ class Wrong(ValueError):
 
 
 class Kind(Protocol):
-    """What a setting's annotation says about its values."""
+    """The kind of a setting's values, from its annotation."""
 
     @property
     def allowed(self) -> str:
-        """Tell what is allowed, for an error."""
+        """Describe what is allowed, for an error."""
 
     def read(self, value: object) -> Any:
         """Return the value as the settings hold it; raises Wrong."""
 
     def of_text(self, text: str) -> object:
-        """Return what a file would have given for a variable's text."""
+        """Return what a file would contain for a variable's text."""
 
 
 def describe(value: object) -> str:
-    """Tell what was found, for an error."""
+    """Describe a value that was found, for an error."""
     if value is None:
         return "nothing (null)"
     if isinstance(value, bool):
@@ -43,7 +43,7 @@ def describe(value: object) -> str:
 
 @dataclass(frozen=True)
 class Text:
-    """A text; `hint` may recognise a frequent mistake."""
+    """A text; `hint` recognises a frequent mistake."""
 
     allowed: str = "text"
     pattern: str = r"[^\x00-\x1f\x7f]+"
@@ -56,7 +56,7 @@ class Text:
         if not isinstance(value, str):
             raise Wrong
         if value != value.strip():
-            raise Wrong("without blanks around it")
+            raise Wrong("without blanks at its ends")
         if not re.fullmatch(self.pattern, value):
             raise Wrong(self.hint(value))
         return value
@@ -76,7 +76,7 @@ class Whole:
 
     @property
     def allowed(self) -> str:
-        """Tell the bounds."""
+        """Describe the bounds."""
         upper = "" if self.maximum is None else f" to {self.maximum}"
         return f"a whole number from {self.minimum}{upper}{f', in {self.unit}' if self.unit else ''}"
 
@@ -91,7 +91,7 @@ class Whole:
         return value
 
     def of_text(self, text: str) -> object:
-        """Return the number that the text writes, or the text."""
+        """Return the number of the text, or the text."""
         return int(text) if re.fullmatch(r"-?(?:0|[1-9][0-9]{0,17})", text) else text
 
 
@@ -108,7 +108,7 @@ class Seconds:
         return float(value)
 
     def of_text(self, text: str) -> object:
-        """Return the number that the text writes, or the text."""
+        """Return the number of the text, or the text."""
         return float(text) if re.fullmatch(r"-?[0-9]{0,18}\.?[0-9]{0,18}", text) and re.search("[0-9]", text) else text
 
 
@@ -127,7 +127,7 @@ class Amount:
         return Whole(1).read(value)
 
     def of_text(self, text: str) -> object:
-        """Return the number that the text writes, or the text."""
+        """Return the number of the text, or the text."""
         return Whole(1).of_text(text)
 
 
@@ -144,7 +144,7 @@ class Flag:
         return value
 
     def of_text(self, text: str) -> object:
-        """Return the truth that the text writes, or the text."""
+        """Return the truth of the text, or the text."""
         words = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
         return words.get(text.lower(), text)
 
@@ -158,7 +158,7 @@ class Texts:
 
     @property
     def allowed(self) -> str:
-        """Tell what each item may be."""
+        """Describe what each item may be."""
         return f"a list, each item {self.item.allowed}" + (f"; at least {self.minimum}" if self.minimum else "")
 
     def read(self, value: object) -> tuple[str, ...]:
@@ -172,9 +172,9 @@ class Texts:
             try:
                 texts.append(self.item.read(item))
             except Wrong as wrong:
-                raise Wrong(f"the item {describe(item)} is not{f': {wrong}' if str(wrong) else ''}") from wrong
+                raise Wrong(f"the item {describe(item)} is invalid{f': {wrong}' if str(wrong) else ''}") from wrong
             if texts.count(texts[-1]) > 1:
-                raise Wrong(f"'{texts[-1]}' stands there twice")
+                raise Wrong(f"'{texts[-1]}' is there twice")
         return tuple(texts)
 
     def of_text(self, text: str) -> object:
@@ -184,7 +184,7 @@ class Texts:
 
 @dataclass(frozen=True)
 class Tags:
-    """Keys and values for AWS resources (EC2 User Guide, "Tag restrictions"); ours and Amazon's prefixes are taken."""
+    """Keys and values for AWS resources (EC2 User Guide, "Tag restrictions"); ours and Amazon's prefixes are reserved."""
 
     allowed: str = "up to 40 tags, each key: text; keys up to 128 letters, not beginning with aws: or ramped:, values up to 256"
 
@@ -196,7 +196,7 @@ class Tags:
             if not isinstance(key, str) or not isinstance(text, str):
                 raise Wrong(f"{key}: found {describe(text)}; put it in quotes")
             if not 0 < len(key) <= 128 or len(text) > 256 or key.lower().startswith(("aws:", "ramped:")) or key == "Name":
-                raise Wrong(f"{key} is not" + (": the image's name is image.name" if key == "Name" else ""))
+                raise Wrong(f"{key} is invalid" + (": the image's name is image.name" if key == "Name" else ""))
         return dict(value)
 
     def of_text(self, text: str) -> object:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .environment import INVOKES_OWN, bare, nearest
+from .environment import INVOKES_OWN, bare, nearest, variable_of
 from .kinds import Wrong, describe
 from .renamed import RENAMED
 from .rules import contradictions, derive
@@ -70,7 +70,7 @@ def of_environment(environment: Mapping[str, str], folder: str) -> Layer:
     for name, text in sorted(environment.items()):
         path = variables().get(bare(name))
         if path is None:
-            near = nearest(bare(name), variables())
+            near = nearest(bare(name), map(variable_of, schema()))
             guess = f"; did you mean {name.removesuffix(bare(name))}{near}?" if near else ""
             errors.append(f"{name}: unknown variable{guess}")
             continue

@@ -1,4 +1,4 @@
-"""The one `fabric.yaml`: found, merged with the levels that Invoke knows, and turned into Settings."""
+"""`fabric.yaml`: found, merged with the other levels that Invoke has, and turned into Settings."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class Loaded:
 def load(start: Path, given: str | None, environment: Mapping[str, str]) -> Loaded:
     """Read and check the settings.
 
-    `start`: the folder from which `fabric.yaml` is looked for upwards; `given`: the file of `-f`; `environment`: our
+    `start`: the folder where the search for `fabric.yaml` begins, upwards; `given`: the file of `-f`; `environment`: our
     variables. The levels as in Invoke's documentation, "Configuration": system, user, project, environment, `-f`.
-    Raises SettingsError with everything that is wrong, a line each.
+    Raises SettingsError with all errors, a line each.
     """
     project = find(start)
     if project is None and given is None:
@@ -56,9 +56,9 @@ def find(start: Path) -> Path | None:
 
 
 def complaints(argv: Sequence[str], environ: Mapping[str, str], environment: Mapping[str, str]) -> str | None:
-    """Tell what is wrong with the settings when Invoke itself has crashed on a file, or None.
+    """Return the errors in the settings after Invoke itself crashed on a file, or None.
 
-    `argv`: the arguments; `environ`: where Invoke looks for the path of `-f` too; `environment`: our variables.
+    `argv`: the arguments; `environ`: may contain the path of `-f` too; `environment`: our variables.
     """
     given = environ.get("INVOKE_RUNTIME_CONFIG")
     for number, word in enumerate(argv):

@@ -1,7 +1,7 @@
 """The settings: one `fabric.yaml`, validated into frozen values.
 
 The fields are the schema: the annotation says what is allowed, a field without a default is required, `| None` allows null.
-`settings_snippets/fabric.yaml` tells the same to operators; a test holds both together.
+`settings_snippets/fabric.yaml` documents the same; a test keeps both in step.
 """
 
 from dataclasses import dataclass, field
@@ -49,7 +49,7 @@ from .values import (
 
 @dataclass(frozen=True, kw_only=True)
 class Aws:
-    """Where the calls go."""
+    """Where AWS calls are sent."""
 
     region: Region
     profile: Line | None = None
@@ -58,7 +58,7 @@ class Aws:
 
 @dataclass(frozen=True, kw_only=True)
 class Management:
-    """How the management instance is found, and whether it stays up after `ship`."""
+    """How the management instance is found, and whether it keeps running after `ship`."""
 
     instance_id: InstanceId | None = None
     tag: RoleTag = "ramped:role=management"
@@ -72,12 +72,12 @@ class Ssh:
     user: Login
     key: Line | None = None  # a path; the loader makes it absolute
     port: Port = 22
-    # "direct" or None; "management": web instances through that one; "ssm": through Session Manager; else a host to jump through.
+    # "direct" or None; "management": web instances through that instance; "ssm": through Session Manager; else a jump host.
     gateway: Gateway | None = "management"
     known_hosts: Line | None = None  # a path; the loader makes it absolute
     host_ca: Line | None = None  # a path; the loader makes it absolute
-    instance_connect: Yes = False  # a key for each connection, pushed by EC2 Instance Connect
-    timeout: Duration = 10  # for one connection
+    instance_connect: Yes = False  # a new key for each connection, sent by EC2 Instance Connect
+    timeout: Duration = 10  # for opening a connection
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,24 +89,25 @@ class App:
     virtualenv: Line = "venv"
     manage: InApp = "manage.py"
     requirements: InAppList = ("requirements.txt",)
-    databases: Aliases = ("default",)  # those that are migrated
-    check_migrations: Yes = True  # whether a deploy asks the site what its migrations mean for the release that serves
+    databases: Aliases = ("default",)  # to migrate
+    check_migrations: Yes = True  # whether `deploy` refuses migrations that break the running release
     services: Units  # the first one serves the site
     domain: Domain
-    health_path: UrlPath  # left out or null: see decisions/settings_rules.py
+    health_path: UrlPath  # left out or null: see rules.DERIVED
+    deep_health_path: UrlPath | None = None  # proves database and migrations
     port: Port = 80
-    boot_timeout: Duration = 300  # until the site answers after a restart, or SSH after a start
+    boot_timeout: Duration = 300  # for the site after a restart, for SSH after a start
 
 
 @dataclass(frozen=True, kw_only=True)
 class Image:
-    """How images are baked."""
+    """How images are made."""
 
     name: ImageName  # as health_path
     reboot: Yes = False
     cleaner: Line | None = "/usr/local/sbin/ramped-image"  # on the management instance
     secrets: Paths = ("~/.aws", "~/.netrc", "~/.git-credentials", "~/.pypirc", "~/.ssh/id_*")
-    authorized_keys: PublicKeys = ()  # besides the one that deploys
+    authorized_keys: PublicKeys = ()  # in addition to those that deploy
     tags: TagMap = field(default_factory=dict)
     timeout: Duration = 3600
 
@@ -115,28 +116,28 @@ class Image:
 class RolloutPolicy:
     """How fast and how carefully a group is replaced; percentages are of the desired capacity."""
 
-    engine: Engine = "ramped"  # or EC2 Auto Scaling's own
+    engine: Engine = "ramped"  # or instance-refresh
     surge: Quantity = 1
     batch: Quantity = 1
-    poll: Interval = 5.0  # between two looks
+    poll: Interval = 5.0  # interval
     healthy_polls: Count = 3
     warm_up: WarmUp = 0  # in service before an instance counts
     canary: Some = 0  # new instances before the first pause
-    checkpoints: Percentages = ()  # of the instances, before a further pause
+    checkpoints: Percentages = ()  # of the instances, at which it pauses again
     pause: WarmUp = 0  # length of a pause
-    alarms: Alarms = ()  # CloudWatch alarms that stop it
+    alarms: Alarms = ()  # CloudWatch alarms that fail the new version
     instance_timeout: Duration = 900  # from launch to serving
     timeout: Duration = 14400  # for the whole rollout
     max_failures: Count = 3  # failed launches of the new version
     raise_max: Yes = True
     check_revision: Yes = True
     smoke_boot: Yes = True
-    rollback: Yes = True  # a new version that fails is rolled back by itself
+    rollback: Yes = True  # of a version that fails, automatically
 
 
 @dataclass(frozen=True, kw_only=True)
 class Restart:
-    """How `restart-all` goes through the fleet."""
+    """How `restart-all` restarts the fleet."""
 
     batch: Quantity = 1
     timeout: Duration = 300  # for one batch to be healthy again
@@ -145,14 +146,14 @@ class Restart:
 
 @dataclass(frozen=True, kw_only=True)
 class Static:
-    """Where the static files are asked for."""
+    """Where static files are served from, and how long they are kept."""
 
     url: StaticPath
     cdn: Origin | None = None
     distribution: DistributionId | None = None
     timeout: Duration = 1800  # for an invalidation
-    keep_releases: Count = 3  # releases whose files are kept in any case
-    grace: WarmUp = 604800  # for which a release's files are kept after the next one was deployed
+    keep_releases: Count = 3  # releases whose files are always kept
+    grace: WarmUp = 604800  # for which files are kept after the next deploy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,15 +164,15 @@ class HealthCheck:
     timeout: CheckTimeout = 5
     failures: CheckCount = 2  # in a row: unhealthy
     successes: CheckCount = 3  # in a row: healthy again
-    draining_file: Line | None = None  # the file on a host that the health middleware looks at
+    draining_file: Line | None = None  # the file on a host that the health middleware checks
 
 
 @dataclass(frozen=True, kw_only=True)
 class Maintenance:
-    """The page that visitors see while the site is away, and who sees the site all the same."""
+    """The page that visitors see during maintenance, and who bypasses it."""
 
     page: Line | None = None  # a path; the loader makes it absolute
-    retry_after: Duration = 120  # after which the page asks again
+    retry_after: Duration = 120  # after which the page reloads
     bypass_header: HeaderName | None = None
     bypass_secret: Line | None = None  # a path; the loader makes it absolute
     bypass_addresses: Networks = ()
@@ -179,7 +180,7 @@ class Maintenance:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Everything that the tasks know of a site."""
+    """All settings of a site."""
 
     aws: Aws
     groups: GroupNames

@@ -1,4 +1,4 @@
-"""What the settings say together: values that follow from others, and combinations that cannot work."""
+"""Rules between settings: values that follow from others, and combinations that cannot work."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -13,7 +13,7 @@ DERIVED: Mapping[str, tuple[str, Callable[[str], str]]] = {
 
 
 def derive(values: Values) -> dict[str, Any]:
-    """Return the values, with those filled in that follow from others, or gone where the others are wrong themselves."""
+    """Return the values, with the derived ones filled in, or removed where their source is invalid."""
     filled = dict(values)
     for path, (source, follow) in DERIVED.items():
         if path in filled and filled[path] is None:
@@ -23,24 +23,24 @@ def derive(values: Values) -> dict[str, Any]:
 
 
 def contradictions(values: Values) -> Iterator[tuple[str, str]]:
-    """Tell the combinations that cannot work.
+    """Find the combinations that cannot work.
 
-    `values` may lack what was wrong by itself: then nothing is said of it. Yields the path to change and the sentence.
+    A rule is skipped when a value of it is missing in `values`, being invalid itself. Yields the path to change and the sentence.
     """
     for rule in _RULES:
         try:
-            told = rule(values)
+            found = rule(values)
         except KeyError:
             continue
-        if told is not None:
-            yield told
+        if found is not None:
+            yield found
 
 
 def _batch_within_surge(values: Values) -> tuple[str, str] | None:
     surge, batch = values["rollout.surge"], values["rollout.batch"]
     if _number(batch) <= _number(surge) or isinstance(batch, int) != isinstance(surge, int):
         return None
-    return "rollout.batch", f"found {batch}; allowed: at most rollout.surge ({surge}), for the new ones are launched first"
+    return "rollout.batch", f"found {batch}; allowed: at most rollout.surge ({surge}): new instances are launched first"
 
 
 def _number(amount: int | str) -> int:
@@ -48,35 +48,35 @@ def _number(amount: int | str) -> int:
 
 
 def _time_to_serve(values: Values) -> tuple[str, str] | None:
-    deadline, warm_up = values["rollout.instance_timeout"], values["rollout.warm_up"]
-    looks = values["rollout.poll"] * values["rollout.healthy_polls"]
-    if deadline > warm_up + looks:
+    timeout, warm_up = values["rollout.instance_timeout"], values["rollout.warm_up"]
+    polls = values["rollout.poll"] * values["rollout.healthy_polls"]
+    if timeout > warm_up + polls:
         return None
     return (
         "rollout.instance_timeout",
-        f"found {deadline}; allowed: more than warm_up ({warm_up}) + poll × healthy_polls ({looks:g}), in seconds",
+        f"found {timeout}; allowed: more than warm_up ({warm_up}) + poll × healthy_polls ({polls:g}), in seconds",
     )
 
 
 def _time_for_all(values: Values) -> tuple[str, str] | None:
-    whole, one = values["rollout.timeout"], values["rollout.instance_timeout"]
-    if whole >= one:
+    whole, single = values["rollout.timeout"], values["rollout.instance_timeout"]
+    if whole >= single:
         return None
-    return "rollout.timeout", f"found {whole}; allowed: at least rollout.instance_timeout ({one})"
+    return "rollout.timeout", f"found {whole}; allowed: at least rollout.instance_timeout ({single})"
 
 
 def _distribution_has_cdn(values: Values) -> tuple[str, str] | None:
     distribution, cdn = values["static.distribution"], values["static.cdn"]
     if distribution is None or cdn is not None:
         return None
-    return "static.cdn", f"found nothing (null); allowed: the address of the CDN, since static.distribution is {distribution}"
+    return "static.cdn", f"found nothing (null); allowed: the address of the CDN, because static.distribution is {distribution}"
 
 
 def _gateway_is_another(values: Values) -> tuple[str, str] | None:
     gateway, domain = values["ssh.gateway"], values["app.domain"]
     if gateway is None or gateway.rpartition("@")[2].partition(":")[0] != domain:
         return None
-    return "ssh.gateway", f"found '{gateway}'; allowed: a host that takes SSH, which the load balancer at app.domain does not"
+    return "ssh.gateway", f"found '{gateway}'; allowed: a host that accepts SSH; app.domain is the load balancer"
 
 
 def _certificates_can_be_asked_for(values: Values) -> tuple[str, str] | None:
@@ -84,15 +84,23 @@ def _certificates_can_be_asked_for(values: Values) -> tuple[str, str] | None:
         return None
     return (
         "ssh.host_ca",
-        "found a file; allowed with ssh.gateway: ssm: null, since ssh-keyscan does not go through Session Manager",
+        "found a file; allowed with ssh.gateway: ssm: null, because ssh-keyscan does not work through Session Manager",
     )
 
 
 def _health_path_is_no_static_file(values: Values) -> tuple[str, str] | None:
-    health, url = values["app.health_path"], values["static.url"]
-    if not health.startswith(url):
+    return _outside_static("app.health_path", values)
+
+
+def _deep_health_path_is_no_static_file(values: Values) -> tuple[str, str] | None:
+    return _outside_static("app.deep_health_path", values)
+
+
+def _outside_static(path: str, values: Values) -> tuple[str, str] | None:
+    health, url = values[path], values["static.url"]
+    if health is None or not health.startswith(url):
         return None
-    return "app.health_path", f"found '{health}'; allowed: a path outside static.url ({url})"
+    return path, f"found '{health}'; allowed: a path outside static.url ({url})"
 
 
 def _check_ends_before_the_next(values: Values) -> tuple[str, str] | None:
@@ -110,5 +118,6 @@ _RULES = (
     _gateway_is_another,
     _certificates_can_be_asked_for,
     _health_path_is_no_static_file,
+    _deep_health_path_is_no_static_file,
     _check_ends_before_the_next,
 )

@@ -1,4 +1,4 @@
-"""The types of the settings' fields, each with what is allowed and the mistake that is made most often."""
+"""The types of the settings' fields, each with what is allowed and a hint for its most frequent mistake."""
 
 import re
 from collections.abc import Mapping

@@ -112,6 +112,7 @@ def _copied(group: Group) -> Group:
     twin = copy.copy(group)
     twin.boxes = {id: copy.copy(box) for id, box in group.boxes.items()}
     twin.suspended, twin.surplus, twin.launches = set(group.suspended), list(group.surplus), group.launches.copy()
+    twin.launched = list(group.launched)
     twin.log, twin.terminated = [], []
     return twin
 

@@ -32,6 +32,7 @@ class LargeGroup(Group):
             self.born += 1
             self.boxes[f"i-{self.born:06d}"] = Box(f"i-{self.born:06d}", zone, self.version, self.now, self.now + self.boot)
             self.launches[self.version] += 1
+            self.launched.append(self.now)
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ def measure(instances: int) -> Cost:
     group = LargeGroup(0, 2 * instances, instances)
     group.launch_missing()
     group.launches.clear()
+    group.launched.clear()
     group.pass_time(100)
     at_once = max(1, instances // 10)
     rules = policy(surge=at_once, batch=at_once)

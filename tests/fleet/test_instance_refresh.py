@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from tasks.aws import launch_templates
-from tasks.errors import Refused, Resumable, RolledBack, SettingsError
+from tasks.errors import Refused, Resumable, RolledBack
 from tasks.fleet.target import REFRESH
 from tasks.operations.abort import end_runs
 from tasks.operations.rollback import rollback
-from tasks.operations.rollout import roll_out, rollout
+from tasks.operations.rollout import roll_out
 from tests.fleet.test_loop_groups import ALARM, alarm
 from tests.rehearsal.standin import stand_in
 from tests.worlds.rolling_world import RollingWorld, build, rolling
@@ -197,26 +197,6 @@ def test_one_engine_does_not_meddle_with_the_other() -> None:
             world.roll()
         with pytest.raises(Refused, match="`rollout --engine ramped` goes on with it"):
             roll(world)
-
-
-@pytest.mark.parametrize(
-    ("rules", "why"),
-    [
-        ({"canary": 1}, "does not pause for a word"),
-        ({"pause": 200000}, "waits 172800 at most"),
-        ({"alarms": tuple(f"a{n}" for n in range(11))}, "takes 10"),
-    ],
-)
-def test_what_it_cannot_do_is_refused_before_anything_is_written(rules: dict[str, Any], why: str) -> None:
-    with rolling(3) as world:
-        with pytest.raises(Refused, match=why):
-            roll(world, **rules)
-        assert refreshes(world) == []
-
-
-def test_another_engine_is_named() -> None:
-    with rolling(1) as world, pytest.raises(SettingsError, match="--engine: found refresh; allowed: ramped or instance-refresh"):
-        rollout(world.run(), engine="refresh")
 
 
 @contextmanager

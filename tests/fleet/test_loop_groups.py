@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tasks.errors import DeployError, Refused, Resumable, RolledBack
+from tasks.errors import DeployError, Resumable, RolledBack
 from tasks.operations.rollback import rollback
 from tasks.operations.rollout import roll_out
 from tasks.runtime.run import Run
@@ -67,17 +67,6 @@ def test_an_alarm_half_way_brings_the_old_version_back() -> None:
         with world.watched(), pytest.raises(RolledBack, match=f"alarm {ALARM} has gone off"):
             world.roll(alarms=(ALARM,))
         world.assert_done("1")
-
-
-@pytest.mark.parametrize(("state", "why"), [("ALARM", f"alarm {ALARM} has gone off already"), ("", f"no alarm {ALARM}")])
-def test_an_alarm_that_cannot_tell_anything_is_refused_before_anything_is_written(state: str, why: str) -> None:
-    with rolling(1) as world:
-        if state:
-            alarm(world, state)
-        before = world.shape()
-        with pytest.raises(Refused, match=why):
-            world.roll(alarms=(ALARM,))
-        assert world.shape() == before and world.versions() == ["1"]
 
 
 @contextmanager

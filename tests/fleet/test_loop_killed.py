@@ -4,6 +4,7 @@ Real processes, SIGKILL, the real task; three clouds at a time, so that it takes
 """
 
 import json
+import random
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -91,6 +92,15 @@ def writes() -> int:
             return Chain(world, forks).whole()
 
 
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_killed_at_some_write_it_ends_as_if_undisturbed(when: str) -> None:
+    """At another one in each run; `bash tests/run --all` tries all of them."""
+    number = random.randint(1, 12)
+    with rolling(SIZE) as world, operators() as forks:
+        Chain(world, forks).killed(number, when)
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_killed_at_every_write_it_ends_as_if_undisturbed(writes: int, when: str) -> None:
     assert 12 <= writes <= 20

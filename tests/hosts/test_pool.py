@@ -107,7 +107,8 @@ def test_waiting_for_a_host_says_what_it_saw(world: ShopWorld, cloud: Cloud, web
 
 
 def test_waiting_outlasts_a_boot_whose_key_nobody_knows_yet(world: ShopWorld, cloud: Cloud) -> None:
-    ran = world.cloud.client("ec2").run_instances(ImageId=world.image, MinCount=1, MaxCount=1, SubnetId=world.subnets[2])
+    where = {"LaunchTemplate": world.template, "SubnetId": world.subnets[2]}
+    ran = world.cloud.client("ec2").run_instances(MinCount=1, MaxCount=1, **where)
     id = ran["Instances"][0]["InstanceId"]
     try:
         with Hosts(world.run()) as hosts:

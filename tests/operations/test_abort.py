@@ -1,5 +1,6 @@
 """`abort` on the stand-in cloud: after an interruption, after kills of its own, beside others."""
 
+import random
 from collections.abc import Iterator
 
 import pytest
@@ -100,6 +101,27 @@ def launching(world: RollingWorld, forks: Operators, to: str) -> None:
     assert world.shape() != world.before
 
 
+def aborted(world: RollingWorld, forks: Operators, to: str, number: int, when: str) -> bool:
+    """Abort a rollout, killed at a write, and again; return whether there were that many writes."""
+    at = world.group().version
+    launching(world, forks, to)
+    first = forks.roll(world, None, kill=number, when=when)
+    assert (first["signal"], first["code"]) in ((9, 0), (0, 0)), first
+    again = forks.roll(world, None)
+    assert (again["signal"], again["code"]) == (0, 0), (number, when)
+    assert world.shape() == world.before and not world.locks() and world.group().version == at, (number, when)
+    return bool(first["signal"])
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_killed_at_some_write_it_ends_as_if_undisturbed(when: str) -> None:
+    """At another one in each run; `bash tests/run --all` tries all of them."""
+    number = random.randint(1, 8)
+    with rolling(2) as world, operators() as forks, world.watched():
+        assert aborted(world, forks, world.next, number, when), number
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_killed_at_every_write_it_ends_as_if_undisturbed(when: str) -> None:
     with rolling(2) as world, operators() as forks, world.watched():
@@ -107,16 +129,11 @@ def test_killed_at_every_write_it_ends_as_if_undisturbed(when: str) -> None:
         while True:
             number += 1
             to = world.next if at == "1" else "1"
-            launching(world, forks, to)
-            first = forks.roll(world, None, kill=number, when=when)
-            assert (first["signal"], first["code"]) in ((9, 0), (0, 0)), first
-            again = forks.roll(world, None)
-            assert (again["signal"], again["code"]) == (0, 0), (number, when)
-            assert world.shape() == world.before and not world.locks() and world.group().version == at, (number, when)
+            killed = aborted(world, forks, to, number, when)
             rest = forks.roll(world, to)
             assert (rest["signal"], rest["code"]) == (0, 0)
             world.assert_done(to)
             at = to
-            if not first["signal"]:
+            if not killed:
                 break
         assert number >= 8, "an abort makes that many writes"

@@ -20,7 +20,7 @@ from tests.rehearsal.hosts.machines_support import Instance, Machines, eventuall
 from tests.rehearsal.hosts.test_machine_roles import SHOWS, disk, states
 from tests.worlds.shop_world import credentials
 
-pytestmark = machines_here
+pytestmark = [machines_here, pytest.mark.alone, pytest.mark.long]
 
 TOKEN = "planted-secret"
 REVISION = "0123456789abcdef0123456789abcdef01234567"

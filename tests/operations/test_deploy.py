@@ -12,6 +12,7 @@ from tasks.hosts.keys import WrongHostKey
 from tasks.hosts.management import open_management
 from tasks.hosts.ssh import Host
 from tasks.operations.deploy import deploy_release
+from tests.worlds.hooks import impatient
 from tests.worlds.operator_folder import Folder
 from tests.worlds.shop_world import Golden, ShopWorld, credentials, sh
 
@@ -76,8 +77,8 @@ def test_a_release_is_deployed_verified_and_a_second_run_finds_nothing_to_do(wor
     assert world.tags()["ramped:revision"] == world.v2
     assert world.tags()["ramped:host-key"].startswith("ssh-ed25519 ")
     steps = [line for line in world.printed.splitlines() if line.startswith("-> ")]
-    assert [line.removeprefix("-> ") for line in steps] == [
-        *("management instance", "SSH", "git", "migrate", "collectstatic", "restart", "verify"),
+    assert steps == [
+        f"-> {step}" for step in ("management instance", "SSH", "git", "migrate", "collectstatic", "restart", "verify")
     ]
     assert "shop.0003_notes_and_reviews" in world.printed
     assert "untracked" not in world.printed and "warning" not in world.printed
@@ -99,7 +100,7 @@ def test_a_stopped_management_instance_is_started_and_known_again(world: ShopWor
     world.cloud.client("ec2").stop_instances(InstanceIds=[world.management])
     # Still stopping: it must be waited for before it can be started.
     assert deploy_release(world.run(), "main").revision == world.v1
-    assert "is stopp" in world.printed and f"{world.management} is running" in world.printed
+    assert f"the management instance {world.management} is stopp" in world.printed
 
 
 def test_a_revision_may_be_a_tag_a_branch_or_a_short_sha(world: ShopWorld) -> None:
@@ -223,9 +224,9 @@ def test_requirements_are_installed_when_their_files_change_and_only_then(world:
 
 def test_a_broken_application_is_noticed_though_the_restart_says_yes(world: ShopWorld) -> None:
     broken = world.commit({"config/wsgi.py": "raise RuntimeError('no such luck today')\n"})
-    with pytest.raises(DeployError, match="the health view with revision") as caught:
-        deploy_release(world.run(app={"boot_timeout": 10}), broken)
-    assert "502 Bad Gateway" in str(caught.value) or "503" in str(caught.value) or "refused" in str(caught.value)
+    run, _ = impatient(world.run(), "502 Bad Gateway")
+    with pytest.raises(DeployError, match="the health view with revision.* 502 Bad Gateway") as caught:
+        deploy_release(run, broken)
     assert "The end of the journal of shop.service:" in str(caught.value) and "no such luck today" in str(caught.value)
     assert "ramped:revision" not in world.tags()
     assert deploy_release(world.run(), world.v2).revision == world.v2

@@ -234,12 +234,13 @@ def test_a_breaking_release_is_shipped_behind_the_page(tmp_path_factory: pytest.
         broken = world.commit(
             {"shop/models.py": models, "shop/migrations/0004_title.py": RENAME, "config/wsgi.py": "raise RuntimeError\n", **page}
         )
+        world.cloud.wait(lambda: len(world.healthy()) == 2)
         with Visitors(base) as visitors:
             # Without the page it is refused; with a release that does not even start the page stays.
             with pytest.raises(Refused, match="ship --maintenance"):
                 go(fast(world))
             with pytest.raises(DeployError):
-                go(fast(world, app={"boot_timeout": 5}), maintenance=True)
+                go(fast(world, app={"boot_timeout": 15}), maintenance=True)
             assert "the maintenance page stays. To go on: fab deploy" in world.err.getvalue()
             assert until(world, base, 503) and world.cloud.members() == old
             good = world.commit({"config/wsgi.py": (world.disk(old[0]) / "app/config/wsgi.py").read_text()}, onto=broken)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from rehearsal import sandbox
+from rehearsal.cloud.authorization.published import OPERATOR
 from rehearsal.world import World
 
 ROOT = Path(__file__).parents[2]
@@ -242,13 +243,18 @@ ELSEWHERE = {
     # By other settings of `ssh` (tests/hosts/test_pool.py).
     "ec2-instance-connect:SendSSHPublicKey",
     "ssm:StartSession",
+    # By the Session Manager plugin, and by EC2 for a template whose image is an alias.
+    "ssm:ResumeSession",
+    "ssm:TerminateSession",
+    "ssmmessages:OpenDataChannel",
+    "ssm:GetParameters",
 }
 SERVICES = {"elbv2": "elasticloadbalancing"}
 
 
 def test_the_operator_policy_allows_what_the_tasks_call_and_no_more(temporary: Path) -> None:
-    policy = json.loads((ROOT / "settings_snippets/aws/operator-policy.json").read_text())
-    actions = [s["Action"] for s in policy["Statement"]]
+    policies = [json.loads((ROOT / f"settings_snippets/aws/policies/{name}.json").read_text()) for name in OPERATOR]
+    actions = [s["Action"] for policy in policies for s in policy["Statement"]]
     allowed = {one for action in actions for one in ([action] if isinstance(action, str) else action)}
     with World(temporary / "world") as world:
         world.control("calls/clear", {})

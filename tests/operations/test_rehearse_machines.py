@@ -17,6 +17,8 @@ __all__ = ["temporary"]  # a fixture
 
 
 @machines_here
+@pytest.mark.alone
+@pytest.mark.long
 def test_a_release_replaces_the_other_on_real_machines_and_no_request_fails(temporary: Path) -> None:
     code, out = told(rehearse("--hosts", "machines", "--instances", "2", "--further"))
     assert code == 0, out
@@ -37,6 +39,8 @@ def test_a_release_replaces_the_other_on_real_machines_and_no_request_fails(temp
 
 
 @machines_here
+@pytest.mark.alone
+@pytest.mark.long
 @pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_nothing_of_the_machines_is_left_when_it_is_stopped(temporary: Path, blow: signal.Signals) -> None:
     before = groups()

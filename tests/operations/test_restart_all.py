@@ -1,8 +1,7 @@
 """`restart-all` against the stand-in cloud: a fleet that has to see a new static file while visitors are served."""
 
-import io
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,10 +13,8 @@ from rehearsal.balancer import Balancer
 from tasks.errors import Refused, Resumable, SettingsError
 from tasks.operations.deploy import deploy_release
 from tasks.operations.restart_all import restart_fleet
-from tasks.runtime.output import Output
-from tasks.runtime.run import Run
-from tasks.runtime.waiting import SystemClock
 from tests.rehearsal.hosts.support import Load
+from tests.worlds.hooks import hooked, impatient
 from tests.worlds.operator_folder import Folder
 from tests.worlds.shop_world import DOMAIN, Golden, ShopWorld, credentials, sh
 
@@ -83,32 +80,6 @@ def way(world: ShopWorld, instance: str) -> str:
     return said[-1].removeprefix(f"{instance}: ")
 
 
-class Ahead(SystemClock):
-    """A clock that can jump over a deadline."""
-
-    ahead = 0.0
-
-    def now(self) -> float:
-        return super().now() + self.ahead
-
-    def jump(self) -> None:
-        self.ahead += 3600
-
-
-def hooked(run: Run, when: str, act: Callable[[], object]) -> tuple[Run, io.StringIO]:
-    """Do something at the moment when a text is printed, once; return the run and what it prints."""
-    todo = [act]
-
-    class Hook(io.StringIO):
-        def write(self, text: str) -> int:
-            if when in text and todo:
-                todo.pop()()
-            return super().write(text)
-
-    out = Hook()
-    return replace(run, out=Output(out, out)), out
-
-
 def test_a_reload_suffices_where_each_worker_loads_the_application(plain: ShopWorld) -> None:
     plain.share("a.0123456789ab.svg", "a.0123456789ab.css")
     members = plain.cloud.members()
@@ -138,8 +109,7 @@ def test_the_first_failure_stops_it_and_it_tells_who_is_done_and_who_is_not(plai
     order = in_order(plain)
     # The reload exits 0, the site is dead afterwards.
     (plain.disk(order[1]) / "app/config/wsgi.py").write_text("raise RuntimeError('half a deploy')\n")
-    clock = Ahead()
-    run, _ = hooked(replace(plain.run(), clock=clock), "502 Bad Gateway", clock.jump)
+    run, _ = impatient(plain.run(), "502 Bad Gateway")
     with pytest.raises(Resumable) as caught:
         restart_fleet(run, ("b.css",))
     text = str(caught.value)
@@ -168,7 +138,7 @@ def test_what_an_earlier_run_took_out_is_put_back(plain: ShopWorld) -> None:
     plain.cloud.client("elbv2").deregister_targets(TargetGroupArn=plain.target_group, Targets=[{"Id": out}])
     plain.cloud.wait(lambda: out not in plain.healthy())
     restart_fleet(plain.run(), ("c.css",), batch=3)
-    assert f"{out}: was taken out of its target groups by an earlier run, and is put back" in plain.printed
+    assert f"{out}: was deregistered from its target groups by an earlier run: registering it again" in plain.printed
     assert set(plain.healthy()) == set(plain.cloud.members()) and "ramped:drained" not in plain.tags(out)
 
 

@@ -67,7 +67,7 @@ def test_what_is_allowed_is_read(kind: Kind, value: object, read: object) -> Non
         (Texts(Text()), {"web": 1}, ""),
         (Texts(Text(), 1), [], ""),
         (Texts(Text()), ["a", 5], "the item 5"),
-        (Texts(Text()), ["a", "b", "a"], "'a' stands there twice"),
+        (Texts(Text()), ["a", "b", "a"], "'a' is there twice"),
         (Tags(), ["a=b"], ""),
         (Tags(), {"cost": 12}, "cost: found 12"),
         (Tags(), {"aws:x": "y"}, "aws:x"),
@@ -120,7 +120,7 @@ def test_a_variable_is_typed_by_the_kind(kind: Kind, text: str, value: object) -
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "found"),
     [
         (None, "nothing (null)"),
         (True, "true (yes or no)"),
@@ -132,8 +132,8 @@ def test_a_variable_is_typed_by_the_kind(kind: Kind, text: str, value: object) -
         (b"x", "b'x' (a bytes: put it in quotes)"),
     ],
 )
-def test_what_was_found_is_told(value: object, told: str) -> None:
-    assert describe(value) == told
+def test_what_was_found_is_reported(value: object, found: str) -> None:
+    assert describe(value) == found
 
 
 @given(

@@ -31,7 +31,7 @@ def test_an_empty_file_and_an_empty_section_say_nothing() -> None:
     assert read({"rollout": None}).leaves == {}
 
 
-def test_every_unknown_key_is_told_with_what_was_meant() -> None:
+def test_every_unknown_key_is_reported_with_what_was_meant() -> None:
     layer = read(
         {"rollot": {"surge": 1}, "rollout": {"suge": 1, "domain": "x", "qqq": 1}, "group": ["web"], 5: 1}, rollout__suge=3
     )
@@ -92,7 +92,7 @@ def test_variables_of_both_prefixes_are_typed_by_the_schema() -> None:
     assert layer.leaves["groups"].folder == "/here"
 
 
-def test_unknown_and_contradicting_variables_are_told() -> None:
+def test_unknown_and_contradicting_variables_are_reported() -> None:
     layer = of_environment(
         {
             "INVOKE_ROLOUT_SURGE": "2",
@@ -174,7 +174,7 @@ def test_a_whole_file_becomes_settings() -> None:
     assert (settings.rollout.poll, settings.ssh.key, settings.management.tag) == (5.0, None, "ramped:role=management")
 
 
-def test_all_that_is_missing_or_wrong_is_told_at_once() -> None:
+def test_all_that_is_missing_or_wrong_is_reported_at_once() -> None:
     layer = read(
         {"aws": {"region": "eu-central-1a"}, "rollout": {"batch": 3, "surge": "2"}, "static": {"distribution": "E2QWRUHAPOMQZL"}}
     )
@@ -209,7 +209,7 @@ TREES = st.dictionaries(
 def test_whatever_the_file_says_there_are_settings_or_one_line_errors(tree: dict[str, Any], environment: dict[str, str]) -> None:
     layers = [read(REQUIRED), read(tree), of_environment(environment, "")]
     values, errors = check(merge(layers).copy(), "fabric.yaml")
-    told = [*errors, *(error for layer in layers for error in layer.errors)]
-    assert all(": " in error for error in told)
+    found = [*errors, *(error for layer in layers for error in layer.errors)]
+    assert all(": " in error for error in found)
     if not errors:
         assert build(values).aws.region

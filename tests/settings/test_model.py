@@ -1,4 +1,4 @@
-"""The sample is the schema: every key of the one is a field of the other, with the same default, told in a comment."""
+"""The sample is the schema: every key of the sample is a field, every field is a key with the same default and a comment."""
 
 import dataclasses
 import re
@@ -37,7 +37,7 @@ def test_every_key_of_the_sample_is_a_field_and_every_field_is_in_the_sample() -
     assert set(LEAVES) == set(schema())
 
 
-@pytest.mark.parametrize("path", [path for path, one in schema().items() if not one.required])
+@pytest.mark.parametrize("path", [path for path, field in schema().items() if not field.required])
 def test_the_sample_shows_the_default(path: str) -> None:
     assert schema()[path].read(LEAVES[path].value) == schema()[path].default
 
@@ -62,7 +62,7 @@ def test_the_sample_is_what_a_careful_parser_reads_too() -> None:
 
 def test_no_value_is_null_that_may_not_be() -> None:
     assert {path for path, found in LEAVES.items() if found.value is None} <= {
-        path for path, one in schema().items() if one.nullable
+        path for path, field in schema().items() if field.nullable
     }
 
 
@@ -102,4 +102,4 @@ def test_keys_that_invoke_would_shadow_are_not_ours() -> None:
 
 
 def test_every_field_says_what_is_allowed() -> None:
-    assert all(one.allowed for one in schema().values())
+    assert all(field.allowed for field in schema().values())

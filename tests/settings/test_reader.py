@@ -29,7 +29,7 @@ def test_the_line_of_every_key_is_known(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "found"),
     [
         ("aws:\n\tregion: x\n", "fabric.yaml:2:1: not YAML: found character '\\t' that cannot start any token"),
         ("aws: [1\ngroups: 2", "fabric.yaml:2:7: not YAML: expected ',' or ']', but got ':'"),
@@ -46,18 +46,18 @@ def test_the_line_of_every_key_is_known(tmp_path: Path) -> None:
         ("a: \x00", "fabric.yaml: not YAML: unacceptable character #x0000"),
     ],
 )
-def test_broken_yaml_is_one_line_with_its_place(tmp_path: Path, text: str | bytes, told: str) -> None:
+def test_broken_yaml_is_one_line_with_its_place(tmp_path: Path, text: str | bytes, found: str) -> None:
     line = complaint(written(tmp_path, text))
-    assert line.startswith(told)
+    assert line.startswith(found)
     assert "\n" not in line
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "found"),
     [("{", "x.json:1:2: not JSON: Expecting property name"), (b'"\xff"', "x.json: not JSON: invalid start byte")],
 )
-def test_broken_json_is_one_line_with_its_place(tmp_path: Path, text: str | bytes, told: str) -> None:
-    assert complaint(written(tmp_path, text, "x.json")).startswith(told)
+def test_broken_json_is_one_line_with_its_place(tmp_path: Path, text: str | bytes, found: str) -> None:
+    assert complaint(written(tmp_path, text, "x.json")).startswith(found)
 
 
 def test_merge_keys_of_yaml_may_repeat_what_they_bring(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "found"),
     [
         ("none.yaml", "-f none.yaml: no such file; allowed: a settings file that exists"),
         ("x.toml", "-f x.toml: found a file of type '.toml'; allowed: .yaml, .yml, .json"),
@@ -103,13 +103,13 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
         ("~nobody-of-that-name/x.yaml", "-f ~nobody-of-that-name/x.yaml: no such file"),
     ],
 )
-def test_what_f_gives_must_be_a_settings_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str, told: str) -> None:
+def test_what_f_gives_must_be_a_settings_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str, found: str) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder.yaml").mkdir()
     with pytest.raises(SettingsError) as caught:
         read_given(given)
-    assert str(caught.value).startswith(told)
+    assert str(caught.value).startswith(found)
 
 
 def test_the_home_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:

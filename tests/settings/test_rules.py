@@ -3,7 +3,7 @@ import pytest
 from tasks.settings.rules import contradictions, derive
 from tasks.settings.schema import schema
 
-DEFAULTS = {path: one.default for path, one in schema().items()}
+DEFAULTS = {path: field.default for path, field in schema().items()}
 WHOLE = {**DEFAULTS, "app.domain": "shop.example", "app.health_path": "/health_check/shop.example", "static.url": "/static/"}
 
 
@@ -33,16 +33,17 @@ def test_nothing_follows_from_a_wrong_domain() -> None:
         ({"rollout.instance_timeout": 15}, "rollout.instance_timeout", "more than warm_up (0) + poll × healthy_polls (15)"),
         ({"rollout.warm_up": 900}, "rollout.instance_timeout", "more than warm_up (900)"),
         ({"rollout.timeout": 899}, "rollout.timeout", "at least rollout.instance_timeout (900)"),
-        ({"static.distribution": "E2QWRUHAPOMQZL"}, "static.cdn", "since static.distribution is E2QWRUHAPOMQZL"),
+        ({"static.distribution": "E2QWRUHAPOMQZL"}, "static.cdn", "because static.distribution is E2QWRUHAPOMQZL"),
         ({"ssh.gateway": "jump@shop.example:22"}, "ssh.gateway", "the load balancer"),
         ({"app.health_path": "/static/up"}, "app.health_path", "outside static.url (/static/)"),
+        ({"app.deep_health_path": "/static/deep/"}, "app.deep_health_path", "outside static.url (/static/)"),
         ({"health_check.timeout": 30}, "health_check.timeout", "less than health_check.interval (30)"),
     ],
 )
-def test_what_cannot_work_is_told(changes: dict[str, object], path: str, sentence: str) -> None:
-    told = list(contradictions({**WHOLE, **changes}))
-    assert [where for where, _ in told] == [path]
-    assert sentence in told[0][1]
+def test_what_cannot_work_is_reported(changes: dict[str, object], path: str, sentence: str) -> None:
+    found = list(contradictions({**WHOLE, **changes}))
+    assert [where for where, _ in found] == [path]
+    assert sentence in found[0][1]
 
 
 @pytest.mark.parametrize(
@@ -54,12 +55,13 @@ def test_what_cannot_work_is_told(changes: dict[str, object], path: str, sentenc
         {"static.cdn": "https://cdn.example"},
         {"static.cdn": "https://cdn.example", "static.distribution": "E2QWRUHAPOMQZL"},
         {"ssh.gateway": "management"},
+        {"app.deep_health_path": "/health/deep/"},
     ],
 )
-def test_what_can_work_is_not_told(changes: dict[str, object]) -> None:
+def test_what_can_work_is_not_reported(changes: dict[str, object]) -> None:
     assert list(contradictions({**WHOLE, **changes})) == []
 
 
-def test_what_is_wrong_by_itself_is_not_told_twice() -> None:
+def test_what_is_wrong_by_itself_is_not_reported_twice() -> None:
     assert list(contradictions({})) == []
     assert list(contradictions({"rollout.batch": 7})) == []

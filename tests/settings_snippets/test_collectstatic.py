@@ -171,6 +171,8 @@ def test_a_reference_to_a_missing_file_stops_it_before_the_manifest(project: Pro
     ran = project.manage("collectstatic", "--noinput")
     assert ran.code == 1
     assert "references a file which could not be found" in ran.err
+    if not project.python("-c", "import django; raise SystemExit(django.VERSION < (6, 1))").code:
+        assert "'css/base.css' contains this reference 'url(nowhere.png)' on line" in ran.err, "Django's note is to be passed on"
     assert project.manifest.read_text() == manifest
 
 

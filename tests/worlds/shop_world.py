@@ -133,7 +133,11 @@ class ShopWorld(AbstractContextManager["ShopWorld"]):
         self.cloud.control("image", {"image": self.image, "disk": str(self._disk)})
         self.vpc, self.subnets, _ = self.cloud.build_network()
         role = [{"ResourceType": "instance", "Tags": [{"Key": "ramped:role", "Value": "management"}]}]
-        ran = ec2.run_instances(ImageId=self.image, MinCount=1, MaxCount=1, SubnetId=self.subnets[0], TagSpecifications=role)
+        made = ec2.create_launch_template(LaunchTemplateName="web", LaunchTemplateData={"ImageId": self.image})["LaunchTemplate"]
+        self.template = {"LaunchTemplateId": made["LaunchTemplateId"], "Version": "1"}
+        # As management-create does: what the instance may be used for depends on the template that it came from.
+        where = {"LaunchTemplate": self.template, "SubnetId": self.subnets[0]}
+        ran = ec2.run_instances(MinCount=1, MaxCount=1, TagSpecifications=role, **where)
         self.management = ran["Instances"][0]["InstanceId"]
         if web:
             self._build_web(web, delay, health)
@@ -141,13 +145,12 @@ class ShopWorld(AbstractContextManager["ShopWorld"]):
         self.hosts.settle()
 
     def _build_web(self, count: int, delay: int, health: str) -> None:
-        elb, ec2 = self.cloud.client("elbv2"), self.cloud.client("ec2")
+        elb = self.cloud.client("elbv2")
         made = elb.create_target_group(Name="web", Protocol="HTTP", Port=8080, VpcId=self.vpc, **CHECK)
         self.target_group = made["TargetGroups"][0]["TargetGroupArn"]
         attribute = {"Key": "deregistration_delay.timeout_seconds", "Value": str(delay)}
         elb.modify_target_group_attributes(TargetGroupArn=self.target_group, Attributes=[attribute])
         self.cloud._balancer("web", self.subnets, [self.target_group])
-        template = ec2.create_launch_template(LaunchTemplateName="web", LaunchTemplateData={"ImageId": self.image})
         self.cloud.client("autoscaling").create_auto_scaling_group(
             AutoScalingGroupName="web",
             MinSize=0,
@@ -156,7 +159,7 @@ class ShopWorld(AbstractContextManager["ShopWorld"]):
             VPCZoneIdentifier=",".join(self.subnets),
             TargetGroupARNs=[self.target_group],
             HealthCheckType=health,
-            LaunchTemplate={"LaunchTemplateId": template["LaunchTemplate"]["LaunchTemplateId"], "Version": "1"},
+            LaunchTemplate=self.template,
         )
         self.cloud.wait(lambda: len(self.healthy()) == count, 120)
 

@@ -6,7 +6,7 @@ import random
 from ..options import Options
 from ..timing import Timing
 from .choices import emptiest_zone, imbalance, victim
-from .health import Judge
+from .health import HealthChecks
 from .launcher import Launcher, current
 from .lifecycle import Lifecycle
 from .state import LEAVING, Group, Member, Swap
@@ -19,19 +19,19 @@ class GroupLoop:
     """Bring groups towards what is desired of them."""
 
     def __init__(
-        self, launcher: Launcher, lifecycle: Lifecycle, judge: Judge, pools: WarmPools, options: Options, timing: Timing
+        self, launcher: Launcher, lifecycle: Lifecycle, health: HealthChecks, pools: WarmPools, options: Options, timing: Timing
     ) -> None:
         self._launcher = launcher
         self._pools = pools
         self._lifecycle = lifecycle
-        self._judge = judge
+        self._health = health
         self._timing = timing
         self._random = random.Random(options.seed)
 
     def turn(self, group: Group, now: float) -> None:
         """Take one turn."""
         self._lifecycle.advance(group, now)
-        self._judge.judge(group, now)
+        self._health.mark(group, now)
         self._replace(group)
         self._swap(group)
         if group.units() < self._wanted(group):
@@ -56,11 +56,11 @@ class GroupLoop:
             cause = group.reasons.pop(0) if group.reasons else ""
             if not cause:
                 change = f"increasing the capacity from {have} to {have + 1}"
-                cause = f"{self._told(group)}an instance was started {DIFFERENCE}, {change}."
+                cause = f"{self._because(group)}an instance was started {DIFFERENCE}, {change}."
             if self._launcher.launch(group, cause) is None:
                 return
 
-    def _told(self, group: Group) -> str:
+    def _because(self, group: Group) -> str:
         return f"{group.scale_reason}  At {self._timing.text()} " if group.scale_reason else ""
 
     def _scale_in(self, group: Group, now: float) -> None:
@@ -73,7 +73,7 @@ class GroupLoop:
                 return
             have = group.units()
             cause = (
-                f"{self._told(group)}an instance was taken out of service {DIFFERENCE}, shrinking the capacity from {have} to "
+                f"{self._because(group)}an instance was taken out of service {DIFFERENCE}, shrinking the capacity from {have} to "
                 f"{have - chosen.units}.  At {self._timing.text()} instance {chosen.id} was selected for termination."
             )
             self._lifecycle.leave(group, chosen, cause)
@@ -102,7 +102,7 @@ class GroupLoop:
         group.reasons.append("an instance was launched in response to an unhealthy instance needing to be replaced.")
 
     def swap(self, group: Group, old: Member | None, cause: str, *, zone: str | None = None, needs_health: bool = False) -> None:
-        """Launch a replacement first; `old` (None: whom the termination policy names) goes when it is ready."""
+        """Launch a replacement first; `old` (None: the choice of the termination policy) goes when it is ready."""
         if self._timing.now() < group.next_launch:
             return
         if new := self._launcher.launch(group, cause, zone):
@@ -114,7 +114,7 @@ class GroupLoop:
             old = group.members.get(swap.old) if swap.old else None
             if new is None or new.lifecycle in LEAVING or (swap.old and (old is None or not old.counted)):
                 group.swaps.remove(swap)
-            elif self._judge.ready(group, new) if swap.needs_health or old else new.lifecycle == "InService":
+            elif self._health.ready(group, new) if swap.needs_health or old else new.lifecycle == "InService":
                 group.swaps.remove(swap)
                 if old is not None and group.runs("Terminate"):
                     self._lifecycle.leave(

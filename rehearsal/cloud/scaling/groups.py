@@ -33,7 +33,7 @@ class Groups:
         return [group.members[one] for one in instance_ids]
 
     def set_desired(self, group: Group, desired: int, reason: str) -> None:
-        """Change the desired capacity, for a reason that scaling activities will tell. Raises ApiError out of bounds."""
+        """Change the desired capacity, for a reason that scaling activities will show. Raises ApiError out of bounds."""
         if desired > group.max:
             raise invalid(f"New SetDesiredCapacity value {desired} is above max value {group.max} for the AutoScalingGroup.")
         if desired < group.min:

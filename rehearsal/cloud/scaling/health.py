@@ -1,4 +1,4 @@
-"""When a group holds a member for unhealthy."""
+"""Which members of a group are unhealthy."""
 
 from ..options import Options
 from ..targets import Targets
@@ -7,7 +7,7 @@ from .lifecycle import Lifecycle
 from .state import Group, Member
 
 
-class Judge:
+class HealthChecks:
     """Mark the members that fail EC2's or the load balancer's health checks."""
 
     def __init__(self, lifecycle: Lifecycle, targets: Targets, options: Options, timing: Timing) -> None:
@@ -16,8 +16,8 @@ class Judge:
         self._options = options
         self._timing = timing
 
-    def judge(self, group: Group, now: float) -> None:
-        """Look at every member in service; Standby is not checked, and nothing while HealthCheck is suspended."""
+    def mark(self, group: Group, now: float) -> None:
+        """Mark the unhealthy members in service; Standby is not checked, and nothing while HealthCheck is suspended."""
         if not group.runs("HealthCheck"):
             return
         for member in group.in_service():
@@ -41,7 +41,7 @@ class Judge:
         return target.state == "unhealthy" and (target.ever_healthy or self._options.replace_never_healthy)
 
     def ready(self, group: Group, member: Member) -> bool:
-        """Tell whether a member is ready to its group: in service and healthy, with ELB checks in every target group too."""
+        """Return whether a member is ready to its group: in service and healthy, with ELB checks in every target group too."""
         if member.lifecycle != "InService" or member.health != "Healthy":
             return False
         if "ELB" not in group.health_type:

@@ -50,7 +50,7 @@ class HookApi:
         return {}
 
     def delete(self, params: Params) -> Any:
-        """Delete a hook; who waits for it goes on as if its default had been given."""
+        """Delete a hook; instances that wait for it continue with its default result."""
         group = self._groups.find(params["AutoScalingGroupName"])
         if params["LifecycleHookName"] not in group.hooks:
             raise invalid("No such lifecycle hook.")

@@ -1,4 +1,4 @@
-"""Lifecycle hooks: an instance waits until someone says go on, or until the heartbeat runs out."""
+"""Lifecycle hooks: an instance waits for CompleteLifecycleAction, or until the heartbeat runs out."""
 
 import uuid
 
@@ -16,7 +16,7 @@ class Hooks:
         self._timing = timing
 
     def begin(self, group: Group, member: Member, transition: str) -> bool:
-        """Let a member wait for every hook of the transition; tell whether there is any."""
+        """Let a member wait for every hook of the transition; return whether there is any."""
         now = self._timing.now()
         for hook in group.hooks.values():
             if hook.transition == transition:

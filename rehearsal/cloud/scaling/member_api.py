@@ -37,7 +37,7 @@ class MemberApi:
         }
 
     def describe(self, params: Params) -> Any:
-        """List members of all groups, or the asked ones; others are left out."""
+        """List members of all groups, or those named; others are left out."""
         wanted = params.get("InstanceIds")
         found = [
             {**member_details(member), "AutoScalingGroupName": group.name}

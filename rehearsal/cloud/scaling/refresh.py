@@ -84,12 +84,12 @@ class Refresh:
 
     @property
     def rolling_back(self) -> bool:
-        """Tell whether it goes backwards."""
+        """Return whether it is rolling back."""
         return self.status == "RollbackInProgress"
 
     @property
     def running(self) -> bool:
-        """Tell whether it has not ended."""
+        """Return whether it has not ended."""
         return self.status not in ENDED
 
     @property
@@ -112,7 +112,7 @@ class Refresh:
 
 
 def matches(group: Group, member: Member, number: str, template: TemplateRef) -> bool:
-    """Tell whether a member already is what the group would launch."""
+    """Return whether a member already is what the group would launch."""
     return member.template.id == template.id and member.template.version == number
 
 

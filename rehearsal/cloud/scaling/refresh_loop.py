@@ -6,7 +6,7 @@ from ..launch_requests import resolve
 from ..templates import Templates
 from ..timing import Timing
 from .group_loop import GroupLoop
-from .health import Judge
+from .health import HealthChecks
 from .launcher import current
 from .lifecycle import Lifecycle
 from .refresh import Refresh, matches
@@ -23,7 +23,7 @@ class RefreshLoop:
         self,
         loop: GroupLoop,
         lifecycle: Lifecycle,
-        judge: Judge,
+        health: HealthChecks,
         pools: WarmPools,
         templates: Templates,
         timing: Timing,
@@ -31,7 +31,7 @@ class RefreshLoop:
     ) -> None:
         self._loop = loop
         self._lifecycle = lifecycle
-        self._judge = judge
+        self._health = health
         self._pools = pools
         self._templates = templates
         self._timing = timing
@@ -101,13 +101,15 @@ class RefreshLoop:
         usual = group.warmup if group.warmup >= 0 else group.grace
         asked = refresh.preferences.warmup
         seconds = self._timing.real(usual if asked is None else max(asked, 0))
-        ready = [member for member in group.in_service() if self._judge.ready(group, member)]
+        ready = [member for member in group.in_service() if self._health.ready(group, member)]
         return sum(member.units for member in ready if member.id in refresh.todo or now >= member.since + seconds)
 
     def _given_up(self, refresh: Refresh, group: Group, now: float) -> bool:
         left = [group.members[one] for one in refresh.todo]
         waiting = [member for member in left if self._waits_for(refresh, member)]
-        sick = [member for member in group.in_service() if member.id not in refresh.todo and not self._judge.ready(group, member)]
+        sick = [
+            member for member in group.in_service() if member.id not in refresh.todo and not self._health.ready(group, member)
+        ]
         stuck = bool(sick) or (bool(left) and len(waiting) == len(left)) or group.failures > 0
         if not stuck:
             refresh.blocked_since = None

@@ -57,7 +57,7 @@ class Schedules:
         return {}
 
     def tick(self, now: float) -> None:
-        """Carry out what is due, or let it pass where ScheduledActions is suspended."""
+        """Carry out what is due, or skip it where ScheduledActions is suspended."""
         for (name, action_name), action in list(self._actions.items()):
             start = action["StartTime"]
             if action.get("Recurrence") or start is None or now < start.timestamp():

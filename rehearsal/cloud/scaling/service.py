@@ -15,7 +15,7 @@ from .group_api import GroupApi
 from .group_config import GroupConfig
 from .group_loop import GroupLoop
 from .groups import Groups
-from .health import Judge
+from .health import HealthChecks
 from .hook_api import HookApi
 from .hooks import Hooks
 from .launcher import Launcher
@@ -42,9 +42,9 @@ class AutoScaling:
         self.consistency = Consistency(lambda: options.group_tag_lag, timing, options.seed)
         launcher = Launcher(machines, templates, activities, options, timing)
         lifecycle = Lifecycle(machines, moto, targets, hooks, activities, timing)
-        judge = Judge(lifecycle, targets, options, timing)
+        health = HealthChecks(lifecycle, targets, options, timing)
         pools = WarmPools(launcher, machines, moto, activities, options, timing)
-        self._loop = GroupLoop(launcher, lifecycle, judge, pools, options, timing)
+        self._loop = GroupLoop(launcher, lifecycle, health, pools, options, timing)
         config = GroupConfig(launcher, moto)
         self.policies = Policies(self.groups, timing)
         self._schedules = Schedules(self.groups, timing)
@@ -53,7 +53,7 @@ class AutoScaling:
             known = moto.cloudwatch.alarms.get(alarm)
             return known is not None and known.state_value == "ALARM"
 
-        refresh_loop = RefreshLoop(self._loop, lifecycle, judge, pools, templates, timing, rings)
+        refresh_loop = RefreshLoop(self._loop, lifecycle, health, pools, templates, timing, rings)
         self._refreshes = RefreshApi(self.groups, config, refresh_loop, timing)
         parts: list[Any] = [
             GroupApi(self.groups, config, lifecycle, targets, moto, timing),

@@ -17,7 +17,8 @@ PROCESSES = (
 )
 LAUNCHING = "autoscaling:EC2_INSTANCE_LAUNCHING"
 TERMINATING = "autoscaling:EC2_INSTANCE_TERMINATING"
-COUNTED = ("Pending", "Pending:Wait", "Pending:Proceed", "InService")
+ROOT_VOLUME = ("ReplacingRootVolume", "ReplacingRootVolume:Wait", "ReplacingRootVolume:Proceed", "RootVolumeReplaced")
+COUNTED = ("Pending", "Pending:Wait", "Pending:Proceed", "InService", *ROOT_VOLUME)
 LEAVING = ("Terminating", "Terminating:Wait", "Terminating:Proceed", "Detaching")
 
 
@@ -36,7 +37,7 @@ class TemplateRef:
 
 @dataclass
 class Activity:
-    """One launch or termination, as DescribeScalingActivities tells it."""
+    """One launch or termination, as DescribeScalingActivities shows it."""
 
     id: str
     group: str
@@ -95,7 +96,7 @@ class Member:
 
     @property
     def counted(self) -> bool:
-        """Tell whether it counts towards the desired capacity."""
+        """Return whether it counts towards the desired capacity."""
         return self.lifecycle in COUNTED
 
     @property
@@ -106,7 +107,7 @@ class Member:
 
 @dataclass
 class Swap:
-    """A replacement that is launched first: when `new` is ready, `old` goes (None: whom the termination policy names)."""
+    """A replacement that is launched first: when `new` is ready, `old` goes (None: the choice of the termination policy)."""
 
     old: str | None
     new: str
@@ -177,11 +178,11 @@ class Group:
 
     @property
     def retains(self) -> bool:
-        """Tell whether an instance stays whose termination hook is abandoned."""
+        """Return whether an instance stays whose termination hook is abandoned."""
         return bool((self.lifecycle_policy or {}).get("RetentionTriggers", {}).get("TerminateHookAbandon") == "retain")
 
     def runs(self, process: str) -> bool:
-        """Tell whether a process is not suspended."""
+        """Return whether a process is not suspended."""
         return process not in self.suspended
 
     def counted(self) -> list[Member]:

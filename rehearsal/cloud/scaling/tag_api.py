@@ -50,7 +50,7 @@ class TagApi:
         return {}
 
     def describe(self, params: Params) -> Any:
-        """List the tags of all groups, or of those that the filters let through."""
+        """List the tags of all groups, or those that match the filters."""
         found = [tag for group in self._groups.all.values() for tag in tag_descriptions(group)]
         keys = {"auto-scaling-group": "ResourceId", "key": "Key", "value": "Value", "propagate-at-launch": "PropagateAtLaunch"}
         for wanted in params.get("Filters", ()):

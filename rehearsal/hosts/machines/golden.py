@@ -38,7 +38,7 @@ def cache() -> Path:
 def layers(say: Callable[[str], None] = lambda line: None) -> list[Path]:
     """Return the cached layers, the lowest first; build what is not there.
 
-    `say` is told what takes long. Raises GoldenError.
+    `say` gets a line for each step that takes long. Raises GoldenError.
     """
     key = image_files.base_key(_suite())
     base = _layer("debian", key, _build_base, say)
@@ -68,7 +68,7 @@ def _parents(folder: Path, path: str) -> None:
 
 @contextmanager
 def in_use(layer: Path) -> Iterator[None]:
-    """Hold a cached layer: as long as anybody does, nobody prunes it."""
+    """Hold a cached layer: while it is held, it is not pruned."""
     with (layer.parent / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_SH)
         yield
@@ -101,7 +101,7 @@ def _remove_leftovers(top: Path, kind: str) -> None:
 
 
 def _prune(top: Path, kind: str, kept: Path) -> None:
-    """Remove all but the layers that were used last, and those that somebody uses now."""
+    """Remove all but the layers that were used last, and those in use."""
     by_age = sorted(top.glob(f"{kind}-*"), key=lambda path: path.stat().st_mtime, reverse=True)
     for old in by_age[KEPT:]:
         with (old / "lock").open("w") as lock:

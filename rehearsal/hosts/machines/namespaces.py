@@ -3,7 +3,7 @@
 `python -m rehearsal.hosts.machines.namespaces COMMAND...` runs a command in one. In it `lo` is the only network, /run is empty,
 and /sys/fs/cgroup is the second version of control groups, whatever the computer uses. The command is process 1 there: whatever
 ends it, the kernel kills the rest. A reaper outside removes what the kernel does not: the
-control groups, and the folders it is told of.
+control groups, and the given folders.
 """
 
 import os

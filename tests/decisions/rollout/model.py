@@ -76,6 +76,7 @@ class Group:
     boxes: dict[str, Box] = field(default_factory=dict)
     born: int = 0
     launches: Counter[str] = field(default_factory=Counter)
+    launched: list[float] = field(default_factory=list)  # when, as the activities of a group say it
     log: list[str] = field(default_factory=list)
     terminated: list[str] = field(default_factory=list)  # versions of what we terminated
     taken: int = 0  # serving capacity that the adversary took and that is not back yet
@@ -91,6 +92,7 @@ class Group:
         for _ in range(desired):
             group.launch(ready=True)
         group.launches.clear()
+        group.launched.clear()
         return group
 
     def launch(self, ready: bool = False) -> None:
@@ -104,6 +106,7 @@ class Group:
         box = Box(f"i-{self.born:04d}", zone, self.version, self.now - (10 if ready else 0), serves)
         self.boxes[box.id] = box
         self.launches[self.version] += 1
+        self.launched.append(self.now)
 
     def members(self) -> list[Box]:
         return [b for b in self.boxes.values() if b.leaves is None]
@@ -155,7 +158,8 @@ class Group:
             suspended=frozenset(self.suspended),
             record=self.record,
             alarms=self.alarms,
-            launches=sum(self.launches.values()),
+            # Read since the run began, or turned back.
+            launches=sum(1 for at in self.launched if self.record is None or at >= self.record.started),
             failures=("no sufficient capacity",) if len(self.members()) < self.desired else (),
         )
 

@@ -47,7 +47,7 @@ def test_an_instance_of_another_template_is_older_than_all() -> None:
 
 
 @pytest.mark.parametrize(("policy", "gone"), [("OldestInstance", "first"), ("NewestInstance", "last")])
-def test_age_decides_where_told(policy: str, gone: str) -> None:
+def test_age_decides_where_the_policy_says_so(policy: str, gone: str) -> None:
     assert goes([member("first", launched=1), member("last", launched=2)], policy) == gone
 
 

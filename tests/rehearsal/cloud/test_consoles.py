@@ -63,3 +63,14 @@ def test_only_the_last_64_kb_are_shown(cloud: Cloud) -> None:
     assert len(shown(cloud, instance)) == 64 * 1024
     assert shown(cloud, instance).endswith("line 09999\n")
     assert len(shown(cloud, instance, Latest=True)) == 64 * 1024
+
+
+def test_a_message_of_the_kernel_may_cut_a_key(cloud: Cloud) -> None:
+    instance = launch(cloud)
+    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJm1b9 root@host"
+    cloud.hosts._machines[instance].lines.append(key)
+    assert key in shown(cloud, instance)
+    cloud.control("options", {"console_noise": 1.0})
+    printed = shown(cloud, instance)
+    assert key not in printed and "] random: crng init done\n" in printed
+    assert key in printed.replace("[   12.345678] random: crng init done\n", "")

@@ -112,7 +112,7 @@ def test_tags_go_to_the_image_and_to_every_snapshot(machine: str, cloud: Cloud) 
 
 
 @pytest.mark.parametrize(("no_reboot", "boots"), [(False, 2), (True, 1)])
-def test_it_reboots_the_instance_unless_told_not_to(machine: str, cloud: Cloud, no_reboot: bool, boots: int) -> None:
+def test_it_reboots_the_instance_unless_asked_not_to(machine: str, cloud: Cloud, no_reboot: bool, boots: int) -> None:
     cloud.client("ec2").create_image(InstanceId=machine, Name="shop-1", NoReboot=no_reboot)
     assert cloud.hosts.console(machine).count("boot ") == boots
     assert cloud.instance(machine)["State"]["Name"] == "running"

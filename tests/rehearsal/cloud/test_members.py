@@ -124,7 +124,7 @@ def test_health_by_hand_leads_to_a_replacement(cloud: Cloud, autoscaling: Any) -
     cloud.wait(lambda: lifecycle(cloud, instance) == "gone" and len(cloud.healthy(fleet)) == 1)
 
 
-def test_health_by_hand_respects_the_grace_period_unless_told_not_to(cloud: Cloud, autoscaling: Any) -> None:
+def test_health_by_hand_respects_the_grace_period_unless_asked_not_to(cloud: Cloud, autoscaling: Any) -> None:
     cloud.build_fleet(desired=1, HealthCheckGracePeriod=36_000)
     instance = cloud.members()[0]
     autoscaling.set_instance_health(InstanceId=instance, HealthStatus="Unhealthy")

@@ -36,3 +36,15 @@ def test_options_are_changed_while_the_cloud_runs(cloud: Cloud) -> None:
         cloud.control("options", {"boots": 1})
     with caught.value as answer:
         assert "no such option: boots" in json.load(answer)["error"]
+
+
+def test_the_unkind_preset_is_decided_by_its_seed(cloud: Cloud) -> None:
+    either = set()
+    for seed in range(20):
+        cloud.control("unkind", {"seed": seed})
+        options, faults = cloud.control("options"), cloud.control("faults")
+        assert (options["console_posted"], options["shuffle_rules"], options["parameter_rest"]) == (600, True, 30)
+        assert faults["throttle"] > 0 and faults["no_capacity"] == -1
+        either.add((options["replace_deregistered"], options["replace_never_healthy"], faults["no_capacity_zones"][0]))
+    assert {one[0] for one in either} == {one[1] for one in either} == {True, False}
+    assert len({one[2] for one in either}) == 3

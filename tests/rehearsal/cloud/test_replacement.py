@@ -131,7 +131,7 @@ def test_with_terminate_suspended_rebalancing_grows_the_group_beyond_its_maximum
     assert cloud.group()["DesiredCapacity"] == 2
 
 
-def test_every_launch_and_termination_is_told_with_its_cause(cloud: Cloud) -> None:
+def test_every_launch_and_termination_is_listed_with_its_cause(cloud: Cloud) -> None:
     cloud.build_fleet(desired=1)
     autoscaling = cloud.client("autoscaling")
     autoscaling.set_desired_capacity(AutoScalingGroupName="web", DesiredCapacity=2)

@@ -27,6 +27,13 @@ def address(cloud: Cloud, instance: str) -> str:
 
 
 @pytest.fixture
+def hasty() -> Iterator[Cloud]:
+    """A cloud whose checks wait no longer for an answer than the target group says."""
+    with stand_in(check_timeout_floor=0.5) as running:
+        yield running
+
+
+@pytest.fixture
 def slow_app() -> Iterator[Cloud]:
     with stand_in(app_start=1.5) as running:
         yield running
@@ -84,7 +91,8 @@ def test_a_fallen_target_comes_back_after_the_healthy_threshold(cloud: Cloud, fl
     assert ("healthy", 10) in became and not [passes for state, passes in became if state == "healthy" and passes < 10]
 
 
-def test_a_host_that_refuses_and_one_that_never_answers_fail_differently(cloud: Cloud, fleet: Fleet) -> None:
+def test_a_host_that_refuses_and_one_that_never_answers_fail_differently(hasty: Cloud) -> None:
+    cloud, fleet = hasty, hasty.build_fleet(desired=2, health_type="EC2")
     dead, silent = cloud.members()
     cloud.control("break", {"instance": dead, "fault": "dead"})
     cloud.control("break", {"instance": silent, "fault": "silent"})

@@ -76,7 +76,7 @@ def test_parameters_are_not_validated(ec2: Any, template: str) -> None:
     assert add(ec2, template, LaunchTemplateData={"ImageId": "ami-no-such"})["VersionNumber"] == 2
 
 
-def test_the_default_moves_only_when_told(ec2: Any, template: str) -> None:
+def test_the_default_moves_only_on_request(ec2: Any, template: str) -> None:
     add(ec2, template)
     shown = ec2.describe_launch_templates(LaunchTemplateIds=[template])["LaunchTemplates"][0]
     assert (shown["DefaultVersionNumber"], shown["LatestVersionNumber"]) == (1, 2)

@@ -7,7 +7,7 @@ import pytest
 from tests.rehearsal.hosts.machines_support import Instance, eventually, machines_here, opened
 from tests.settings_snippets.project import Answer, Project, ask
 
-pytestmark = machines_here
+pytestmark = [machines_here, pytest.mark.alone, pytest.mark.long]
 
 CAREFUL = """
 ALLOWED_HOSTS = ["shop.example.com"]

@@ -12,7 +12,7 @@ import pytest
 from tests.rehearsal.hosts.machines_support import Instance, Machines, eventually, machines_here, opened
 from tests.settings_snippets.project import SNIPPETS
 
-pytestmark = machines_here
+pytestmark = [machines_here, pytest.mark.alone, pytest.mark.long]
 
 JOBS = ["beat", "cron", "worker"]
 CELERY = """

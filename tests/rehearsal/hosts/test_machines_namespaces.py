@@ -13,7 +13,7 @@ import pytest
 from rehearsal.hosts.machines import namespaces, requirements
 from tests.rehearsal.hosts.machines_support import ROOT, machines_here
 
-pytestmark = machines_here
+pytestmark = [machines_here, pytest.mark.alone, pytest.mark.long]
 # A mount, a network, a folder's worth of files, a process that has left its parent: then one line, and a long sleep.
 BUSY = """
 mkdir -p "$0/disk" && mount -t tmpfs tmpfs "$0/disk" && touch "$0/disk/file"
@@ -128,7 +128,7 @@ def test_it_says_in_one_line_what_is_missing(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize(("who", "wanted"), [(65534, "machine hosts need root")])
-def test_who_is_not_root_is_told_so_and_nothing_is_touched(who: int, wanted: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_root_it_says_so_and_touches_nothing(who: int, wanted: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: who)
     assert requirements.missing().startswith(wanted)
     assert namespaces.main() == 2

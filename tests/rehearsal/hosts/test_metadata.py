@@ -38,7 +38,7 @@ def token(service: MetadataService, source: str = "127.0.0.1") -> dict[str, str]
     return {"X-aws-ec2-metadata-token": text}
 
 
-def test_everyone_is_told_of_himself_and_sees_tags_only_where_he_may(service: MetadataService) -> None:
+def test_an_instance_reads_its_own_metadata_and_its_tags_only_where_they_are_shown(service: MetadataService) -> None:
     mine, others = token(service), token(service, "127.0.0.9")
     told = {
         path: ask(service, f"/latest/{path}", mine) for path in ("meta-data/instance-id", "user-data", "meta-data/local-ipv4")
@@ -56,7 +56,7 @@ def test_everyone_is_told_of_himself_and_sees_tags_only_where_he_may(service: Me
     assert ask(service, f"{tags}/ramped:role", others, source="127.0.0.9")[0] == 404
 
 
-def test_without_a_token_of_its_own_nobody_is_told_anything(service: MetadataService) -> None:
+def test_without_its_own_token_a_request_is_refused(service: MetadataService) -> None:
     path = "/latest/meta-data/instance-id"
     assert ask(service, path)[0] == 401
     assert ask(service, path, token(service, "127.0.0.9"))[0] == 401

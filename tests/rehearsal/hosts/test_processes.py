@@ -103,7 +103,7 @@ def test_an_image_can_be_forgotten_and_forgotten_again(fleet: Fleet, disk: Path,
     until(lambda: not (tmp_path / "hosts/images/ami-1").exists())
 
 
-def test_a_missing_image_is_told_on_the_console(fleet: Fleet) -> None:
+def test_a_missing_image_is_printed_on_the_console(fleet: Fleet) -> None:
     instance = fleet.launch("ami-none")
     assert "The machine has failed: " in fleet.hosts.console(instance.id)
     assert instance.ask("/")[0] == 0

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from io import BytesIO
 from pathlib import Path
 
@@ -228,3 +228,18 @@ def test_an_open_connection_ends_at_power_off(shared_fleet: Fleet) -> None:
         until(lambda: not transport.is_active())
     with pytest.raises(ConnectionError), socket.create_connection((instance.address, 2222)):
         pass
+
+
+@pytest.mark.parametrize("algorithm", ["ssh-rsa", "ecdsa-sha2-nistp384"])
+def test_a_host_may_have_no_other_key_than_this(tmp_path: Path, key: Key, disk: Path, algorithm: str) -> None:
+    fleet = Fleet(tmp_path / "hosts", key, key_algorithm=algorithm)
+    try:
+        fleet.image(disk)
+        instance = fleet.launch()
+        printed = [line for line in fleet.hosts.console(instance.id).splitlines() if line.startswith(("ssh-", "ecdsa-"))]
+        assert [line.split()[0] for line in printed] == [algorithm]
+        with closing(paramiko.Transport((instance.address, 2222))) as transport:
+            transport.start_client()
+            assert transport.get_remote_server_key().get_base64() == printed[0].split()[1]
+    finally:
+        fleet.hosts.close()

@@ -55,7 +55,7 @@ async def booted(place: Place, **units: str) -> AsyncIterator[Supervisor]:
 
 
 def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    asyncio.run(asyncio.wait_for(test(), 60))
+    asyncio.run(asyncio.wait_for(test(), 300))
 
 
 async def eventually(probe: Callable[[], object]) -> None:
@@ -72,7 +72,7 @@ async def knock(path: Path) -> bytes:
     return said
 
 
-def test_every_unit_of_the_disk_is_started_and_told_on_the_console(place: Place) -> None:
+def test_every_unit_of_the_disk_is_started_and_printed_on_the_console(place: Place) -> None:
     async def test() -> None:
         async with booted(place, a_service=SLEEPER, b_service=SLEEPER, c_service="[Service]\nExecStart=/no/such\n") as init:
             assert [init.services[f"{n}.service"].status.active for n in "abc"] == ["active", "active", "failed"]

@@ -1,4 +1,4 @@
-"""The shop's settings: what a host must tell it comes from the environment, or from the file shop.env beside the checkout."""
+"""The shop's settings: a host's own values come from the environment, or from the file shop.env beside the checkout."""
 
 import os
 from pathlib import Path

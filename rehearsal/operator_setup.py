@@ -1,0 +1,69 @@
+"""What the operator of a rehearsal has: settings, and the published policies with this account's names in them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import installation, sandbox
+from .account import DOMAIN, GROUP
+from .cloud.authorization.published import OPERATOR, Site, for_site, published
+from .host_kinds import MACHINES, Kind
+
+IMAGES = "shop"  # what the images are named after
+
+
+def site(client: Callable[[str], Any], account: str, distribution: str, kind: Kind) -> Site:
+    """Return the names of the account's resources; `client` makes a client of a service."""
+    group = client("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[GROUP])["AutoScalingGroups"][0]
+    return Site(
+        region=sandbox.REGION,
+        account=account,
+        groups=[GROUP],
+        templates=[group["LaunchTemplate"]["LaunchTemplateId"]],
+        subnets=group["VPCZoneIdentifier"].split(","),
+        security_groups=[one["GroupId"] for one in client("ec2").describe_security_groups()["SecurityGroups"]],
+        target_groups=[GROUP],
+        balancers=[GROUP],
+        distributions=[distribution],
+        images=[IMAGES],
+        user=kind.user,
+    )
+
+
+def policies(names: Site) -> list[dict[str, Any]]:
+    """Return the published policies of an operator for a site."""
+    folder = installation.SNIPPETS / "aws/policies"
+    return [for_site(published(folder, name), names) for name in OPERATOR]
+
+
+@dataclass(frozen=True)
+class Operator:
+    """Who runs the commands, and from where."""
+
+    key: Path  # of SSH
+    patience: int  # every duration is so many times as long as in a kind cloud
+    outside: bool  # of the VPC
+
+    def settings(self, kind: Kind, endpoints: Mapping[str, Any], distribution: str) -> str:
+        """Return fabric.yaml."""
+        patience = self.patience
+        cleaner = "" if kind is MACHINES else ", cleaner: null"
+        address = ", address: public" if self.outside else ""
+        return f"""\
+aws: {{region: {sandbox.REGION}, endpoint: "{endpoints["api"]}"}}
+groups: [{GROUP}]
+management: {{keep_running: false}}
+ssh: {{user: {kind.user}, key: "{self.key}", port: {kind.ssh_port}{address}}}
+app:
+  directory: {kind.home}app
+  virtualenv: {kind.home}venv
+  services: [{kind.unit}]
+  domain: {DOMAIN}
+  port: {kind.http_port}
+  boot_timeout: {60 * patience}
+image: {{name: {IMAGES}, timeout: {120 * patience}{cleaner}}}
+rollout: {{poll: 0.7, instance_timeout: {90 * patience}, timeout: {900 * patience}}}
+restart: {{timeout: {60 * patience}}}
+static: {{url: /static/, cdn: "{endpoints["cdn"]}", distribution: {distribution}, timeout: {120 * patience}}}
+"""
