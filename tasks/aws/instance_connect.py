@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import io
 
+from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from paramiko import Ed25519Key, PKey
 
-from ..runtime.cloud import Cloud
+from ..runtime.cloud import Cloud, error_code, throttled
+
+# "Wait a few minutes and try again": errors of SendSSHPublicKey for an instance that has just started.
+_LATER = {"EC2InstanceUnavailableException", "EC2InstanceStateInvalidException", "ServiceException"}
 
 
 def fresh_key() -> tuple[PKey, str]:
@@ -18,7 +22,16 @@ def fresh_key() -> tuple[PKey, str]:
     return key, f"{key.get_name()} {key.get_base64()}"
 
 
-def send(cloud: Cloud, instance_id: str, user: str, public: str) -> None:
-    """Have an instance accept a public key for a user during the next 60 seconds (SendSSHPublicKey)."""
+def send(cloud: Cloud, instance_id: str, user: str, public: str) -> str:
+    """Have an instance accept a public key for a user during the next 60 seconds (SendSSHPublicKey).
+
+    Returns "", or why the instance cannot take it yet.
+    """
     client = cloud.client("ec2-instance-connect")
-    client.send_ssh_public_key(InstanceId=instance_id, InstanceOSUser=user, SSHPublicKey=public)
+    try:
+        client.send_ssh_public_key(InstanceId=instance_id, InstanceOSUser=user, SSHPublicKey=public)
+    except ClientError as error:
+        if error_code(error) not in _LATER and not throttled(error):
+            raise
+        return f"{error_code(error)}: {error.response['Error'].get('Message', '')}"
+    return ""

@@ -49,6 +49,7 @@ def apply(cloud: Cloud, step: Make | Change | Drop, tags: Mapping[str, str]) -> 
             Priority=step.priority,
             Conditions=list(step.conditions),
             Actions=list(step.actions),
+            **({"Transforms": list(step.transforms)} if step.transforms else {}),
             Tags=[{"Key": key, "Value": value} for key, value in {**tags, names.MAINTENANCE: step.ours}.items()],
         )
     elif isinstance(step, Change):
@@ -73,6 +74,7 @@ def _rules(cloud: Cloud, listener: str, target_groups: set[str], site: str) -> I
             actions,
             serves=bool(target_groups & set(_targets(actions))),
             ours=own.get(names.MAINTENANCE, "") if groups & _groups(site) else "",
+            transforms=tuple(rule.get("Transforms", ())),
         )
 
 

@@ -19,7 +19,7 @@ from ..runtime.waiting import Waiting
 from .certificates import certified
 from .connecting import connect
 from .keys import CONSOLE, Trust, UnknownHostKey, WrongHostKey, pin, trust, trust_address
-from .sessions import Session
+from .sessions import Session, credentials
 from .ssh import Host
 
 _CONSOLE_POLL = 10.0  # seconds
@@ -127,7 +127,7 @@ class Hosts:
         key = self._pushed(machine) if ssh.instance_connect else None
         if ssh.gateway != "ssm":
             return connect(machine.id, machine.address, ssh, trusted, via=via, key=key)
-        session = Session(machine.id, ssh.port, self._run.settings.aws)
+        session = Session(machine.id, ssh.port, self._run.settings.aws, credentials(self._run.cloud))
         try:
             return connect(machine.id, machine.address, ssh, trusted, session=session, key=key)
         except BaseException:
@@ -137,7 +137,12 @@ class Hosts:
     def _pushed(self, machine: Machine) -> PKey:
         """Return a key that the instance accepts from now on, for a minute."""
         key, public = instance_connect.fresh_key()
-        instance_connect.send(self._run.cloud, machine.id, self._run.settings.ssh.user, public)
+
+        def probe() -> bool | Waiting:
+            refusal = instance_connect.send(self._run.cloud, machine.id, self._run.settings.ssh.user, public)
+            return Waiting(refusal) if refusal else True
+
+        self._run.wait(f"EC2 Instance Connect to {machine.id}", probe, timeout=self._run.settings.app.boot_timeout)
         return key
 
     def _compare(self, machine: Machine, shown: PKey) -> None:

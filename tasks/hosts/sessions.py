@@ -5,12 +5,15 @@ Source: Systems Manager user guide, "Allow and control permissions for SSH conne
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
 import tempfile
+from collections.abc import Mapping
 
 from ..errors import SettingsError
+from ..runtime.cloud import Cloud
 from ..runtime.text import gist
 from ..settings.model import Aws
 
@@ -21,8 +24,11 @@ _PATIENCE = 10  # seconds for the program to end when it is told to
 class Session:
     """A tunnel to the SSH port of an instance: a child process whose standard input and output are a socket of ours."""
 
-    def __init__(self, instance_id: str, port: int, aws: Aws) -> None:
-        """Begin it; whether it leads anywhere is seen when SSH is spoken. Raises SettingsError where a program is missing."""
+    def __init__(self, instance_id: str, port: int, aws: Aws, credentials: Mapping[str, str]) -> None:
+        """Begin it; whether it leads anywhere is seen when SSH is spoken. Raises SettingsError where a program is missing.
+
+        `credentials`: as the variables of the AWS CLI, those of this run: asked by itself it would want another MFA code.
+        """
         for program, what in _PROGRAMS.items():
             if shutil.which(program) is None:
                 raise SettingsError(f"ssh.gateway: ssm needs the program {program} here, which is {what}: install it")
@@ -31,7 +37,11 @@ class Session:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  (it lives as long as the session)
         try:
             self._process = subprocess.Popen(
-                _command(instance_id, port, aws), stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=self._errors
+                _command(instance_id, port, aws),
+                stdin=theirs.fileno(),
+                stdout=theirs.fileno(),
+                stderr=self._errors,
+                env={**_environment(), **credentials},
             )
         finally:
             theirs.close()
@@ -53,9 +63,28 @@ class Session:
         return gist(self._errors.read().decode(errors="replace"))
 
 
+def credentials(cloud: Cloud) -> dict[str, str]:
+    """Return the credentials of a run as the variables of the AWS CLI; none where the run has none."""
+    found = cloud.session.get_credentials()
+    if found is None:
+        return {}
+    frozen = found.get_frozen_credentials()
+    values = {
+        "AWS_ACCESS_KEY_ID": frozen.access_key,
+        "AWS_SECRET_ACCESS_KEY": frozen.secret_key,
+        "AWS_SESSION_TOKEN": frozen.token,
+    }
+    return {name: value for name, value in values.items() if value}
+
+
+def _environment() -> dict[str, str]:
+    """Return our environment without what would choose other credentials."""
+    own = {"AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
+    return {name: value for name, value in os.environ.items() if name not in own}
+
+
 def _command(instance_id: str, port: int, aws: Aws) -> list[str]:
     places = ["--region", aws.region]
-    places += ["--profile", aws.profile] if aws.profile else []
     places += ["--endpoint-url", aws.endpoint] if aws.endpoint else []
     what = ["--document-name", "AWS-StartSSHSession", "--parameters", f"portNumber={port}"]
     return ["aws", "ssm", "start-session", "--target", instance_id, *what, *places]

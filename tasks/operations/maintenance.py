@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ..aws import autoscaling, listeners, tags
 from ..decisions.traffic import maintenance
-from ..decisions.traffic.maintenance import Change, Conditions, Drop, Front, Listener, Make, NoRoom, page_of
+from ..decisions.traffic.maintenance import Change, Conditions, Drop, Front, Listener, Make, NoBypass, NoRoom, page_of
 from ..errors import Refused, SettingsError
 from ..runtime.cloud import error_code
 from ..runtime.operator import who
@@ -21,7 +21,6 @@ from ..runtime.waiting import Waiting
 
 Steps = Callable[[Sequence[Listener]], list[Make | Change | Drop]]
 
-_VALUES = 5  # of the conditions of one rule: "Quotas for your Application Load Balancers"
 _PATIENCE = 120  # seconds until the rules are as they should be
 
 
@@ -126,7 +125,7 @@ def _bring_about(run: Run, what: str, left: Steps) -> None:
 def _or_refuse(work: Callable[[], list[Make | Change | Drop]]) -> list[Make | Change | Drop]:
     try:
         return work()
-    except NoRoom as error:
+    except (NoRoom, NoBypass) as error:
         raise Refused(f"{error}") from error
 
 
@@ -166,10 +165,8 @@ def _bypasses(run: Run) -> Iterator[Conditions]:
 
 
 def _networks(given: Sequence[str]) -> list[str]:
-    if len(given) > _VALUES:
-        raise SettingsError(f"maintenance.bypass_addresses: found {len(given)}; allowed: {_VALUES}, the most that a rule takes")
     try:
-        return [str(ipaddress.ip_network(one)) for one in given]
+        return [str(ipaddress.ip_network(network)) for network in given]
     except ValueError as error:
         raise SettingsError(f"maintenance.bypass_addresses: {error}; allowed: addresses such as 192.0.2.0/24") from error
 

@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.credentials import Credentials
 from paramiko import PKey
 
 from tasks.aws import instance_connect, instances
@@ -130,7 +132,7 @@ if "{fails}":
     sys.exit("An error occurred (TargetNotConnected) when calling the StartSession operation: {fails} is not connected.")
 assert told[:3] == ["ssm", "start-session", "--target"] and "AWS-StartSSHSession" in told and "--region" in told, told
 with open("{log}", "w") as log:
-    log.write(" ".join(told))
+    log.write(" ".join(told) + "\\n" + str(sorted(k + "=" + v for k, v in os.environ.items() if k.startswith("AWS_"))))
 port = next(one for one in told if one.startswith("portNumber=")).partition("=")[2]
 host = socket.create_connection(("{address}", int(port)))
 both = selectors.DefaultSelector()
@@ -158,10 +160,16 @@ def test_without_an_inbound_port_a_host_is_reached_through_session_manager(
     world: ShopWorld, cloud: Cloud, web: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     programs(tmp_path / "bin", monkeypatch, web.address)
-    with Hosts(world.run(ssh={"gateway": "ssm"})) as hosts:
+    # What the run has, and nothing that the profile would ask for again.
+    run = world.run(ssh={"gateway": "ssm"}, aws={"profile": "production"})
+    monkeypatch.setenv("AWS_PROFILE", "production")
+    temporary = Credentials("ASIAREHEARSAL0000000", "a secret", "a token")
+    monkeypatch.setattr(run.cloud.session._session, "_credentials", temporary)
+    with Hosts(run) as hosts:
         assert hosts.open(web).run("echo in").text == "in"
         assert hosts.open(web).http(None, 8080, "/health_check/shop.example.com").status == 200
     told = (tmp_path / "bin/log").read_text()
+    assert "AWS_SESSION_TOKEN=a token" in told and "a secret" in told and "production" not in told
     assert f"--target {web.id} " in told and "portNumber=2222" in told and "--endpoint-url http://127." in told
     # Who stands at the other end must still show the key that is known: the management instance is not this one.
     programs(tmp_path / "other", monkeypatch, world.address())
@@ -202,6 +210,25 @@ def test_a_key_of_the_run_alone_is_pushed_for_a_minute(world: ShopWorld, cloud: 
     trusted = trust(cloud, web, world.settings().ssh)
     world.cloud.wait(lambda: _refused(world, web, trusted, key), 60)
     assert world.calls("ec2-instance-connect:SendSSHPublicKey", "SendSSHPublicKey") >= 4
+
+
+def test_an_instance_that_cannot_take_a_key_yet_is_waited_for(
+    world: ShopWorld, cloud: Cloud, web: Machine, tmp_path: Path
+) -> None:
+    codes = ["EC2InstanceUnavailableException", "EC2InstanceStateInvalidException"]
+
+    def refuse(request: AWSPreparedRequest, **_: object) -> AWSResponse | None:
+        if not codes:
+            return None
+        answer = AWSResponse(request.url, 400, {"x-amzn-errortype": codes.pop(0)}, None)
+        answer._content = b'{"Message": "Wait a few minutes and try again."}'
+        return answer
+
+    run = world.run(ssh={"instance_connect": True})
+    run.cloud.client("ec2-instance-connect").meta.events.register("before-send", refuse)
+    with Hosts(run) as hosts:
+        assert hosts.open(web).run("echo in").text == "in"
+    assert "EC2InstanceUnavailableException: Wait a few minutes" in world.printed and not codes
 
 
 def _refused(world: ShopWorld, web: Machine, trusted: Trust, key: PKey) -> bool:

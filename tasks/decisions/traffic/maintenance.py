@@ -1,18 +1,20 @@
 """Which listener rules put a page in front of a site, and which have to go again.
 
 A rule of ours stands right before each rule that forwards to the site, under the same conditions: other sites of the same load
-balancer are not touched. Ways round the page for the team stand before it. Source: Elastic Load Balancing, "Listener rules for
+balancer are not touched. Bypasses for the team stand before it. Source: Elastic Load Balancing, "Listener rules for
 your Application Load Balancer" (priorities 1 to 50,000, the default rule last).
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 DEFAULT = 50_001  # the default rule comes after every priority
 LONGEST = 1024  # bytes of a fixed answer
+VALUES = 5  # of all conditions of one rule ("Quotas for your Application Load Balancers")
 PAGE, BYPASS = "page", "bypass"
 _ANY = ({"Field": "path-pattern", "PathPatternConfig": {"Values": ["*"]}},)
 
@@ -30,6 +32,7 @@ class Rule:
     actions: Actions
     serves: bool = False
     ours: str = ""
+    transforms: Actions = ()  # of the host or the path, before it is forwarded
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Listener:
 
 @dataclass(frozen=True)
 class Front:
-    """What is put in front: the page's actions, and the conditions of each way round it."""
+    """What is put in front: the page's actions, and the conditions of each bypass."""
 
     page: Actions
     bypasses: tuple[Conditions, ...] = ()
@@ -58,6 +61,7 @@ class Make:
     priority: int
     conditions: Conditions = field(repr=False)  # with the team's secret
     actions: Actions = field(repr=False)
+    transforms: Actions = field(repr=False, default=())
 
 
 @dataclass(frozen=True)
@@ -79,22 +83,26 @@ class NoRoom(Exception):
     """Say at which listener no priority is free where the page has to stand."""
 
 
+class NoBypass(Exception):
+    """Say for which rule no bypass can be made."""
+
+
 def serving(listeners: Iterable[Listener]) -> list[Listener]:
     """Return the listeners through which visitors reach the site."""
     return [one for one in listeners if any(rule.serves and not rule.ours for rule in one.rules)]
 
 
 def to_show(listeners: Sequence[Listener], front: Front) -> list[Make | Change | Drop]:
-    """Return what is left to do until the page is in front: first the ways round it, then the page.
+    """Return what is left to do until the page is in front: first the bypasses, then the page.
 
-    Raises NoRoom.
+    Raises NoRoom, NoBypass.
     """
     steps = [step for listener in serving(listeners) for step in _of_listener(listener, front)]
     return sorted(steps, key=lambda step: isinstance(step, Drop) * 2 + (isinstance(step, Make) and step.ours == PAGE))
 
 
 def to_hide(listeners: Sequence[Listener]) -> list[Make | Change | Drop]:
-    """Return what is left to do until nothing of ours is there: first the page goes, then the ways round it."""
+    """Return what is left to do until nothing of ours is there: first the page goes, then the bypasses."""
     ours = [rule for listener in listeners for rule in listener.rules if rule.ours]
     return [Drop(rule.arn) for rule in sorted(ours, key=lambda rule: rule.ours != PAGE)]
 
@@ -102,17 +110,59 @@ def to_hide(listeners: Sequence[Listener]) -> list[Make | Change | Drop]:
 def _of_listener(listener: Listener, front: Front) -> Iterator[Make | Change | Drop]:
     kept: set[str] = set()
     for served in [rule for rule in listener.rules if rule.serves and not rule.ours]:
-        wanted = [(BYPASS, (*served.conditions, *more), served.actions) for more in front.bypasses]
+        wanted = [(BYPASS, conditions, served.actions) for conditions in _bypasses(listener, served, front)]
         wanted.append((PAGE, served.conditions or _ANY, front.page))
         there = [_found(listener, served, ours, conditions) for ours, conditions, _ in wanted]
         kept |= {rule.arn for rule in there if rule}
         free = _room(listener, served, sum(rule is None for rule in there), [rule for rule in there[:-1]], there[-1])
         for (ours, conditions, actions), rule in zip(wanted, there, strict=True):
             if rule is None:
-                yield Make(listener.arn, ours, free.pop(0), conditions, actions)
+                transforms = served.transforms if ours == BYPASS else ()
+                yield Make(listener.arn, ours, free.pop(0), conditions, actions, transforms)
             elif not _alike(rule.actions, actions):
                 yield Change(rule.arn, actions)
     yield from (Drop(rule.arn) for rule in listener.rules if rule.ours and rule.arn not in kept)
+
+
+def _bypasses(listener: Listener, served: Rule, front: Front) -> Iterator[Conditions]:
+    """Yield the conditions of each bypass rule before a rule; a list of values that is too long for one rule becomes several."""
+    if not front.bypasses:
+        return
+    where = _place(listener, served)
+    if any(action["Type"] == "authenticate-oidc" for action in served.actions):
+        raise NoBypass(
+            f"{where} signs visitors in (authenticate-oidc), and a copy of it would need the client secret, which AWS does not"
+            " show: use the page without maintenance.bypass_header and bypass_addresses"
+        )
+    left = VALUES - sum(len(_values(condition)) for condition in served.conditions)
+    if left < 1:
+        raise NoBypass(f"{where} has {VALUES} values in its conditions, the most that a rule takes: none is left for a bypass")
+    for conditions in front.bypasses:
+        (condition,) = conditions
+        ((config, values),) = [(key, value) for key, value in condition.items() if key != "Field"]
+        for start in range(0, len(values["Values"]), left):
+            part = {**values, "Values": values["Values"][start : start + left]}
+            yield (*served.conditions, {**condition, config: part})
+
+
+def _values(condition: Mapping[str, Any]) -> Sequence[Any]:
+    """Return the values of a condition, in whichever of the two ways it is told."""
+    configs = [value["Values"] for value in condition.values() if isinstance(value, Mapping) and "Values" in value]
+    found: Sequence[Any] = configs[0] if configs else condition.get("Values", [])
+    return found
+
+
+def _essence(conditions: Conditions) -> list[str]:
+    """Return what conditions mean: AWS shows them, and the values in them, in an order of its own."""
+
+    def plain(value: Any, key: str = "") -> Any:
+        if isinstance(value, Mapping):
+            return {name: plain(inner, name) for name, inner in value.items()}
+        if isinstance(value, list | tuple):
+            return sorted((plain(inner) for inner in value), key=lambda inner: json.dumps(inner, sort_keys=True))
+        return value.lower() if key == "HttpHeaderName" and isinstance(value, str) else value
+
+    return sorted(json.dumps(plain(condition), sort_keys=True) for condition in conditions)
 
 
 def _alike(ours: Actions, wanted: Actions) -> bool:
@@ -123,7 +173,8 @@ def _alike(ours: Actions, wanted: Actions) -> bool:
         for action in actions:
             groups = action.get("ForwardConfig", {}).get("TargetGroups") or [{"TargetGroupArn": action.get("TargetGroupArn")}]
             targets = sorted((str(one["TargetGroupArn"]), one.get("Weight", 1)) for one in groups)
-            found.append((action["Type"], targets if action["Type"] == "forward" else action.get("FixedResponseConfig")))
+            configs = {key: value for key, value in action.items() if key.endswith("Config") and key != "ForwardConfig"}
+            found.append((action["Type"], targets if action["Type"] == "forward" else configs))
         return found
 
     return essence(ours) == essence(wanted)
@@ -137,7 +188,9 @@ def _before(listener: Listener, served: Rule) -> int:
 def _found(listener: Listener, served: Rule, ours: str, conditions: Conditions) -> Rule | None:
     last = _before(listener, served)
     for rule in listener.rules:
-        if rule.ours == ours and rule.conditions == conditions and last < rule.priority < served.priority:
+        if rule.ours != ours or not last < rule.priority < served.priority or _essence(rule.conditions) != _essence(conditions):
+            continue
+        if ours == PAGE or rule.transforms == served.transforms:
             return rule
     return None
 
@@ -149,12 +202,16 @@ def _room(listener: Listener, served: Rule, missing: int, bypasses: Sequence[Rul
     above = max([_before(listener, served), *(rule.priority for rule in bypasses if rule and page is None)])
     free = [priority for priority in range(below - 1, above, -1) if priority not in taken][:missing]
     if len(free) < missing:
-        place = "its default rule" if served.priority == DEFAULT else f"its rule of priority {served.priority}"
         raise NoRoom(
-            f"{listener.name}: {missing} free priorities are needed right before {place}: move that rule to a higher priority,"
+            f"{missing} free priorities are needed right before {_place(listener, served)}: move that rule to a higher priority,"
             " or what stands before it to a lower one (aws elbv2 set-rule-priorities)"
         )
     return sorted(free)
+
+
+def _place(listener: Listener, served: Rule) -> str:
+    rule = "default rule" if served.priority == DEFAULT else f"rule of priority {served.priority}"
+    return f"the {rule} of {listener.name}"
 
 
 def page_of(own: str | None, retry_after: int) -> str:

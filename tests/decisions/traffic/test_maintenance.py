@@ -17,6 +17,7 @@ from tasks.decisions.traffic.maintenance import (
     Front,
     Listener,
     Make,
+    NoBypass,
     NoRoom,
     Rule,
     page_of,
@@ -52,6 +53,13 @@ def listeners(draw: st.DrawFn) -> list[Listener]:
     return made
 
 
+def reordered(conditions: Any) -> Any:
+    """Return conditions in another order, and the values in them, as AWS shows them."""
+    if isinstance(conditions, dict):
+        return {key: reordered(value) for key, value in conditions.items()}
+    return type(conditions)(map(reordered, reversed(conditions))) if isinstance(conditions, list | tuple) else conditions
+
+
 def carry_out(given: Sequence[Listener], step: Make | Change | Drop, number: int) -> list[Listener]:
     """Do to listeners what AWS would."""
     found = []
@@ -60,7 +68,8 @@ def carry_out(given: Sequence[Listener], step: Make | Change | Drop, number: int
         if isinstance(step, Make) and step.listener == one.arn:
             assert step.priority not in {rule.priority for rule in rules} and 1 <= step.priority <= 50_000
             serves = step.actions == FORWARD
-            rules.append(Rule(f"new/{number}", step.priority, step.conditions, step.actions, serves, step.ours))
+            conditions = reordered(step.conditions)
+            rules.append(Rule(f"new/{number}", step.priority, conditions, step.actions, serves, step.ours, step.transforms))
         elif isinstance(step, Change):
             rules = [replace(rule, actions=step.actions) if rule.arn == step.arn else rule for rule in rules]
         elif isinstance(step, Drop):
@@ -150,8 +159,58 @@ def test_a_page_of_another_text_is_changed_and_a_way_round_that_is_not_wanted_go
 
 def test_where_no_priority_is_free_it_says_where() -> None:
     rules = (Rule("a", 1, host("a"), OTHER), Rule("b", 2, host("b"), FORWARD, serves=True), Rule("d", DEFAULT, (), OTHER))
-    with pytest.raises(NoRoom, match="HTTPS:443 of web: 1 free priorities are needed right before its rule of priority 2"):
+    with pytest.raises(
+        NoRoom, match="1 free priorities are needed right before the rule of priority 2 of HTTPS:443 of web: move"
+    ):
         to_show([Listener("0", "HTTPS:443 of web", rules)], Front(FIXED))
+
+
+def shown(served: Rule, *bypasses: Any) -> list[Rule]:
+    """Put a page before one rule until nothing is left to do; return the rules before it, in order."""
+    now = [Listener("0", "HTTPS:443 of web", (served,))]
+    for number in range(20):
+        steps = to_show(now, Front(FIXED, bypasses))
+        if not steps:
+            return sorted(now[0].rules, key=lambda rule: rule.priority)[:-1]
+        now = carry_out(now, steps[0], number)
+    raise AssertionError("it never settles")
+
+
+def addresses(*values: str) -> Any:
+    return ({"Field": "source-ip", "SourceIpConfig": {"Values": list(values)}},)
+
+
+PATH = ({"Field": "path-pattern", "PathPatternConfig": {"Values": ["/a/*", "/b/*"]}},)
+
+
+def test_it_settles_though_aws_shows_conditions_in_an_order_of_its_own() -> None:
+    for conditions in ((), host("www.example.com"), PATH, (*host("www.example.com"), *PATH)):
+        rules = shown(Rule("s", 10, conditions, FORWARD, serves=True), TEAM, addresses("10.3.0.0/16", "10.1.0.0/16"))
+        assert [rule.ours for rule in rules] == [BYPASS, BYPASS, PAGE]
+    assert len(shown(Rule("s", 10, (), FORWARD, serves=True), ({"Field": "http-header", "HttpHeaderConfig": {
+        "HttpHeaderName": "x-team", "Values": ["us"]}},))) == 2  # fmt: skip
+
+
+def test_no_rule_has_more_values_than_five() -> None:
+    nine = [f"192.0.2.{number}/32" for number in range(9)]
+    *bypasses, page = shown(Rule("s", 20, PATH, FORWARD, serves=True), addresses(*nine))
+    values = [rule.conditions[0]["SourceIpConfig"]["Values"] for rule in bypasses]
+    assert [len(one) for one in values] == [3, 3, 3] and sorted(sum(values, [])) == nine and page.ours == PAGE
+    five = ({"Field": "path-pattern", "PathPatternConfig": {"Values": list("abcde")}},)
+    with pytest.raises(NoBypass, match="the rule of priority 20 of HTTPS:443 of web has 5 values in its conditions"):
+        shown(Rule("s", 20, five, FORWARD, serves=True), TEAM)
+    assert [rule.ours for rule in shown(Rule("s", 20, five, FORWARD, serves=True))] == [PAGE]
+
+
+def test_what_a_bypass_carries_and_what_it_cannot() -> None:
+    rewrite = ({"Type": "url-rewrite", "UrlRewriteConfig": {"Rewrites": [{"Regex": "a", "Replace": "b"}]}},)
+    login = {"Type": "authenticate-cognito", "Order": 1, "AuthenticateCognitoConfig": {"UserPoolArn": "pool"}}
+    bypass, page = shown(Rule("s", 9, (), (login, *FORWARD), serves=True, transforms=rewrite), TEAM)
+    assert (bypass.transforms, bypass.actions, page.transforms) == (rewrite, (login, *FORWARD), ())
+    oidc = {"Type": "authenticate-oidc", "Order": 1, "AuthenticateOidcConfig": {"ClientId": "us"}}
+    with pytest.raises(NoBypass, match="needs? the client secret"):
+        shown(Rule("s", 9, (), (oidc, *FORWARD), serves=True), TEAM)
+    assert len(shown(Rule("s", 9, (), (oidc, *FORWARD), serves=True))) == 1
 
 
 def test_a_page_is_no_longer_than_a_load_balancer_sends() -> None:
