@@ -81,14 +81,16 @@ class Guard:
         explained = explain(error, self._again())
         return Resumable(str(explained), self._again()) if explained is not None and self._changed() else explained
 
-    def _refused(self, error: Refused) -> DeployError:
+    def _refused(self, error: Refused) -> Refused:
         """Add what was changed by then: what refuses late must not sound as if it had refused early."""
         text = str(error).rstrip(".")
         if not self._changed():
             return Refused(f"{text}. Nothing was changed.")
         assert self._run is not None
         done = ", ".join(step.name for step in self._run.steps.ended if step.ok)
-        return Resumable(f"{text}.\nDone before that, and it stays: {done or 'part of the command'}.", self._again())
+        return Refused(
+            f"{text}.\nDone before that, and it stays: {done or 'part of the command'}.\nTo continue afterwards: {self._again()}"
+        )
 
     def _changed(self) -> bool:
         return self._run is not None and self._run.changes.made

@@ -63,9 +63,10 @@ def test_a_refusal_before_any_change_says_so(out: Output) -> None:
 
 
 def test_a_refusal_after_a_change_says_what_was_done_and_how_to_go_on(out: Output) -> None:
-    with pytest.raises(Resumable) as caught:
+    with pytest.raises(Refused) as caught:
         end(out, Refused("no room"))
-    assert str(caught.value) == "no room.\nDone before that, and it stays: look.\nStopped half-way. To go on: fab ship"
+    assert str(caught.value) == "no room.\nDone before that, and it stays: look.\nTo continue afterwards: fab ship"
+    assert caught.value.code == 1
 
 
 def test_an_error_of_a_library_under_way_can_be_resumed(out: Output) -> None:

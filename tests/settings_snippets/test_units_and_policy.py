@@ -6,55 +6,13 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import botocore.session
 import pytest
 
 from tests.settings_snippets.project import SNIPPETS, Project
 
-SERVICES = {
-    "autoscaling": "autoscaling",
-    "ec2": "ec2",
-    "ec2-instance-connect": "ec2-instance-connect",
-    "elasticloadbalancing": "elbv2",
-    "cloudfront": "cloudfront",
-    "ssm": "ssm",
-    "cloudwatch": "cloudwatch",
-}
-
 UNITS = (".service", ".socket", ".target", ".timer")
-
-
-def statements() -> list[dict[str, Any]]:
-    policy = json.loads((SNIPPETS / "aws/operator-policy.json").read_text())
-    return list(policy["Statement"])
-
-
-def actions(statement: dict[str, Any]) -> list[str]:
-    named = statement["Action"]
-    return [named] if isinstance(named, str) else list(named)
-
-
-def test_every_action_of_the_policy_is_a_call_that_aws_knows() -> None:
-    session = botocore.session.get_session()
-    known = {
-        f"{prefix}:{name}" for prefix, model in SERVICES.items() for name in session.get_service_model(model).operation_names
-    } | {"iam:PassRole"}
-    assert {action for statement in statements() for action in actions(statement)} - known == set()
-
-
-def test_only_what_reads_is_allowed_everywhere() -> None:
-    wide = [statement for statement in statements() if statement["Resource"] == "*" and "Condition" not in statement]
-    assert [
-        action for statement in wide for action in actions(statement) if not re.match(r"[a-z0-9]+:(Describe|Get|List)", action)
-    ] == []
-
-
-def test_no_action_is_a_pattern_and_no_statement_has_a_name_twice() -> None:
-    assert not any("*" in action for statement in statements() for action in actions(statement))
-    names = [statement["Sid"] for statement in statements()]
-    assert len(set(names)) == len(names)
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze here")
