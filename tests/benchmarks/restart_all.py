@@ -54,7 +54,7 @@ class Bench:
         """Reload every host through the tasks' own connections."""
         from tasks.hosts.pool import Hosts
 
-        with Hosts(self._run(), None) as hosts, ThreadPoolExecutor(len(self.keys)) as pool:  # type: ignore[arg-type]
+        with Hosts(self._run()) as hosts, ThreadPoolExecutor(len(self.keys)) as pool:
             list(pool.map(lambda address: self._reload(hosts, address), self.keys))
 
     def _reload(self, hosts: Any, address: str) -> None:

@@ -166,7 +166,7 @@ def test_without_rollback_it_stops_and_abort_cancels() -> None:
         with world.watched():
             with pytest.raises(Resumable, match="does not serve within 2 s.*`abort` cancels it"):
                 roll(world, instance_timeout=2, rollback=False)
-            end_runs(world.run(), world.api, ("web",))
+            end_runs(world.run(), ("web",))
         assert refreshes(world)[0]["Status"] == "Cancelled" and world.group().version == "1"
         assert "no rollout of web is under way" in world.printed and not world.locks()
 
@@ -191,7 +191,7 @@ def test_one_engine_does_not_meddle_with_the_other() -> None:
         leave_half_way(world)
         with pytest.raises(Refused, match="an instance refresh to version 2 is (Pending|InProgress): let it end, or `abort` it"):
             world.roll()
-        end_runs(world.run(), world.api, ("web",))
+        end_runs(world.run(), ("web",))
         world.when("terminate i-", interrupt)
         with pytest.raises(KeyboardInterrupt):
             world.roll()

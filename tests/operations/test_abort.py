@@ -31,7 +31,7 @@ def half_way(world: RollingWorld, at: str = "terminate i-") -> None:
 
 def abort(world: RollingWorld, *, dry: bool = False) -> str:
     mark = len(world.printed)
-    end_runs(world.run(dry=dry), world.api, (world.fleet.group,))
+    end_runs(world.run(dry=dry), (world.fleet.group,))
     return world.printed[mark:]
 
 

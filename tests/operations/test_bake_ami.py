@@ -199,7 +199,7 @@ def test_the_services_come_back_though_the_image_cannot_be_made(world: ShopWorld
 
 
 def test_they_stand_still_meanwhile_unless_ec2_reboots(world: ShopWorld) -> None:
-    _, host = open_management(fast(world), api_of(world.cloud))
+    _, host = open_management(fast(world))
     with host:
         with quiet(fast(world), host):
             assert active(host) == "inactive"

@@ -106,7 +106,7 @@ def test_the_image_differs_from_the_instance_by_what_is_secret_and_by_nothing_el
 
 
 def active(world: ShopWorld) -> str:
-    _, host = open_management(fast(world), api_of(world.cloud))
+    _, host = open_management(fast(world))
     with host:
         return host.run("systemctl is-active shop.service", check=False).text
 
@@ -196,7 +196,7 @@ def test_a_host_that_does_not_answer_is_not_waited_for_without_end(world: ShopWo
     silent = world.disk() / "sbin/silent"
     silent.write_text("#!/bin/sh\nexec sleep 600\n")
     silent.chmod(0o755)
-    _, host = open_management(fast(world), api_of(world.cloud))
+    _, host = open_management(fast(world))
     with host, pytest.raises(TimedOut, match="last seen: no answer"), held(host, "~/sbin/silent", "{}", deadline=0.5):
         pass
 

@@ -35,7 +35,7 @@ def known(world: ShopWorld) -> None:
     """Have the host's key pinned in its tag: that is a change of its own."""
     with pytest.MonkeyPatch.context() as patch:
         credentials(patch)
-        open_management(fast(world), api_of(world.cloud))[1].close()
+        open_management(fast(world))[1].close()
 
 
 @pytest.fixture(autouse=True)
