@@ -11,7 +11,6 @@ from tasks.hosts.management import open_management
 from tasks.hosts.ssh import Host
 from tasks.operations.bake_ami import bake, quiet
 from tasks.runtime.waiting import SystemClock
-from tests.worlds.aws_world import api_of
 from tests.worlds.shipping_world import changes, fast, tagged, world_in
 from tests.worlds.shop_world import DOMAIN, ShopWorld, credentials
 

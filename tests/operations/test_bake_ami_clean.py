@@ -19,7 +19,6 @@ from tasks.operations.bake_ami import bake
 from tasks.runtime.run import Run
 from tasks.runtime.waiting import SystemClock
 from tests.settings_snippets.project import SNIPPETS
-from tests.worlds.aws_world import api_of
 from tests.worlds.shipping_world import fast, tagged, world_in
 from tests.worlds.shop_world import ShopWorld, credentials
 

@@ -10,7 +10,6 @@ import pytest
 from tasks.errors import DeployError, SettingsError, TimedOut
 from tasks.hosts.management import open_management
 from tasks.operations.invalidate import invalidate_paths
-from tests.worlds.aws_world import api_of
 from tests.worlds.shipping_world import cdn, changes, fast, world_in
 from tests.worlds.shop_world import ShopWorld, credentials
 
