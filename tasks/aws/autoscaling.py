@@ -38,7 +38,7 @@ class Group:
     members: tuple[Member, ...]
     target_groups: tuple[str, ...]
     classic_balancers: tuple[str, ...]
-    suspended: frozenset[str]
+    suspended: Mapping[str, str]  # process -> why, as AWS says it
     zones: tuple[str, ...]
     subnets: tuple[str, ...]
     tags: Mapping[str, str]
@@ -60,6 +60,19 @@ class Activity:
     message: str
     ended: float | None = None  # seconds since the epoch; None: it goes on
     cause: str = ""
+
+    @property
+    def over(self) -> bool:
+        """Return whether it has ended, well or not."""
+        return self.ended is not None or self.status in _ENDED
+
+    @property
+    def failed(self) -> bool:
+        """Return whether it has ended otherwise than well: a launch that dies is Cancelled as often as Failed."""
+        return self.over and self.status != "Successful"
+
+
+_ENDED = ("Successful", "Failed", "Cancelled")
 
 
 def group(cloud: Cloud, name: str) -> Group:
@@ -94,7 +107,7 @@ def _group(told: Mapping[str, Any], at: float | None) -> Group:
         members=tuple(_member(i) for i in told.get("Instances", [])),
         target_groups=tuple(told.get("TargetGroupARNs", [])),
         classic_balancers=tuple(told.get("LoadBalancerNames", [])),
-        suspended=frozenset(p["ProcessName"] for p in told.get("SuspendedProcesses", [])),
+        suspended={p["ProcessName"]: p.get("SuspensionReason", "") for p in told.get("SuspendedProcesses", [])},
         zones=tuple(told.get("AvailabilityZones", [])),
         subnets=tuple(s.strip() for s in told.get("VPCZoneIdentifier", "").split(",") if s.strip()),
         tags={t["Key"]: t.get("Value", "") for t in told.get("Tags", [])},
@@ -120,13 +133,17 @@ def _member(told: Mapping[str, Any]) -> Member:
 
 
 def activities(cloud: Cloud, name: str, since: float) -> list[Activity]:
-    """Return what a group did since a time in epoch seconds, newest first (DescribeScalingActivities)."""
+    """Return what a group began since a time in epoch seconds (DescribeScalingActivities).
+
+    What is in progress comes first, however old it is, then what has ended, the newest first.
+    """
     found: list[Activity] = []
     for told in _activities(cloud, name):
-        started = told["StartTime"].timestamp()
-        if started < since:
+        activity = _activity(told, told["StartTime"].timestamp())
+        if activity.started >= since:
+            found.append(activity)
+        elif activity.over:
             break
-        found.append(_activity(told, started))
     return found
 
 
@@ -140,16 +157,6 @@ def _activities(cloud: Cloud, name: str) -> Iterator[Mapping[str, Any]]:
     pages = cloud.client("autoscaling").get_paginator("describe_scaling_activities")
     for page in pages.paginate(AutoScalingGroupName=name, PaginationConfig={"PageSize": 100}):
         yield from page["Activities"]
-
-
-def launch_hooks(cloud: Cloud, name: str) -> dict[str, int]:
-    """Return how many seconds each lifecycle hook of a group may hold a new instance (DescribeLifecycleHooks)."""
-    told = cloud.client("autoscaling").describe_lifecycle_hooks(AutoScalingGroupName=name)["LifecycleHooks"]
-    return {
-        hook["LifecycleHookName"]: hook["HeartbeatTimeout"]
-        for hook in told
-        if hook["LifecycleTransition"] == "autoscaling:EC2_INSTANCE_LAUNCHING"
-    }
 
 
 def point(cloud: Cloud, group: Group, version: str, desired: int, maximum: int) -> None:

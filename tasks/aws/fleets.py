@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from botocore.exceptions import ClientError
 
+from ..decisions.rollout.memory import Memory
 from ..decisions.rollout.record import TAGS, from_tags, to_tags
-from ..decisions.rollout.snapshot import Fleet, Instance
+from ..decisions.rollout.snapshot import Fleet, Instance, Record
 from ..decisions.rollout.steps import (
     Abort,
     Advance,
@@ -20,6 +21,7 @@ from ..decisions.rollout.steps import (
     RestoreMax,
     Resume,
     Return,
+    Rewrite,
     Step,
     Suspend,
     Terminate,
@@ -31,11 +33,18 @@ from ..runtime.cloud import Cloud, error_code, throttled
 from . import autoscaling, launch_templates, target_groups
 from .alarms import firing
 from .autoscaling import Activity, Group, Member
+from .records import keep, kept
 
-_LAUNCH = re.compile(r"Launching a new EC2 instance(?:: (i-[0-9a-f]+))?")
+NOTHING = Memory()
 
-# An answer to a write that the next look puts right: the group is busy, or the instance is gone by now.
-_LATER = (
+# What goes "into warm pool" is not in the group.
+_LAUNCH = re.compile(r"Launching a new EC2 instance(?! into warm pool)(?: from warm pool)?(?:: (i-[0-9a-f]+))?")
+_END = re.compile(r"Terminating EC2 instance: (i-[0-9a-f]+)")
+# Ends that say nothing of the version: the group scales in, or somebody terminates by hand.
+_EXCUSES = ("shrinking the capacity", "taken out of service in response to a user request", "Client.UserInitiatedShutdown")
+
+# Errors that are safe to retry at the next look: the group is busy, or the instance is gone by now.
+_RETRYABLE = (
     "ScalingActivityInProgress",
     "ScalingActivityInProgressFault",
     "ResourceContention",
@@ -45,37 +54,52 @@ _LATER = (
 
 
 def look(
-    cloud: Cloud, name: str, alarms: Sequence[str] = (), since: float | None = None, seen: Fleet | None = None
+    cloud: Cloud,
+    name: str,
+    alarms: Sequence[str] = (),
+    since: float | None = None,
+    seen: Fleet | None = None,
+    memory: Memory = NOTHING,
 ) -> tuple[Fleet, Group] | str:
-    """Observe a group, or return why that has to wait: AWS asks for fewer calls. Raises as `observe` does."""
+    """Observe a group, or return why that has to wait: AWS asks for fewer calls, or shows what was before our last write.
+
+    Raises as `observe` does.
+    """
     try:
-        return observe(cloud, name, alarms, since, seen)
+        fleet, group = observe(cloud, name, alarms, since, seen, memory)
     except ClientError as error:
         if not throttled(error):
             raise
-        return str(error.response["Error"].get("Message", error))
+        return f"AWS rejected the call, retrying: {error.response['Error'].get('Message', error)}"
+    if group.at is not None and memory.lags(fleet, group.at):
+        return "waiting until AWS shows the last change"
+    return memory.complete(fleet), group
 
 
 def observe(
-    cloud: Cloud, name: str, alarms: Sequence[str] = (), since: float | None = None, seen: Fleet | None = None
+    cloud: Cloud,
+    name: str,
+    alarms: Sequence[str] = (),
+    since: float | None = None,
+    seen: Fleet | None = None,
+    memory: Memory = NOTHING,
 ) -> tuple[Fleet, Group]:
     """Look at a group once: the group, its target groups and, during a run, its activities and the alarms that are to stop it.
 
     `since`: epoch seconds from which activities are read where no record of a run says it; None: none are read. `seen`: the look
     before; while the group is whole and its members are the same, no launch has failed or come, and none are read either.
+    `memory`: what this process has written.
     The number of calls does not grow with the fleet, but for pages. Raises Refused when the group or its record cannot be read.
     """
     group = autoscaling.group(cloud, name)
-    try:
-        record = from_tags(group.tags)
-    except ValueError as error:
-        raise Refused(f"{name}: the record of the rollout under way cannot be read: {error}") from error
+    record, vanished = _record(cloud, group, memory)
     health = [target_groups.health(cloud, arn) for arn in group.target_groups]
     since = record.started if record else since
     known = seen if seen and seen.record == record and _at_rest(group, seen) else None
     done = [] if since is None or known else autoscaling.activities(cloud, name, since)
     launched = _launches(done)
-    failures = tuple(a.message or a.description for a in done if a.status == "Failed" and _LAUNCH.match(a.description))
+    ends = {m[1]: a for a in done if (m := _END.match(a.description))}
+    excused = frozenset(id for id, a in ends.items() if _excused(a.cause + a.message))
     fleet = Fleet(
         group=name,
         minimum=group.minimum,
@@ -84,15 +108,28 @@ def observe(
         version=group.version,
         instances=tuple(_instance(group, m, health, launched.get(m.id, 0.0)) for m in group.members),
         zones=group.zones,
-        suspended=group.suspended,
+        suspended=frozenset(group.suspended),
         record=record,
-        failures=known.failures if known else failures,
-        launches=known.launches if known else len(launched),
+        vanished=vanished,
+        failures=known.failures if known else _failures(done, excused),
+        launches=len(known.launched if known else launched),
+        launched=known.launched if known else frozenset(launched),
+        excused=excused,
+        died=known.died
+        if known
+        else frozenset(id for id, a in ends.items() if a.cause and "in response to a user request" not in a.cause),
         protects_new=group.protects_new,
         alarms=firing(cloud, alarms) if record and not record.back else (),
         latest=_latest(cloud, group) if record and record.back and record.latest else "",
     )
     return fleet, group
+
+
+def _record(cloud: Cloud, group: Group, memory: Memory) -> tuple[Record | None, bool]:
+    try:
+        return memory.record_of(from_tags(group.tags), lambda: kept(cloud, group.name))
+    except ValueError as error:
+        raise Refused(f"{group.name}: the record of the rollout under way cannot be read: {error}") from error
 
 
 def _latest(cloud: Cloud, group: Group) -> str:
@@ -109,9 +146,23 @@ def _launches(activities: list[Activity]) -> dict[str, float]:
     found = {}
     for one in activities:
         match = _LAUNCH.match(one.description)
-        if match and match[1] and one.status != "Failed":
+        if match and match[1] and not (one.failed and one.message):
             found[match[1]] = one.started
     return found
+
+
+def _failures(activities: list[Activity], excused: frozenset[str]) -> tuple[str, ...]:
+    """Return why launches failed. One that was cut off without a word left with its instance, which is counted there."""
+    found = []
+    for one in activities:
+        match = _LAUNCH.match(one.description)
+        if match and one.failed and not _excused(one.message) and match[1] not in excused and (one.message or not match[1]):
+            found.append(one.message or one.description)
+    return tuple(found)
+
+
+def _excused(text: str) -> bool:
+    return any(excuse in text for excuse in _EXCUSES)
 
 
 def _instance(group: Group, member: Member, health: list[dict[str, str]], launched: float) -> Instance:
@@ -138,7 +189,7 @@ def apply(cloud: Cloud, group: Group, step: Step) -> str | None:
         _apply(cloud, group, step)
     except ClientError as error:
         gone = isinstance(step, Terminate | Return | Protect | Unprotect) and error_code(error) == "ValidationError"
-        if error_code(error) in _LATER or gone or throttled(error):
+        if error_code(error) in _RETRYABLE or gone or throttled(error):
             return str(error.response["Error"].get("Message", error))
         raise
     return None
@@ -147,8 +198,8 @@ def apply(cloud: Cloud, group: Group, step: Step) -> str | None:
 def _apply(cloud: Cloud, group: Group, step: Step) -> None:
     name = group.name
     match step:
-        case Begin(record) | TurnBack(record) | Advance(record) | Abort(record):
-            autoscaling.write_tags(cloud, name, to_tags(record))
+        case Begin(record) | Rewrite(record) | TurnBack(record) | Advance(record) | Abort(record):
+            _write(cloud, name, record)
         case Suspend(processes):
             autoscaling.suspend(cloud, name, processes)
         case Resume(processes):
@@ -162,7 +213,7 @@ def _apply(cloud: Cloud, group: Group, step: Step) -> None:
         case Unprotect(ids):
             autoscaling.protect(cloud, name, ids, False)
         case Return(ids, record):
-            autoscaling.write_tags(cloud, name, to_tags(record))
+            _write(cloud, name, record)
             for id in ids:
                 autoscaling.terminate(cloud, id, decrement=True)
         case Terminate(ids):
@@ -171,6 +222,13 @@ def _apply(cloud: Cloud, group: Group, step: Step) -> None:
         case RestoreMax(maximum):
             autoscaling.set_maximum(cloud, name, maximum)
         case Forget():
+            keep(cloud, name, None)
             autoscaling.drop_tags(cloud, name, TAGS)
         case _:
             raise AssertionError(f"{step!r} is not for AWS")
+
+
+def _write(cloud: Cloud, name: str, record: Record) -> None:
+    """Write a record, the copy first: where both are there the tags count, and where they vanish the copy is not older."""
+    keep(cloud, name, record)
+    autoscaling.write_tags(cloud, name, to_tags(record))

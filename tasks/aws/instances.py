@@ -8,12 +8,19 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from ..decisions.release.image_names import token
 from ..errors import Refused, SettingsError
 from ..runtime.cloud import Cloud, error_code, throttled
 from ..settings.model import Management
 
 # Terminated instances stay visible for an hour.
 _ALIVE = ["pending", "running", "stopping", "stopped"]
+# Refusals of one zone or subnet; another may well have room ("Error codes for the Amazon EC2 API").
+_OF_A_PLACE = ("InsufficientInstanceCapacity", "InsufficientFreeAddressesInSubnet", "Unsupported")
+# What an instance of ours must never inherit: it is terminated and stopped by us.
+_OURS = {"DisableApiTermination": False, "DisableApiStop": False}
+# A Spot instance can be stopped only where its request is persistent ("Stop a Spot Instance").
+_STOPPABLE = {"SpotInstanceType": "persistent", "InstanceInterruptionBehavior": "stop"}
 
 
 @dataclass(frozen=True)
@@ -28,6 +35,12 @@ class Machine:
     tags: Mapping[str, str]
     launched: float  # seconds since the epoch
     shows_tags: bool = False  # to itself (InstanceMetadataTags)
+    reason: str = ""  # of its last change of state
+
+    @property
+    def ended(self) -> bool:
+        """Return whether it was terminated, or is about to be."""
+        return self.state in ("shutting-down", "terminated")
 
 
 def find_management(cloud: Cloud, management: Management) -> Machine | None:
@@ -72,9 +85,15 @@ def reboot(cloud: Cloud, id: str) -> None:
     cloud.client("ec2").reboot_instances(InstanceIds=[id])
 
 
-def terminate(cloud: Cloud, ids: Sequence[str]) -> None:
-    """Terminate instances that belong to no group."""
-    cloud.client("ec2").terminate_instances(InstanceIds=list(ids))
+def terminate(cloud: Cloud, ids: Sequence[str]) -> bool:
+    """Terminate instances that belong to no group; return False while EC2 does not know one that was just launched."""
+    try:
+        cloud.client("ec2").terminate_instances(InstanceIds=list(ids))
+    except ClientError as error:
+        if error_code(error) != "InvalidInstanceID.NotFound":
+            raise
+        return False
+    return True
 
 
 def launch(
@@ -85,45 +104,86 @@ def launch(
     subnets: Sequence[str],
     tags: Mapping[str, str],
     metadata: Mapping[str, Any] | None = None,
+    *,
+    once: str = "",
+    stops: bool = True,
 ) -> str:
     """Launch one instance of a template version outside every group, tagged at launch, and return its id.
 
-    `data`: the version's parameters; `subnets`: those of the group, of which the first is taken; `metadata`: options of its
-    metadata service in place of the version's.
+    `data`: the version's parameters; `subnets`: those of the group, tried in turn where one has no room or not the type;
+    `metadata`: options of its metadata service in place of the version's; `once`: a text under which a repeated call launches no
+    second one; `stops`: it will be stopped and started again. EC2 may not know the id for a moment. Raises Refused where no
+    subnet can take it.
     """
-    more = {"MetadataOptions": dict(metadata)} if metadata else {}
-    answer = cloud.client("ec2").run_instances(**_launch(template, version, data, subnets), **_tagged(tags), **more)
-    return str(answer["Instances"][0]["InstanceId"])
+    more: dict[str, Any] = {"MetadataOptions": dict(metadata)} if metadata else {}
+    if stops and data.get("InstanceMarketOptions", {}).get("MarketType") == "spot":
+        more["InstanceMarketOptions"] = {"MarketType": "spot", "SpotOptions": _STOPPABLE}
+    full = []
+    for subnet in subnets or [""]:
+        if once:
+            more["ClientToken"] = token(once, template, version, subnet)
+        try:
+            answer = cloud.client("ec2").run_instances(
+                **_launch(template, version, data, subnet), **_tagged(tags), **_OURS, **more
+            )
+        except ClientError as error:
+            if error_code(error) not in _OF_A_PLACE:
+                raise
+            full.append(f"{subnet or 'default subnet'}: {error_code(error)}: {_message(error)}")
+            continue
+        return str(answer["Instances"][0]["InstanceId"])
+    raise Refused("no subnet of the group can take an instance now:\n" + "\n".join(f"  - {one}" for one in full))
 
 
-def refusal(cloud: Cloud, template: str, version: str, data: Mapping[str, Any], subnets: Sequence[str]) -> str | None:
+def refusal(
+    cloud: Cloud,
+    template: str,
+    version: str,
+    data: Mapping[str, Any],
+    subnets: Sequence[str],
+    tags: Mapping[str, str] | None = None,
+) -> str | None:
     """Return why EC2 would not launch an instance of a template version for this caller, or None; nothing is launched.
 
     EC2 looks at permissions and parameters in a dry run (RunInstances, DryRun), not at capacity. EC2 Auto Scaling demands the
-    same permission of whoever names a template version in a group.
+    same permission of whoever names a template version in a group. `tags`: those that `launch` would set, for an organization
+    may demand some of every launch. Where one subnet cannot take it, the next is asked.
     """
-    try:
-        cloud.client("ec2").run_instances(DryRun=True, **_launch(template, version, data, subnets))
-    except ClientError as error:
-        if error_code(error) == "DryRunOperation" or throttled(error):
-            return None
-        # What follows is a blob that only `aws sts decode-authorization-message` can read.
-        return str(error.response["Error"].get("Message", error)).partition(" Encoded authorization")[0]
-    return None
+    why = None
+    for subnet in subnets or [""]:
+        try:
+            cloud.client("ec2").run_instances(
+                DryRun=True, **_launch(template, version, data, subnet), **_tagged(tags or {}), **_OURS
+            )
+        except ClientError as error:
+            if error_code(error) == "DryRunOperation" or throttled(error):
+                return None
+            why = _message(error)
+            if error_code(error) in _OF_A_PLACE:
+                continue
+        return why
+    return why
 
 
-def _launch(template: str, version: str, data: Mapping[str, Any], subnets: Sequence[str]) -> dict[str, Any]:
+def _message(error: ClientError) -> str:
+    # What follows is a blob that only `aws sts decode-authorization-message` can read.
+    return str(error.response["Error"].get("Message", error)).partition(" Encoded authorization")[0]
+
+
+def _launch(template: str, version: str, data: Mapping[str, Any], subnet: str) -> dict[str, Any]:
     asked: dict[str, Any] = {"LaunchTemplate": {"LaunchTemplateId": template, "Version": version}, "MinCount": 1, "MaxCount": 1}
     interfaces = [dict(one) for one in data.get("NetworkInterfaces", [])]
-    if interfaces and subnets:
+    if interfaces and subnet:
         # RunInstances refuses a subnet beside network interfaces: it goes into the first of them.
-        asked["NetworkInterfaces"] = [{**interfaces[0], "SubnetId": subnets[0]}, *interfaces[1:]]
-    elif subnets:
-        asked["SubnetId"] = subnets[0]
+        asked["NetworkInterfaces"] = [{**interfaces[0], "SubnetId": subnet}, *interfaces[1:]]
+    elif subnet:
+        asked["SubnetId"] = subnet
     return asked
 
 
 def _tagged(tags: Mapping[str, str]) -> dict[str, Any]:
+    if not tags:
+        return {}
     pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
     return {"TagSpecifications": [{"ResourceType": "instance", "Tags": pairs}]}
 
@@ -176,4 +236,5 @@ def _machine(told: Mapping[str, Any]) -> Machine:
         tags={one["Key"]: one["Value"] for one in told.get("Tags", [])},
         launched=told["LaunchTime"].timestamp(),
         shows_tags=told.get("MetadataOptions", {}).get("InstanceMetadataTags") == "enabled",
+        reason=told.get("StateReason", {}).get("Message") or told.get("StateTransitionReason", ""),
     )

@@ -21,6 +21,8 @@ class Version:
     description: str
     default: bool
     data: Mapping[str, Any]
+    by: str = ""  # ARN of the principal that made it
+    at: str = ""  # when, in UTC
 
     @property
     def image(self) -> str:
@@ -58,6 +60,8 @@ def _version(told: Mapping[str, Any]) -> Version:
         description=told.get("VersionDescription", ""),
         default=bool(told.get("DefaultVersion")),
         data=told.get("LaunchTemplateData", {}),
+        by=told.get("CreatedBy", ""),
+        at=f"{told['CreateTime']:%Y-%m-%d %H:%M} UTC" if "CreateTime" in told else "",
     )
 
 

@@ -8,14 +8,17 @@ from types import TracebackType
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ..decisions.access.locks import LEASE, Holder, describe, free, parameter, read, write
+from ..decisions.access.locks import LEASE, RELEASED, Holder, describe, free, parameter, read, write
 from ..errors import Refused, Resumable
 from ..runtime.cloud import Cloud, error_code
 from ..runtime.operator import alive, machine
 from ..runtime.waiting import Clock
+from .parameters import put
 
 # Seconds. Whoever took a lock over within this time may be giving it back to one who was quicker: that one is to be named.
 _SETTLED = 2.0
+# Seconds before its end in which a lease counts as over: a call takes time, and AWS's clock is not ours.
+_MARGIN = 30.0
 
 
 @dataclass(frozen=True)
@@ -30,17 +33,28 @@ class _Told:
 class Lock:
     """One group's lock; a crashed holder's lease runs out by itself, and is taken over at once where it is known to be dead.
 
-    Put without Overwrite is atomic (PutParameter). What is taken over is overwritten, and the parameter's version tells who was
-    the first. `again`: the command that goes on after the lock was lost.
+    Put without Overwrite is atomic (PutParameter). What is taken over or given back is overwritten, and the parameter's version
+    tells who was the first. The lease is measured on a clock that cannot be set. `again`: the command that goes on after the lock
+    was lost.
     """
 
     def __init__(self, cloud: Cloud, group: str, holder: Holder, clock: Clock, again: str) -> None:
-        self._ssm = cloud.client("ssm")
+        self._cloud = cloud
         self._name = parameter(group)
         self._holder = holder
         self._clock = clock
         self._again = again
-        self._renewed = 0.0
+        self._asked = self._renewed = float("-inf")
+
+    @property
+    def token(self) -> str:
+        """Return a text that no other holder has, of this lock or another."""
+        return self._holder.token
+
+    @property
+    def valid(self) -> bool:
+        """Return whether the lease has not run out: until then nobody else takes the lock over."""
+        return self._clock.elapsed() - self._renewed < LEASE - _MARGIN
 
     def __enter__(self) -> Lock:
         """Take the lock.
@@ -61,14 +75,14 @@ class Lock:
     def sweep(self) -> None:
         """Remove a lock that a dead holder has left; one of the living stays."""
         told = self._read()
-        if told and free(told.holder, told.age, machine(), alive):
+        if told and told.holder.token != RELEASED.token and free(told.holder, told.age, machine(), alive):
             with self:
                 pass
 
     def held(self) -> tuple[str, bool] | None:
         """Return who holds it, in words, and whether it may be taken over; None where nobody does."""
         told = self._read()
-        if told is None:
+        if told is None or told.holder.token == RELEASED.token:
             return None
         return describe(told.holder, told.age), free(told.holder, told.age, machine(), alive)
 
@@ -90,11 +104,11 @@ class Lock:
 
         Raises Resumable when the lock is not ours any more.
         """
-        if self._clock.now() - self._renewed < LEASE / 3:
+        if self._clock.elapsed() - self._renewed < LEASE / 3:
             return
         told = self._read()
         if told is None or not self._mine(told.holder):
-            by = f": {told.holder.who} has it ({told.holder.purpose})" if told else ""
+            by = f": {told.holder.who} has it ({told.holder.purpose})" if told and told.holder.who else ""
             raise Resumable(f"{self._name}: the lock is no longer ours{by}", self._again)
         quicker = self._swap(told.version)
         if quicker:
@@ -114,6 +128,7 @@ class Lock:
             raise Refused(f"{self._name}: released just now; run the same again")
         other = told.holder
         if self._mine(other):
+            self._renewed = self._asked
             return  # the answer to our own first call was lost
         if not free(other, told.age, machine(), alive):
             if told.age < _SETTLED:
@@ -126,36 +141,35 @@ class Lock:
         if quicker:
             raise Refused(f"{self._name}: {quicker} took the lock first")
 
-    def _swap(self, version: int) -> str | None:
-        """Put our holder over a version that was read; return who was quicker: theirs is put back, for it is their lock."""
-        if self._put(self._holder, overwrite=True) == version + 1:
+    def _swap(self, version: int, holder: Holder | None = None) -> str | None:
+        """Put a holder, ours by default, over a version that was read.
+
+        Returns who was quicker: theirs is put back, for it is their lock.
+        """
+        mine = holder or self._holder
+        if self._put(mine, overwrite=True) == version + 1:
             return None
         first = self._read(f":{version + 1}")
         if first is None:
-            self._release()
+            self._put(RELEASED, overwrite=True)
             return "somebody"
-        if self._mine(first.holder):
+        if first.holder.token == mine.token:
             return None
         self._put(first.holder, overwrite=True)
         return f"{first.holder.who} ({first.holder.purpose})"
 
     def _release(self) -> None:
-        told = self._read()
-        if told is None or not self._mine(told.holder):
-            return
-        try:
-            self._ssm.delete_parameter(Name=self._name)
-        except ClientError as error:
-            # Gone already: the answer to our own first call was lost.
-            if error_code(error) != "ParameterNotFound":
-                raise
+        """Give the lock back while it is ours for sure; a lease that ran out may be another's by now."""
+        told = self._read() if self.valid else None
+        if told and self._mine(told.holder):
+            self._swap(told.version, RELEASED)
 
     def _mine(self, holder: Holder) -> bool:
         return holder.token == self._holder.token
 
     def _read(self, selector: str = "") -> _Told | None:
         try:
-            answer = self._ssm.get_parameter(Name=self._name + selector)
+            answer = self._cloud.client("ssm").get_parameter(Name=self._name + selector)
         except ClientError as error:
             if error_code(error) in ("ParameterNotFound", "ParameterVersionNotFound"):
                 return None
@@ -171,5 +185,7 @@ class Lock:
             ) from error
 
     def _put(self, holder: Holder, *, overwrite: bool) -> int:
-        self._renewed = self._clock.now()
-        return int(self._ssm.put_parameter(Name=self._name, Value=write(holder), Type="String", Overwrite=overwrite)["Version"])
+        self._asked = self._clock.elapsed()
+        version = put(self._cloud, self._name, write(holder), overwrite=overwrite)
+        self._renewed = self._asked
+        return version

@@ -9,8 +9,8 @@ from ..decisions.rollout.steps import Step
 from ..runtime.cloud import Cloud, error_code, throttled
 from .autoscaling import Group
 
-# Answers that the next look puts right: it has begun, has ended or is on its way back by now.
-_LATER = (
+# Errors that are safe to retry at the next look: it has begun, has ended or is on its way back by now.
+_RETRYABLE = (
     "InstanceRefreshInProgress",
     "ActiveInstanceRefreshNotFound",
     "IrreversibleInstanceRefresh",
@@ -52,15 +52,15 @@ def look(cloud: Cloud, name: str) -> list[Refresh] | str:
     except ClientError as error:
         if not throttled(error):
             raise
-        return str(error.response["Error"].get("Message", error))
+        return f"AWS rejected the call, retrying: {error.response['Error'].get('Message', error)}"
 
 
 def apply(cloud: Cloud, group: Group, step: Step) -> str | None:
-    """Make the API call of a step; return None, or why it would not be had now: the next look decides anew."""
+    """Make the API call of a step; return None, or why AWS rejected it for now; the next look decides anew."""
     try:
         _apply(cloud, group, step)
     except ClientError as error:
-        if error_code(error) in _LATER or throttled(error):
+        if error_code(error) in _RETRYABLE or throttled(error):
             return str(error.response["Error"].get("Message", error))
         raise
     return None

@@ -2,6 +2,7 @@
 
 from ..decisions.release.image_cleaning import CLEAN
 from ..decisions.release.image_names import AT, BY, REVISION, SITE
+from ..decisions.rollout.outcomes import TAG as OUTCOME
 from ..decisions.rollout.record import MAIN as ROLLOUT
 from ..decisions.rollout.record import RETURNING
 
@@ -24,6 +25,7 @@ __all__ = [
     "GROUPS",
     "HOST_KEY",
     "MAINTENANCE",
+    "OUTCOME",  # of an image: what became of the release, and when
     "RETURNING",  # of a group: instances that its rollout puts back into service
     "REVISION",  # of an instance: what a deploy has verified there; of an image: what is in it
     "ROLE",

@@ -1,92 +1,109 @@
-"""The other engine of a rollout: EC2 Auto Scaling replaces the instances by an instance refresh, and is followed."""
+"""The other engine of a rollout: EC2 Auto Scaling replaces the instances by an instance refresh, which is watched."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
 from ..aws import fleets, launch_templates, refreshes
-from ..aws.autoscaling import Group
 from ..decisions.rollout.decide import Goal
-from ..decisions.rollout.groups import Orders, Standing
+from ..decisions.rollout.groups import Instruction, Progress
 from ..decisions.rollout.instance_refresh import Cancel, GoBack, Pin, Refresh, Returned, Start, follow, view_of
-from ..decisions.rollout.snapshot import Fleet
-from ..decisions.rollout.steps import Copy, Done, Hold, Step, Stop
-from ..errors import Resumable
-from .loop import Roll
+from ..decisions.rollout.snapshot import Fleet, Policy
+from ..decisions.rollout.steps import Copy, Done, Hold, Step
+from ..decisions.rollout.view import View
+from ..runtime.run import Run
+from .engine import Look
 
 
 @dataclass
-class Following(Roll):
-    """One group that an instance refresh takes to a version; the refresh itself lives in AWS, and goes on without us."""
+class RefreshEngine:
+    """An instance refresh to a version; it lives in AWS, and goes on without us."""
 
+    run: Run
+    group: str
+    policy: Policy
+    goal: Goal
     refresh: Refresh | None = None
     backwards: bool = False  # the goal is the old version
     pinned: bool = False  # the group followed $Latest until we named a number
 
-    @property
-    def wanted(self) -> str:
-        """Return the version whose instances are asked for their revision."""
-        return self.goal.target
-
-    def turn(self, orders: Orders) -> None:
-        """Look once, and take one step. Raises Resumable when it stopped half-way."""
-        looked = self._look()
-        if looked is None:
-            return
-        fleet, described, now = looked
-        policy = replace(self.policy, hold=orders.hold, stop="" if self.backwards else orders.stop or self.policy.stop)
-        step = follow(fleet, self.refresh, policy, self.goal, self.run.settings.rollout.alarms, now)
-        if isinstance(step, GoBack | Stop | Returned) and self.refresh:
-            self.why = self.why or (step.why if isinstance(step, GoBack) else str(step))
-            self._explain(view_of(fleet, self.refresh, policy, self.goal, now), described)
-        if isinstance(step, Stop):
-            raise Resumable(f"{self.group}: {step}", self.run.command)
-        if isinstance(step, Returned | Done):
-            self._end(described, step)
-        else:
-            self._take(described, step)
-
-    def _end(self, group: Group, step: Step) -> None:
-        if isinstance(step, Done) and not self.backwards:
-            self.run.out.say(str(step))
-            self.standing = Standing.OVER
-            return
-        old, new = (self.goal.target, self.goal.source) if self.backwards else (self.goal.source, self.goal.target)
-        if self.pinned and launch_templates.version(self.run.cloud, group.template, "$Latest").number == new:
-            self._do(group, Copy(old, self.goal.run))
-        reason = (self.why or str(step)).rstrip(".")
-        self.told = f"{self.group}: version {new} was rolled back to {old}: {reason}. Every instance serves as before"
-        self.standing = Standing.RETURNED
-
-    def _take(self, group: Group, step: Step) -> None:
-        back = isinstance(step, GoBack) or (self.refresh is not None and self.refresh.status == "RollbackInProgress")
-        if isinstance(step, Hold):
-            self.standing = Standing.THERE
-        elif back or self.backwards:
-            self.standing = Standing.BACK
-        if not self._do(group, step):
-            return
-        self.pinned = self.pinned or (isinstance(step, Pin) and group.version == "$Latest")
-        if isinstance(step, Start) and step.version != self.goal.target:
-            self.goal = Goal(self.goal.run, self.goal.target, self.goal.source)
-            self.backwards, self.standing = True, Standing.BACK
-        if isinstance(step, Start):
-            self.refresh = None
-
-    def _observed(self) -> tuple[Fleet, Group] | str:
+    def observe(self, seen: Fleet | None) -> Look | str:
+        """Look at the refresh and the group; a text says why AWS has to be asked again later."""
         found = refreshes.look(self.run.cloud, self.group)
         if isinstance(found, str):
             return found
         self.refresh = self._ours(found)
-        return fleets.look(self.run.cloud, self.group, since=self.refresh.started if self.refresh else None)
+        looked = fleets.look(self.run.cloud, self.group, since=self.refresh.started if self.refresh else None)
+        if isinstance(looked, str):
+            return looked
+        fleet, group = looked
+        if self.pinned and (self.backwards or (self.refresh and self.refresh.status == "RollbackSuccessful")):
+            newest = launch_templates.version(self.run.cloud, group.template, "$Latest").number
+            fleet = replace(fleet, latest=newest)
+        return Look(fleet, group, group.at or self.run.clock.now())
 
     def _ours(self, found: list[Refresh]) -> Refresh | None:
-        """Return the one that we follow, or one under way to our goal, whoever began it."""
+        """Return the refresh that is watched already, or one under way to our goal, whoever started it."""
         if self.refresh:
             return next((one for one in found if self.refresh and one.id == self.refresh.id), None)
         return next((one for one in found if one.under_way and one.version == self.goal.target), None)
 
-    def _applied(self, group: Group, step: Step) -> str | None:
-        if isinstance(step, Pin | Start | GoBack | Cancel):
-            return refreshes.apply(self.run.cloud, group, step)
-        return super()._applied(group, step) if isinstance(step, Copy) else None
+    def wanted(self, fleet: Fleet) -> str:
+        """Return the version whose instances are to serve in the end."""
+        return self.goal.target
+
+    @property
+    def _versions(self) -> tuple[str, str]:
+        """Return the old version and the new one."""
+        return (self.goal.target, self.goal.source) if self.backwards else (self.goal.source, self.goal.target)
+
+    def decide(self, look: Look, instruction: Instruction) -> Step:
+        """Return what to do next."""
+        stop = "" if self.backwards else instruction.stop or self.policy.turn_back
+        policy = replace(self.policy, hold=instruction.hold, stop=stop)
+        step = follow(look.fleet, self.refresh, policy, self.goal, self.run.settings.rollout.alarms, look.now)
+        if isinstance(step, Done) and self.backwards:
+            step = Returned(str(step))
+        old, new = self._versions
+        if isinstance(step, Returned) and look.fleet.latest == new:
+            return Copy(old, self.goal.run)
+        return step
+
+    def apply(self, look: Look, step: Step) -> str | None:
+        """Make the API call of a step; a text says why AWS rejected it for now."""
+        if isinstance(step, Copy):
+            return fleets.apply(self.run.cloud, look.group, step)
+        if not isinstance(step, Pin | Start | GoBack | Cancel):
+            return None
+        rejection = refreshes.apply(self.run.cloud, look.group, step)
+        if rejection is None:
+            self._applied(look, step)
+        return rejection
+
+    def _applied(self, look: Look, step: Step) -> None:
+        self.pinned = self.pinned or (isinstance(step, Pin) and look.group.version == "$Latest")
+        if isinstance(step, Start):
+            self.refresh = None
+            if step.version != self.goal.target:
+                self.goal = Goal(self.goal.run, self.goal.target, self.goal.source)
+                self.backwards = True
+
+    def progress(self, look: Look, step: Step) -> Progress:
+        """Return how far the group is once the step is made."""
+        if isinstance(step, Done):
+            return Progress.OVER
+        if isinstance(step, Returned):
+            return Progress.RETURNED
+        turned = self.refresh is not None and self.refresh.status.startswith("Rollback")
+        if self.backwards or turned or isinstance(step, GoBack):
+            return Progress.BACK
+        return Progress.READY if isinstance(step, Hold) else Progress.GOING
+
+    def view(self, look: Look) -> View | None:
+        """Return what tells which instances do not serve, and None where nothing is under way."""
+        return view_of(look.fleet, self.refresh, self.policy, self.goal, look.now) if self.refresh else None
+
+    def returned(self, look: Look) -> str:
+        """Say from which version to which the group was rolled back."""
+        old, new = self._versions
+        return f"version {new} was rolled back to {old}"

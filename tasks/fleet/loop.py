@@ -5,190 +5,168 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ..aws import fleets
-from ..aws.autoscaling import Group
 from ..aws.diagnosis import findings
 from ..aws.lock import Lock
-from ..decisions.rollout.decide import Goal, decide
-from ..decisions.rollout.groups import Orders, Standing, orders
+from ..decisions.rollout.groups import Instruction, Outcome, Progress, instruction
+from ..decisions.rollout.instance_refresh import GoBack, Returned
 from ..decisions.rollout.pace import Pace
-from ..decisions.rollout.snapshot import Fleet, Instance, Policy, remember
-from ..decisions.rollout.steps import Advance, Done, Forget, Hold, Pause, Step, Stop, TurnBack, Wait
-from ..decisions.rollout.view import View
-from ..errors import Resumable, RolledBack
+from ..decisions.rollout.snapshot import Fleet, Instance, remember
+from ..decisions.rollout.steps import Done, Pause, Step, Stop, TurnBack, Wait
+from ..errors import Resumable
 from ..runtime.run import Run
 from ..runtime.waiting import jittered
+from .engine import Engine, Look
 
 Ask = Callable[[Sequence[Instance]], Mapping[str, str]]
 
-# Refusals in a row, by a group that is busy or by AWS, which wants fewer calls; each is followed by another look.
-MOST_REFUSALS = 60
+# So many times in a row AWS may reject calls, for a group that is busy or for too many calls; each is followed by another look.
+MOST_REJECTIONS = 60
+# Seconds after which a look is too old to act upon: the process was stopped, or the machine slept.
+STALE = 120.0
+
+
+@dataclass(frozen=True)
+class Questions:
+    """What is asked of instances over HTTP: `revision` that they serve, and the `answer` to a health check; both by id."""
+
+    revision: Ask = lambda asked: {}
+    answer: Ask = lambda asked: {}
 
 
 @dataclass
-class Roll:
-    """One group on its way to a version.
-
-    `ask` returns the revisions that instances report over HTTP, by id, and `answers` what they answer to a health check; `lock`
-    is renewed as time goes by.
-    """
+class GroupRollout:
+    """One group on its way to a version; the lock is renewed as time goes by."""
 
     run: Run
     group: str
-    policy: Policy
-    goal: Goal
-    ask: Ask
+    engine: Engine
     lock: Lock
-    answers: Callable[[Sequence[Instance]], Mapping[str, str]] = lambda asked: {}
+    questions: Questions = Questions()
+    progress: Progress = Progress.GOING
     seen: Fleet | None = None
     pace: Pace = Pace()
-    refused: int = 0
-    standing: Standing = Standing.GOING
-    told: str = ""  # why it paused, or what came of the way back
+    rejected: int = 0
     due: float = 0.0  # when it looks again
-    why: str = ""
+    looked: float = 0.0  # when the last look was begun, on the clock that cannot be set
+    late: bool = False  # the last look was too old to act upon
+    why: str = ""  # it goes back
+    text: str = ""  # what an operator reads in the end
 
-    @property
-    def wanted(self) -> str:
-        """Return the version whose instances are asked for their revision where no record says so."""
-        return ""
-
-    def turn(self, orders: Orders) -> None:
+    def turn(self, told: Instruction) -> None:
         """Look once, and take one step. Raises Resumable when it stopped half-way."""
-        looked = self._look()
-        if looked is None:
+        look = self._look()
+        if look is None:
             return
-        fleet, described, now = looked
-        step = decide(fleet, replace(self.policy, hold=orders.hold, stop=orders.stop), self.goal, now)
-        self.standing = _standing(fleet, step)
-        if isinstance(step, TurnBack):
+        step = self.engine.decide(look, told)
+        if isinstance(step, TurnBack | GoBack | Returned):
             self.why = self.why or step.why
-        if isinstance(step, TurnBack | Stop) and not isinstance(step, Pause):
-            assert fleet.record is not None
-            self._explain(View(fleet, self.policy, fleet.record, now), described)
+        if isinstance(step, TurnBack | GoBack | Returned | Stop) and not isinstance(step, Pause):
+            self._explain(look)
         if isinstance(step, Pause):
-            self.told = str(step)
+            self.text = str(step)
         elif isinstance(step, Stop):
             raise Resumable(f"{self.group}: {step}", self.run.command)
-        elif isinstance(step, Done):
-            self.run.out.say(str(step))
-        else:
-            done = self._do(described, step)
-            if isinstance(step, Forget) and self.standing is Standing.BACK and done:
-                self.standing, self.told = Standing.RETURNED, _rolled_back(self.group, fleet, self.why)
+        elif not self._do(look, step):
+            return
+        self.progress = self.engine.progress(look, step)
+        if self.progress is Progress.BACK:
+            self.why = self.why or told.stop
+        if self.progress is Progress.RETURNED:
+            reason = (self.why or "an earlier run found it bad").rstrip(".")
+            self.text = f"{self.group}: {self.engine.returned(look)}: {reason}. Every instance serves as before"
 
-    def _look(self) -> tuple[Fleet, Group, float] | None:
-        looked = self._observed()
-        if isinstance(looked, str):
-            self._later(looked)
+    @property
+    def outcome(self) -> Outcome:
+        """Return how it ended."""
+        return Outcome(self.group, self.progress, self.text)
+
+    def _look(self) -> Look | None:
+        self.looked = self.run.clock.elapsed()
+        look = self.engine.observe(self.seen)
+        if isinstance(look, str):
+            self._later(look)
             return None
-        fleet, group = looked
-        # AWS's own clock: the operator's may be wrong, and launches are dated by AWS.
-        now = group.at or self.run.clock.now()
-        self.seen = self._ask(remember(self.seen, fleet, now))
+        self.seen = self._ask(remember(self.seen, look.fleet, look.now, self.engine.policy))
         self.pace = self.pace.after(self._new, self.run.clock.now())
-        return self.seen, group, now
+        return replace(look, fleet=self.seen)
 
     @property
     def _new(self) -> list[Instance]:
-        record = self.seen.record if self.seen else None
-        return [i for i in self.seen.members if i.version == record.wanted] if self.seen and record else []
-
-    def _observed(self) -> tuple[Fleet, Group] | str:
-        return fleets.look(self.run.cloud, self.group, self.run.settings.rollout.alarms, seen=self.seen)
+        wanted = self.engine.wanted(self.seen) if self.seen else ""
+        return [i for i in self.seen.members if i.version == wanted] if self.seen and wanted else []
 
     def _ask(self, fleet: Fleet) -> Fleet:
-        """Ask each new instance that has become ready for its revision, until it has told it once."""
-        wanted = fleet.record.wanted if fleet.record else self.wanted
-        asked = wanted in self.policy.revisions
+        """Ask each new instance that has become ready for its revision, until it has answered once."""
+        wanted = self.engine.wanted(fleet)
+        # Where many do not answer, asking alone may make a look too old.
+        asked = wanted in self.engine.policy.revisions and not self.late
         silent = [i for i in fleet.instances if asked and i.version == wanted and i.ready and not i.revision]
-        told = self.ask(silent) if silent else {}
-        return replace(fleet, instances=tuple(replace(i, revision=told.get(i.id, i.revision)) for i in fleet.instances))
+        answers = self.questions.revision(silent) if silent else {}
+        return replace(fleet, instances=tuple(replace(i, revision=answers.get(i.id, i.revision)) for i in fleet.instances))
 
-    def _explain(self, view: View, group: Group) -> None:
-        """Say all that can be known of new instances that do not serve, while they are still there."""
-        suspects = view.suspects
-        for id, answer in self.answers(suspects).items():
+    def _explain(self, look: Look) -> None:
+        """Show all that can be known of new instances that do not serve, while they are still there."""
+        view = self.engine.view(look)
+        suspects = view.suspects if view else []
+        for id, answer in self.questions.answer(suspects).items():
             self.run.out.say(f"{id}: {answer}")
-        for line in findings(self.run.cloud, group, [i.id for i in suspects]):
+        for line in findings(self.run.cloud, look.group, [i.id for i in suspects]):
             self.run.out.say(line)
 
-    def _do(self, group: Group, step: Step) -> bool:
+    def _do(self, look: Look, step: Step) -> bool:
+        """Show a step and make its calls; return whether AWS accepted them."""
         named = f"{self.group}: {step}"
         if isinstance(step, Wait):
-            self.run.out.progress(named if self.policy.together else str(step))
+            self.run.out.progress(named if self.engine.policy.together else str(step))
+            poll, now = self.run.settings.rollout.poll, self.run.clock.now()
+            self._rest(self.pace.rest(self._new, self.engine.policy.healthy_polls, now, poll))
+        elif isinstance(step, Done):
+            self.run.out.say(str(step))
         else:
             self.run.out.say(named)
-        refusal = None if isinstance(step, Wait) else self._applied(group, step)
-        if refusal:
-            self._later(refusal)
-            return False
-        self.refused = 0
-        if isinstance(step, Wait):
-            poll, at = self.run.settings.rollout.poll, self.run.clock.now()
-            self._rest(self.pace.rest(self._new, self.policy.healthy_polls, at, poll))
+            if self._late():
+                return False
+            rejection = self.engine.apply(look, step)
+            if rejection:
+                self._later(f"AWS rejected the call, retrying: {rejection}")
+                return False
+        self.rejected = 0
         return True
 
-    def _applied(self, group: Group, step: Step) -> str | None:
-        return fleets.apply(self.run.cloud, group, step)
+    def _late(self) -> bool:
+        """Return whether a step must not be made any more: its look is old, or the lease may be another's."""
+        age = self.run.clock.elapsed() - self.looked
+        self.late = age > STALE or not self.lock.valid
+        if self.late:
+            self.run.out.say(f"{self.group}: not done, for the look before is {age:.0f} s old: looking again")
+        return self.late
 
-    def _later(self, refusal: str) -> None:
-        self.refused += 1
-        self.run.out.progress(f"{self.group}: AWS rejected the call, retrying: {refusal}")
-        if self.refused > MOST_REFUSALS:
-            raise Resumable(f"{self.group}: {refusal}", self.run.command)
+    def _later(self, rejection: str) -> None:
+        self.rejected += 1
+        self.run.out.progress(f"{self.group}: {rejection}")
+        if self.rejected > MOST_REJECTIONS:
+            raise Resumable(f"{self.group}: {rejection}", self.run.command)
         self._rest(self.run.settings.rollout.poll)
 
     def _rest(self, seconds: float) -> None:
         self.due = self.run.clock.now() + jittered(seconds)
 
 
-def roll(rolls: Sequence[Roll]) -> None:
-    """Take groups to the end, each at its own pace, none over before all are there.
+def roll(rollouts: Sequence[GroupRollout]) -> list[Outcome]:
+    """Take groups to the end, each at its own pace, none over before all are ready; return how each ended.
 
-    Raises RolledBack when a new version was rolled back, Resumable when it stopped half-way.
+    Raises Resumable when it stopped half-way.
     """
     while True:
-        standings = {one.group: one.standing for one in rolls}
-        acting = [one for one in rolls if orders(one.group, standings).act]
+        progress = {one.group: one.progress for one in rollouts}
+        acting = [one for one in rollouts if instruction(one.group, progress).act]
         if not acting:
-            break
-        one = min(acting, key=lambda one: one.due)
-        early = one.due - one.run.clock.now()
+            return [one.outcome for one in rollouts]
+        following = min(acting, key=lambda one: one.due)
+        early = following.due - following.run.clock.now()
         if early > 0:
             # No longer than a poll, should the clock be set back meanwhile.
-            one.run.clock.sleep(min(early, 2 * one.run.settings.rollout.poll))
-        for each in rolls:
-            each.lock.renew()
-        one.turn(orders(one.group, standings))
-    _tell(rolls)
-
-
-def _tell(rolls: Sequence[Roll]) -> None:
-    back = [one.told for one in rolls if one.standing is Standing.RETURNED]
-    if back:
-        raise RolledBack("\n".join(back))
-    paused = [f"{one.group}: {one.told}" for one in rolls if one.standing is Standing.PAUSED]
-    if paused:
-        again = rolls[0].run.command
-        raise Resumable("\n".join(paused), again if " --yes" in again else f"{again} --yes")
-
-
-def _standing(fleet: Fleet, step: Step) -> Standing:
-    record = step.record if isinstance(step, Advance) else fleet.record
-    if isinstance(step, Done):
-        return Standing.OVER
-    if isinstance(step, TurnBack) or (record is not None and record.back and not record.aborted):
-        return Standing.BACK
-    if isinstance(step, Pause):
-        return Standing.PAUSED
-    if isinstance(step, Hold):
-        return Standing.THERE
-    return Standing.ENDING if record is not None and record.passed >= max(1, record.size) else Standing.GOING
-
-
-def _rolled_back(group: str, fleet: Fleet, why: str) -> str:
-    record = fleet.record
-    assert record is not None
-    reason = (why or "an earlier run found it bad").rstrip(".")
-    return f"{group}: version {record.target} was rolled back to {record.source}: {reason}. Every instance serves as before"
+            following.run.clock.sleep(min(early, 2 * following.run.settings.rollout.poll))
+        for one in rollouts:
+            one.lock.renew()
+        following.turn(instruction(following.group, progress))

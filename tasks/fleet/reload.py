@@ -36,6 +36,10 @@ class CancellableClock:
         """Return the time in seconds since the epoch."""
         return self._clock.now()
 
+    def elapsed(self) -> float:
+        """Return the time in seconds on a clock that nobody can set."""
+        return self._clock.elapsed()
+
     def sleep(self, seconds: float) -> None:
         """Let that many seconds pass; raises Cancelled once the run is cancelled."""
         if self._cancelled.is_set():

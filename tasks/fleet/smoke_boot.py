@@ -5,52 +5,78 @@ from __future__ import annotations
 from ..aws import instances
 from ..aws.autoscaling import Group
 from ..aws.diagnosis import findings
-from ..aws.instances import Machine
 from ..aws.launch_templates import Version
 from ..aws.lock import Lock
 from ..decisions.access import roles
 from ..decisions.release.image_names import revision_of
-from ..errors import DeployError, Refused, TimedOut
+from ..decisions.rollout.outcomes import FAILED
+from ..errors import DeployError, TimedOut
 from ..hosts.revisions import Revisions
 from ..runtime.run import Run
 from ..runtime.waiting import Waiting
+from .outcomes import record_outcome
 
 ROLE = "ramped:role"
+_UNKNOWN_FOR = 120.0  # seconds for which EC2 may not know an instance that was just launched
+
+
+class SmokeFailed(DeployError):
+    """Say why an instance of a new version does not serve; the fleet was not touched."""
 
 
 def smoke_boot(run: Run, group: Group, target: Version, revisions: Revisions, lock: Lock) -> None:
     """Boot one instance of a version, wait until it is healthy and of the right revision, and terminate it.
 
-    What an earlier run left behind goes first; `lock` is renewed meanwhile. Raises DeployError; the fleet was not touched then.
+    What an earlier run left behind goes first; `lock` is renewed meanwhile. Raises SmokeFailed, Refused where no subnet can take
+    an instance; the fleet was not touched then.
     """
     clear(run, group.name)
-    tags = {"Name": f"{group.name} smoke boot", ROLE: "smoke", "ramped:group": group.name}
+    tags = tags_of(group)
     # It sees its tags, so that it knows what it is booted for and looks at its disk (settings_snippets, ramped-whole.service).
     metadata = roles.metadata(target.data, tags)
-    machine = instances.launch(run.cloud, target.template, target.number, target.data, group.subnets, tags, metadata)
-    run.out.say(f"smoke boot of version {target.number}: {machine}")
+    version = (target.template, target.number, target.data, group.subnets)
+    id = instances.launch(run.cloud, *version, tags, metadata, once=lock.token, stops=False)
+    run.out.say(f"smoke boot of version {target.number}: {id}")
     try:
-        _prove(run, machine, revision_of(target.description), revisions, lock)
-    except TimedOut as error:
-        for line in findings(run.cloud, group, [machine]):
+        _prove(run, id, revision_of(target.description), revisions, lock)
+    except (TimedOut, SmokeFailed) as error:
+        for line in findings(run.cloud, group, [id]):
             run.out.warn(line)
-        raise DeployError(f"smoke boot of version {target.number}: {error}. The fleet was not touched") from error
+        record_outcome(run, target, FAILED)
+        raise SmokeFailed(f"smoke boot of version {target.number}: {error}. The fleet was not touched") from error
     finally:
-        instances.terminate(run.cloud, [machine])
+        _terminate(run, id)
+
+
+def tags_of(group: Group) -> dict[str, str]:
+    """Return the tags of a smoke boot: those that the group gives its instances, which an organization may demand, and ours."""
+    ours = {"Name": f"{group.name} smoke boot", ROLE: "smoke", "ramped:group": group.name}
+    return dict(group.passed_on) | ours
 
 
 def _prove(run: Run, id: str, wanted: str | None, revisions: Revisions, lock: Lock) -> None:
     def probe() -> bool | Waiting:
         lock.renew()
-        found: list[Machine] = instances.machines(run.cloud, [id])
-        if not found or found[0].state != "running":
-            return Waiting(f"{id} is {found[0].state if found else 'not known yet'}")
-        told, seen = revisions.of(found[0].address)
-        if told and wanted and told != wanted:
-            raise Refused(f"smoke boot: {id} reports revision {told[:12]}, not {wanted[:12]}. The fleet was not touched")
-        return bool(told) or Waiting(seen)
+        found = instances.machines(run.cloud, [id])
+        if not found:
+            return Waiting(f"{id} is not known yet")
+        if found[0].ended:
+            raise SmokeFailed(f"EC2 ended {id}: {found[0].reason or 'no reason given'}")
+        if found[0].state != "running":
+            return Waiting(f"{id} is {found[0].state}")
+        revision, seen = revisions.of(found[0].address)
+        if revision and wanted and revision != wanted:
+            raise SmokeFailed(f"{id} reports revision {revision[:12]}, not {wanted[:12]}")
+        return bool(revision) or Waiting(seen)
 
     run.wait(f"smoke boot {id}", probe, timeout=run.settings.rollout.instance_timeout, every=run.settings.rollout.poll)
+
+
+def _terminate(run: Run, id: str) -> None:
+    def probe() -> bool | Waiting:
+        return instances.terminate(run.cloud, [id]) or Waiting(f"EC2 does not know {id} yet")
+
+    run.wait(f"the end of smoke boot {id}", probe, timeout=_UNKNOWN_FOR, every=1.0)
 
 
 def clear(run: Run, group: str) -> None:

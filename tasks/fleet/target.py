@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
-from ..aws import fleets, launch_templates, refreshes
+from ..aws import fleets, group_settings, launch_templates, refreshes
 from ..aws.autoscaling import Group
 from ..aws.launch_templates import Version
 from ..decisions.release.image_names import revision_of
 from ..decisions.rollout.decide import Goal
 from ..decisions.rollout.instance_refresh import Refresh
 from ..decisions.rollout.pauses import pauses
+from ..decisions.rollout.schedules import ScheduledAction
 from ..decisions.rollout.snapshot import Fleet, Policy, count, way_back
 from ..errors import Refused
 from ..runtime.cloud import Cloud
@@ -29,13 +31,24 @@ class GroupTarget:
     group: Group
     policy: Policy
     goal: Goal
+    source: Version
     target: Version
     refresh: Refresh | None  # an instance refresh under way
+    scheduled: tuple[ScheduledAction, ...] = ()  # of the group
 
     @property
     def name(self) -> str:
         """Return the name of the group."""
         return self.group.name
+
+    @property
+    def goes_back(self) -> bool:
+        """Return whether the run under way is being rolled back."""
+        return bool(self.policy.turn_back or (self.fleet.record and self.fleet.record.back))
+
+    def with_policy(self, **values: Any) -> GroupTarget:
+        """Return the same with other values in its policy."""
+        return replace(self, policy=replace(self.policy, **values))
 
 
 def target_of(run: Run, name: str, versions: Mapping[str, Version], to: str | None) -> GroupTarget:
@@ -48,7 +61,8 @@ def target_of(run: Run, name: str, versions: Mapping[str, Version], to: str | No
     target, source = _versions(run.cloud, group, fleet, versions.get(group.template), to)
     policy = policy_of(run, fleet, (target, source), group.at or run.clock.now())
     goal = Goal(f"{uuid.uuid4().hex[:8]}", source.number, target.number)
-    return GroupTarget(fleet, group, policy, goal, target, refreshes.under_way(run.cloud, name))
+    scheduled = tuple(group_settings.scheduled(run.cloud, name))
+    return GroupTarget(fleet, group, policy, goal, source, target, refreshes.under_way(run.cloud, name), scheduled)
 
 
 def refuse_aborted(fleet: Fleet) -> None:
@@ -72,10 +86,27 @@ def _versions(cloud: Cloud, group: Group, fleet: Fleet, target: Version | None, 
         raise Refused(
             f"{group.name}: a rollout to version {record.target} is under way, not to {wanted}: run `rollout` alone to end it"
         )
-    target = target or launch_templates.version(cloud, group.template, record.target if record else to or "$Latest")
+    named = record.target if record else to
+    target = target or (launch_templates.version(cloud, group.template, named) if named else newest_of_ours(cloud, group))
     before = launch_templates.version(cloud, group.template, record.source if record else group.version)
     number = before.number if record else way_back(fleet, before.number, target.number)
     return target, before if number == before.number else launch_templates.version(cloud, group.template, number)
+
+
+def newest_of_ours(cloud: Cloud, group: Group) -> Version:
+    """Return the newest version that `bake-ami` made: others own the template too, and theirs boot other images.
+
+    Raises Refused where there is none.
+    """
+    versions = launch_templates.versions(cloud, group.template)
+    ours = next((v for v in versions if revision_of(v.description)), None)
+    if ours is None:
+        newest = f"{versions[0].number}{f', made by {versions[0].by}' if versions[0].by else ''}"
+        raise Refused(
+            f"{group.name}: no version of launch template {group.template} was made by `bake-ami` (the newest is {newest}): "
+            "`bake-ami` makes one, `rollout --to` names any"
+        )
+    return ours
 
 
 def policy_of(run: Run, fleet: Fleet, versions: tuple[Version, ...], now: float) -> Policy:

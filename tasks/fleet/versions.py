@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ..aws import images, launch_templates
 from ..aws.autoscaling import Group
+from ..aws.launch_templates import Version
 from ..decisions.release.image_names import revision_of
+from ..decisions.rollout.outcomes import TAG
 from ..decisions.rollout.snapshot import Fleet
-from ..decisions.rollout.versions import Candidate, live
+from ..decisions.rollout.versions import Candidate, differences, live
 from ..errors import Refused
 from ..runtime.cloud import Cloud
 
@@ -22,6 +26,17 @@ def known_versions(cloud: Cloud, fleet: Fleet, group: Group) -> tuple[list[Candi
         image = there.get(v.image)
         tags = image.tags if image else {}
         by, at, exists = tags.get("ramped:by", ""), tags.get("ramped:at", ""), image is not None and image.state == "available"
-        found.append(Candidate(v.number, revision_of(v.description), v.image, exists, at, by, v.default))
+        found.append(Candidate(v.number, revision_of(v.description), v.image, exists, at, by, v.default, tags.get(TAG, "")))
     named = launch_templates.version(cloud, group.template, group.version).number
     return found, live(fleet, named)
+
+
+def foreign_versions(cloud: Cloud, ours: Version) -> Iterator[str]:
+    """Yield what an operator has to know of newer versions of the template that `bake-ami` did not make."""
+    for v in launch_templates.versions(cloud, ours.template):
+        if int(v.number) <= int(ours.number) or revision_of(v.description):
+            continue
+        changed = differences(v.data, ours.data)
+        by = f" by {v.by}" if v.by else ""
+        other = f"; it changes {', '.join(changed)}, which version {ours.number} does not have" if changed else ""
+        yield f"version {v.number} was made{by}{f' at {v.at}' if v.at else ''}, not by `bake-ami`, and is passed over{other}"

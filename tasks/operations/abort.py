@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from functools import partial
 
 from ..aws import fleets, refreshes
 from ..decisions.rollout.decide import Goal
-from ..decisions.rollout.instance_refresh import follow
+from ..decisions.rollout.instance_refresh import foreseen
 from ..decisions.rollout.plan import plan
-from ..fleet.instance_refresh import Following
+from ..fleet.engine import Engine, RampedEngine
+from ..fleet.instance_refresh import RefreshEngine
 from ..fleet.lock import lock_of
-from ..fleet.loop import Roll, roll
+from ..fleet.loop import GroupRollout, roll
 from ..fleet.smoke_boot import clear
 from ..fleet.target import policy_of
 from ..runtime.run import Run
@@ -34,18 +34,20 @@ def end_runs(run: Run, groups: Sequence[str]) -> None:
     Raises Refused while another run holds the lock, Resumable when it stopped half-way.
     """
     nowhere = Goal("", "", "")
-    rolls = []
+    ending = []
     with ExitStack() as stack:
         for name in groups:
             fleet, group = fleets.observe(run.cloud, name)
             policy = replace(policy_of(run, fleet, (), group.at or run.clock.now()), abort=True)
             refresh = refreshes.under_way(run.cloud, name)
             if run.dry:
-                for step in [follow(fleet, refresh, policy, nowhere, (), 0.0)] if refresh else plan(fleet, policy, nowhere):
+                for step in foreseen(fleet, refresh, policy, nowhere, ()) if refresh else plan(fleet, policy, nowhere):
                     run.out.say(f"{name}: {step}")
                 continue
             lock = stack.enter_context(lock_of(run, name, "aborting a rollout"))
             clear(run, name)
-            kind = partial(Following, refresh=refresh) if refresh else Roll
-            rolls.append(kind(run, name, policy, nowhere, lambda silent: {}, lock))
-        roll(rolls)
+            engine: Engine = (
+                RefreshEngine(run, name, policy, nowhere, refresh) if refresh else RampedEngine(run, name, policy, nowhere)
+            )
+            ending.append(GroupRollout(run, name, engine, lock))
+        roll(ending)

@@ -14,6 +14,7 @@ from ..decisions.release import image_cleaning
 from ..decisions.release.image_cleaning import BEGIN, CLEAN
 from ..decisions.release.image_names import changes, description, image_name, image_tags, token
 from ..errors import CloudError, DeployError, Refused
+from ..fleet.pin import pin
 from ..hosts.holding import held, own_keys
 from ..hosts.management import open_management, reboot_management
 from ..hosts.shell import commands
@@ -43,6 +44,9 @@ def bake(run: Run, *, fresh: bool = False) -> dict[str, Version]:
         with run.step("image"):
             image = _image(run, machine, host, revision, fresh)
     with run.step("template version"):
+        for name in run.settings.groups:
+            pin(run, name)
+        groups = [autoscaling.group(run.cloud, name) for name in run.settings.groups]
         return {t: _version(run, t, v, revision, image) for t, v in _templates(groups).items()}
 
 
@@ -68,6 +72,8 @@ def _templates(groups: list[Group]) -> dict[str, str]:
 
 def foresee(run: Run, revision: str, *, fresh: bool = False) -> dict[str, Version]:
     """Say what would be baked of a revision; return the version of each template that would boot it, made or not."""
+    for name in run.settings.groups:
+        pin(run, name)
     groups = [autoscaling.group(run.cloud, name) for name in run.settings.groups]
     existing = None if fresh else _existing(run, revision)
     run.out.say(f"would use image {existing.id} again" if existing else f"would make an image of revision {revision[:12]}")

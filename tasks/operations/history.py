@@ -8,11 +8,11 @@ from ..errors import SettingsError
 from ..fleet.versions import known_versions
 from ..runtime.run import Run
 
-COLUMNS = ("version", "revision", "image", "baked", "by", "is")
+COLUMNS = ("version", "revision", "image", "baked", "by", "outcome", "is")
 
 
 def history(run: Run, limit: int = 20) -> None:
-    """Show the template versions that can be rolled back to: revision, image, when it was baked and by whom."""
+    """Show the template versions that can be rolled back to: revision, image, when it was baked and by whom, its outcome."""
     if limit < 1:
         raise SettingsError(f"--limit: found {limit}; allowed: 1 or more")
 
@@ -29,5 +29,5 @@ def _rows(found: list[Candidate], live: str) -> list[list[str]]:
         marks = [("live", c.number == live), ("default", c.default), ("previous", c == before)]
         image = c.image + ("" if c.exists else ", gone")
         shown = ", ".join(mark for mark, applies in marks if applies)
-        rows.append([c.number, (c.revision or "not ours")[:12], image or "-", c.at or "-", c.by or "-", shown])
+        rows.append([c.number, (c.revision or "not ours")[:12], image or "-", c.at or "-", c.by or "-", c.outcome or "-", shown])
     return rows

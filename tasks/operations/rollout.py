@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 
 from ..aws.launch_templates import Version
+from ..aws.lock import Lock
 from ..decisions.rollout.decide import decide
-from ..decisions.rollout.groups import Standing
+from ..decisions.rollout.groups import Outcome, Progress
 from ..decisions.rollout.instance_refresh import foreseen
+from ..decisions.rollout.outcomes import ROLLED_BACK, outcomes
 from ..decisions.rollout.plan import plan
+from ..decisions.rollout.schedules import between, missed
 from ..decisions.rollout.steps import Done, Step
-from ..errors import Refused, SettingsError
-from ..fleet.instance_refresh import Following
+from ..errors import Refused, Resumable, RolledBack, SettingsError
+from ..fleet.engine import Engine, RampedEngine
+from ..fleet.instance_refresh import RefreshEngine
 from ..fleet.lock import lock_of
-from ..fleet.loop import Roll, roll
+from ..fleet.loop import GroupRollout, Questions, roll
+from ..fleet.outcomes import record_outcome
 from ..fleet.preflight import preflight
 from ..fleet.smoke_boot import smoke_boot
 from ..fleet.target import REFRESH, GroupTarget, target_of
@@ -43,96 +47,150 @@ def _by(run: Run, engine: str | None) -> Run:
     return run.with_(rollout={"engine": engine})
 
 
-def roll_out(
-    run: Run, versions: Mapping[str, Version] | None = None, to: str | None = None, *, yes: bool = False, stop: str = ""
-) -> None:
-    """Roll the groups out side by side.
+def roll_out(run: Run, versions: Mapping[str, Version] | None = None, to: str | None = None, *, yes: bool = False) -> None:
+    """Roll the groups out side by side; the parameters are those of `replace_instances`.
+
+    Raises Refused with everything that speaks against it, RolledBack, Resumable when it stopped half-way or pauses.
+    """
+    ended = replace_instances(run, versions, to, yes=yes)
+    back = [one.text for one in ended if one.progress is Progress.RETURNED]
+    if back:
+        raise RolledBack("\n".join(back))
+    paused = [f"{one.group}: {one.text}" for one in ended if one.progress is Progress.PAUSED]
+    if paused:
+        again = run.command
+        raise Resumable("\n".join(paused), again if " --yes" in again else f"{again} --yes")
+
+
+def replace_instances(
+    run: Run,
+    versions: Mapping[str, Version] | None = None,
+    to: str | None = None,
+    *,
+    yes: bool = False,
+    turn_back: str = "",
+) -> list[Outcome]:
+    """Replace the instances of the groups side by side; return how that ended for each in which there was something to do.
 
     `versions`: the version of each launch template; `to`: the number for all others; None for the newest; `yes`: go on past every
-    pause; `stop`: why an instance refresh that is under way has to turn back. A dry run shows the plan, also to a version that is
-    not made yet. Raises Refused with everything that speaks against it, DeployError after a rollback, Resumable when it stopped
-    half-way.
+    pause; `turn_back`: why the rollouts under way have to go back. A dry run shows the plan, also to a version that is not made
+    yet. Raises Refused with everything that speaks against it, Resumable when it stopped half-way.
     """
     with run.step("rollout"):
-        aims = [target_of(run, name, versions or {}, to) for name in run.settings.groups]
-        aims = [replace(aim, policy=replace(aim.policy, confirmed=yes, stop=stop)) for aim in aims]
-        if stop and not all(aim.refresh for aim in aims):
-            raise Refused("the instance refresh has ended meanwhile: run the same again")
-        ahead = _ahead(run, aims)
+        targets = [target_of(run, name, versions or {}, to) for name in run.settings.groups]
+        targets = [one.with_policy(confirmed=yes, turn_back=turn_back) for one in targets]
+        if turn_back and not all(one.refresh or one.fleet.record for one in targets):
+            raise Refused("the rollout has ended meanwhile: run the same again")
+        ahead = _ahead(run, targets)
         if len(ahead) > 1:
-            ahead = [replace(aim, policy=replace(aim.policy, together=True)) for aim in ahead]
-        refused = [text for aim in ahead if (text := preflight(run, aim))]
+            ahead = [one.with_policy(together=True) for one in ahead]
+        refused = [text for one in ahead if (text := preflight(run, one))]
         if refused:
             raise Refused("\n".join(refused))
         if run.dry:
-            for aim in ahead:
-                _show(run, aim)
-        elif ahead:
-            _roll(run, ahead)
+            for one in ahead:
+                _show(run, one)
+        return _roll(run, ahead) if ahead and not run.dry else []
 
 
-def _ahead(run: Run, aims: Sequence[GroupTarget]) -> list[GroupTarget]:
+def _ahead(run: Run, targets: Sequence[GroupTarget]) -> list[GroupTarget]:
     """Return the groups in which there is something to do."""
-    turned = [aim.name for aim in aims if aim.fleet.record and aim.fleet.record.back]
+    turned = [one.name for one in targets if one.fleet.record and one.fleet.record.back]
     ahead = []
-    for aim in aims:
-        first = decide(aim.fleet, aim.policy, aim.goal, aim.group.at or run.clock.now())
-        if isinstance(first, Done) and not aim.refresh:
+    for one in targets:
+        first = decide(one.fleet, one.policy, one.goal, one.group.at or run.clock.now())
+        if isinstance(first, Done) and not one.refresh:
             run.out.say(str(first))
             if not run.dry:
-                lock_of(run, aim.name, "tidying up").sweep()
-        elif turned and not aim.fleet.record:
-            run.out.say(f"{aim.name} stays as it is: {turned[0]} is being rolled back, and the groups go together")
+                lock_of(run, one.name, "tidying up").sweep()
+        elif turned and not one.fleet.record:
+            run.out.say(f"{one.name} stays as it is: {turned[0]} is being rolled back, and the groups go together")
         else:
-            ahead.append(aim)
+            ahead.append(one)
     return ahead
 
 
-def _show(run: Run, aim: GroupTarget) -> None:
-    target, pauses = aim.target, aim.policy.pauses
-    described = target.description or "no description"
-    run.out.say(f"{aim.name}: would go from version {aim.goal.source} to {target.number} ({described}):")
-    for step in _foreseen(run, aim):
+def _show(run: Run, target: GroupTarget) -> None:
+    version, pauses = target.target, target.policy.pauses
+    described = version.description or "no description"
+    run.out.say(f"{target.name}: would go from version {target.goal.source} to {version.number} ({described}):")
+    for step in _foreseen(run, target):
         run.out.say(f"  {step}")
-    if pauses or aim.policy.pause:
-        after = ", ".join(str(number) for number in (*pauses, *(["all"] if aim.policy.pause else [])))
-        run.out.say(f"  with a pause after {after} of the new ones")
+    if pauses or target.policy.pause:
+        after = ", ".join(str(number) for number in (*pauses, *(["all"] if target.policy.pause else [])))
+        run.out.say(f"  with a pause after {after} of the new instances")
 
 
-def _foreseen(run: Run, aim: GroupTarget) -> Sequence[Step]:
+def _foreseen(run: Run, target: GroupTarget) -> Sequence[Step]:
     if run.settings.rollout.engine == REFRESH:
-        return foreseen(aim.fleet, aim.policy, aim.goal, run.settings.rollout.alarms)
-    return plan(aim.fleet, aim.policy, aim.goal)
+        return foreseen(target.fleet, target.refresh, target.policy, target.goal, run.settings.rollout.alarms)
+    return plan(target.fleet, target.policy, target.goal)
 
 
-def _roll(run: Run, aims: Sequence[GroupTarget]) -> None:
-    untried = {
-        (aim.group.template, aim.target.number): aim
-        for aim in aims
-        if aim.group.members and not aim.refresh and all(m.version != aim.target.number for m in aim.group.members)
+def _untried(run: Run, targets: Sequence[GroupTarget]) -> list[GroupTarget]:
+    """Return one group for each version that has to prove itself in a smoke boot."""
+    found = {
+        (one.group.template, one.target.number): one
+        for one in targets
+        if one.group.members
+        and not (one.refresh or one.goes_back)
+        and all(m.version != one.target.number for m in one.group.members)
     }
-    tried = list(untried.values()) if run.settings.rollout.smoke_boot else []
+    return list(found.values()) if run.settings.rollout.smoke_boot else []
+
+
+def _roll(run: Run, targets: Sequence[GroupTarget]) -> list[Outcome]:
+    untried = _untried(run, targets)
     with ExitStack() as stack:
-        locks = {aim.name: stack.enter_context(lock_of(run, aim.name, f"rollout to version {aim.target.number}")) for aim in aims}
+        locks = {
+            one.name: stack.enter_context(lock_of(run, one.name, f"rollout to version {one.target.number}")) for one in targets
+        }
         revisions = Revisions(run)
-        if tried or any(aim.policy.revisions for aim in aims):
+        if untried or any(one.policy.revisions for one in targets):
             revisions.host = stack.enter_context(open_management(run)[1])
-        for aim in tried:
-            smoke_boot(run, aim.group, aim.target, revisions, locks[aim.name])
-        rolls: list[Roll] = []
-        for aim in aims:
-            common = (run, aim.name, aim.policy, aim.goal, revisions.ask, locks[aim.name], revisions.answers)
-            if run.settings.rollout.engine == REFRESH:
-                rolls.append(Following(*common, refresh=aim.refresh))
-            else:
-                rolls.append(Roll(*common, standing=_standing(aim)))
+        for one in untried:
+            smoke_boot(run, one.group, one.target, revisions, locks[one.name])
         began = run.clock.now()
-        roll(rolls)
-    if len(aims) > 1:
-        took = f"{run.clock.now() - began:.0f} s"
-        rows = [[aim.name, aim.goal.source, aim.goal.target, str(len(aim.group.members)), took] for aim in aims]
-        run.out.table("rolled out together", ("group", "from", "to", "instances", "took"), rows)
+        ended = roll([_begun(run, one, revisions, locks[one.name]) for one in targets])
+        _record(run, targets, ended)
+        _missed(run, targets, run.clock.now() - began)
+    if len(targets) > 1 and all(one.progress is Progress.OVER for one in ended):
+        _tell_all(run, targets, run.clock.now() - began)
+    return ended
 
 
-def _standing(aim: GroupTarget) -> Standing:
-    return Standing.BACK if aim.fleet.record and aim.fleet.record.back else Standing.GOING
+def _begun(run: Run, target: GroupTarget, revisions: Revisions, lock: Lock) -> GroupRollout:
+    engine: Engine = (
+        RefreshEngine(run, target.name, target.policy, target.goal, target.refresh)
+        if run.settings.rollout.engine == REFRESH
+        else RampedEngine(run, target.name, target.policy, target.goal)
+    )
+    progress = Progress.BACK if target.goes_back else Progress.GOING
+    return GroupRollout(run, target.name, engine, lock, Questions(revisions.ask, revisions.answers), progress)
+
+
+def _record(run: Run, targets: Sequence[GroupTarget], ended: Sequence[Outcome]) -> None:
+    """Record what became of the versions; one that two groups share and that was rolled back in either was rolled back."""
+    found: dict[tuple[str, str], tuple[Version, str]] = {}
+    for target, one in zip(targets, ended, strict=True):
+        versions = {v.number: v for v in (target.source, target.target)}
+        for number, outcome in outcomes(one.progress, target.goal.source, target.goal.target).items():
+            key = (target.group.template, number)
+            if key not in found or outcome == ROLLED_BACK:
+                found[key] = (versions[number], outcome)
+    for version, outcome in found.values():
+        record_outcome(run, version, outcome)
+
+
+def _missed(run: Run, targets: Sequence[GroupTarget], took: float) -> None:
+    """Print the scheduled actions that were due while the rollout had ScheduledActions suspended."""
+    for one in targets:
+        ours = run.settings.rollout.engine != REFRESH and "ScheduledActions" not in one.group.suspended
+        began = one.group.at or run.clock.now() - took
+        for action in between(one.scheduled, began, began + took) if ours else []:
+            run.out.warn(missed(one.name, action))
+
+
+def _tell_all(run: Run, targets: Sequence[GroupTarget], took: float) -> None:
+    rows = [[one.name, one.goal.source, one.goal.target, str(len(one.group.members)), f"{took:.0f} s"] for one in targets]
+    run.out.table("rolled out together", ("group", "from", "to", "instances", "took"), rows)

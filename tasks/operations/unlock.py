@@ -15,19 +15,17 @@ def unlock(run: Run, force: bool = False) -> None:
 
 
 def _unlock(run: Run, name: str, force: bool) -> bool:
-    """Return whether the group is free in the end; a dry run tells what would be done."""
+    """Return whether the group is free in the end; a dry run shows the step that is made otherwise."""
     lock = lock_of(run, name, "unlock")
     held = lock.held()
     if held is None:
-        run.out.say(f"{name}: nobody holds the lock")
+        run.out.say(f"{name}: not locked")
         return True
     run.out.say(f"{name}: {held[0]}")
     if not (force or held[1]):
         return False
-    if run.dry:
-        run.out.say(f"{name}: would remove the lock")
-        return True
-    run.changes.note()
-    lock.remove()
-    run.out.say(f"{name}: the lock is removed")
+    run.out.say(f"{name}: remove the lock")
+    if not run.dry:
+        run.changes.note()
+        lock.remove()
     return True

@@ -10,11 +10,18 @@ from ..errors import TimedOut
 T = TypeVar("T")
 
 
+# Linux's CLOCK_MONOTONIC stands still while the machine sleeps, macOS's does not.
+_STEADY: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
 class Clock(Protocol):
     """What a wait needs of time, so that tests can run it virtually."""
 
     def now(self) -> float:
         """Return the time in seconds since the epoch."""
+
+    def elapsed(self) -> float:
+        """Return the time in seconds on a clock that nobody can set."""
 
     def sleep(self, seconds: float) -> None:
         """Let that many seconds pass."""
@@ -26,6 +33,10 @@ class SystemClock:
     def now(self) -> float:
         """Return the time in seconds since the epoch."""
         return time.time()
+
+    def elapsed(self) -> float:
+        """Return the time in seconds on a clock that nobody can set, and that goes on while the machine sleeps."""
+        return time.clock_gettime(_STEADY)
 
     def sleep(self, seconds: float) -> None:
         """Let that many seconds pass."""

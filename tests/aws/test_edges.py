@@ -48,7 +48,7 @@ def test_one_look_costs_as_many_calls_whatever_the_fleet(cloud: Cloud, fleet: Fl
     cloud.control("calls/clear", {})
     fleets.observe(api, "web")
     told = cloud.control("calls")
-    assert told["total"] == 1 + len(fleet.target_groups) and told["changes"] == []
+    assert told["total"] == 2 + len(fleet.target_groups) and told["changes"] == []
 
 
 def test_activities_are_paged_and_end_where_the_run_began(cloud: Cloud, fleet: Fleet, api: Api) -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from tasks.aws.lock import Lock
-from tasks.decisions.access.locks import LEASE, Holder, parameter, read, write
+from tasks.decisions.access.locks import LEASE, RELEASED, Holder, parameter, read, write
 from tasks.errors import Refused, Resumable
 from tasks.runtime.cloud import Cloud as Api
 from tasks.runtime.operator import alive, machine
@@ -34,7 +34,11 @@ def cloud() -> Iterator[Cloud]:
 @pytest.fixture(autouse=True)
 def nothing_is_left(cloud: Cloud, keys: None) -> Iterator[None]:
     yield
-    if holder(cloud):
+    forget(cloud)
+
+
+def forget(cloud: Cloud) -> None:
+    if cloud.client("ssm").get_parameters(Names=[parameter("web")])["Parameters"]:
         cloud.client("ssm").delete_parameter(Name=parameter("web"))
 
 
@@ -44,6 +48,9 @@ class Clock(SystemClock):
     def now(self) -> float:
         return super().now() + self.ahead
 
+    def elapsed(self) -> float:
+        return super().elapsed() + self.ahead
+
 
 def lock(api: Api, name: str, clock: Clock | None = None, **more: object) -> Lock:
     mine = Holder(name, f"{name}@host", f"rollout by {name}", machine(), os.getpid())
@@ -52,7 +59,8 @@ def lock(api: Api, name: str, clock: Clock | None = None, **more: object) -> Loc
 
 def holder(cloud: Cloud) -> Holder | None:
     found = cloud.client("ssm").get_parameters(Names=[parameter("web")])["Parameters"]
-    return read(found[0]["Value"]) if found else None
+    there = read(found[0]["Value"]) if found else RELEASED
+    return None if there == RELEASED else there
 
 
 def test_it_is_held_while_it_is_needed_and_gone_afterwards(cloud: Cloud) -> None:
@@ -81,7 +89,7 @@ def test_of_several_that_ask_at_once_exactly_one_wins_and_the_others_name_it(clo
         assert holder(cloud).token == winner
         losers = [said for said in results.values() if said]
         assert len(losers) == 2 and all(f"{winner}@host" in said for said in losers), results
-        cloud.client("ssm").delete_parameter(Name=parameter("web"))
+        forget(cloud)
 
 
 def race(cloud: Cloud, names: list[str]) -> dict[str, str]:
@@ -182,12 +190,60 @@ def test_only_a_dead_ones_lock_is_swept(cloud: Cloud) -> None:
         assert holder(cloud).token == "ann"
 
 
-@pytest.mark.parametrize("action", ["PutParameter", "DeleteParameter"])
-def test_a_lost_answer_is_not_somebody_else(cloud: Cloud, action: str) -> None:
-    cloud.control("faults", {"lost_answers": {action: 1}})
+@pytest.mark.parametrize("when", ["taken", "given back"])
+def test_a_lost_answer_is_not_somebody_else(cloud: Cloud, when: str) -> None:
+    lost = {"lost_answers": {"PutParameter": 1}}
+    if when == "taken":
+        cloud.control("faults", lost)
     with lock(api_of(cloud), "ann"):
         assert holder(cloud).token == "ann"
+        if when == "given back":
+            cloud.control("faults", lost)
     assert holder(cloud) is None
+
+
+def test_it_is_kept_and_overwritten_when_it_is_given_back(cloud: Cloud) -> None:
+    """A name that was deleted cannot be taken again for 30 seconds."""
+    with lock(api_of(cloud), "zoe"):
+        pass
+    cloud.control("options", {"parameter_rest": 3000.0})
+    try:
+        for name in ("ann", "bob", "ann"):
+            with lock(api_of(cloud), name):
+                assert holder(cloud).token == name
+    finally:
+        cloud.control("options", {"parameter_rest": 0.0})
+
+
+def test_updates_that_meet_are_made_again(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tasks.aws.parameters.time.sleep", lambda seconds: None)
+    cloud.control("options", {"parameter_collisions": 0.5, "seed": 3})
+    try:
+        for _ in range(5):
+            with lock(api_of(cloud), "ann"):
+                assert holder(cloud).token == "ann"
+    finally:
+        cloud.control("options", {"parameter_collisions": 0.0})
+
+
+@pytest.mark.parametrize("jump", [3600.0, -3600.0])
+def test_the_lease_is_measured_on_a_clock_that_cannot_be_set(cloud: Cloud, jump: float) -> None:
+    class Set(SystemClock):
+        def now(self) -> float:
+            return super().now() + jump
+
+    with lock(api_of(cloud), "ann", Set()) as held:  # type: ignore[arg-type]
+        assert held.valid
+        held.renew()
+        assert cloud.client("ssm").get_parameter(Name=parameter("web"))["Parameter"]["Version"] == 1
+
+
+def test_after_its_lease_it_is_not_given_back_for_it_may_be_anothers(cloud: Cloud) -> None:
+    clock = Clock()
+    with lock(api_of(cloud), "ann", clock) as held:
+        clock.ahead = LEASE
+        assert not held.valid
+    assert holder(cloud).token == "ann"
 
 
 def test_a_lost_answer_while_taking_over_is_not_somebody_else(cloud: Cloud) -> None:

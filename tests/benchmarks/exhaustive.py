@@ -112,7 +112,12 @@ def _copied(group: Group) -> Group:
     twin = copy.copy(group)
     twin.boxes = {id: copy.copy(box) for id, box in group.boxes.items()}
     twin.suspended, twin.surplus, twin.launches = set(group.suspended), list(group.surplus), group.launches.copy()
-    twin.launched = list(group.launched)
+    twin.launched, twin.births, twin.died, twin.scaled_in = (
+        list(group.launched),
+        dict(group.births),
+        set(group.died),
+        set(group.scaled_in),
+    )
     twin.log, twin.terminated = [], []
     return twin
 

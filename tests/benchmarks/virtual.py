@@ -62,7 +62,7 @@ def measure(instances: int) -> Cost:
     while not isinstance(step, Done):
         observed = group.observe()
         begun = time.process_time()
-        seen = remember(seen, observed, group.now)
+        seen = remember(seen, observed, group.now, rules)
         step = decide(seen, rules, GOAL, group.now)
         spent += time.process_time() - begun
         assert not isinstance(step, Stop), step

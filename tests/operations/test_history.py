@@ -10,8 +10,9 @@ import pytest
 from tasks.decisions.access.locks import Holder, parameter, write
 from tasks.decisions.release.image_names import description
 from tasks.errors import Refused, RolledBack, SettingsError
-from tasks.operations import history as module
-from tasks.operations import unlock as unlocking
+from tasks.operations.history import history
+from tasks.operations.rollback import rollback
+from tasks.operations.unlock import unlock
 from tests.worlds.rolling_world import RollingWorld, rolling
 from tests.worlds.shop_world import credentials
 
@@ -63,43 +64,44 @@ def interrupt() -> None:
 def test_history_tells_where_each_version_came_from_and_what_is_gone(world: RollingWorld) -> None:
     number = ours(world)
     world.cloud.client("ec2").deregister_image(ImageId=world.image)
-    shown = call(module.history, world)
+    shown = call(history, world)
     rows = {line.split()[0]: line for line in shown.splitlines() if line[:1].isdecimal()}
     assert list(rows) == [number, "2", "1"]
     assert REVISION[:12] in rows[number] and "2026-01-02T03:04:05Z  ann@desk" in rows[number]
-    assert "gone" in rows["2"] and "not ours" in rows["2"] and "gone" not in rows["1"]
+    assert "gone" in rows["2"] and "not ours" in rows["1"] and "gone" not in rows["1"]
     assert rows["1"].endswith("live, default")
-    assert [line.split()[0] for line in call(module.history, world, limit=1).splitlines()][-1] == number
+    assert [line.split()[0] for line in call(history, world, limit=1).splitlines()][-1] == number
     with pytest.raises(SettingsError, match="--limit: found 0"):
-        call(module.history, world, limit=0)
+        call(history, world, limit=0)
 
 
 def test_rollback_goes_to_the_version_before_or_to_a_revision(world: RollingWorld) -> None:
     number = ours(world)
     later = world.cloud.new_version(world.fleet, world.image)
-    with pytest.raises(Refused, match=f"no version of ours before 1 has its image still; there are: {later}"):
-        call(module.rollback, world)
+    with pytest.raises(Refused, match=f"no version of ours before 1 has served and has its image still; there are: {later}"):
+        call(rollback, world)
     world.roll(later, check_revision=False)
-    assert "would go from version" in call(module.rollback, world, dry=True)
+    assert "would go from version" in call(rollback, world, dry=True)
     world.assert_done(later)
     run = world.run()
     assert not run.settings.rollout.check_revision
     with world.watched():
-        call(module.rollback, world)
+        call(rollback, world)
     world.assert_done(number, launches=4)
-    call(module.rollback, world, to="1")
+    call(rollback, world, to="1")
     world.assert_done("1", launches=6)
-    call(module.rollback, world, to="C0FFEE")
+    call(rollback, world, to="C0FFEE")
     world.assert_done(number, launches=8)
 
 
 def test_rollback_turns_a_rollout_back_that_is_half_way(world: RollingWorld) -> None:
     half_way(world)
-    assert "would turn the rollout to version 2 back to 1" in call(module.rollback, world, dry=True)
+    planned = call(rollback, world, dry=True)
+    assert "roll back to version 1: by hand" in planned and "point the group at version 1" in planned
     with pytest.raises(Refused, match="a rollout from version 1 to 2 is under way: `rollback` alone turns it back"):
-        call(module.rollback, world, to="2")
+        call(rollback, world, to="2")
     with world.watched():
-        said = call(module.rollback, world, to="1")
+        said = call(rollback, world, to="1")
     assert "version 2 was rolled back to 1" in said
     world.assert_done("1")
 
@@ -108,10 +110,10 @@ def test_a_turn_that_was_interrupted_goes_on_as_rollback_and_as_rollout(world: R
     half_way(world)
     world.when("roll back to version 1", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        call(module.rollback, world)
+        call(rollback, world)
     world.when("point the group at version 1", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        call(module.rollback, world)
+        call(rollback, world)
     with pytest.raises(RolledBack):
         world.roll()
     world.assert_done("1")
@@ -123,17 +125,17 @@ def held(world: RollingWorld, **more: Any) -> None:
 
 
 def test_a_lock_is_shown_and_removed_by_force_only(world: RollingWorld) -> None:
-    assert "nobody holds the lock" in call(unlocking.unlock, world)
+    assert "not locked" in call(unlock, world)
     held(world)
     with pytest.raises(Refused, match="web: held as shown; `unlock --force` removes it"):
-        call(unlocking.unlock, world)
+        call(unlock, world)
     assert "held by ann@desk" in world.printed and "(rollout to version 7), since 2027-01-15 08:00:00 UTC" in world.printed
-    assert "would remove the lock" in call(unlocking.unlock, world, dry=True, force=True) and world.locks()
-    assert "the lock is removed" in call(unlocking.unlock, world, force=True)
+    assert "web: remove the lock" in call(unlock, world, dry=True, force=True) and world.locks()
+    assert "web: remove the lock" in call(unlock, world, force=True)
     assert not world.locks()
 
 
 def test_an_expired_lock_is_removed(world: RollingWorld) -> None:
     held(world, lease=-1.0)
-    assert "ran out" in call(unlocking.unlock, world)
+    assert "ran out" in call(unlock, world)
     assert not world.locks()

@@ -29,7 +29,7 @@ def test_instances_sizes_and_what_is_amiss(world: RollingWorld) -> None:
     lines = {id: next(line for line in text.splitlines() if id in line) for id in (one, other)}
     assert "InService, protected" in lines[one] and "healthy" in lines[one]
     assert "protected" not in lines[other] and "eu-central-1" in lines[other]
-    assert "suspended: AZRebalance" in text
+    assert "suspended: AZRebalance (User suspended at" in text
     assert "management instance: none; management-create makes one" in text
     assert world.cloud.control("calls")["changes"] == []
 

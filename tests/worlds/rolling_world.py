@@ -17,7 +17,8 @@ from typing import Any
 
 from rehearsal.cloud.moto_state import LOCK
 from tasks.aws import autoscaling
-from tasks.decisions.access.locks import parameter
+from tasks.decisions.access.locks import RELEASED, parameter, read
+from tasks.decisions.release.image_names import description
 from tasks.decisions.rollout.snapshot import Instance, Policy
 from tasks.operations.rollout import roll_out
 from tasks.runtime.changes import Changes
@@ -30,6 +31,7 @@ from tests.rehearsal.standin import REGION, Cloud, Fleet, stand_in
 
 FAST = RolloutPolicy(poll=0.1, healthy_polls=2, instance_timeout=60, timeout=600, smoke_boot=False, check_revision=False)
 COMMAND = "fab rollout"
+REVISION = "2" * 40
 
 
 def settings_of(url: str, group: str = "web", **rollout: Any) -> Settings:
@@ -98,7 +100,7 @@ class RollingWorld:
         group = self.group()
         return {
             "sizes": (group.minimum, group.maximum, group.desired),
-            "suspended": group.suspended,
+            "suspended": set(group.suspended),
             "tags": dict(group.tags),
             "protected": sum(m.protected for m in self.staying()),
             "members": len(self.staying()),
@@ -120,9 +122,10 @@ class RollingWorld:
         from botocore.exceptions import ClientError
 
         try:
-            return [self.cloud.client("ssm").get_parameter(Name=parameter(self.fleet.group))["Parameter"]["Value"]]
+            value = self.cloud.client("ssm").get_parameter(Name=parameter(self.fleet.group))["Parameter"]["Value"]
         except ClientError:
             return []
+        return [value] if read(value) != RELEASED else []
 
     def assert_done(self, version: str, launches: int | None = None) -> None:
         """Check the end of a rollout: all on the version, everything else as before, nothing of ours left."""
@@ -187,11 +190,22 @@ def rolling(
         yield build(cloud, desired, version=version, most=most, **fleet)
 
 
+def of_ours(cloud: Cloud, fleet: Fleet, image: str, revision: str = REVISION) -> str:
+    """Make a template version as `bake-ami` does, from the first one; return its number."""
+    made = cloud.client("ec2").create_launch_template_version(
+        LaunchTemplateId=fleet.template,
+        SourceVersion="1",
+        VersionDescription=description(revision, image),
+        LaunchTemplateData={"ImageId": image},
+    )
+    return str(made["LaunchTemplateVersion"]["VersionNumber"])
+
+
 def build(cloud: Cloud, desired: int, **fleet: Any) -> RollingWorld:
     built = cloud.build_fleet(desired, **fleet)
     for activity in cloud.standin.world.scaling.groups.find(built.group).activities:
         activity.started -= 3600  # a fleet is not rolled out within the second of its birth
     image = cloud.build_image(f"next-{built.group}", "v2")
-    world = RollingWorld(cloud, built, image, cloud.new_version(built, image), {})
+    world = RollingWorld(cloud, built, image, of_ours(cloud, built, image), {})
     world.before = world.shape()
     return world

@@ -36,6 +36,10 @@ class Holder:
     since: float = 0.0
 
 
+# Whoever gives a lock back overwrites it with this: deleting it would forbid its name for 30 seconds (DeleteParameter).
+RELEASED = Holder(token="", who="", purpose="released", lease=0.0)
+
+
 def write(holder: Holder) -> str:
     """Return a holder as the value of the parameter."""
     return json.dumps(asdict(holder))
@@ -59,12 +63,15 @@ def read(text: str) -> Holder:
         raise ValueError(str(error)) from error
 
 
-def parameter(group: str) -> str:
-    """Return the name of a group's lock (PutParameter: letters, digits and .-_ only; groups may be called anything)."""
+def parameter(group: str, what: str = "lock") -> str:
+    """Return the name of a group's lock, or of `what` else is kept of it.
+
+    PutParameter: letters, digits and .-_ only; groups may be called anything.
+    """
     plain = re.sub(r"[^A-Za-z0-9._-]", "-", group)
     if plain != group:
         plain += f"-{hashlib.sha256(group.encode()).hexdigest()[:8]}"
-    return f"/ramped/{plain}/lock"
+    return f"/ramped/{plain}/{what}"
 
 
 def describe(holder: Holder, age: float) -> str:
@@ -82,6 +89,6 @@ def free(other: Holder, age: float, machine: str, alive: Callable[[int], bool]) 
     `age`: seconds since it was written or renewed, by AWS's clock; `machine`: ours; `alive` is asked for processes of this
     machine only: elsewhere the same number is another process.
     """
-    if age > other.lease:
+    if age > other.lease or other.token == RELEASED.token:
         return True
     return bool(machine) and other.machine == machine and other.pid > 0 and not alive(other.pid)

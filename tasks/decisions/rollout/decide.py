@@ -22,6 +22,7 @@ from .steps import (
     RestoreMax,
     Resume,
     Return,
+    Rewrite,
     Step,
     Stop,
     Suspend,
@@ -56,6 +57,10 @@ def decide(fleet: Fleet, policy: Policy, goal: Goal, now: float) -> Step:
     view = View(fleet, policy, fleet.record, now)
     if policy.abort and not fleet.record.aborted:
         return view.abort()
+    if fleet.vanished:
+        return Rewrite(fleet.record)
+    if policy.turn_back and not fleet.record.back:
+        return view.turn_back(policy.turn_back)
     if now > policy.until and (view.unfinished or view.watched):
         # Slow is not bad: the same command goes on.
         return Stop(f"not finished in time: {waiting(view)}")
@@ -140,9 +145,9 @@ def _steps(view: View) -> Iterator[Step]:
 
 def _point(view: View) -> Step:
     fleet, record = view.fleet, view.record
-    if record.back:
-        return Point(record.wanted, fleet.desired + record.extra, max(fleet.maximum, record.raised))
-    return Point(record.wanted, fleet.desired + record.surge, max(fleet.maximum, record.raised))
+    # Somebody may have pointed the group elsewhere after we had surged: what was surged once is not surged again.
+    more = record.extra if record.back else 0 if view.surged else record.surge
+    return Point(record.wanted, fleet.desired + more, max(fleet.maximum, record.raised))
 
 
 def _replace(view: View) -> Iterator[Step]:
@@ -174,7 +179,9 @@ def _victims(view: View) -> list[Instance]:
     coming = view.new or len(view.fleet.members) < view.fleet.desired
     if coming and not any(view.gated(i) for i in view.new):
         return []
-    room = view.policy.batch - sum(1 for i in view.fleet.instances if i.leaving and i.version != view.record.wanted)
+    room = view.policy.batch - sum(
+        1 for i in view.fleet.instances if i.leaving and not i.retained and i.version != view.record.wanted
+    )
     ahead = before_pause(view)
     room = room if ahead is None else min(room, ahead)
     spare = view.strength - view.floor

@@ -1,48 +1,57 @@
-"""Several groups in one rollout: none is over before all are there, and one that fails takes the others back with it."""
+"""Several groups in one rollout: none is over before all are ready, and one that fails takes the others back with it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
 
-class Standing(Enum):
+class Progress(Enum):
     """How far a group is."""
 
     GOING = "going"
-    PAUSED = "paused"  # until somebody says so
-    THERE = "there"  # all new, and waiting for the others
-    ENDING = "ending"  # all are there: it tidies up, whatever happens now
+    PAUSED = "paused"  # until the operator confirms
+    READY = "ready"  # all new, and waiting for the other groups
+    ENDING = "ending"  # all groups were ready: it tidies up, whatever happens now
     OVER = "over"
     BACK = "back"  # being rolled back
     RETURNED = "returned"  # rolled back
 
 
-_FAILED = (Standing.BACK, Standing.RETURNED)
-_ENDED = (Standing.OVER, Standing.RETURNED)
+_FAILED = (Progress.BACK, Progress.RETURNED)
+_ENDED = (Progress.OVER, Progress.RETURNED)
 
 
 @dataclass(frozen=True)
-class Orders:
-    """What a group does next: whether it acts at all, whether it may end, and why it has to turn back."""
+class Instruction:
+    """What a group does next: whether it acts at all, whether it must not end yet, and why it has to go back."""
 
     act: bool = True
     hold: bool = False
     stop: str = ""
 
 
-def orders(group: str, standings: Mapping[str, Standing]) -> Orders:
+@dataclass(frozen=True)
+class Outcome:
+    """How the rollout of a group ended: OVER, RETURNED or PAUSED, and what an operator reads about it."""
+
+    group: str
+    progress: Progress
+    text: str
+
+
+def instruction(group: str, progress: Mapping[str, Progress]) -> Instruction:
     """Return what follows for one group from how far all of them are."""
-    own = standings[group]
-    others = {name: standing for name, standing in standings.items() if name != group}
-    failed = sorted(name for name, standing in others.items() if standing in _FAILED)
+    own = progress[group]
+    others = {name: far for name, far in progress.items() if name != group}
+    failed = sorted(name for name, far in others.items() if far in _FAILED)
     if own in _ENDED:
-        return Orders(act=False)
-    if own in (Standing.BACK, Standing.ENDING):
-        return Orders()
+        return Instruction(act=False)
+    if own in (Progress.BACK, Progress.ENDING):
+        return Instruction()
     if failed:
-        return Orders(stop=f"{failed[0]} is rolled back, and the groups go together")
-    if own is Standing.PAUSED:
-        return Orders(act=False)
-    behind = [standing for standing in others.values() if standing in (Standing.GOING, Standing.PAUSED)]
-    # Whoever waits for one that waits for a word has nothing to do either.
-    return Orders(act=own is Standing.GOING or not behind or Standing.GOING in behind, hold=bool(behind))
+        return Instruction(stop=f"{failed[0]} is rolled back, and the groups go together")
+    if own is Progress.PAUSED:
+        return Instruction(act=False)
+    behind = [far for far in others.values() if far in (Progress.GOING, Progress.PAUSED)]
+    # A group that waits for a paused one has nothing to do either.
+    return Instruction(act=own is Progress.GOING or not behind or Progress.GOING in behind, hold=bool(behind))

@@ -44,7 +44,7 @@ class Pin(Step):
     version: str
 
     def __str__(self) -> str:
-        return f"name version {self.version} in the group, so that there is a way back"
+        return f"name version {self.version} in the group, so that there is a way back and no newer version is launched unproven"
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Returned(Step):
     why: str
 
     def __str__(self) -> str:
-        return self.why
+        return f"the instance refresh was rolled back: {self.why}"
 
 
 def preferences(fleet: Fleet, policy: Policy, alarms: Sequence[str] = ()) -> dict[str, Any]:
@@ -121,11 +121,14 @@ def unfit(policy: Policy, alarms: Sequence[str], suspended: frozenset[str]) -> I
         yield "InstanceRefresh suspended by somebody: resume it first"
 
 
-def foreseen(fleet: Fleet, policy: Policy, goal: Goal, alarms: Sequence[str]) -> list[Step]:
+def foreseen(fleet: Fleet, refresh: Refresh | None, policy: Policy, goal: Goal, alarms: Sequence[str]) -> list[Step]:
     """Return the steps of ours; what happens between them is up to AWS."""
-    first = follow(fleet, None, policy, goal, alarms, 0.0)
+    asked = replace(policy, stop=policy.turn_back or policy.stop, until=float("inf"))
+    first = follow(fleet, refresh, asked, goal, alarms, 0.0)
+    if not isinstance(first, Pin):
+        return [first]
     pinned = replace(fleet, version=goal.source)
-    return [first] if isinstance(first, Start) else [first, follow(pinned, None, policy, goal, alarms, 0.0)]
+    return [first, follow(pinned, None, asked, goal, alarms, 0.0)]
 
 
 def follow(fleet: Fleet, refresh: Refresh | None, policy: Policy, goal: Goal, alarms: Sequence[str], now: float) -> Step:

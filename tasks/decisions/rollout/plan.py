@@ -16,6 +16,7 @@ from .steps import (
     RestoreMax,
     Resume,
     Return,
+    Rewrite,
     Step,
     Stop,
     Suspend,
@@ -36,10 +37,14 @@ def plan(fleet: Fleet, policy: Policy, goal: Goal) -> list[Step]:
         step = decide(fleet, easy, goal, 0.0)
         if not isinstance(step, Wait):
             steps.append(step)
-        if isinstance(step, Done | Stop):
+        if isinstance(step, Done | Stop) or (isinstance(step, Forget) and _returned(fleet)):
             break
         fleet = _after(fleet, step)
     return steps
+
+
+def _returned(fleet: Fleet) -> bool:
+    return fleet.record is not None and fleet.record.back and not fleet.record.aborted
 
 
 def _settle(fleet: Fleet) -> Fleet:
@@ -61,7 +66,9 @@ def _after(fleet: Fleet, step: Step) -> Fleet:
     match step:
         case Begin(record) | TurnBack(record) | Abort(record):
             # The plan counts launches from here.
-            return replace(fleet, record=record, launches=0)
+            return replace(fleet, record=record, launches=0, vanished=False)
+        case Rewrite():
+            return replace(fleet, vanished=False)
         case Suspend(processes):
             return replace(fleet, suspended=fleet.suspended | set(processes))
         case Resume(processes):

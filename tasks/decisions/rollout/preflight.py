@@ -42,7 +42,20 @@ def problems(
     stopped = [p for p in NEEDED if p in fleet.suspended]
     if stopped:
         found.append(f"{', '.join(stopped)} suspended by somebody: resume them first")
-    return found + _sizes(fleet, policy) + _instances(fleet)
+    return found + _room(fleet, policy) + _standby(fleet)
+
+
+def unsettled(fleet: Fleet) -> list[str]:
+    """Return what is not in order with the instances; no reason to refuse, for a rollout may be what mends it."""
+    found = []
+    if len(fleet.members) != fleet.desired:
+        found.append(f"it has {len(fleet.members)} instances and desires {fleet.desired}: launches or terminations are under way")
+    for i in fleet.members:
+        if not i.ready:
+            states = "/".join(sorted(set(i.targets)))
+            why = f"{i.lifecycle}, {i.health}, targets {states or 'none'}"
+            found.append(f"{i.id} does not serve ({why}): it is replaced first, and counts for nothing until then")
+    return found
 
 
 def alarming(names: Sequence[str], states: Mapping[str, str]) -> list[str]:
@@ -70,7 +83,7 @@ def slow_draining(delays: Mapping[str, int], size: int, batch: int, deadline: fl
 def slow_hooks(hooks: Mapping[str, int], deadline: float) -> list[str]:
     """Return which launch hooks may hold an instance for as long as it may take; `hooks`: seconds by name.
 
-    Whoever completes the hook usually does so sooner ("Lifecycle hooks" in the guide of EC2 Auto Scaling), so this is no reason
+    What completes the hook usually does so sooner ("Lifecycle hooks" in the guide of EC2 Auto Scaling), so this is no reason
     to refuse.
     """
     return [
@@ -81,24 +94,30 @@ def slow_hooks(hooks: Mapping[str, int], deadline: float) -> list[str]:
     ]
 
 
-def _sizes(fleet: Fleet, policy: Policy) -> list[str]:
-    found = []
-    if len(fleet.members) != fleet.desired:
-        found.append(f"it has {len(fleet.members)} instances and desires {fleet.desired}: wait until it has settled")
+def slow_ends(hooks: Mapping[str, int], size: int, batch: int, deadline: float, timeout: float) -> list[str]:
+    """Return which terminating hooks may hold a rollout up, and by how much; `hooks`: seconds by name.
+
+    The next batch goes when the last one has left, so their time adds up.
+    """
+    rounds = math.ceil(size / batch)
+    return [
+        f"terminating hook {name} may hold each old instance {seconds} s: {rounds} batches take up to {rounds * seconds} s more "
+        f"(rollout.timeout is {timeout:.0f} s); see that the hook is completed sooner"
+        for name, seconds in hooks.items()
+        if rounds * seconds >= min(deadline, timeout)
+    ]
+
+
+def _room(fleet: Fleet, policy: Policy) -> list[str]:
     surge = min(policy.surge, len(fleet.members))
-    if not policy.raise_max and fleet.desired + surge > fleet.maximum:
-        found.append(
-            f"no room for a surge of {surge} below max {fleet.maximum} (desired {fleet.desired}), and rollout.raise_max is off"
-        )
-    return found
+    if policy.raise_max or fleet.desired + surge <= fleet.maximum:
+        return []
+    return [f"no room for a surge of {surge} below max {fleet.maximum} (desired {fleet.desired}), and rollout.raise_max is off"]
 
 
-def _instances(fleet: Fleet) -> list[str]:
-    found = []
-    for i in fleet.instances:
-        if "Standby" in i.lifecycle:
-            found.append(f"{i.id} is in {i.lifecycle}: take it back into service, or terminate it")
-        elif not i.leaving and not i.ready:
-            states = "/".join(sorted(set(i.targets)))
-            found.append(f"{i.id} does not serve: {i.lifecycle}, {i.health}, targets {states or 'none'}")
-    return found
+def _standby(fleet: Fleet) -> list[str]:
+    return [
+        f"{i.id} is in {i.lifecycle}: take it back into service, or terminate it"
+        for i in fleet.instances
+        if "Standby" in i.lifecycle
+    ]

@@ -31,6 +31,11 @@ class Instance:
         return self.lifecycle.startswith("Terminating") or self.lifecycle in GONE
 
     @property
+    def retained(self) -> bool:
+        """Return whether its group keeps it for inspection (InstanceLifecyclePolicy): it stays until somebody terminates it."""
+        return self.lifecycle == "Terminating:Retained"
+
+    @property
     def ready(self) -> bool:
         """Tell whether visitors can be sent to it: in service and healthy in every attached target group."""
         return self.lifecycle == "InService" and self.health == "Healthy" and all(t == "healthy" for t in self.targets)
@@ -86,9 +91,14 @@ class Fleet:
     zones: tuple[str, ...] = ()
     suspended: frozenset[str] = frozenset()
     record: Record | None = None
+    vanished: bool = False  # somebody has removed the tags that held the record
     failures: tuple[str, ...] = ()  # texts of the launches that failed since the run began, newest first
     short_since: float | None = None  # since when the group has fewer members than it desires
-    launches: int = 0  # launches since the run began, failed ones not counted
+    launches: int = 0  # launches since the run began, failed ones and those of other versions not counted
+    launched: frozenset[str] = frozenset()  # ids of the launches since the run began, without those that failed
+    excused: frozenset[str] = frozenset()  # ids whose end says nothing of the new version: they have served, or were scaled in
+    died: frozenset[str] = frozenset()  # ids that left otherwise than by a user request: of themselves, or scaled in
+    departed: tuple[str, ...] = ()  # new instances that left without ever having passed the gate
     protects_new: bool = False
     alarms: tuple[str, ...] = ()  # those of the policy's alarms that have gone off
     latest: str = ""  # the newest version of its template, on the way back of a group that followed $Latest
@@ -119,6 +129,7 @@ class Policy:
     together: bool = False  # with other groups: none is over before all are
     hold: bool = False  # the others are not as far
     stop: str = ""  # why another group has failed
+    turn_back: str = ""  # why the run under way is to be rolled back, whatever it looks like
     abort: bool = False  # stop what is under way for good, and begin nothing
     revisions: Mapping[str, str] = field(default_factory=dict)  # template version -> revision its instances must report
 
@@ -142,8 +153,17 @@ def way_back(fleet: Fleet, named: str, target: str) -> str:
     return max(others, key=lambda version: (others[version], int(version)))
 
 
-def remember(before: Fleet | None, now: Fleet, at: float) -> Fleet:
-    """Carry over what one look cannot show: since when, how often in a row, which revision.
+def gated(instance: Instance, policy: Policy, now: float) -> bool:
+    """Return whether an instance has passed: ready over consecutive looks, warmed up, and of the right revision."""
+    since = instance.in_service_since
+    warm = since is not None and now - since >= policy.warm_up
+    revision = policy.revisions.get(instance.version)
+    proven = not revision or instance.revision == revision
+    return instance.ready and warm and instance.polls >= policy.healthy_polls and proven
+
+
+def remember(before: Fleet | None, now: Fleet, at: float, policy: Policy) -> Fleet:
+    """Carry over what one look cannot show: since when, how often in a row, which revision, which instances came and went.
 
     `at` is the time of the look in epoch seconds.
     """
@@ -152,7 +172,22 @@ def remember(before: Fleet | None, now: Fleet, at: float) -> Fleet:
     if len(now.members) < now.desired:
         short_since = at if before is None or before.short_since is None else before.short_since
     instances = tuple(_with_past(i, known.get(i.id), at) for i in now.instances)
-    return replace(now, instances=instances, short_since=short_since)
+    others = {i.id for i in (*known.values(), *instances) if now.record and i.version != now.record.wanted}
+    here = {i.id for i in instances if not i.leaving}
+    excused = now.excused | others
+    if before:
+        excused |= before.excused | {i.id for i in before.instances if gated(i, policy, at)}
+    else:
+        # What left before the first look of this process may have served.
+        excused |= now.launched - here
+    return replace(
+        now,
+        instances=instances,
+        short_since=short_since,
+        launches=now.launches - len(now.launched & others),
+        excused=excused,
+        departed=tuple(sorted(now.launched - here - excused)),
+    )
 
 
 def _with_past(now: Instance, past: Instance | None, at: float) -> Instance:

@@ -24,6 +24,16 @@ class Begin(Step):
 
 
 @dataclass(frozen=True)
+class Rewrite(Step):
+    """Write the record of the run under way into the group's tags again, from which somebody has removed it."""
+
+    record: Record
+
+    def __str__(self) -> str:
+        return f"write the tags of run {self.record.run} again: they are missing"
+
+
+@dataclass(frozen=True)
 class Suspend(Step):
     """Suspend scaling processes."""
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ...errors import Refused
+from .outcomes import SERVED
 from .snapshot import Fleet
 
+# Of these a launch template version may differ without being another kind of instance.
+_IMAGE = ("ImageId", "BlockDeviceMappings")
 # Shorter ones are rather a mistyped version number than the beginning of a revision.
 _SHORTEST = 4
 
@@ -23,6 +27,12 @@ class Candidate:
     at: str = ""  # when it was baked
     by: str = ""
     default: bool = False
+    outcome: str = ""  # what became of it, and when; "" where that was never recorded
+
+    @property
+    def served(self) -> bool:
+        """Return whether it is recorded that every instance served it, and that it was not rolled back since."""
+        return self.outcome.startswith(SERVED)
 
     def __str__(self) -> str:
         return f"{self.number} ({(self.revision or 'not ours')[:12]})"
@@ -40,9 +50,12 @@ def live(fleet: Fleet, named: str) -> str:
 
 
 def previous(candidates: Sequence[Candidate], live: str) -> Candidate | None:
-    """Return the newest version of ours before the live one whose image still exists."""
-    older = [c for c in candidates if c.revision and c.exists and int(c.number) < int(live)]
-    return max(older, key=lambda c: int(c.number), default=None)
+    """Return the newest version of ours before the live one that served and whose image still exists.
+
+    Where none is recorded to have served, the newest of which nothing is recorded; never one that failed or was rolled back.
+    """
+    older = [c for c in candidates if c.revision and c.exists and int(c.number) < int(live) and (c.served or not c.outcome)]
+    return max(older, key=lambda c: (c.served, int(c.number)), default=None)
 
 
 def choose(candidates: Sequence[Candidate], live: str, to: str | None) -> Candidate:
@@ -54,7 +67,7 @@ def choose(candidates: Sequence[Candidate], live: str, to: str | None) -> Candid
     if to is None:
         found = previous(candidates, live)
         if found is None:
-            raise Refused(f"no version of ours before {live} has its image still; {_choices(candidates, live)}")
+            raise Refused(f"no version of ours before {live} has served and has its image still; {_choices(candidates, live)}")
         return found
     meant = [c for c in candidates if c.number == to] or _of_revision(candidates, to)
     if not meant:
@@ -75,3 +88,13 @@ def _of_revision(candidates: Sequence[Candidate], to: str) -> list[Candidate]:
 def _choices(candidates: Sequence[Candidate], live: str) -> str:
     there = ", ".join(str(c) for c in candidates if c.exists and c.number != live)
     return f"there are: {there or 'no others'}"
+
+
+def differences(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str]:
+    """Return what another version asks of its instances that ours does not, images apart; user data only by name."""
+    found = []
+    for key in sorted({*theirs, *ours} - set(_IMAGE)):
+        if theirs.get(key) != ours.get(key):
+            plain = all(isinstance(data.get(key, ""), str | int | bool) for data in (theirs, ours)) and key != "UserData"
+            found.append(f"{key} {theirs.get(key, 'none')}, not {ours.get(key, 'none')}" if plain else key)
+    return found

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from .snapshot import Fleet, Instance, Policy, Record
+from .launch_failures import explained, passes
+from .snapshot import Fleet, Instance, Policy, Record, gated
 from .steps import Abort, Step, TurnBack
 
 
@@ -35,7 +36,8 @@ class View:
             return True
         if self.record.pointed and self.record.surge:
             return self.fleet.maximum >= self.record.raised
-        return self.fleet.version == self.record.target
+        launched = any(i.id in self.fleet.launched for i in self.new)
+        return self.fleet.version == self.record.target or launched
 
     @property
     def pointed(self) -> bool:
@@ -46,7 +48,8 @@ class View:
     def owed(self) -> int:
         """Return how much of the surge has not been given back yet."""
         alive = {i.id for i in self.fleet.members}
-        gone = sum(1 for i in self.record.returning if i not in alive)
+        # One that died before it was terminated has given nothing back: its place is filled.
+        gone = sum(1 for i in self.record.returning if i not in alive and i not in self.fleet.died)
         taken = self.record.surge if self.surged else 0
         if self.record.back and self.pointed:
             taken += self.record.extra
@@ -67,16 +70,8 @@ class View:
         return self.gated(instance) if instance.version == self.record.wanted else instance.ready
 
     def gated(self, instance: Instance) -> bool:
-        """Tell whether a new instance has passed: ready over consecutive looks, warmed up, and of the right revision."""
-        since = instance.in_service_since
-        warm = since is not None and self.now - since >= self.policy.warm_up
-        revision = self.policy.revisions.get(instance.version)
-        return (
-            instance.ready
-            and warm
-            and instance.polls >= self.policy.healthy_polls
-            and (not revision or instance.revision == revision)
-        )
+        """Return whether an instance has passed: ready over consecutive looks, warmed up, and of the right revision."""
+        return gated(instance, self.policy, self.now)
 
     @property
     def suspects(self) -> list[Instance]:
@@ -96,7 +91,7 @@ class View:
     @property
     def leaving(self) -> int:
         """Return how many instances are on their way out."""
-        return sum(1 for i in self.fleet.instances if i.leaving)
+        return sum(1 for i in self.fleet.instances if i.leaving and not i.retained)
 
     @property
     def unfinished(self) -> bool:
@@ -124,13 +119,19 @@ class View:
                 return f"{i.id} reports revision {i.revision[:12]}, not {revision[:12]}"
             if self._late(i):
                 return f"{i.id} does not serve within {late:.0f} s: {describe(i)}"
-        bad = [f for f in self.fleet.failures if not lacks_capacity(f)]
-        if len(bad) >= self.policy.max_failures:
-            return f"{len(bad)} launches failed: {bad[0]}"
+        return self._failed_launches() or self._crash_loop()
+
+    def _failed_launches(self) -> str | None:
+        late, most = self.policy.instance_timeout, self.policy.max_failures
+        failed, departed = [f for f in self.fleet.failures if not passes(f)], self.fleet.departed
+        if len(failed) + len(departed) >= most and failed:
+            return f"{len(failed) + len(departed)} launches failed: {explained(failed[0])}"
+        if len(departed) >= most:
+            return f"{len(departed)} new instances ended before they served: {', '.join(departed[:3])}"
         if self.fleet.short_since is not None and self.now - max(self.fleet.short_since, self.record.started) > late:
-            reason = next(iter(self.fleet.failures), "no launch has failed")
+            reason = explained(next(iter(self.fleet.failures), "no launch has failed"))
             return f"the group is short of instances for more than {late:.0f} s: {reason}"
-        return self._crash_loop()
+        return None
 
     def _late(self, instance: Instance) -> bool:
         if self.gated(instance):
@@ -191,8 +192,11 @@ def waiting(view: View) -> str:
     parts = [f"{view.strength} of {view.floor} serve", f"{new} new, {len(view.fleet.members) - new} old"]
     if view.leaving:
         parts.append(f"{view.leaving} draining")
+    retained = [i.id for i in view.fleet.instances if i.retained]
+    if retained:
+        parts.append(f"{', '.join(retained)} Terminating:Retained, not waited for: terminate what was inspected")
     if view.fleet.failures:
-        parts.append(f"last failed launch: {view.fleet.failures[0]}")
+        parts.append(f"last failed launch: {explained(view.fleet.failures[0])}")
     return "; ".join(parts + starting[:3])
 
 
@@ -201,8 +205,3 @@ def describe(instance: Instance) -> str:
     targets = "/".join(sorted(set(instance.targets))) or "no target group"
     revision = f", revision {instance.revision[:12]}" if instance.revision else ""
     return f"{instance.id} {instance.lifecycle}, {targets}, ready in {instance.polls} looks{revision}"
-
-
-def lacks_capacity(failure: str) -> bool:
-    """Tell a lack of capacity, which passes and which the group retries by itself, from a launch that cannot work."""
-    return any(word in failure for word in ("InsufficientInstanceCapacity", "sufficient", "Insufficient", "capacity"))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 
 from tasks.decisions.rollout.decide import Goal, decide
+from tasks.decisions.rollout.memory import Memory
 from tasks.decisions.rollout.snapshot import Fleet, Instance, Policy, Record, remember
 from tasks.decisions.rollout.steps import (
     Abort,
@@ -20,6 +21,7 @@ from tasks.decisions.rollout.steps import (
     RestoreMax,
     Resume,
     Return,
+    Rewrite,
     Step,
     Stop,
     Suspend,
@@ -49,6 +51,7 @@ class Box:
     protected: bool = False
     leaves: float | None = None  # drained and gone at
     sick_until: float = 0.0
+    fails_at: float = float("inf")  # the group finds it unhealthy then, and replaces it
 
     def lifecycle(self, now: float) -> str:
         if self.leaves is not None:
@@ -73,10 +76,10 @@ class Group:
     bad: frozenset[str] = frozenset()  # versions whose application never answers
     suspended: set[str] = field(default_factory=set)
     record: Record | None = None
+    copy: Record | None = None  # beside the lock
     boxes: dict[str, Box] = field(default_factory=dict)
     born: int = 0
     launches: Counter[str] = field(default_factory=Counter)
-    launched: list[float] = field(default_factory=list)  # when, as the activities of a group say it
     log: list[str] = field(default_factory=list)
     terminated: list[str] = field(default_factory=list)  # versions of what we terminated
     taken: int = 0  # serving capacity that the adversary took and that is not back yet
@@ -84,6 +87,11 @@ class Group:
     surplus: list[str] = field(default_factory=list)  # what we terminated of the wanted version
     dry_until: float = 0.0  # no capacity: launches fail
     alarms: tuple[str, ...] = ()
+    crashing: frozenset[str] = frozenset()  # versions whose instances the group itself replaces before they serve
+    launched: list[str] = field(default_factory=list)
+    died: set[str] = field(default_factory=set)
+    births: dict[str, float] = field(default_factory=dict)
+    scaled_in: set[str] = field(default_factory=set)
     ties: Random = field(default_factory=lambda: Random(0))  # which of several emptiest zones a launch comes up in
 
     @classmethod
@@ -106,7 +114,11 @@ class Group:
         box = Box(f"i-{self.born:04d}", zone, self.version, self.now - (10 if ready else 0), serves)
         self.boxes[box.id] = box
         self.launches[self.version] += 1
-        self.launched.append(self.now)
+        self.launched.append(box.id)
+        self.births[box.id] = self.now
+        if self.version in self.crashing:
+            box.serves_from = float("inf")
+            box.fails_at = self.now + self.boot
 
     def members(self) -> list[Box]:
         return [b for b in self.boxes.values() if b.leaves is None]
@@ -119,7 +131,12 @@ class Group:
         for box in list(self.boxes.values()):
             if box.leaves is not None and self.now >= box.leaves:
                 del self.boxes[box.id]
+            elif box.leaves is None and self.now >= box.fails_at:
+                box.leaves = self.now
         self.reconcile()
+
+    def outlast(self) -> None:
+        """Let pass what passes between two processes."""
 
     def reconcile(self) -> None:
         """Launch up to desired, or scale in by zones and the oldest, protection honoured."""
@@ -132,6 +149,7 @@ class Group:
                 break
             victim = min(free, key=lambda b: (-counts[b.zone], b.launched, b.id))
             victim.leaves = self.now + self.drain
+            self.scaled_in.add(victim.id)
 
     # What the operator's process can do; the whole API of a rollout.
 
@@ -158,10 +176,16 @@ class Group:
             suspended=frozenset(self.suspended),
             record=self.record,
             alarms=self.alarms,
-            # Read since the run began, or turned back.
-            launches=sum(1 for at in self.launched if self.record is None or at >= self.record.started),
-            failures=("no sufficient capacity",) if len(self.members()) < self.desired else (),
+            launches=len(self._since()),
+            launched=frozenset(self._since()),
+            excused=frozenset(self.scaled_in),
+            died=frozenset(self.died | self.scaled_in),
+            failures=("We do not have sufficient t3.small capacity",) if len(self.members()) < self.desired else (),
         )
+
+    def _since(self) -> list[str]:
+        """Return what was launched since the run began, as the activities tell it."""
+        return [] if self.record is None else [id for id in self.launched if self.births[id] >= self.record.started]
 
     def terminate(self, id: str, *, decrement: bool) -> None:
         box = self.boxes.get(id)
@@ -188,9 +212,8 @@ class Group:
 
     def _writes(self, step: Step):  # noqa: ANN202
         match step:
-            case Begin(record):
-                yield lambda: setattr(self, "record", record)
-            case TurnBack(record) | Advance(record) | Abort(record):
+            case Begin(record) | Rewrite(record) | TurnBack(record) | Advance(record) | Abort(record):
+                yield lambda: setattr(self, "copy", record)
                 yield lambda: setattr(self, "record", record)
             case Suspend(processes):
                 yield lambda: self.suspended.update(processes)
@@ -204,12 +227,14 @@ class Group:
                 for id in ids:
                     yield lambda id=id: self.terminate(id, decrement=False)
             case Return(ids, record):
+                yield lambda: setattr(self, "copy", record)
                 yield lambda: setattr(self, "record", record)
                 for id in ids:
                     yield lambda id=id: self.terminate(id, decrement=True)
             case RestoreMax(maximum):
                 yield lambda: setattr(self, "maximum", maximum)
             case Forget():
+                yield lambda: setattr(self, "copy", None)
                 yield lambda: setattr(self, "record", None)
             case Wait() | Done() | Stop():
                 return
@@ -229,23 +254,34 @@ class Group:
 
 @dataclass
 class Operator:
-    """The loop of a rollout as a process that can be killed: all that it remembers is `seen`."""
+    """The loop of a rollout as a process that can be killed: all that it remembers is `seen` and what it has written."""
 
     group: Group
     policy: Policy
     goal: Goal
     seen: Fleet | None = None
     ended: Step | None = None
+    memory: Memory = Memory()
 
     def tick(self, crash: int | None = None) -> Step:
         """Observe, decide, apply once; time passes only when there is nothing to do."""
-        self.seen = remember(self.seen, self.group.observe(), self.group.now)
+        shown = self.group.observe()
+        if self.memory.lags(shown, self.group.now):
+            self.group.pass_time(TICK)
+            return Wait("lags")
+        record, vanished = self.memory.record_of(shown.record, lambda: self.group.copy)
+        shown = self.memory.complete(replace(shown, record=record, vanished=vanished))
+        if record:
+            self.memory = replace(self.memory, record=record)
+        self.seen = remember(self.seen, shown, self.group.now, self.policy)
         step = decide(self.seen, self.policy, self.goal, self.group.now)
         self.group.log.append(f"{self.group.now:6.0f} {type(step).__name__}: {step}")
         try:
             self.group.apply(step, crash)
+            self.memory = self.memory.after(step, self.group.now)
         except Killed:
-            self.seen = None
+            self.seen, self.memory = None, Memory()
+            self.group.outlast()
         if isinstance(step, Wait):
             self.group.pass_time(TICK)
         record = self.seen.record if self.seen else None

@@ -99,7 +99,7 @@ def test_it_gives_up_in_time_and_says_what_it_waits_for() -> None:
     assert isinstance(late.tick(), Abort)
     del group.boxes[group.members()[0].id]
     assert isinstance(late.run(), Stop)
-    assert str(late.ended) == "not finished in time: 3 of 3 serve; 1 new, 2 old; last failed launch: no sufficient capacity"
+    assert str(late.ended).startswith("not finished in time: 3 of 3 serve; 1 new, 2 old; last failed launch: We do not have")
 
 
 @pytest.mark.parametrize("kind", [Point, Terminate])

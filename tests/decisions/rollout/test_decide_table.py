@@ -168,6 +168,37 @@ def test_a_lack_of_capacity_is_waited_for_until_the_deadline() -> None:
     assert isinstance(answer, TurnBack) and "short of instances for more than 300 s: We do not" in answer.why
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "You have requested more vCPU capacity than your current vCPU limit of 32 allows for the instance bucket.",
+        "Max spot instance count exceeded. Launching EC2 instance failed.",
+    ],
+)
+def test_a_quota_does_not_pass(text: str) -> None:
+    answer = step(surged(*PAIR, failures=(text,) * 3))
+    assert isinstance(answer, TurnBack) and "quota is used up" in answer.why
+
+
+@pytest.mark.parametrize("departed", [2, 3])
+def test_new_instances_that_end_before_they_serve(departed: int) -> None:
+    answer = step(surged(*PAIR, departed=tuple(f"i-{n}" for n in range(departed))))
+    assert isinstance(answer, TurnBack if departed == 3 else Wait)
+    if isinstance(answer, TurnBack):
+        assert answer.why == "3 new instances ended before they served: i-0, i-1, i-2"
+    both = step(surged(*PAIR, departed=("i-1", "i-2"), failures=("no such image",)))
+    assert isinstance(both, TurnBack) and both.why == "3 launches failed: no such image"
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_what_its_lifecycle_policy_retains_is_named_and_not_waited_for(batch: int) -> None:
+    retained = [old(f"i-r{n}", lifecycle="Terminating:Retained", targets=()) for n in range(batch)]
+    answer = step(surged(*PAIR, new(), *retained), replace(POLICY, batch=batch))
+    assert isinstance(answer, Terminate)
+    waits = step(surged(*PAIR, booting(), *retained))
+    assert isinstance(waits, Wait) and "i-r0" in waits.why and "Terminating:Retained" in waits.why
+
+
 def test_instances_that_do_not_stay_alive() -> None:
     assert isinstance(step(surged(*PAIR, booting(), launches=5)), Wait)
     answer = step(surged(*PAIR, booting(), launches=6))

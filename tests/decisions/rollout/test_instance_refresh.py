@@ -41,8 +41,8 @@ def test_it_starts_once_the_group_names_a_number() -> None:
     assert step(latest, None) == Pin("1")
     started = step(refresh=None)
     assert isinstance(started, Start) and started.version == "2"
-    assert [type(s) for s in foreseen(latest, POLICY, GOAL, ())] == [Pin, Start]
-    assert [type(s) for s in foreseen(HALF, POLICY, GOAL, ())] == [Start]
+    assert [type(s) for s in foreseen(latest, None, POLICY, GOAL, ())] == [Pin, Start]
+    assert [type(s) for s in foreseen(HALF, None, POLICY, GOAL, ())] == [Start]
 
 
 @pytest.mark.parametrize(

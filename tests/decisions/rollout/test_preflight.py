@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tasks.decisions.rollout.instance_refresh import Refresh
-from tasks.decisions.rollout.preflight import problems, slow_draining
+from tasks.decisions.rollout.preflight import problems, slow_draining, slow_ends, unsettled
 from tasks.decisions.rollout.snapshot import Fleet, Instance, Policy
 
 
@@ -51,25 +51,32 @@ def test_a_process_that_is_not_needed(process: str) -> None:
     assert found(replace(WELL, suspended=frozenset({process}))) == []
 
 
+@pytest.mark.parametrize("lifecycle", ["Standby", "EnteringStandby"])
+def test_an_instance_in_standby(lifecycle: str) -> None:
+    (one,) = found(replace(WELL, desired=1, instances=(member("i-1"), member("i-2", lifecycle=lifecycle))))
+    assert f"i-2 is in {lifecycle}" in one
+
+
 @pytest.mark.parametrize(
     ("instance", "words"),
     [
-        (member("i-2", lifecycle="Standby"), "i-2 is in Standby"),
-        (member("i-2", lifecycle="EnteringStandby"), "i-2 is in EnteringStandby"),
-        (member("i-2", lifecycle="Pending:Wait"), "i-2 does not serve: Pending:Wait"),
-        (member("i-2", health="Unhealthy"), "i-2 does not serve: InService, Unhealthy, targets healthy"),
-        (member("i-2", targets=("healthy", "unhealthy")), "i-2 does not serve: InService, Healthy, targets healthy/unhealthy"),
+        (member("i-2", lifecycle="Pending:Wait"), "i-2 does not serve (Pending:Wait"),
+        (member("i-2", health="Unhealthy"), "i-2 does not serve (InService, Unhealthy, targets healthy)"),
+        (member("i-2", targets=("healthy", "unhealthy")), "i-2 does not serve (InService, Healthy, targets healthy/unhealthy)"),
         (member("i-2", targets=("unused",)), "targets unused"),
     ],
 )
-def test_an_instance_that_does_not_serve(instance: Instance, words: str) -> None:
-    assert any(words in one for one in found(replace(WELL, instances=(member("i-1"), instance))))
+def test_an_instance_that_does_not_serve_is_told_and_in_nobodys_way(instance: Instance, words: str) -> None:
+    fleet = replace(WELL, instances=(member("i-1"), instance))
+    (one,) = unsettled(fleet)
+    assert words in one and found(fleet) == []
 
 
 def test_sizes_that_have_not_settled() -> None:
-    assert found(replace(WELL, desired=3)) == ["it has 2 instances and desires 3: wait until it has settled"]
+    assert unsettled(replace(WELL, desired=3)) == ["it has 2 instances and desires 3: launches or terminations are under way"]
+    assert found(replace(WELL, desired=3)) == []
     leaving = (member("i-1"), member("i-2"), member("i-3", lifecycle="Terminating:Wait", targets=("draining",)))
-    assert found(replace(WELL, instances=leaving)) == []
+    assert unsettled(replace(WELL, instances=leaving)) == []
 
 
 @pytest.mark.parametrize(("maximum", "surge", "room"), [(4, 2, True), (3, 2, False), (3, 1, True), (2, 1, False), (4, 9, True)])
@@ -81,7 +88,7 @@ def test_room_below_max(maximum: int, surge: int, room: bool) -> None:
 
 def test_everything_is_named_at_once() -> None:
     bad = replace(WELL, suspended=frozenset({"Launch"}), instances=(member("i-1", lifecycle="Standby"),))
-    assert len(found(bad, refresh=Refresh("r", "Pending", "lt-1", "7", 0.0), target_groups=0)) == 5
+    assert len(found(bad, refresh=Refresh("r", "Pending", "lt-1", "7", 0.0), target_groups=0)) == 4
 
 
 @pytest.mark.parametrize(("batch", "slow"), [(1, True), (2, True), (3, False), (6, False)])
@@ -91,3 +98,12 @@ def test_draining_that_may_outlast_the_deadline_is_told_with_its_figures(batch: 
     if slow:
         assert len(told) == 1 and f"web drains up to 300 s and there are {6 // batch} batches" in told[0]
         assert f"may take {6 // batch * 300} s, more than rollout.timeout (600 s)" in told[0]
+
+
+@pytest.mark.parametrize(("seconds", "batch", "told"), [(3600, 1, True), (3600, 6, True), (60, 1, False), (100, 1, True)])
+def test_a_terminating_hook_is_told_with_what_it_adds(seconds: int, batch: int, told: bool) -> None:
+    found = slow_ends({"ship-logs": seconds}, 6, batch, 600, 14400)
+    assert bool(found) == told
+    if told:
+        rounds = 6 // batch
+        assert f"hold each old instance {seconds} s: {rounds} batches take up to {rounds * seconds} s more" in found[0]

@@ -13,7 +13,7 @@ that ever broke a property stands above its test as an @example.
 
 from dataclasses import dataclass, field
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tasks.decisions.rollout.steps import Done, Forget, Stop, Wait
@@ -76,6 +76,7 @@ class World:
                 box.sick_until = group.now + 30
             else:
                 del group.boxes[box.id]
+                group.died.add(box.id)
                 self.took += 1
         elif kind == "dry" and group.now > group.dry_until + 100:
             group.dry_until = group.now + min(45 * number, self.longest)
@@ -124,6 +125,10 @@ def test_with_a_quiet_adversary_it_ends_after_n_launches_however_often_it_is_kil
     assert_clean(w)
 
 
+@example(
+    {"desired": 1, "below": 0, "above": 0, "surge": 1, "batch": 1, "boot": 3.0, "drain": 0.0},
+    [("quiet", 0)] * 6 + [("crash", 1), ("kill", 0)],
+)
 @given(sizes, events)
 def test_under_an_adversary_capacity_and_its_changes_survive(numbers: dict, disturbances: list) -> None:
     w = world(numbers)
@@ -169,6 +174,17 @@ def test_a_bad_version_goes_back_under_an_adversary(numbers: dict, disturbances:
     assert isinstance(step, Forget | Done) and len(versions) <= 1, w.story()
     assert (w.group.version == "1") == any("roll back" in line for line in w.group.log), w.story()
     assert_clean(w)
+
+
+@given(st.integers(1, 40), st.integers(1, 5), st.integers(1, 3))
+def test_a_crash_loop_ends_after_as_many_launches_as_may_fail_whatever_the_size(size: int, surge: int, most: int) -> None:
+    """The group itself replaces each new instance before it ever serves."""
+    group = Group.settled(0, 2 * size, size, crashing=frozenset({"2"}))
+    operator = Operator(group, policy(surge=surge, max_failures=most), GOAL)
+    step = operator.run()
+    assert isinstance(step, Forget) and "ended before they served" in "\n".join(group.log)
+    assert group.launches["2"] <= most + 2 * min(surge, size), "one surge more may be under way"
+    assert [b.version for b in group.members()] == ["1"] * size
 
 
 def test_the_model_can_fail() -> None:

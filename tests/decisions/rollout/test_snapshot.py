@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from tasks.decisions.rollout.snapshot import Fleet, Instance, count, remember, way_back
+from tasks.decisions.rollout.snapshot import Fleet, Instance, Policy, Record, count, remember, way_back
+
+POLICY = Policy(healthy_polls=2)
 
 
 def member(id: str = "i-1", version: str = "1", **more: Any) -> Instance:
@@ -19,7 +21,7 @@ def fleet(*members: Instance, desired: int | None = None) -> Fleet:
 def seen(*looks: tuple[float, Fleet]) -> Fleet:
     last = None
     for at, now in looks:
-        last = remember(last, now, at)
+        last = remember(last, now, at, POLICY)
     assert last is not None
     return last
 
@@ -130,3 +132,45 @@ def test_counts_and_percentages(value: int | str, of: int, number: int) -> None:
 def test_the_way_back(named: str, target: str, others: list[str], back: str) -> None:
     members = [member(f"i-{number}", version) for number, version in enumerate(others)]
     assert way_back(fleet(*members), named, target) == back
+
+
+# -- new instances that end before they have served
+
+RUN = Record("r", "1", "2", surge=1, maximum=4, raised=5, started=0.0)
+
+
+def launched(*members: Instance, **more: Any) -> Fleet:
+    return replace(fleet(*members), record=RUN, launched=frozenset({"i-9"}), launches=1, **more)
+
+
+NEW = member("i-9", "2")
+BOOTING = replace(NEW, targets=("initial",))
+
+
+@pytest.mark.parametrize(
+    ("looks", "departed"),
+    [
+        ([launched(BOOTING), launched()], ("i-9",)),
+        ([launched(BOOTING), launched(replace(BOOTING, lifecycle="Terminating"))], ("i-9",)),
+        ([launched(), launched()], ()),  # gone before the first look: it may have served
+        ([fleet(), launched()], ("i-9",)),  # never seen
+        ([launched(NEW), launched()], ("i-9",)),  # ready once is not through the gate
+        ([launched(NEW), launched(NEW), launched()], ()),
+        ([launched(BOOTING), launched(excused=frozenset({"i-9"}))], ()),  # scaled in
+        ([launched(BOOTING), launched(replace(BOOTING, lifecycle="Standby"))], ()),
+        ([launched(member("i-9", "1")), launched()], ()),  # an old one, out of a warm pool
+    ],
+)
+def test_new_instances_that_left_before_they_served_are_counted(looks: list[Fleet], departed: tuple[str, ...]) -> None:
+    assert seen(*((float(at), look) for at, look in enumerate(looks))).departed == departed
+
+
+def test_an_old_version_out_of_a_warm_pool_is_no_launch_of_the_new_one() -> None:
+    assert seen((0, launched(member("i-9", "1")))).launches == 0
+    assert seen((0, launched(NEW))).launches == 1
+
+
+@pytest.mark.parametrize("lifecycle", ["ReplacingRootVolume", "ReplacingRootVolume:Wait", "RootVolumeReplaced"])
+def test_an_instance_whose_root_volume_is_replaced_counts_and_does_not_serve(lifecycle: str) -> None:
+    one = member(lifecycle=lifecycle)
+    assert fleet(one).members == (one,) and not one.ready

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tasks.decisions.rollout.snapshot import Fleet, Instance
-from tasks.decisions.rollout.versions import Candidate, choose, live, previous
+from tasks.decisions.rollout.versions import Candidate, choose, differences, live, previous
 from tasks.errors import Refused
 
 A, B, C = "aaaa1" + "0" * 35, "aaaa2" + "0" * 35, "1234" + "0" * 36
@@ -39,7 +39,11 @@ def test_the_version_that_is_meant(now: str, to: str | None, chosen: str) -> Non
 @pytest.mark.parametrize(
     ("now", "to", "said"),
     [
-        ("5", None, "no version of ours before 5 has its image still; there are: 9 (aaaa10000000), 7 (not ours), 6"),
+        (
+            "5",
+            None,
+            "no version of ours before 5 has served and has its image still; there are: 9 (aaaa10000000), 7 (not ours), 6",
+        ),
         ("9", "99", "no version or revision 99; there are: 7 (not ours), 6 (123400000000), 5 (aaaa10000000)"),
         ("9", "aaa", "no version or revision aaa"),
         ("9", "", "no version or revision ;"),
@@ -59,6 +63,36 @@ def test_what_cannot_be_chosen_is_refused_with_the_choices(now: str, to: str | N
 
 def test_a_number_comes_before_a_revision_that_begins_alike() -> None:
     assert choose([Candidate("1234", B, "ami-1"), *FOUND], "9", "1234").revision == B
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "expected"),
+    [
+        ({}, "5"),
+        ({"5": "rolled back 2026-01-02T03:04:05Z"}, "4"),
+        ({"5": "failed smoke boot 2026-01-02T03:04:05Z"}, "4"),
+        ({"4": "served 2026-01-02T03:04:05Z"}, "4"),
+        ({"5": "served 2026-01-02T03:04:05Z", "4": "served 2026-01-01T03:04:05Z"}, "5"),
+        ({"5": "rolled back 2026-01-02T03:04:05Z", "4": "rolled back 2026-01-02T03:04:05Z"}, None),
+    ],
+)
+def test_the_one_before_is_one_that_served_and_never_one_that_failed(outcomes: dict[str, str], expected: str | None) -> None:
+    found = [Candidate(n, n * 40, f"ami-{n}", outcome=outcomes.get(n, "")) for n in ("6", "5", "4")]
+    before = previous(found, "6")
+    assert (before.number if before else None) == expected
+
+
+@pytest.mark.parametrize(
+    ("theirs", "said"),
+    [
+        ({"InstanceType": "m5.large"}, ["InstanceType m5.large, not t3.small"]),
+        ({"InstanceType": "t3.small", "UserData": "c2VjcmV0"}, ["UserData"]),
+        ({"InstanceType": "t3.small", "ImageId": "ami-9"}, []),
+        ({}, ["InstanceType none, not t3.small"]),
+    ],
+)
+def test_what_a_version_of_others_changes_is_told_without_its_secrets(theirs: dict[str, str], said: list[str]) -> None:
+    assert differences(theirs, {"InstanceType": "t3.small", "ImageId": "ami-1"}) == said
 
 
 def test_there_may_be_none_before() -> None:

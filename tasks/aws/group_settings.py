@@ -1,0 +1,33 @@
+"""What a group is set to do by itself, as far as a rollout has to know it: lifecycle hooks and scheduled actions."""
+
+from __future__ import annotations
+
+from ..decisions.rollout.schedules import ScheduledAction
+from ..runtime.cloud import Cloud
+
+LAUNCHING, TERMINATING = "autoscaling:EC2_INSTANCE_LAUNCHING", "autoscaling:EC2_INSTANCE_TERMINATING"
+
+
+def hooks(cloud: Cloud, name: str) -> dict[str, dict[str, int]]:
+    """Return how many seconds each lifecycle hook may hold an instance, by transition and name (DescribeLifecycleHooks)."""
+    found: dict[str, dict[str, int]] = {LAUNCHING: {}, TERMINATING: {}}
+    for hook in cloud.client("autoscaling").describe_lifecycle_hooks(AutoScalingGroupName=name)["LifecycleHooks"]:
+        found[hook["LifecycleTransition"]][hook["LifecycleHookName"]] = hook["HeartbeatTimeout"]
+    return found
+
+
+def scheduled(cloud: Cloud, name: str) -> list[ScheduledAction]:
+    """Return the scheduled actions of a group with their next time (DescribeScheduledActions)."""
+    pages = cloud.client("autoscaling").get_paginator("describe_scheduled_actions").paginate(AutoScalingGroupName=name)
+    return [
+        ScheduledAction(
+            one["ScheduledActionName"],
+            one["StartTime"].timestamp(),
+            one.get("MinSize"),
+            one.get("MaxSize"),
+            one.get("DesiredCapacity"),
+        )
+        for page in pages
+        for one in page["ScheduledUpdateGroupActions"]
+        if "StartTime" in one
+    ]

@@ -1,0 +1,26 @@
+"""SSM parameters: written, and written again where two updates met."""
+
+from __future__ import annotations
+
+import time
+
+from botocore.exceptions import ClientError
+
+from ..runtime.cloud import Cloud, error_code
+
+# PutParameter and DeleteParameter of one name at the same moment ("TooManyUpdates"), or within 30 s of its deletion.
+_TRIES = 8
+
+
+def put(cloud: Cloud, name: str, value: str, *, overwrite: bool) -> int:
+    """Write a parameter and return its version."""
+    for left in reversed(range(_TRIES)):
+        try:
+            answer = cloud.client("ssm").put_parameter(Name=name, Value=value, Type="String", Overwrite=overwrite)
+        except ClientError as error:
+            if error_code(error) != "TooManyUpdates" or not left:
+                raise
+            time.sleep(0.5)
+            continue
+        return int(answer["Version"])
+    raise AssertionError("the last try returns or raises")

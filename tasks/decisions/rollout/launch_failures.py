@@ -1,0 +1,115 @@
+"""Why a launch failed, from what EC2 Auto Scaling says of it (StatusMessage): whether it passes by itself, and what to do.
+
+Sources: "Troubleshoot Amazon EC2 Auto Scaling" (user guide: instance launch failures, EC2 instance quotas, lifecycle hooks) and
+"Error codes for the Amazon EC2 API".
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Kind(Enum):
+    """What a failed launch says of the version that was launched."""
+
+    CAPACITY = "EC2 lacks capacity: it passes, and the group tries again"
+    PLACE = "one zone or subnet cannot take it: the group tries the others"
+    OTHER = "no launch of this version may ever succeed"
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A known reason: how AWS words it, what it means, and what an operator can do."""
+
+    words: re.Pattern[str]
+    kind: Kind
+    hint: str
+
+
+def _reason(kind: Kind, words: str, hint: str) -> Reason:
+    return Reason(re.compile(words, re.IGNORECASE), kind, hint)
+
+
+# The first that matches counts: quotas say "capacity" too, and a zone that lacks the type is worded much like one without room.
+KNOWN = (
+    _reason(
+        Kind.OTHER,
+        r"VcpuLimitExceeded|current vCPU limit",
+        "the account's vCPU quota is used up: raise it in Service Quotas, or end other instances",
+    ),
+    _reason(
+        Kind.OTHER,
+        r"MaxSpotInstanceCountExceeded|Max spot instance count exceeded",
+        "the account's Spot quota is used up: raise it in Service Quotas",
+    ),
+    _reason(
+        Kind.PLACE,
+        r"InsufficientFreeAddressesInSubnet|not enough free addresses in subnet",
+        "the subnet is full: give the group another one",
+    ),
+    _reason(
+        Kind.PLACE,
+        r"instance type \([^)]*\) is not supported in your requested Availability Zone|not supported in this Availability Zone",
+        "this zone does not offer the instance type: take its subnet out of the group",
+    ),
+    _reason(
+        Kind.CAPACITY,
+        r"Insufficient(Instance|Host|ReservedInstance)Capacity|UnfulfillableCapacity|do not have sufficient \S+ capacity"
+        r"|There is no Spot capacity available",
+        "EC2 has none of this type there now; the group tries again",
+    ),
+    _reason(
+        Kind.OTHER,
+        r"Client\.InternalError|InvalidKMSKey|KMS key",
+        "often a volume's KMS key: give the service-linked role AWSServiceRoleForAutoScaling a grant for it",
+    ),
+    _reason(
+        Kind.OTHER,
+        r"Lifecycle Action .*abandoned|ABANDON Result",
+        "a launch hook was abandoned: whatever completes it found the instance bad, or did not answer in time",
+    ),
+    _reason(
+        Kind.OTHER,
+        r"image id '?\[?ami-[0-9a-f]+\]?'? (does not exist|is no longer available)|InvalidAMIID|AMI cannot be described",
+        "the image was deregistered, or is not shared with this account any more: bake another",
+    ),
+    _reason(
+        Kind.OTHER,
+        r"is smaller than snapshot|InvalidBlockDeviceMapping",
+        "the template's volume is smaller than the image: raise its VolumeSize",
+    ),
+    _reason(
+        Kind.OTHER,
+        r"not authorized|UnauthorizedOperation|service control policy",
+        "a policy of the account or the organization forbids it: ask whoever manages service control policies",
+    ),
+    _reason(
+        Kind.OTHER,
+        r"not a valid tag key|Tag keys? (?:cannot|must|starting)",
+        "a tag that the group or the template passes on has a key that instance metadata cannot show: rename it",
+    ),
+    _reason(
+        Kind.OTHER,
+        r"(key pair|security group|IamInstanceProfile|instance profile|subnet ID) .*(does not exist|Invalid)",
+        "something that the template names was deleted",
+    ),
+)
+
+
+def reason_of(message: str) -> Reason | None:
+    """Return the known reason that a failed launch is explained by, or None."""
+    return next((one for one in KNOWN if one.words.search(message)), None)
+
+
+def passes(message: str) -> bool:
+    """Return whether a failure says nothing about the version: it counts only where the group stays short of instances."""
+    reason = reason_of(message)
+    return reason is not None and reason.kind is not Kind.OTHER
+
+
+def explained(message: str) -> str:
+    """Return what AWS says of a failed launch, with a hint where the reason is known."""
+    reason = reason_of(message)
+    return f"{message.rstrip('.')} ({reason.hint})" if reason else message

@@ -1,0 +1,25 @@
+"""What became of a release, written where every colleague sees it."""
+
+from __future__ import annotations
+
+from botocore.exceptions import ClientError
+
+from ..aws import images, tags
+from ..aws.launch_templates import Version
+from ..decisions.release.image_names import revision_of
+from ..decisions.rollout.outcomes import value
+from ..runtime.cloud import error_code
+from ..runtime.run import Run
+
+
+def record_outcome(run: Run, version: Version, outcome: str) -> None:
+    """Tag the image of a version of ours with what became of it; where that fails it is a warning, for the rollout has ended."""
+    if not revision_of(version.description):
+        return
+    try:
+        known = images.tag(run.cloud, version.image, {tags.OUTCOME: value(outcome, run.clock.now())})
+        why = "" if known else "EC2 does not know the image"
+    except ClientError as error:
+        why = error_code(error)
+    if why:
+        run.out.warn(f"image {version.image} of version {version.number} could not be tagged {tags.OUTCOME}={outcome}: {why}")
