@@ -151,7 +151,7 @@ rules = st.fixed_dictionaries(
 
 
 # Late in a rollout: the launches of the way there are not those of the way back.
-@example(5, {"surge": 1, "batch": 1, "canary": 0, "checkpoints": [], "bake": 0.0}, [], 31, False)
+@example(5, {"surge": 1, "batch": 1, "canary": 0, "checkpoints": [], "pause": 0.0}, [], 31, False)
 @given(
     st.integers(0, 6), rules, st.lists(st.none() | st.integers(0, 3), max_size=30), st.none() | st.integers(0, 60), st.booleans()
 )  # fmt: skip
