@@ -31,17 +31,21 @@ class View:
 
     @cached_property
     def surged(self) -> bool:
-        """Tell whether the call that points and surges has been made: it leaves a trace that we can see after a crash."""
+        """Return whether the call that points and surges has been made: it leaves a trace that we can see after a crash."""
         if self.record.back:
             return True
+        raised = self.fleet.maximum >= self.record.raised
         if self.record.pointed and self.record.surge:
-            return self.fleet.maximum >= self.record.raised
+            return raised
+        # Others may have pointed the group elsewhere since, and what was launched may have died: only max then bears witness.
+        if self.record.surge and self.record.raised > self.record.maximum and raised:
+            return True
         launched = any(i.id in self.fleet.launched for i in self.new)
         return self.fleet.version == self.record.target or launched
 
     @property
     def pointed(self) -> bool:
-        """Tell whether the group launches the wanted version."""
+        """Return whether the group launches the wanted version."""
         return self.fleet.version == self.record.wanted and self.surged
 
     @cached_property

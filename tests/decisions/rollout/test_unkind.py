@@ -123,6 +123,16 @@ def test_answers_that_lag_tags_that_vanish_and_instances_that_stay(
 others = st.lists(st.sampled_from(["quiet", "quiet", "quiet", "tags", "die", "foreign", "kill", "crash"]), max_size=60)
 
 
+@example(
+    {"desired": 1, "below": 0, "above": 1, "surge": 1, "batch": 1, "boot": 3.0, "drain": 0.0},
+    ["quiet", "quiet", "quiet", "foreign", "kill"],
+    1,
+)
+@example(
+    {"desired": 1, "below": 0, "above": 0, "surge": 1, "batch": 1, "boot": 3.0, "drain": 0.0},
+    ["quiet", "quiet", "quiet", "foreign", "kill"],
+    1,
+)
 @given(sizes, others, st.integers(0, 9))
 def test_launches_that_are_cancelled_and_versions_of_others(numbers: dict, disturbances: list, number: int) -> None:
     w = world(numbers)
