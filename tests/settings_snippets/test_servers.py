@@ -4,6 +4,7 @@ import base64
 import hashlib
 import importlib.util
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -87,7 +88,8 @@ def started(made: Project, name: str, place: Path) -> Iterator["subprocess.Popen
     """Run the server as its unit does, on a socket that is open already."""
     words = unit(f"{name}.service")["ExecStart"].split()
     program = {"/srv/shop/venv/bin/python": sys.executable, "/srv/shop/venv/bin/uwsgi": str(UWSGI)}[words[0]]
-    command = [sys.executable, "-c", ACTIVATE, str(place), program, *words[1:]]
+    options = [word.replace("/run/shop", str(made.root)) for word in words[1:]]
+    command = [sys.executable, "-c", ACTIVATE, str(place), program, *options]
     with (made.root / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=made.base, env=made.environment(), stdout=log, stderr=log)
 
@@ -114,7 +116,8 @@ def test_a_reload_brings_new_code_and_loses_no_request(tmp_path: Path, name: str
     with started(made, name, place) as process:
         assert ask(place, "/version/").body == b"1"
         (made.base / "config/version.py").write_text('VERSION = "second"\n')
-        process.send_signal(signal.SIGHUP)
+        reload = unit(f"{name}.service")["ExecReload"].replace("/run/shop", str(tmp_path))
+        subprocess.run(shlex.split(reload.replace("$MAINPID", str(process.pid))), check=True)
         seen: list[bytes] = []
 
         def new() -> bool:
