@@ -24,6 +24,9 @@ IGNORED = {
         ("CapabilityBoundingSet", "RestrictAddressFamilies", "ProtectKernelTunables", "ProtectControlGroups"), NO_SANDBOX
     ),
     **dict.fromkeys(("ProtectKernelModules", "RestrictSUIDSGID", "LockPersonality", "RestrictRealtime"), NO_SANDBOX),
+    **dict.fromkeys(("ProtectProc", "ProtectClock", "ProtectHostname", "ProtectKernelLogs", "RestrictNamespaces"), NO_SANDBOX),
+    **dict.fromkeys(("RemoveIPC", "SystemCallArchitectures", "SystemCallFilter", "SystemCallErrorNumber"), NO_SANDBOX),
+    **dict.fromkeys(("MemoryDenyWriteExecute", "ReadOnlyPaths", "InaccessiblePaths", "AmbientCapabilities"), NO_SANDBOX),
     **dict.fromkeys(("LimitNOFILE", "MemoryMax", "MemoryHigh", "CPUWeight", "TasksMax", "OOMPolicy", "Nice"), NO_LIMITS),
     **dict.fromkeys(("WantedBy", "Also", "RequiredBy", "DefaultDependencies"), ONE_TARGET),
     **dict.fromkeys(

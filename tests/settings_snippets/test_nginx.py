@@ -13,7 +13,7 @@ import pytest
 
 from tests.settings_snippets.project import HTTPS, PATIENCE, SNIPPETS, Answer, Project, ask, eventually, gunicorn
 
-SITE = SNIPPETS / "nginx/site.conf"
+SITE, ASGI = SNIPPETS / "nginx/site.conf", SNIPPETS / "nginx/site-asgi.conf"
 NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 BALANCER, STRANGER = "127.0.0.2", "127.0.0.3"
 CHECK = "/health_check/www.example.com"
@@ -38,8 +38,9 @@ def nginx(folder: Path, *arguments: str) -> list[str]:
     return [str(NGINX), "-p", str(folder), "-e", str(folder / "error.log"), "-c", str(folder / "nginx.conf"), *arguments]
 
 
-def test_it_is_clean_as_shipped(tmp_path: Path) -> None:
-    configuration(tmp_path, SITE.read_text())
+@pytest.mark.parametrize("site", [SITE, ASGI], ids=["site", "asgi"])
+def test_it_is_clean_as_shipped(tmp_path: Path, site: Path) -> None:
+    configuration(tmp_path, site.read_text())
     ran = subprocess.run(nginx(tmp_path, "-t"), capture_output=True, text=True, timeout=PATIENCE)
     ours = [
         line for line in ran.stderr.splitlines() if "could not open error log file" not in line and "syntax is ok" not in line
@@ -93,12 +94,12 @@ def with_middleware(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[
         yield "127.0.0.1", port
 
 
-def moved(upstream: Path, port: int, more: Mapping[str, str]) -> str:
-    """Return the snippet for a free port, before a gunicorn on this socket, with one address that is trusted as the balancer."""
-    text = SITE.read_text()
+def moved(upstream: Path, port: int, more: Mapping[str, str], site: Path) -> str:
+    """Return the snippet for a free port, before a server on this socket, with one address that is trusted as the balancer."""
+    text = site.read_text()
     changes = {
         "listen 80": f"listen 127.0.0.1:{port}",
-        "unix:/run/gunicorn.sock": f"unix:{upstream}",
+        f"unix:/run/{'uvicorn' if site == ASGI else 'gunicorn'}.sock": f"unix:{upstream}",
         "127.0.0.0/8 ": f"{BALANCER}/32",
         **more,
     }
@@ -109,12 +110,12 @@ def moved(upstream: Path, port: int, more: Mapping[str, str]) -> str:
 
 
 @contextmanager
-def serving(folder: Path, upstream: Path, more: Mapping[str, str] = MappingProxyType({})) -> Iterator[int]:
+def serving(folder: Path, upstream: Path, more: Mapping[str, str] = MappingProxyType({}), site: Path = SITE) -> Iterator[int]:
     """Run nginx with the snippet; yield its port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    configuration(folder, moved(upstream, port, more))
+    configuration(folder, moved(upstream, port, more, site))
     process = subprocess.Popen(nginx(folder, "-g", "daemon off;"))
 
     def up() -> bool:
@@ -249,6 +250,21 @@ def test_through_the_site_visitors_see_of_the_middleware_the_bare_status(with_mi
     }
     for kind in seen:
         assert get(with_middleware, f"/health/{kind}/").status == 404, "by address only the health check is there"
+
+
+def test_ready_is_the_same_without_the_last_slash(with_middleware: tuple[str, int]) -> None:
+    """Neither a redirect, which the load balancer would not follow, nor 404."""
+    for kind in ("live", "ready"):
+        answers = [ask(with_middleware, f"/health/{kind}{end}", headers=HTTPS, source=BALANCER) for end in ("", "/")]
+        assert [(answer.status, answer.headers["Location"], answer.body) for answer in answers] == [(200, None, b"")] * 2
+
+
+def test_a_target_group_may_ask_ready_without_the_last_slash(tmp_path: Path) -> None:
+    project = careful(tmp_path, 'MIDDLEWARE.insert(0, "config.health_middleware.HealthMiddleware")\nHEALTH_CHECK_TIMEOUT = 60\n')
+    named = {"http://gunicorn/health/;": "http://gunicorn/health/ready;"}
+    with gunicorn(project) as (place, _), serving(tmp_path, place, named) as port:
+        answer = get(("127.0.0.1", port), CHECK)
+        assert (answer.status, answer.json()["revision"]) == (200, "a1b2c3")
 
 
 def test_a_long_answer_arrives_whole(site: tuple[str, int]) -> None:

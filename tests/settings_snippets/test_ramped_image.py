@@ -276,6 +276,7 @@ def test_the_user_who_asks_gets_at_nothing_by_a_link_or_a_path_of_others(disk: D
     disk.file("etc/shadow", f"{TOKEN} shadow\n", 0o600)
     (disk.root / "home/deploy/.pgpass").unlink()
     (disk.root / "home/deploy/.pgpass").symlink_to(disk.root / "etc/shadow")
+    os.lchown(disk.root / "home/deploy/.pgpass", DEPLOY, DEPLOY)
     disk.refuses(f".pgpass: it is a link to {disk.root}/etc/shadow, which would stay in the image")
     (disk.root / "home/deploy/.pgpass").unlink()
     disk.refuses(
@@ -306,6 +307,7 @@ def test_all_that_hinders_is_found_before_anything_is_touched(disk: Disk) -> Non
     fixed = disk.root / "home/deploy/.pgpass"
     away = disk.file("home/deploy/elsewhere/config", TOKEN, 0o600, DEPLOY)
     (disk.root / "home/deploy/.aws/config").symlink_to("../elsewhere/config")
+    os.lchown(disk.root / "home/deploy/.aws/config", DEPLOY, DEPLOY)
     attribute(fixed, "+i")
     try:
         disk.refuses(
@@ -396,7 +398,7 @@ def test_mode_owner_times_attributes_and_acls_come_back(disk: Disk) -> None:
     os.mkfifo(pipe, 0o620)
     os.link(path, linked)
     os.chown(pipe, DEPLOY, DEPLOY)
-    entries = [(1, 6, -1), (2, 4, 60_001), (4, 4, -1), (16, 4, -1), (32, 0, -1)]
+    entries = [(1, 7, -1), (2, 4, 60_001), (4, 4, -1), (16, 4, -1), (32, 0, -1)]
     acl = struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *e) for e in entries)
     for each in (path, folder):
         os.setxattr(each, "user.note", b"\x00\xff")
@@ -432,9 +434,9 @@ def test_swap_space_on_the_imaged_disk_is_refused_unless_it_is_allowed(disk: Dis
         with disk.start() as running:
             _, err = running.communicate("{}\n", 120)
         assert running.returncode == 1 and f"{swap}: swap space on the imaged disk" in err
-        disk.file("etc/ramped/image.conf", f"allow {swap}\n")
+        disk.file("etc/ramped/image.conf", f"allow = {swap}\n")
         with disk.held() as (_, told):
-            assert disk.holding("x-not-there") == [] and told["found"] == [{"path": str(swap), "kind": "swap space"}]
+            assert told["found"] == [{"path": str(swap), "kind": "swap space"}], "of this disk: /swapfile"
     finally:
         subprocess.run(["swapoff", swap], check=True)
 

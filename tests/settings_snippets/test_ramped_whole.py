@@ -52,7 +52,24 @@ def test_a_file_that_has_lost_its_content_is_named(root: Path, name: str, how: s
     assert run(root, "check") == (1, f"ramped: this image is damaged: 1 files are empty or missing, such as /{name}\n")
 
 
-@pytest.mark.parametrize("text", [None, "", "srv/shop/app/page.html\n"])
+@pytest.mark.parametrize("name", ["a\nand no more", "a\u2028b", "a\x0b", "\udcff", "a\r", " ", "a\x1b[31m"])
+def test_odd_names_are_names(root: Path, name: str) -> None:
+    odd = root / "srv/shop/app" / name
+    odd.write_text("x")
+    assert run(root, "record") == run(root, "check") == (0, "")
+    odd.write_text("")
+    code, says = run(root, "check")
+    assert code == 1 and len(says.splitlines()) == 1 and says[:-1].isprintable() and "1 files are empty" in says
+
+
+def test_a_folder_that_is_not_there_is_no_whole_one(root: Path) -> None:
+    with (root / "etc/ramped/image.conf").open("a") as file:
+        file.write("whole = /srv/shop/ap\n")
+    done = subprocess.run([sys.executable, str(PROGRAM), "record", "--root", str(root)], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (1, "ramped-whole: /srv/shop/ap of image.conf is no folder\n")
+
+
+@pytest.mark.parametrize("text", [None, "", "srv/shop/app/page.html\0", "srv/shop/app/page.html\nand no more\n"])
 def test_a_list_that_was_not_flushed_is_no_list(root: Path, text: str | None) -> None:
     path = root / "var/lib/ramped/files"
     path.unlink()

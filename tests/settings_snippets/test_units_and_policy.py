@@ -1,6 +1,7 @@
-"""The units, the policy and the pasted lines: each read by whom it is for."""
+"""The units and the pasted lines: each read by the program that it is for."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -22,7 +23,7 @@ def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
     for unit in (path for path in (SNIPPETS / "systemd").iterdir() if path.suffix in UNITS):
         # The paths and users of the site are not on this machine.
         text = unit.read_text().replace("/srv/shop/venv/bin/python", sys.executable).replace("=/srv/shop/app", f"={tmp_path}")
-        text = text.replace("=/usr/local/sbin", f"={tmp_path}")
+        text = text.replace("/srv/shop/venv/bin/uwsgi", sys.executable).replace("=/usr/local/sbin", f"={tmp_path}")
         (tmp_path / unit.name).write_text(re.sub(r"^(User|Group|SocketUser|SocketGroup)=.*$", "", text, flags=re.MULTILINE))
     (tmp_path / "cron.service.d").mkdir()
     shutil.copy(SNIPPETS / "systemd/run-once.conf", tmp_path / "cron.service.d")
@@ -30,7 +31,26 @@ def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
     units = sorted(str(path) for path in tmp_path.iterdir() if path.suffix in UNITS)
     ran = subprocess.run(["systemd-analyze", "verify", "--man=no", *units], capture_output=True, text=True)
     mine = [line for line in ran.stderr.splitlines() if any(Path(unit).name in line for unit in units)]
-    assert mine == [] and len(units) == 10
+    assert mine == [] and len(units) == 14
+
+
+CONFINED = {
+    **dict.fromkeys(("gunicorn", "uvicorn", "uwsgi", "celery-worker", "celery-beat"), 3.0),
+    **dict.fromkeys(("ramped-role", "ramped-whole", "ramped-host-keys"), 5.0),
+}
+
+
+def test_every_service_is_confined_or_known_here() -> None:
+    assert {path.stem for path in (SNIPPETS / "systemd").glob("*.service")} == set(CONFINED)
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze here: apt-get install systemd")
+@pytest.mark.parametrize("name", CONFINED)
+def test_systemd_finds_little_that_a_service_may_do_besides_its_work(name: str) -> None:
+    command = ["systemd-analyze", "security", "--offline=yes", "--no-pager", str(SNIPPETS / f"systemd/{name}.service")]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, "LC_ALL": "C.UTF-8"})
+    level = re.findall(r"Overall exposure level for .*: (\d+\.\d) ", ran.stdout)
+    assert level and float(level[0]) <= CONFINED[name], ran.stdout
 
 
 def unit(name: str) -> dict[str, str]:

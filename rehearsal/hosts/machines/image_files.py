@@ -56,7 +56,7 @@ ENABLED = {
     "sockets.target": ("gunicorn.socket",),
     "sysinit.target": ("cloud-init.service",),
 }
-PROGRAMS = ("ramped-role", "ramped-image", "ramped-files", "ramped-freeze", "ramped-whole")
+PROGRAMS = ("ramped-role", "ramped-image", "ramped-files", "ramped-scan", "ramped-freeze", "ramped-whole")
 UNITS = (
     *("ramped-role.service", "ramped-role.timer", "ramped-jobs.target"),
     *("ramped-host-keys.service", "ramped-whole.service"),
