@@ -12,6 +12,7 @@ from ..errors import Refused, SettingsError
 from ..runtime.cloud import Cloud, error_code, throttled
 from ..settings.model import Management
 
+_NOT_FOUND = "InvalidInstanceID.NotFound"
 # Terminated instances stay visible for an hour.
 _ALIVE = ["pending", "running", "stopping", "stopped"]
 
@@ -28,6 +29,9 @@ class Machine:
     tags: Mapping[str, str]
     launched: float  # seconds since the epoch
     shows_tags: bool = False  # to itself (InstanceMetadataTags)
+    public: str = ""  # address
+    dns: str = ""  # public name
+    reason: str = ""  # why it ended, or was stopped (StateReason)
 
 
 def find_management(cloud: Cloud, management: Management) -> Machine | None:
@@ -77,6 +81,23 @@ def terminate(cloud: Cloud, ids: Sequence[str]) -> None:
     cloud.client("ec2").terminate_instances(InstanceIds=list(ids))
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where one instance is launched, in place of what its template says."""
+
+    security_groups: tuple[str, ...] = ()
+    public: bool = False  # it gets a public address
+
+
+# A subnet that has no room, or whose zone lacks the type; another may have it (EC2 API, "Error codes").
+_ELSEWHERE = {
+    "InsufficientFreeAddressesInSubnet",
+    "InsufficientHostCapacity",
+    "InsufficientInstanceCapacity",
+    "Unsupported",
+}
+
+
 def launch(
     cloud: Cloud,
     template: str,
@@ -85,15 +106,26 @@ def launch(
     subnets: Sequence[str],
     tags: Mapping[str, str],
     metadata: Mapping[str, Any] | None = None,
+    place: Place | None = None,
 ) -> str:
     """Launch one instance of a template version outside every group, tagged at launch, and return its id.
 
-    `data`: the version's parameters; `subnets`: those of the group, of which the first is taken; `metadata`: options of its
-    metadata service in place of the version's.
+    `data`: the version's parameters; `subnets`: tried one after the other where there is no capacity; `metadata`: options of its
+    metadata service in place of the version's. It can be stopped and terminated whatever the version says.
     """
     more = {"MetadataOptions": dict(metadata)} if metadata else {}
-    answer = cloud.client("ec2").run_instances(**_launch(template, version, data, subnets), **_tagged(tags), **more)
-    return str(answer["Instances"][0]["InstanceId"])
+    unprotected = {f"DisableApi{what}": False for what in ("Termination", "Stop") if data.get(f"DisableApi{what}")}
+    choices = list(subnets) or [""]
+    for left, subnet in reversed(list(enumerate(reversed(choices)))):
+        asked = _launch(template, version, data, subnet, place or Place())
+        try:
+            answer = cloud.client("ec2").run_instances(**asked, **_tagged(tags), **more, **unprotected)
+        except ClientError as error:
+            if not left or error_code(error) not in _ELSEWHERE:
+                raise
+            continue
+        return str(answer["Instances"][0]["InstanceId"])
+    raise AssertionError("the last subnet raises or returns")
 
 
 def refusal(cloud: Cloud, template: str, version: str, data: Mapping[str, Any], subnets: Sequence[str]) -> str | None:
@@ -103,7 +135,7 @@ def refusal(cloud: Cloud, template: str, version: str, data: Mapping[str, Any], 
     same permission of whoever names a template version in a group.
     """
     try:
-        cloud.client("ec2").run_instances(DryRun=True, **_launch(template, version, data, subnets))
+        cloud.client("ec2").run_instances(DryRun=True, **_launch(template, version, data, next(iter(subnets), ""), Place()))
     except ClientError as error:
         if error_code(error) == "DryRunOperation" or throttled(error):
             return None
@@ -112,15 +144,22 @@ def refusal(cloud: Cloud, template: str, version: str, data: Mapping[str, Any], 
     return None
 
 
-def _launch(template: str, version: str, data: Mapping[str, Any], subnets: Sequence[str]) -> dict[str, Any]:
+def _launch(template: str, version: str, data: Mapping[str, Any], subnet: str, place: Place) -> dict[str, Any]:
     asked: dict[str, Any] = {"LaunchTemplate": {"LaunchTemplateId": template, "Version": version}, "MinCount": 1, "MaxCount": 1}
-    interfaces = [dict(one) for one in data.get("NetworkInterfaces", [])]
-    if interfaces and subnets:
-        # RunInstances refuses a subnet beside network interfaces: it goes into the first of them.
-        asked["NetworkInterfaces"] = [{**interfaces[0], "SubnetId": subnets[0]}, *interfaces[1:]]
-    elif subnets:
-        asked["SubnetId"] = subnets[0]
-    return asked
+    interfaces = [dict(interface) for interface in data.get("NetworkInterfaces", [])]
+    if place.public and not interfaces:
+        interfaces = [{"DeviceIndex": 0, **({"Groups": data["SecurityGroupIds"]} if data.get("SecurityGroupIds") else {})}]
+    own = {
+        **({"SubnetId": subnet} if subnet else {}),
+        **({"AssociatePublicIpAddress": True} if place.public else {}),
+        **({"Groups": list(place.security_groups)} if place.security_groups else {}),
+    }
+    if interfaces and own:
+        # RunInstances refuses a subnet or a security group beside network interfaces: they go into the first of them.
+        asked["NetworkInterfaces"] = [{**interfaces[0], **own}, *interfaces[1:]]
+        return asked
+    asked |= {"SubnetId": subnet} if subnet else {}
+    return asked | ({"SecurityGroupIds": list(place.security_groups)} if place.security_groups else {})
 
 
 def _tagged(tags: Mapping[str, str]) -> dict[str, Any]:
@@ -144,7 +183,8 @@ def console(cloud: Cloud, id: str, *, latest: bool = False) -> str:
         # Left out where it is not wanted: a type that cannot show it refuses the parameter itself.
         answer = cloud.client("ec2").get_console_output(InstanceId=id, **({"Latest": True} if latest else {}))
     except ClientError as error:
-        if latest and error_code(error) == "UnsupportedOperation":
+        # Not known yet: another of EC2's answers knew the instance already.
+        if error_code(error) == _NOT_FOUND or (latest and error_code(error) == "UnsupportedOperation"):
             return ""
         raise
     return str(answer.get("Output", ""))
@@ -153,6 +193,17 @@ def console(cloud: Cloud, id: str, *, latest: bool = False) -> str:
 def tag(cloud: Cloud, ids: Sequence[str], tags: Mapping[str, str]) -> None:
     """Set tags on instances."""
     cloud.client("ec2").create_tags(Resources=list(ids), Tags=[{"Key": key, "Value": value} for key, value in tags.items()])
+
+
+def tag_new(cloud: Cloud, id: str, tags: Mapping[str, str]) -> bool:
+    """Set tags on an instance that may be new; return False while EC2 does not know it."""
+    try:
+        tag(cloud, [id], tags)
+    except ClientError as error:
+        if error_code(error) == _NOT_FOUND:
+            return False
+        raise
+    return True
 
 
 def untag(cloud: Cloud, ids: Sequence[str], keys: Sequence[str]) -> None:
@@ -176,4 +227,28 @@ def _machine(told: Mapping[str, Any]) -> Machine:
         tags={one["Key"]: one["Value"] for one in told.get("Tags", [])},
         launched=told["LaunchTime"].timestamp(),
         shows_tags=told.get("MetadataOptions", {}).get("InstanceMetadataTags") == "enabled",
+        public=told.get("PublicIpAddress", ""),
+        dns=told.get("PublicDnsName", ""),
+        reason=told.get("StateReason", {}).get("Message", ""),
     )
+
+
+def elastic_ip(cloud: Cloud, allocation: str) -> tuple[str, str]:
+    """Return the address of an Elastic IP, and the id of the instance that has it or "".
+
+    Raises Refused where there is none.
+    """
+    try:
+        found = cloud.client("ec2").describe_addresses(AllocationIds=[allocation])["Addresses"]
+    except ClientError as error:
+        if error_code(error) not in ("InvalidAllocationID.NotFound", "InvalidAddressID.NotFound", "InvalidAddress.NotFound"):
+            raise
+        found = []
+    if not found:
+        raise Refused(f"--elastic-ip: there is no Elastic IP {allocation} in this account and region")
+    return str(found[0]["PublicIp"]), str(found[0].get("InstanceId", ""))
+
+
+def associate(cloud: Cloud, allocation: str, id: str) -> None:
+    """Give an Elastic IP to a running instance."""
+    cloud.client("ec2").associate_address(AllocationId=allocation, InstanceId=id)

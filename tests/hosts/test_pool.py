@@ -51,7 +51,7 @@ def web(world: ShopWorld, cloud: Cloud) -> Iterator[Machine]:
     """The web instance, of which nobody has seen the key yet."""
     id = world.cloud.members()[0]
     yield machine(cloud, id)
-    instances.untag(cloud, [id], ["ramped:host-key"])
+    world.cloud.client("ec2").delete_tags(Resources=[id], Tags=[{"Key": "ramped:host-key"}])
 
 
 def console_key(cloud: Cloud, id: str) -> str:
