@@ -255,12 +255,21 @@ def maintenance_off(run: Run) -> None:
 # -- management instance
 
 
-@command
-def management_create(run: Run) -> None:
+@command(
+    iterable=["security_group"],
+    help={
+        "subnet": "id of the subnet; default: those of the group, in order",
+        "security-group": "id of a security group; repeatable; default: those of the template",
+        "elastic-ip": "allocation id of an Elastic IP that reaches it (ssh.address: public); tagged ramped:role=management",
+    },
+)
+def management_create(
+    run: Run, subnet: str | None = None, security_group: Sequence[str] | None = None, elastic_ip: str | None = None
+) -> None:
     """Create the management instance from the launch template of the first group, outside the group."""
     from .operations import management
 
-    management.management_create(run)
+    management.management_create(run, subnet, security_group or (), elastic_ip)
 
 
 @command

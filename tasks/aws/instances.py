@@ -13,10 +13,16 @@ from ..errors import Refused, SettingsError
 from ..runtime.cloud import Cloud, error_code, throttled
 from ..settings.model import Management
 
+_NOT_FOUND = "InvalidInstanceID.NotFound"
 # Terminated instances stay visible for an hour.
 _ALIVE = ["pending", "running", "stopping", "stopped"]
 # Refusals of one zone or subnet; another may well have room ("Error codes for the Amazon EC2 API").
-_OF_A_PLACE = ("InsufficientInstanceCapacity", "InsufficientFreeAddressesInSubnet", "Unsupported")
+_OF_A_PLACE = (
+    "InsufficientFreeAddressesInSubnet",
+    "InsufficientHostCapacity",
+    "InsufficientInstanceCapacity",
+    "Unsupported",
+)
 # What an instance of ours must never inherit: it is terminated and stopped by us.
 _OURS = {"DisableApiTermination": False, "DisableApiStop": False}
 # A Spot instance can be stopped only where its request is persistent ("Stop a Spot Instance").
@@ -35,6 +41,8 @@ class Machine:
     tags: Mapping[str, str]
     launched: float  # seconds since the epoch
     shows_tags: bool = False  # to itself (InstanceMetadataTags)
+    public: str = ""  # address
+    dns: str = ""  # public name
     reason: str = ""  # of its last change of state
 
     @property
@@ -90,10 +98,18 @@ def terminate(cloud: Cloud, ids: Sequence[str]) -> bool:
     try:
         cloud.client("ec2").terminate_instances(InstanceIds=list(ids))
     except ClientError as error:
-        if error_code(error) != "InvalidInstanceID.NotFound":
+        if error_code(error) != _NOT_FOUND:
             raise
         return False
     return True
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one instance is launched, in place of what its template says."""
+
+    security_groups: tuple[str, ...] = ()
+    public: bool = False  # it gets a public address
 
 
 def launch(
@@ -104,6 +120,7 @@ def launch(
     subnets: Sequence[str],
     tags: Mapping[str, str],
     metadata: Mapping[str, Any] | None = None,
+    place: Place | None = None,
     *,
     once: str = "",
     stops: bool = True,
@@ -111,9 +128,9 @@ def launch(
     """Launch one instance of a template version outside every group, tagged at launch, and return its id.
 
     `data`: the version's parameters; `subnets`: those of the group, tried in turn where one has no room or not the type;
-    `metadata`: options of its metadata service in place of the version's; `once`: a text under which a repeated call launches no
-    second one; `stops`: it will be stopped and started again. EC2 may not know the id for a moment. Raises Refused where no
-    subnet can take it.
+    `metadata` and `place`: options of its metadata service, and where, in place of the version's; `once`: a text under which a
+    repeated call launches no second one; `stops`: it will be stopped and started again. EC2 may not know the id for a moment.
+    Raises Refused where no subnet can take it.
     """
     more: dict[str, Any] = {"MetadataOptions": dict(metadata)} if metadata else {}
     if stops and data.get("InstanceMarketOptions", {}).get("MarketType") == "spot":
@@ -123,9 +140,8 @@ def launch(
         if once:
             more["ClientToken"] = token(once, template, version, subnet)
         try:
-            answer = cloud.client("ec2").run_instances(
-                **_launch(template, version, data, subnet), **_tagged(tags), **_OURS, **more
-            )
+            asked = _launch(template, version, data, subnet, place or Place())
+            answer = cloud.client("ec2").run_instances(**asked, **_tagged(tags), **_OURS, **more)
         except ClientError as error:
             if error_code(error) not in _OF_A_PLACE:
                 raise
@@ -152,9 +168,8 @@ def refusal(
     why = None
     for subnet in subnets or [""]:
         try:
-            cloud.client("ec2").run_instances(
-                DryRun=True, **_launch(template, version, data, subnet), **_tagged(tags or {}), **_OURS
-            )
+            asked = _launch(template, version, data, subnet, Place())
+            cloud.client("ec2").run_instances(DryRun=True, **asked, **_tagged(tags or {}), **_OURS)
         except ClientError as error:
             if error_code(error) == "DryRunOperation" or throttled(error):
                 return None
@@ -170,15 +185,22 @@ def _message(error: ClientError) -> str:
     return str(error.response["Error"].get("Message", error)).partition(" Encoded authorization")[0]
 
 
-def _launch(template: str, version: str, data: Mapping[str, Any], subnet: str) -> dict[str, Any]:
+def _launch(template: str, version: str, data: Mapping[str, Any], subnet: str, place: Place) -> dict[str, Any]:
     asked: dict[str, Any] = {"LaunchTemplate": {"LaunchTemplateId": template, "Version": version}, "MinCount": 1, "MaxCount": 1}
-    interfaces = [dict(one) for one in data.get("NetworkInterfaces", [])]
-    if interfaces and subnet:
-        # RunInstances refuses a subnet beside network interfaces: it goes into the first of them.
-        asked["NetworkInterfaces"] = [{**interfaces[0], "SubnetId": subnet}, *interfaces[1:]]
-    elif subnet:
-        asked["SubnetId"] = subnet
-    return asked
+    interfaces = [dict(interface) for interface in data.get("NetworkInterfaces", [])]
+    if place.public and not interfaces:
+        interfaces = [{"DeviceIndex": 0, **({"Groups": data["SecurityGroupIds"]} if data.get("SecurityGroupIds") else {})}]
+    own = {
+        **({"SubnetId": subnet} if subnet else {}),
+        **({"AssociatePublicIpAddress": True} if place.public else {}),
+        **({"Groups": list(place.security_groups)} if place.security_groups else {}),
+    }
+    if interfaces and own:
+        # RunInstances refuses a subnet or a security group beside network interfaces: they go into the first of them.
+        asked["NetworkInterfaces"] = [{**interfaces[0], **own}, *interfaces[1:]]
+        return asked
+    asked |= {"SubnetId": subnet} if subnet else {}
+    return asked | ({"SecurityGroupIds": list(place.security_groups)} if place.security_groups else {})
 
 
 def _tagged(tags: Mapping[str, str]) -> dict[str, Any]:
@@ -204,7 +226,8 @@ def console(cloud: Cloud, id: str, *, latest: bool = False) -> str:
         # Left out where it is not wanted: a type that cannot show it refuses the parameter itself.
         answer = cloud.client("ec2").get_console_output(InstanceId=id, **({"Latest": True} if latest else {}))
     except ClientError as error:
-        if latest and error_code(error) == "UnsupportedOperation":
+        # Not known yet: another of EC2's answers knew the instance already.
+        if error_code(error) == _NOT_FOUND or (latest and error_code(error) == "UnsupportedOperation"):
             return ""
         raise
     return str(answer.get("Output", ""))
@@ -213,6 +236,17 @@ def console(cloud: Cloud, id: str, *, latest: bool = False) -> str:
 def tag(cloud: Cloud, ids: Sequence[str], tags: Mapping[str, str]) -> None:
     """Set tags on instances."""
     cloud.client("ec2").create_tags(Resources=list(ids), Tags=[{"Key": key, "Value": value} for key, value in tags.items()])
+
+
+def tag_new(cloud: Cloud, id: str, tags: Mapping[str, str]) -> bool:
+    """Set tags on an instance that may be new; return False while EC2 does not know it."""
+    try:
+        tag(cloud, [id], tags)
+    except ClientError as error:
+        if error_code(error) == _NOT_FOUND:
+            return False
+        raise
+    return True
 
 
 def untag(cloud: Cloud, ids: Sequence[str], keys: Sequence[str]) -> None:
@@ -236,5 +270,28 @@ def _machine(told: Mapping[str, Any]) -> Machine:
         tags={one["Key"]: one["Value"] for one in told.get("Tags", [])},
         launched=told["LaunchTime"].timestamp(),
         shows_tags=told.get("MetadataOptions", {}).get("InstanceMetadataTags") == "enabled",
+        public=told.get("PublicIpAddress", ""),
+        dns=told.get("PublicDnsName", ""),
         reason=told.get("StateReason", {}).get("Message") or told.get("StateTransitionReason", ""),
     )
+
+
+def elastic_ip(cloud: Cloud, allocation: str) -> tuple[str, str]:
+    """Return the address of an Elastic IP, and the id of the instance that has it or "".
+
+    Raises Refused where there is none.
+    """
+    try:
+        found = cloud.client("ec2").describe_addresses(AllocationIds=[allocation])["Addresses"]
+    except ClientError as error:
+        if error_code(error) not in ("InvalidAllocationID.NotFound", "InvalidAddressID.NotFound", "InvalidAddress.NotFound"):
+            raise
+        found = []
+    if not found:
+        raise Refused(f"--elastic-ip: there is no Elastic IP {allocation} in this account and region")
+    return str(found[0]["PublicIp"]), str(found[0].get("InstanceId", ""))
+
+
+def associate(cloud: Cloud, allocation: str, id: str) -> None:
+    """Give an Elastic IP to a running instance."""
+    cloud.client("ec2").associate_address(AllocationId=allocation, InstanceId=id)

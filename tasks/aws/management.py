@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import Refused
+from ..errors import DeployError, Refused
 from ..runtime.run import Run
 from ..runtime.waiting import Waiting
 from . import instances
@@ -20,6 +20,23 @@ def find(run: Run) -> Machine:
         wanted = management.instance_id or f"an instance with the tag {management.tag}"
         raise Refused(f"no management instance: {wanted} is not there. Make one with management-create")
     return machine
+
+
+def launched(run: Run, id: str) -> Machine:
+    """Wait until an instance that was just launched runs: EC2 may not know it in its next answers.
+
+    Raises DeployError with the reason where it ends instead, TimedOut.
+    """
+
+    def probe() -> Machine | Waiting:
+        found = next(iter(instances.machines(run.cloud, [id])), None)
+        if found is not None and found.state in ("shutting-down", "terminated"):
+            raise DeployError(f"{id} is {found.state}: {found.reason or 'EC2 gives no reason'}")
+        if found is not None and found.state == "running" and found.address:
+            return found
+        return Waiting(f"{id} is {found.state}" if found else f"EC2 does not show {id} yet")
+
+    return run.wait(f"the launch of {id}", probe, timeout=run.settings.app.boot_timeout)
 
 
 def running_management(run: Run, *, start: bool = True) -> Machine:

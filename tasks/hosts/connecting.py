@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import socket
 from collections.abc import Callable
@@ -30,12 +31,14 @@ def connect(
     via: Host | None = None,
     session: Session | None = None,
     key: PKey | None = None,
+    local: str = "",
 ) -> Host:
     """Open SSH to a host.
 
     `name`: what to call it; `trusted`: the only host keys that are accepted; `user`, `port`: those of `ssh` when left out;
-    `via`: the host through which it is reached; `session`: the tunnel to it, which is closed with the host; `key`: the only one
-    that is offered, instead of `ssh.key`. Raises HostUnreachable with one line that says what is wrong.
+    `via`: the host through which it is reached; `session`: the tunnel to it, which is closed with the host; `key`: the only
+    one that is offered, instead of `ssh.key`; `local`: its own address, where that is not the one to connect to. Raises
+    HostUnreachable with one line that says what is wrong.
     """
 
     _quiet()
@@ -52,16 +55,17 @@ def connect(
     )
     connection.client.set_missing_host_key_policy(_Only(who, trusted))
     try:
-        _open(connection, who, ssh, direct=via is None and session is None)
+        _open(connection, who, address, ssh, direct=via is None and session is None)
     except HostUnreachable as error:
         said = session.complaint() if session else ""
         if said:
             raise type(error)(f"{error}. Session Manager says: {said}") from error
         raise
-    return Host(name, address, connection, session.close) if session else Host(name, address, connection)
+    own = local or address
+    return Host(name, own, connection, session.close) if session else Host(name, own, connection)
 
 
-def _open(connection: Connection, who: str, ssh: Ssh, *, direct: bool) -> None:
+def _open(connection: Connection, who: str, address: str, ssh: Ssh, *, direct: bool) -> None:
     try:
         connection.open()
         connection.transport.set_keepalive(15)
@@ -70,13 +74,13 @@ def _open(connection: Connection, who: str, ssh: Ssh, *, direct: bool) -> None:
             connection.transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except (SSHException, EOFError, OSError, ValueError) as error:
         connection.client.close()
-        raise HostUnreachable(_why(error, who, ssh)) from error
+        raise HostUnreachable(_why(error, who, address, ssh)) from error
     except BaseException:
         connection.client.close()
         raise
 
 
-def _why(error: BaseException, who: str, ssh: Ssh) -> str:
+def _why(error: BaseException, who: str, address: str, ssh: Ssh) -> str:
     if isinstance(error, PasswordRequiredException):
         return f"{who}: {ssh.key or 'the key'} is locked by a passphrase: add it to ssh-agent"
     if isinstance(error, AuthenticationException):
@@ -86,8 +90,26 @@ def _why(error: BaseException, who: str, ssh: Ssh) -> str:
     if isinstance(error, ChannelException):
         return f"{who} cannot be reached through the gateway: {reason(error)}"
     if isinstance(error, TimeoutError):
-        return f"{who} does not answer within {ssh.timeout} s: check its security group and ssh.gateway"
+        return f"{who} does not answer within {ssh.timeout} s: {_silent(address)}"
     return f"{who}: no SSH session: {reason(error)}"
+
+
+def _silent(address: str) -> str:
+    """Say what to do about an address that does not answer."""
+    check = "check its security group and ssh.gateway"
+    if not _is_private(address):
+        return check
+    return (
+        f"{address} is a private address, which cannot be reached from outside of its network. From there set ssh.address: public"
+        f" (management-create --elastic-ip), or ssh.gateway. Else {check}"
+    )
+
+
+def _is_private(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_private
+    except ValueError:
+        return False
 
 
 def _how(ssh: Ssh, trusted: Trust, own: PKey | None) -> dict[str, Any]:

@@ -39,13 +39,13 @@ class UnknownHostKey(HostUnreachable):
     """Say that nothing vouches for a host's key."""
 
 
-def trust(cloud: Cloud, machine: Machine, ssh: Ssh) -> Trust:
+def trust(cloud: Cloud, machine: Machine, ssh: Ssh, reach: str = "") -> Trust:
     """Look up the keys of an instance: the known_hosts file, else its tag, else what it printed at its first boot.
 
-    Returns an empty Trust when none is known (yet: a console is shown minutes after the boot). Raises WrongHostKey where its
-    console contradicts itself.
+    `reach`: the address to connect to, where that is not its private one. Returns an empty Trust when none is known (yet: a
+    console is shown minutes after the boot). Raises WrongHostKey where its console contradicts itself.
     """
-    known = trust_address(machine.address, ssh.port, ssh)
+    known = trust_address(machine.address, ssh.port, ssh, reach)
     if known:
         return known
     pinned = host_keys.from_tag(machine.tags.get(tags.HOST_KEY, ""))
@@ -69,15 +69,16 @@ def _of_console(cloud: Cloud, id: str) -> tuple[str, ...]:
     return ()
 
 
-def trust_address(address: str, port: int, ssh: Ssh) -> Trust:
+def trust_address(address: str, port: int, ssh: Ssh, other: str = "") -> Trust:
     """Look up the keys of an address in the known_hosts file alone, as for a gateway, and those that are revoked.
 
-    Raises SettingsError when a file cannot be read.
+    `other`: a further address of the same host.     Raises SettingsError when a file cannot be read.
     """
-    names = [known_hosts.name_of(address, port)]
+    addresses = [one for one in (address, other) if one]
+    names = [known_hosts.name_of(one, port) for one in addresses]
     lines = _lines("ssh.known_hosts", ssh.known_hosts)
     keys = known_hosts.keys_of(lines, names, "")
-    revoked = known_hosts.keys_of([*lines, *_lines("ssh.host_ca", ssh.host_ca)], [*names, address], "@revoked")
+    revoked = known_hosts.keys_of([*lines, *_lines("ssh.host_ca", ssh.host_ca)], [*names, *addresses], "@revoked")
     source = str(Path(ssh.known_hosts).expanduser()) if ssh.known_hosts else ""
     return Trust(tuple(key for key in keys if key not in revoked), source, revoked)
 
@@ -101,9 +102,12 @@ def read_file(setting: str, path: Path) -> bytes:
     return content
 
 
-def pin(cloud: Cloud, machine: Machine, shown: PKey) -> None:
-    """Write the key that a host showed, and its console vouched for, into its tag: after a stop the console is empty."""
-    instances.tag(cloud, [machine.id], {tags.HOST_KEY: host_keys.to_pin(_text(shown))})
+def pin(cloud: Cloud, machine: Machine, shown: PKey) -> bool:
+    """Write the key that a host showed, and its console vouched for, into its tag: after a stop the console is empty.
+
+    Returns False while EC2 does not know the instance yet.
+    """
+    return instances.tag_new(cloud, machine.id, {tags.HOST_KEY: host_keys.to_pin(_text(shown))})
 
 
 def require_trusted(who: str, shown: PKey, trusted: Trust) -> None:

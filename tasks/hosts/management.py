@@ -15,14 +15,15 @@ from .site import ask_manifest
 from .ssh import Host
 
 
-def open_management(run: Run, *, start: bool = True) -> tuple[Machine, Host]:
-    """Find the management instance, start it if it is stopped, and wait for SSH; whoever asked closes the host.
+def open_management(run: Run, machine: Machine | None = None) -> tuple[Machine, Host]:
+    """Find the management instance, start it if it is stopped, and wait for SSH; the caller closes the host.
 
-    Raises Refused, TimedOut, HostUnreachable.
+    `machine`: the instance, where it is known and runs: EC2 may not find by its tag what was just launched. Raises Refused,
+    TimedOut, HostUnreachable.
     """
     hosts = Hosts(run)
     try:
-        machine = running_management(run, start=start)
+        machine = machine or running_management(run)
         host = hosts.wait(machine, run.settings.app.boot_timeout)
     except BaseException:
         hosts.close()
@@ -32,7 +33,7 @@ def open_management(run: Run, *, start: bool = True) -> tuple[Machine, Host]:
 
 
 def reboot_management(run: Run, machine: Machine, host: Host) -> Host:
-    """Reboot the management instance and return it as it has come up again; whoever asked closes that host, too.
+    """Reboot the management instance and return it as it has come up again; the caller closes that host, too.
 
     It must show the host key that it had. Raises TimedOut, HostUnreachable.
     """

@@ -79,21 +79,28 @@ class Hosts:
 
     def _opened(self, machine: Machine) -> Host:
         via = self._gateway(machine)
-        trusted = self._trust(machine, via)
+        reach = self._reach(machine, via)
+        trusted = self._trust(machine, reach, via)
         try:
-            host = self._connect(machine, trusted, via)
+            host = self._connect(machine, reach, trusted, via)
         except UnknownHostKey:
             # Only of a host that shows a key: before its sshd answers, its console is empty for another reason.
             trusted = self._await_console(machine)
             if not trusted:
                 raise
-            host = self._connect(machine, trusted, via)
+            host = self._connect(machine, reach, trusted, via)
         host.when_changed = self._run.changes.note
         shown = host.connection.transport.get_remote_server_key()
         self._compare(machine, shown)
         if trusted.source == CONSOLE and not self._run.dry:
-            pin(self._run.cloud, machine, shown)
+            self._pin(machine, shown)
         return host
+
+    def _pin(self, machine: Machine, shown: PKey) -> None:
+        def probe() -> bool | Waiting:
+            return pin(self._run.cloud, machine, shown) or Waiting(f"EC2 does not know {machine.id} yet")
+
+        self._run.wait(f"tagging {machine.id}", probe, timeout=self._run.settings.app.boot_timeout)
 
     def _await_console(self, machine: Machine) -> Trust:
         """Wait until the console of a young instance shows its host keys: EC2 may post it 20 minutes after the launch.
@@ -113,20 +120,34 @@ class Hosts:
 
         return self._run.wait(f"the console of {machine.id}", probe, timeout=left, every=_CONSOLE_POLL)
 
-    def _trust(self, machine: Machine, via: Host | None) -> Trust:
+    def _reach(self, machine: Machine, via: Host | None) -> str:
+        """Return the address to connect to: within their network instances have their private ones."""
+        ssh = self._run.settings.ssh
+        if via is not None or ssh.address == "private" or ssh.gateway == "ssm":
+            return machine.address
+        reach = machine.public if ssh.address == "public" else machine.dns
+        if not reach:
+            what = "public address" if ssh.address == "public" else "public DNS name"
+            raise HostUnreachable(
+                f"{machine.id} cannot be reached from here, because it has no {what} (ssh.address: {ssh.address}): give it an"
+                " Elastic IP (management-create --elastic-ip), or reach it by its private address (ssh.address: private)"
+            )
+        return reach
+
+    def _trust(self, machine: Machine, reach: str, via: Host | None) -> Trust:
         ssh = self._run.settings.ssh
         if ssh.host_ca is None:
-            return trust(self._run.cloud, machine, ssh)
-        revoked = trust_address(machine.address, ssh.port, ssh).revoked
-        names = (machine.id, machine.address)
-        certain = certified(machine.id, machine.address, ssh.port, ssh, names, self._run.clock.now(), via)
+            return trust(self._run.cloud, machine, ssh, reach)
+        revoked = trust_address(machine.address, ssh.port, ssh, reach).revoked
+        names = tuple(dict.fromkeys((machine.id, machine.address, reach)))
+        certain = certified(machine.id, reach, ssh.port, ssh, names, self._run.clock.now(), via)
         return replace(certain, revoked=revoked)
 
-    def _connect(self, machine: Machine, trusted: Trust, via: Host | None) -> Host:
+    def _connect(self, machine: Machine, reach: str, trusted: Trust, via: Host | None) -> Host:
         ssh = self._run.settings.ssh
         key = self._pushed(machine) if ssh.instance_connect else None
         if ssh.gateway != "ssm":
-            return connect(machine.id, machine.address, ssh, trusted, via=via, key=key)
+            return connect(machine.id, reach, ssh, trusted, via=via, key=key, local=machine.address)
         session = Session(machine.id, ssh.port, self._run.settings.aws, credentials(self._run.cloud))
         try:
             return connect(machine.id, machine.address, ssh, trusted, session=session, key=key)

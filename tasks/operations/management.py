@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from ..aws import autoscaling, instances, launch_templates
+from ..aws.autoscaling import Group
 from ..aws.instances import Machine
-from ..aws.management import find
+from ..aws.launch_templates import Version
+from ..aws.management import find, launched
 from ..decisions.access import roles
 from ..errors import Refused
 from ..hosts.management import open_management
@@ -12,34 +17,78 @@ from ..runtime.run import Run
 from ..runtime.waiting import Waiting
 
 
-def management_create(run: Run) -> None:
+@dataclass(frozen=True)
+class Options:
+    """Where the management instance is made, in place of what the template and the group say."""
+
+    subnet: str | None = None
+    security_groups: tuple[str, ...] = ()
+    elastic_ip: str | None = None  # an allocation id
+
+
+def management_create(
+    run: Run, subnet: str | None = None, security_group: Sequence[str] = (), elastic_ip: str | None = None
+) -> None:
     """Create the management instance from the launch template of the first group, outside the group, tagged with its role."""
     management = run.settings.management
-    there = instances.find_management(run.cloud, management)
-    if there:
-        run.out.say(f"the management instance {there.id} is there already, {there.state}")
-        _tell_of_tags(run, there)
+    existing = instances.find_management(run.cloud, management)
+    if existing:
+        run.out.say(f"the management instance {existing.id} exists already, {existing.state}")
+        _warn_of_tags(run, existing)
         return
     if management.instance_id:
         raise Refused(
-            f"management.instance_id: {management.instance_id} is not there; take it out to have one made and found by its tag"
+            f"management.instance_id: {management.instance_id} does not exist; remove the setting to create an instance that is"
+            " found by its tag"
         )
+    options = Options(subnet, tuple(security_group), elastic_ip)
+    _require_reach(run, options)
     group = autoscaling.group(run.cloud, run.settings.groups[0])
     if not group.template:
         raise Refused(f"{group.name} has no launch template of its own to create the management instance from")
     version = launch_templates.version(run.cloud, group.template, group.version)
+    where = f" in {subnet}" if subnet else ""
     if run.dry:
-        run.out.say(f"would launch version {version.number} of {version.template}, tagged {management.tag}")
+        run.out.say(f"would launch version {version.number} of {version.template}{where}, tagged {management.tag}")
         return
     with run.step("management instance"):
-        key, _, value = management.tag.partition("=")
-        tags = {"Name": f"{group.name} management", key: value}
-        metadata = roles.metadata(version.data, tags)
-        if metadata is None:
-            run.out.warn(roles.unfit([*roles.tags_of(version.data), *tags]))
-        id = instances.launch(run.cloud, version.template, version.number, version.data, group.subnets, tags, metadata)
-        run.out.say(f"{id} launched from version {version.number} of {version.template}")
-        _ready(run)
+        id = _launch(run, group, version, options)
+        run.out.say(f"{id} launched from version {version.number} of {version.template}{where}")
+        launched(run, id)
+        if elastic_ip:
+            instances.associate(run.cloud, elastic_ip, id)
+        # Again: it has an address now.
+        _ready(run, launched(run, id))
+
+
+def _require_reach(run: Run, options: Options) -> None:
+    """Refuse, before anything is launched, what could not be reached from here."""
+    ssh = run.settings.ssh
+    if options.elastic_ip is None:
+        return
+    if ssh.address == "private" and ssh.gateway != "ssm":
+        raise Refused(
+            f"--elastic-ip: the instance would not be reached by {options.elastic_ip}, because ssh.address is private: set it to"
+            " public (or dns)"
+        )
+    address, holder = instances.elastic_ip(run.cloud, options.elastic_ip)
+    if holder:
+        raise Refused(f"--elastic-ip: {options.elastic_ip} ({address}) belongs to {holder} already")
+
+
+def _launch(run: Run, group: Group, version: Version, options: Options) -> str:
+    key, _, value = run.settings.management.tag.partition("=")
+    tags = {"Name": f"{group.name} management", key: value}
+    metadata = roles.metadata(version.data, tags)
+    if metadata is None:
+        run.out.warn(roles.unfit([*roles.tags_of(version.data), *tags]))
+    if "InstanceMarketOptions" in version.data:
+        run.out.warn(f"version {version.number} launches Spot instances: EC2 may end the management instance at any time")
+    # Reached by a public address, it must have one from the beginning: its console is seen, and waited for, over SSH.
+    public = run.settings.ssh.address != "private" and options.elastic_ip is None
+    place = instances.Place(options.security_groups, public)
+    subnets = [options.subnet] if options.subnet else group.subnets
+    return instances.launch(run.cloud, version.template, version.number, version.data, subnets, tags, metadata, place)
 
 
 def management_start(run: Run) -> None:
@@ -75,14 +124,14 @@ def stop(run: Run) -> None:
         run.wait(f"the stop of {machine.id}", probe, timeout=run.settings.app.boot_timeout)
 
 
-def _ready(run: Run) -> None:
-    machine, host = open_management(run)
+def _ready(run: Run, machine: Machine | None = None) -> None:
+    machine, host = open_management(run, machine)
     with host:
         run.out.say(f"{machine.id} ({machine.address}) runs, SSH answers")
     if run.settings.management.keep_running:
-        _tell_of_tags(run, machine)
+        _warn_of_tags(run, machine)
 
 
-def _tell_of_tags(run: Run, machine: Machine) -> None:
+def _warn_of_tags(run: Run, machine: Machine) -> None:
     if not machine.shows_tags:
         run.out.warn(roles.hidden(machine.id))

@@ -35,6 +35,7 @@ from .values import (
     Port,
     PublicKeys,
     Quantity,
+    Reach,
     Region,
     RoleTag,
     Some,
@@ -74,6 +75,7 @@ class Ssh:
     port: Port = 22
     # "direct" or None; "management": web instances through that instance; "ssm": through Session Manager; else a jump host.
     gateway: Gateway | None = "management"
+    address: Reach = "private"  # of instances that are reached directly: private, public, or dns (the public name)
     known_hosts: Line | None = None  # a path; the loader makes it absolute
     host_ca: Line | None = None  # a path; the loader makes it absolute
     instance_connect: Yes = False  # a new key for each connection, sent by EC2 Instance Connect

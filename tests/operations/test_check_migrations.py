@@ -84,7 +84,7 @@ def test_migrations_that_break_the_serving_release_are_refused_and_nothing_is_to
     before = state(world)
     breaking = world.commit({"shop/migrations/0004_title.py": RENAME})
     (tmp_path / "operator").mkdir()
-    folder = Folder(tmp_path / "operator", "from ops.operations.deploy import ns\n", world.fabric_yaml())
+    folder = Folder(tmp_path / "operator", "from ops import ns\n", world.fabric_yaml())
     refused = folder.run("fab", "deploy", "--revision", breaking)
     assert refused.code == 1 and "Traceback" not in refused.err
     assert "shop.0004_title" in refused.err and "which is called title then" in refused.err
@@ -100,7 +100,7 @@ def test_migrations_that_break_the_serving_release_are_refused_and_nothing_is_to
 def test_migrations_that_cannot_be_judged_want_a_word(world: ShopWorld, tmp_path: Path) -> None:
     unclear = world.commit({"shop/migrations/0004_python.py": PYTHON})
     (tmp_path / "operator").mkdir()
-    folder = Folder(tmp_path / "operator", "from ops.operations.deploy import ns\n", world.fabric_yaml())
+    folder = Folder(tmp_path / "operator", "from ops import ns\n", world.fabric_yaml())
     asked = folder.run("fab", "deploy", "--revision", unclear)
     assert asked.code == 1 and f"fab deploy --revision {unclear} --yes" in asked.err
     assert folder.run("fab", "deploy", "--revision", unclear, "--yes").code == 0
@@ -109,7 +109,7 @@ def test_migrations_that_cannot_be_judged_want_a_word(world: ShopWorld, tmp_path
 def test_check_migrations_tells_and_changes_nothing(world: ShopWorld, tmp_path: Path) -> None:
     deploy_release(world.run(), world.v1)
     (tmp_path / "operator").mkdir()
-    folder = Folder(tmp_path / "operator", "from ops.operations.check_migrations import ns\n", world.fabric_yaml())
+    folder = Folder(tmp_path / "operator", "from ops import ns\n", world.fabric_yaml())
     before = state(world)
     world.publish(world.v2)
     good = folder.run("fab", "check-migrations")
@@ -140,7 +140,7 @@ def test_killed_before_it_migrates_the_same_command_judges_again_and_finishes(
 ) -> None:
     world.publish(world.v2)
     (tmp_path / "operator").mkdir()
-    folder = Folder(tmp_path / "operator", "from ops.operations.deploy import ns\n", world.fabric_yaml())
+    folder = Folder(tmp_path / "operator", "from ops import ns\n", world.fabric_yaml())
     killed = folder.interrupt("fab", "deploy", when=when, number=signal.SIGKILL)
     assert killed.code == -signal.SIGKILL
     # What it had begun on the host goes on, or was cut off with its connection.

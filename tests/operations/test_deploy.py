@@ -312,7 +312,7 @@ def test_a_checkout_that_was_cut_short_is_finished(world: ShopWorld) -> None:
 def test_killed_again_and_again_the_same_command_finishes(world: ShopWorld, tmp_path: Path) -> None:
     world.publish(world.v2)
     (tmp_path / "operator").mkdir()
-    folder = Folder(tmp_path / "operator", "from ops.operations.deploy import ns\n", world.fabric_yaml())
+    folder = Folder(tmp_path / "operator", "from ops import ns\n", world.fabric_yaml())
     for moment in ("-> 3", "requirements: changed", "-> 4", "-> 5", "-> 6", "-> 7"):
         killed = folder.interrupt("fab", "deploy", when=moment, number=signal.SIGKILL)
         assert killed.code == -signal.SIGKILL
@@ -326,13 +326,13 @@ def test_killed_again_and_again_the_same_command_finishes(world: ShopWorld, tmp_
 
 def test_ctrl_c_tells_how_to_go_on(world: ShopWorld, tmp_path: Path) -> None:
     (tmp_path / "operator").mkdir()
-    folder = Folder(tmp_path / "operator", "from ops.operations.deploy import ns\n", world.fabric_yaml())
+    folder = Folder(tmp_path / "operator", "from ops import ns\n", world.fabric_yaml())
     stopped = folder.interrupt("fab", "deploy", when="-> 5", number=signal.SIGINT)
     assert stopped.code == 3 and "To go on: fab deploy" in stopped.err
 
 
 def test_both_commands_refuse_in_one_line(still: ShopWorld, tmp_path: Path) -> None:
-    folder = Folder(tmp_path, "from ops.operations.deploy import ns\n", still.fabric_yaml())
+    folder = Folder(tmp_path, "from ops import ns\n", still.fabric_yaml())
     for binary in ("fab", "invoke"):
         answer = folder.run(binary, "deploy", "--revision", "nowhere")
         assert answer.code == 1

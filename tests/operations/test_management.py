@@ -48,12 +48,12 @@ def test_it_is_stopped_and_started_and_each_twice_does_no_harm(world: ShopWorld)
 def test_one_that_is_there_is_not_made_again(world: ShopWorld) -> None:
     with changes(world) as calls:
         create(fast(world))
-    assert calls == [] and f"the management instance {world.management} is there already, running" in world.printed
+    assert calls == [] and f"the management instance {world.management} exists already, running" in world.printed
 
 
 def test_an_id_that_is_not_there_is_refused(world: ShopWorld) -> None:
     gone = {"instance_id": "i-00000000000000000"}
-    with pytest.raises(Refused, match="management.instance_id: i-00000000000000000 is not there; take it out"):
+    with pytest.raises(Refused, match="management.instance_id: i-00000000000000000 does not exist; remove the setting"):
         create(fast(world, management=gone))
     with pytest.raises(Refused, match="i-00000000000000000 is not there. Make one with management-create"):
         halt(fast(world, management=gone))

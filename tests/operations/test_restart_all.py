@@ -236,7 +236,7 @@ def test_killed_while_an_instance_drains_the_next_run_finishes(golden: Golden, t
 def test_the_task_takes_the_files_from_the_management_instance(golden: Golden, tmp_path: Path) -> None:
     with ShopWorld(golden, tmp_path / "world", web=2) as world:
         (tmp_path / "operator").mkdir()
-        folder = Folder(tmp_path / "operator", "from ops.operations.restart_all import ns\n", world.fabric_yaml())
+        folder = Folder(tmp_path / "operator", "from ops import ns\n", world.fabric_yaml())
         added = deploy_release(world.run(), world.v2).added
         assert len(added) == 3 and {404} == statuses(world, world.cloud.members()[0], added[0])
         dry = folder.run("fab", "--dry", "restart-all")

@@ -21,6 +21,7 @@ MANAGEMENT, WEB, SMOKE, FOREIGN = "i-0a", "i-0b", "i-0c", "i-0d"
 FORGED, FORGED_MANAGEMENT, MEMBER_SMOKE, MEMBER_MANAGEMENT = "i-0e", "i-0f", "i-10", "i-11"
 OURS = {"aws:ec2launchtemplate:id": LT}
 TAGS: Mapping[str, Mapping[str, str]] = {
+    "eipalloc-ours": {"ramped:role": "management"},
     MANAGEMENT: {**OURS, "ramped:role": "management"},
     WEB: {**OURS, "aws:autoscaling:groupName": "shop-web"},
     SMOKE: {**OURS, "ramped:role": "smoke"},
@@ -120,6 +121,11 @@ CASES: Sequence[tuple[str, dict[str, Any], Sequence[dict[str, Any]]]] = [
     *(
         (f"ec2:{action}", {"InstanceIds": [MANAGEMENT]}, [{"InstanceIds": [id]} for id in NOT_MANAGEMENT])
         for action in ("StartInstances", "StopInstances", "RebootInstances")
+    ),
+    (
+        "ec2:AssociateAddress",
+        {"InstanceId": MANAGEMENT, "AllocationId": "eipalloc-ours"},
+        [*({"InstanceId": id} for id in NOT_MANAGEMENT), {"AllocationId": "eipalloc-theirs"}],
     ),
     ("ec2:GetConsoleOutput", {"InstanceId": WEB}, [{"InstanceId": FOREIGN}, {"InstanceId": FORGED}]),
     (
@@ -354,6 +360,7 @@ def beyond() -> Iterator[Request]:
     yield Request("ec2:CreateTags", names.ec2("instance", MANAGEMENT), ours)
     yield Request("ec2:CreateTags", names.ec2("image", "ami-ours"), {"aws:ResourceTag/ramped:site": "www.example.com"})
     yield Request("autoscaling:DeleteTags", group)
+    yield Request("ec2:AssociateAddress", names.ec2("elastic-ip", "eipalloc-theirs"))
     yield Request("ssm:StartSession", names.ec2("instance", WEB), {**checked, "ssm:SessionDocumentAccessCheck": "false"})
     yield Request("iam:PassRole", ACCOUNT.role({"Name": "shop-instance"}), {"iam:PassedToService": "lambda.amazonaws.com"})
     image, site = (

@@ -87,10 +87,12 @@ class ShopWorld(AbstractContextManager["ShopWorld"]):
         conf: str = "",
         health: str = "EC2",
         middleware: bool = False,
+        private: str = "open",
         **options: Any,
     ) -> None:
         """Build it: `delay` in AWS seconds for deregistration, `conf` a gunicorn.conf.py, `health` the group's health type.
 
+        `private`: whether the operator reaches private addresses (`open`) or not (`closed`);
         `middleware`: the load balancer asks the ready path of the health middleware instead of the health view.
         """
         self.v1, self.v2, self.folder = golden.v1, golden.v2, folder
@@ -104,7 +106,7 @@ class ShopWorld(AbstractContextManager["ShopWorld"]):
         make_key(self.key)
         asked = "/health/ready/" if middleware else "/health/"
         key = self.key.with_suffix(".pub").read_text()
-        self.hosts = ProcessHosts(folder / "hosts", authorized_key=key, health_path=asked)
+        self.hosts = ProcessHosts(folder / "hosts", authorized_key=key, health_path=asked, private=private)
         if middleware:
             (self._disk / "shop.env").write_text("SHOP_HEALTH_MIDDLEWARE=1\n")
             (self._disk / "state").mkdir()

@@ -38,8 +38,17 @@ def ec2(action: str, params: Params, facts: Facts) -> Iterator[Request] | None:
         return _tags(action, params, facts)
     if action == "CreateLaunchTemplateVersion":
         return _template_version(params, facts)
+    if action == "AssociateAddress":
+        return _associate(params, facts)
     makers = {"RunInstances": run_instances, "CreateImage": _create_image}
     return makers[action](params, facts) if action in makers else None
+
+
+def _associate(params: Params, facts: Facts) -> Iterator[Request]:
+    yield _on_instance("ec2:AssociateAddress", params["InstanceId"], facts)
+    address = params["AllocationId"]
+    context = {"ec2:Region": facts.region, **of_resource(facts.tags(address), "ec2:ResourceTag")}
+    yield Request("ec2:AssociateAddress", Names(facts).ec2("elastic-ip", address), context)
 
 
 def instance_connect(action: str, params: Params, facts: Facts) -> Iterator[Request] | None:
