@@ -260,7 +260,7 @@ def maintenance_off(run: Run) -> None:
     help={
         "subnet": "id of the subnet; default: those of the group, in order",
         "security-group": "id of a security group; repeatable; default: those of the template",
-        "elastic-ip": "allocation id of an Elastic IP by which it is reached (ssh.address: public); tagged ramped:role=management",
+        "elastic-ip": "allocation id of an Elastic IP tagged ramped:role=management; see ssh.address",
     },
 )
 def management_create(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..decisions.release.worktree import read_status
 from ..errors import Refused
 from ..runtime.run import Run
+from ..runtime.text import gist
 from ..settings.model import App
 from .shell import commands, git_commands
 from .ssh import QUICK, Answer, Host
@@ -28,12 +29,35 @@ def require_site(host: Host, app: App) -> None:
     """Refuse a host that was never prepared, naming what to make."""
     missing = host.read(commands.missing(app)).text.split()
     make = {
-        "checkout": f"{app.directory} is no git checkout: clone the repository there (or set app.directory)",
+        "checkout": _no_checkout(host, app) if "checkout" in missing else "",
         "virtualenv": f"{app.virtualenv} is no virtual environment: make it with python3 -m venv (or set app.virtualenv)",
         "manage": f"{app.directory} holds no {app.manage}: set app.manage",
     }
     if missing:
         raise Refused(f"{host.name}: {make[missing[0]]}")
+
+
+def _no_checkout(host: Host, app: App) -> str:
+    """Return why git does not work in the checkout, in its own words where it has any, and what to do."""
+    said = gist(host.read(git_commands.git_directory(app), check=False).stderr)
+    if "dubious ownership" in said:
+        return (
+            f"git will not work in {app.directory}, which belongs to another user: {said}. Let {host.connection.user} own it"
+            f" (chown -R), or run there: git config --global --add safe.directory <its path>"
+        )
+    if not said or "not a git repository" in said or "No such file" in said:
+        return f"{app.directory} is no git checkout: clone the repository there (or set app.directory)"
+    return f"git does not work in {app.directory}: {said}"
+
+
+def require_rights(host: Host, app: App) -> None:
+    """Refuse a host whose user may not restart the site's units, before anything is changed there."""
+    refused = host.read(commands.refused(app.services), check=False).text.split("\n")
+    if refused != [""]:
+        raise Refused(
+            f"{host.name}: {host.connection.user} may not run `{'`, `'.join(refused)}` by sudo without a password:"
+            " install settings_snippets/systemd/sudoers there (visudo -cf, then /etc/sudoers.d), with the site's units"
+        )
 
 
 def git_directory(host: Host, app: App) -> str:

@@ -30,7 +30,8 @@ def check_migrations(run: Run, revision: str | None = None, json: bool = False) 
     if json:
         run = replace(run, out=Output(sys.stderr))
     with Hosts(run) as hosts:
-        host = hosts.wait(running_management(run), app.boot_timeout)
+        # It changes nothing, so it starts no instance either.
+        host = hosts.wait(running_management(run, start=False), app.boot_timeout)
         checkout.require_site(host, app)
         sha = checkout.choose(run, host, revision)
         judgement, answer = judge(host, app, sha)

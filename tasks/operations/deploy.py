@@ -39,6 +39,7 @@ def deploy_release(run: Run, revision: str | None, *, yes: bool = False, apart: 
         with run.step("SSH"):
             host = hosts.wait(machine, app.boot_timeout)
             checkout.require_site(host, app)
+            checkout.require_rights(host, app)
         with run.step("git"):
             sha = checkout.choose(run, host, revision)
             gate(run, host, sha, yes=yes, breaking=apart is not None)

@@ -154,6 +154,12 @@ def systemctl(verb: str, unit: str) -> str:
     return f"sudo -n systemctl {quote(verb)} {quote(unit)}"
 
 
+def refused(units: Sequence[str]) -> str:
+    """Print each command of `restart` that sudo would not run without a password, a line each."""
+    wanted = [f"systemctl {verb} {quote(unit)}" for unit in units for verb in ("reset-failed", "restart")]
+    return "; ".join(f"sudo -n -l {one} >/dev/null 2>&1 || echo {quote(one)}" for one in wanted)
+
+
 def restart(unit: str) -> str:
     """Restart a unit, also one that systemd gave up on: after too many failed starts it refuses every further one."""
     return f"{systemctl('reset-failed', unit)} 2>/dev/null; {systemctl('restart', unit)}"
