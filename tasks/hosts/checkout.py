@@ -21,7 +21,7 @@ def change(host: Host, app: App, command: str, label: str, timeout: float = LONG
     """
     answer = host.run(commands.locked(app, command), check=False, timeout=timeout + commands.WAIT, label=label)
     if answer.code == commands.BUSY:
-        raise Refused(f"{host.name}: an earlier command still works in {app.directory}; run again when it has ended")
+        raise Refused(f"{host.name}: an earlier command is still running in {app.directory}; run again when it has ended")
     return host.checked(answer, label)
 
 
@@ -86,7 +86,7 @@ def switch(run: Run, host: Host, sha: str) -> None:
     app, folder = run.settings.app, git_directory(host, run.settings.app)
     unfinished = host.read(git_commands.interrupted(folder)).text
     if unfinished:
-        run.out.say(f"an earlier checkout of {unfinished[:12]} was cut short; it is thrown away")
+        run.out.say(f"an earlier checkout of {unfinished[:12]} was interrupted; it is discarded")
     change(host, app, git_commands.checkout(app, folder, sha, force=bool(unfinished)), "git checkout")
     change(host, app, commands.record_revision(app, sha), "writing REVISION", QUICK)
 
@@ -100,13 +100,11 @@ def require_clean(run: Run, host: Host) -> None:
     tree = read_status(change(host, app, git_commands.status(app), "git status", QUICK).stdout)
     if tree.changed:
         raise Refused(
-            f"{host.name}: files in {app.directory} differ from what is committed: {_list(tree.changed)}. Commit them"
-            " elsewhere, or put them back there (git stash, git checkout)"
+            f"{host.name}: files in {app.directory} have uncommitted changes: {_list(tree.changed)}. Commit them"
+            " elsewhere, or undo them there (git stash, git checkout)"
         )
     if tree.untracked:
-        run.out.warn(
-            f"{host.name}: git does not know these files in {app.directory}: {_list(tree.untracked)}. They go into the image"
-        )
+        run.out.warn(f"{host.name}: untracked files in {app.directory}: {_list(tree.untracked)}. They will be in the image")
 
 
 def resolve(host: Host, app: App, revision: str | None) -> str:
@@ -117,7 +115,9 @@ def resolve(host: Host, app: App, revision: str | None) -> str:
     wanted = revision or app.branch
     sha = host.read(git_commands.resolve(app, wanted), check=False).text
     if not sha:
-        raise Refused(f"{host.name}: origin has no tag, branch or commit {wanted!r}, or several begin so. Was it pushed?")
+        raise Refused(
+            f"{host.name}: origin has no tag, branch or commit {wanted!r}, or the short sha is ambiguous. Was it pushed?"
+        )
     return sha
 
 

@@ -73,7 +73,7 @@ def _foresee(run: Run, revision: str | None) -> Release:
     run.out.say(f"would fetch, check out {sha} in {app.directory} on {machine.id} and write REVISION")
     judged = "judge its migrations against the release that serves, " if app.check_migrations else ""
     run.out.say(f"would {judged}install {', '.join(app.requirements) or 'nothing'} if changed, migrate if needed, collectstatic")
-    run.out.say(f"would restart {', '.join(app.services)}, then ask {app.health_path} and every hashed file")
+    run.out.say(f"would restart {', '.join(app.services)}, then request {app.health_path} and every hashed file")
     return Release(sha, machine.id, ())
 
 
