@@ -10,6 +10,7 @@ from shlex import quote
 
 from ...decisions.release.migrations import COMMAND
 from ...decisions.release.pruning import MARK as PRUNED
+from ...decisions.release.readiness import MARK as SITE
 from ...decisions.release.releases import MARK
 from ...settings.model import App
 from .remote_scripts import program
@@ -142,6 +143,11 @@ def manifest(app: App, git_directory: str, sha: str, *, write: bool = False, arc
     keep = f"{git_directory}/ramped/{sha}.before.json"
     script = program("manifest", MARK, keep, write, sha if archive else "")
     return manage(app, f"shell -v 0 -c {quote(script)}")
+
+
+def site(app: App) -> str:
+    """Print what the site says of its static files and its disk, as `readiness.read_facts` reads it."""
+    return manage(app, f"shell -v 0 -c {quote(program('site', SITE))}")
 
 
 def prune(app: App, retire: Sequence[str], token: str, *, dry: bool) -> str:
