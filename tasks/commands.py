@@ -210,6 +210,17 @@ def check_migrations(run: Run, revision: str | None = None, json: bool = False) 
     check_migrations.check_migrations(run, revision, json=json)
 
 
+@command(help={"json": "print the findings as JSON, and nothing else, on standard output"})
+def doctor(run: Run, json: bool = False) -> None:
+    """Examine groups, management instance, SSH, sudo, git, disk and static files before a release; changes nothing.
+
+    Exit code 1 if a release would fail.
+    """
+    from .operations import doctor
+
+    doctor.doctor(run, json=json)
+
+
 @command
 def check_static(run: Run) -> None:
     """Request every hashed file of the running releases from every instance and the CDN; compare the bytes.
@@ -352,7 +363,7 @@ def init(c: Context) -> None:
 GROUPS: dict[str, tuple[Task[Any], ...]] = {
     "release": (ship, deploy, restart_all, warm_cdn, bake_ami, rollout, invalidate),
     "fleet": (status, history, rollback, abort, unlock, drain, configure_health_check),
-    "checks": (check_migrations, check_static, prune_static),
+    "checks": (doctor, check_migrations, check_static, prune_static),
     "maintenance": (maintenance_on, maintenance_off),
     "management instance": (management_create, management_start, management_stop),
     "rehearsal": (rehearse,),

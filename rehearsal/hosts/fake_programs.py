@@ -7,15 +7,18 @@ import sys
 from pathlib import Path
 
 SUDO = """#!/bin/sh
+list=
 while [ $# -gt 0 ]; do
   case "$1" in
     -n|--non-interactive) shift ;;
+    -l|--list) list=1; shift ;;
     --) shift; break ;;
-    -*) echo "sudo: option $1 is not modelled by the rehearsal; modelled: -n, --" >&2; exit 1 ;;
+    -*) echo "sudo: option $1 is not modelled by the rehearsal; modelled: -n, -l, --" >&2; exit 1 ;;
     *) break ;;
   esac
 done
 [ $# -gt 0 ] || { echo "usage: sudo [-n] [--] command" >&2; exit 1; }
+[ -z "$list" ] || { command -v "$1"; exit; }
 exec "$@"
 """
 REFUSAL = """#!/bin/sh

@@ -62,12 +62,13 @@ class Drains:
         """
         if fleet < 2 and web.target_groups:
             raise Refused(
-                f"{web.id} is alone in {web.group}: taking it out would stop the site. Start gunicorn behind a systemd socket"
+                f"{web.id} is the only instance in {web.group}: deregistering it would stop the site."
+                " Start gunicorn behind a systemd socket"
             )
         delay = max((self._delay(arn) for arn in web.target_groups), default=0.0)
 
         def make_room() -> bool | Waiting:
-            return self._take_out(web, fleet) or Waiting(f"{web.id} waits until more of the others are healthy")
+            return self._take_out(web, fleet) or Waiting(f"{web.id} waits until more of the other instances are healthy")
 
         room = 2 * (delay + _MARGIN + self._run.settings.restart.timeout)
         self._run.wait(f"a moment to drain {web.id}", make_room, timeout=room)

@@ -66,7 +66,8 @@ def find_management(cloud: Cloud, management: Management) -> Machine | None:
     if len(found) > 1:
         names = ", ".join(sorted(f"{one.id} ({one.state})" for one in found))
         raise Refused(
-            f"several instances bear the tag {management.tag}: {names}. Set management.instance_id, or leave the tag on one"
+            f"several instances have the tag {management.tag}: {names}."
+            " Set management.instance_id, or keep the tag on one of them"
         )
     return found[0] if found else None
 

@@ -18,7 +18,7 @@ def find(run: Run) -> Machine:
     machine = instances.find_management(run.cloud, management)
     if machine is None:
         wanted = management.instance_id or f"an instance with the tag {management.tag}"
-        raise Refused(f"no management instance: {wanted} is not there. Make one with management-create")
+        raise Refused(f"no management instance: {wanted} does not exist. Create it with management-create")
     return machine
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..decisions.release.worktree import read_status
 from ..errors import Refused
 from ..runtime.run import Run
+from ..runtime.text import gist
 from ..settings.model import App
 from .shell import commands, git_commands
 from .ssh import QUICK, Answer, Host
@@ -20,7 +21,7 @@ def change(host: Host, app: App, command: str, label: str, timeout: float = LONG
     """
     answer = host.run(commands.locked(app, command), check=False, timeout=timeout + commands.WAIT, label=label)
     if answer.code == commands.BUSY:
-        raise Refused(f"{host.name}: an earlier command still works in {app.directory}; run again when it has ended")
+        raise Refused(f"{host.name}: an earlier command is still running in {app.directory}; run again when it has ended")
     return host.checked(answer, label)
 
 
@@ -28,12 +29,35 @@ def require_site(host: Host, app: App) -> None:
     """Refuse a host that was never prepared, naming what to make."""
     missing = host.read(commands.missing(app)).text.split()
     make = {
-        "checkout": f"{app.directory} is no git checkout: clone the repository there (or set app.directory)",
+        "checkout": _no_checkout(host, app) if "checkout" in missing else "",
         "virtualenv": f"{app.virtualenv} is no virtual environment: make it with python3 -m venv (or set app.virtualenv)",
         "manage": f"{app.directory} holds no {app.manage}: set app.manage",
     }
     if missing:
         raise Refused(f"{host.name}: {make[missing[0]]}")
+
+
+def _no_checkout(host: Host, app: App) -> str:
+    """Return why git does not work in the checkout, in its own words where it has any, and what to do."""
+    said = gist(host.read(git_commands.git_directory(app), check=False).stderr)
+    if "dubious ownership" in said:
+        return (
+            f"git will not work in {app.directory}, which belongs to another user: {said}. Let {host.connection.user} own it"
+            f" (chown -R), or run there: git config --global --add safe.directory <its path>"
+        )
+    if not said or "not a git repository" in said or "No such file" in said:
+        return f"{app.directory} is no git checkout: clone the repository there (or set app.directory)"
+    return f"git does not work in {app.directory}: {said}"
+
+
+def require_rights(host: Host, app: App) -> None:
+    """Refuse a host whose user may not restart the site's units, before anything is changed there."""
+    refused = host.read(commands.refused(app.services), check=False).text.split("\n")
+    if refused != [""]:
+        raise Refused(
+            f"{host.name}: {host.connection.user} may not run `{'`, `'.join(refused)}` by sudo without a password:"
+            " install settings_snippets/systemd/sudoers there (visudo -cf, then /etc/sudoers.d), with the site's units"
+        )
 
 
 def git_directory(host: Host, app: App) -> str:
@@ -62,7 +86,7 @@ def switch(run: Run, host: Host, sha: str) -> None:
     app, folder = run.settings.app, git_directory(host, run.settings.app)
     unfinished = host.read(git_commands.interrupted(folder)).text
     if unfinished:
-        run.out.say(f"an earlier checkout of {unfinished[:12]} was cut short; it is thrown away")
+        run.out.say(f"an earlier checkout of {unfinished[:12]} was interrupted; it is discarded")
     change(host, app, git_commands.checkout(app, folder, sha, force=bool(unfinished)), "git checkout")
     change(host, app, commands.record_revision(app, sha), "writing REVISION", QUICK)
 
@@ -76,13 +100,11 @@ def require_clean(run: Run, host: Host) -> None:
     tree = read_status(change(host, app, git_commands.status(app), "git status", QUICK).stdout)
     if tree.changed:
         raise Refused(
-            f"{host.name}: files in {app.directory} differ from what is committed: {_list(tree.changed)}. Commit them"
-            " elsewhere, or put them back there (git stash, git checkout)"
+            f"{host.name}: files in {app.directory} have uncommitted changes: {_list(tree.changed)}. Commit them"
+            " elsewhere, or undo them there (git stash, git checkout)"
         )
     if tree.untracked:
-        run.out.warn(
-            f"{host.name}: git does not know these files in {app.directory}: {_list(tree.untracked)}. They go into the image"
-        )
+        run.out.warn(f"{host.name}: untracked files in {app.directory}: {_list(tree.untracked)}. They will be in the image")
 
 
 def resolve(host: Host, app: App, revision: str | None) -> str:
@@ -93,7 +115,9 @@ def resolve(host: Host, app: App, revision: str | None) -> str:
     wanted = revision or app.branch
     sha = host.read(git_commands.resolve(app, wanted), check=False).text
     if not sha:
-        raise Refused(f"{host.name}: origin has no tag, branch or commit {wanted!r}, or several begin so. Was it pushed?")
+        raise Refused(
+            f"{host.name}: origin has no tag, branch or commit {wanted!r}, or the short sha is ambiguous. Was it pushed?"
+        )
     return sha
 
 

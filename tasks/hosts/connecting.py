@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import re
 import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from fabric import Config, Connection
-from paramiko import AuthenticationException, ChannelException, PKey, SSHClient, SSHException, Transport
+from paramiko import Agent, AuthenticationException, ChannelException, PKey, SSHClient, SSHException, Transport
 from paramiko.ssh_exception import NoValidConnectionsError, PasswordRequiredException
 
 from ..errors import HostUnreachable, SettingsError
@@ -18,6 +19,8 @@ from ..settings.model import Ssh
 from .keys import Trust, require_trusted
 from .sessions import Session
 from .ssh import Host, reason
+
+_TRIES = 6  # sshd_config(5): MaxAuthTries, its default
 
 
 def connect(
@@ -84,7 +87,11 @@ def _why(error: BaseException, who: str, address: str, ssh: Ssh) -> str:
     if isinstance(error, PasswordRequiredException):
         return f"{who}: {ssh.key or 'the key'} is locked by a passphrase: add it to ssh-agent"
     if isinstance(error, AuthenticationException):
-        return f"{who}: authentication failed: {reason(error)}. Check ssh.user and ssh.key"
+        return f"{who}: authentication failed: {reason(error)}. {_advice(ssh)}"
+    if isinstance(error, SSHException) and re.search(r"No existing session|Too many authentication failures", str(error)):
+        return f"{who}: authentication failed: sshd ended the session. {_advice(ssh)}"
+    if isinstance(error, SSHException) and "No authentication methods available" in str(error):
+        return f"{who}: authentication failed: there is no key to log in with. {_advice(ssh)}"
     if isinstance(error, NoValidConnectionsError):
         return f"{who} refuses the connection: no SSH there, or another port (ssh.port)"
     if isinstance(error, ChannelException):
@@ -92,6 +99,20 @@ def _why(error: BaseException, who: str, address: str, ssh: Ssh) -> str:
     if isinstance(error, TimeoutError):
         return f"{who} does not answer within {ssh.timeout} s: {_silent(address)}"
     return f"{who}: no SSH session: {reason(error)}"
+
+
+def _advice(ssh: Ssh) -> str:
+    """Say what to do about a login that failed: of the usual reasons that which fits what is here."""
+    if ssh.key is not None:
+        return "Check ssh.user and ssh.key: is the public key in the user's authorized_keys?"
+    agent = Agent()
+    count = len(agent.get_keys())
+    agent.close()
+    if count > _TRIES:
+        return f"ssh-agent holds {count} keys, and sshd gives up after {_TRIES} (MaxAuthTries): set ssh.key to the right one"
+    if not count:
+        return "ssh-agent does not run here, or holds no key (SSH_AUTH_SOCK; ssh-add), and ~/.ssh has none that fits: set ssh.key"
+    return "Check ssh.user, and set ssh.key: none of the keys of ssh-agent and ~/.ssh is accepted"
 
 
 def _silent(address: str) -> str:

@@ -14,6 +14,8 @@ from ..errors import DeployError, HostUnreachable, RemoteFailed, TimedOut
 from ..settings.model import Ssh
 from .ssh import Host, reason
 
+_LONGEST = 1024 * 1024  # bytes of an answer
+
 
 @contextmanager
 def held(host: Host, cleaner: str, request: str, *, deadline: float) -> Iterator[Held]:
@@ -74,9 +76,14 @@ class _Talk:
             self._channel.sendall(f"{line}\n".encode())
 
     def line(self) -> str:
-        """Return the next line that it prints, empty when there comes none; raises TimedOut."""
+        """Return the next line of JSON that it prints, empty when there comes none; raises TimedOut.
+
+        What the user's shell prints at its start is left out.
+        """
         try:
-            return str(self._lines.readline().decode(errors="replace"))
+            while (line := self._lines.readline(_LONGEST)) and not line.startswith(b"{"):
+                pass
+            return str(line.decode(errors="replace"))
         except TimeoutError as error:
             raise TimedOut(f"{self._host.name}: `{self._command}`", self._deadline, "no answer") from error
 

@@ -23,7 +23,7 @@ def judge(host: Host, app: App, sha: str) -> tuple[migrations.Judgement, str]:
     except RemoteFailed as error:
         if f"Unknown command: '{migrations.COMMAND}'" in str(error):
             raise Refused(
-                f"{host.name}: {sha[:12]} has no command {migrations.COMMAND}, so nobody knows what its migrations do to the"
+                f"{host.name}: {sha[:12]} has no command {migrations.COMMAND}, so it is unknown what its migrations do to the"
                 " release that serves: copy migration_rules.py and management/ of settings_snippets/django into one of its apps,"
                 " or set app.check_migrations: false"
             ) from error

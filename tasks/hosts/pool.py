@@ -15,6 +15,7 @@ from ..decisions.access.host_keys import CONSOLE_WAIT
 from ..errors import HostUnreachable
 from ..runtime.plain import duration
 from ..runtime.run import Run
+from ..runtime.text import gist
 from ..runtime.waiting import Waiting
 from .certificates import certified
 from .connecting import connect
@@ -90,6 +91,10 @@ class Hosts:
                 raise
             host = self._connect(machine, reach, trusted, via)
         host.when_changed = self._run.changes.note
+        host.when_noisy = lambda text: self._run.out.warn(
+            f"{machine.id}: ~/.bashrc, or another file that the shell reads at its start, prints: {gist(text)}. It is ignored"
+            " here, but breaks scp and rsync: print only in interactive shells"
+        )
         shown = host.connection.transport.get_remote_server_key()
         self._compare(machine, shown)
         if trusted.source == CONSOLE and not self._run.dry:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from ..decisions.answers import revision
 from ..decisions.release.file_contents import Contents
@@ -13,11 +14,12 @@ from ..runtime.text import gist, quoted
 from ..runtime.waiting import Waiting
 from ..settings.model import App
 from .checkout import LONG, change, git_directory
-from .http import NoAnswer
+from .http import PAGE, NoAnswer
 from .shell import commands
 from .ssh import Host
 
 _SHOWN = 5
+DEEP = replace(PAGE, step=30.0, whole=30.0)
 _NOTHING = "No planned migration operations."
 
 
@@ -114,7 +116,25 @@ def verify(run: Run, host: Host, sha: str, manifest: Manifest) -> None:
         raise DeployError(
             f"{host.name}: {len(wrong)} of {len(old)} static files that were there before are not served: {shown(wrong)}"
         )
+    require_deep_health(host, app)
     run.out.say(f"{host.name} serves {sha[:12]}, all {len(new)} new static files and the {len(old)} that were there before")
+
+
+def require_deep_health(host: Host, app: App) -> None:
+    """Ask the deep health view, which proves the database and the migrations of the site that serves.
+
+    A site whose unit names another database than manage.py has is found here. Raises DeployError.
+    """
+    if app.deep_health_path is None:
+        return
+    where = f"http://{host.address}:{app.port}{app.deep_health_path}"
+    try:
+        answer = host.http(None, app.port, app.deep_health_path, headers(app), limits=DEEP, fresh=True)
+    except NoAnswer as error:
+        raise DeployError(f"{host.name}: {error}{journal(host, app.services[0])}") from error
+    if answer.status != 200:
+        said = gist(answer.body.decode(errors="replace"))
+        raise DeployError(f"{host.name}: {where} answered {answer}: {said}{journal(host, app.services[0])}")
 
 
 def shown(wrong: Mapping[str, str]) -> str:

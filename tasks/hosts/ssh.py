@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -45,6 +46,10 @@ class Host:
         self.address = address
         self.connection = connection
         self.when_changed: Callable[[], None] = lambda: None  # called before a command that changes something
+        self.when_noisy: Callable[[str], None] = lambda text: None  # called once with what the shell prints before any command
+        self._noisy = False
+        # Before what a command prints: the files that the user's shell reads at its start may print, too.
+        self._mark = f"ramped-{secrets.token_hex(8)}"
         self._tunnels = Tunnels(self._dial)
         self._end = ExitStack()
         self._end.callback(carrier)
@@ -81,9 +86,10 @@ class Host:
         shown = redact(label or command)
         try:
             self.connection.open()
-            printed, errors, code = execute(self.connection.transport, command, timeout)
+            printed, errors, code = execute(self.connection.transport, f"echo {self._mark}; {command}", timeout)
         except Late as late:
-            raise TimedOut(f"{self.name}: `{shown}`", timeout, gist(late.printed) or "nothing was printed") from late
+            seen = gist(late.printed.partition(f"{self._mark}\n")[2])
+            raise TimedOut(f"{self.name}: `{shown}`", timeout, seen or "nothing was printed") from late
         except TooMuch as much:
             raise HostUnreachable(f"{self.name}: `{shown}` printed more than {much.limit >> 20} MiB") from much
         except Lost as lost:
@@ -92,8 +98,19 @@ class Host:
             ) from lost
         except (SSHException, EOFError, OSError) as error:
             raise HostUnreachable(f"{self.name}: the connection broke while `{shown}` ran: {reason(error)}") from error
-        answer = Answer(printed, errors, code)
+        answer = Answer(self._behind_the_mark(printed, errors, shown), errors, code)
         return self.checked(answer, shown) if check else answer
+
+    def _behind_the_mark(self, printed: str, errors: str, shown: str) -> str:
+        """Return what the command itself printed. Raises HostUnreachable where it never ran."""
+        before, mark, own = printed.partition(f"{self._mark}\n")
+        if not mark:
+            said = gist(printed or errors) or "nothing"
+            raise HostUnreachable(f"{self.name}: `{shown}` was not run; the login shell printed: {said}. Is it a shell?")
+        if before and not self._noisy:
+            self._noisy = True
+            self.when_noisy(before)
+        return own
 
     def checked(self, answer: Answer, label: str) -> Answer:
         """Return the answer of a command that exited 0; raise RemoteFailed for any other."""

@@ -189,7 +189,7 @@ def _keys(run: Run) -> list[str] | None:
     """Return the keys that stay in the image's authorized_keys; None, all of them, where ours is not known."""
     ours = own_keys(run.settings.ssh)
     if not ours:
-        run.out.warn("neither ssh.key nor ssh-agent tells which key is ours: every authorized key stays in the image")
+        run.out.warn("neither ssh.key nor ssh-agent shows which key is ours: every authorized key stays in the image")
         return None
     return [*ours, *run.settings.image.authorized_keys]
 

@@ -24,13 +24,14 @@ def check_migrations(run: Run, revision: str | None = None, json: bool = False) 
     Exit code 0 where `deploy` would go on without asking: nothing pending, or all of it compatible; 1 for anything else.
     """
     if run.dry:
-        run.out.say(f"would judge the pending migrations of {revision or run.settings.app.branch} on the management instance")
+        run.out.say(f"would check the pending migrations of {revision or run.settings.app.branch} on the management instance")
         return
     shown, app = run.out, run.settings.app
     if json:
         run = replace(run, out=Output(sys.stderr))
     with Hosts(run) as hosts:
-        host = hosts.wait(running_management(run), app.boot_timeout)
+        # It changes nothing, so it starts no instance either.
+        host = hosts.wait(running_management(run, start=False), app.boot_timeout)
         checkout.require_site(host, app)
         sha = checkout.choose(run, host, revision)
         judgement, answer = judge(host, app, sha)
@@ -39,7 +40,7 @@ def check_migrations(run: Run, revision: str | None = None, json: bool = False) 
     for line in judgement.told or ("no migration changes the database",):
         run.out.say(line)
     if judgement.verdict in ("review", "incompatible"):
-        raise Refused(f"the migrations of {sha[:12]} are not known to fit the release that serves: {judgement.verdict}")
+        raise Refused(f"the migrations of {sha[:12]} may not work with the running release: {judgement.verdict}")
 
 
 def gate(run: Run, host: Host, sha: str, *, yes: bool, breaking: bool) -> None:
@@ -49,7 +50,7 @@ def gate(run: Run, host: Host, sha: str, *, yes: bool, breaking: bool) -> None:
     """
     app = run.settings.app
     if not app.check_migrations:
-        run.out.warn("app.check_migrations is false: nobody looks whether the release that serves works with the new migrations")
+        run.out.warn("app.check_migrations is false: whether the running release works with the new migrations is not checked")
         return
     judgement, _ = judge(host, app, sha)
     for line in judgement.told or ("no migration changes the database",):
@@ -58,9 +59,7 @@ def gate(run: Run, host: Host, sha: str, *, yes: bool, breaking: bool) -> None:
     if decision == "refuse":
         raise Refused(migrations.refusal(judgement, sha))
     if decision == "ask" and not _agreed(run):
-        raise Refused(
-            f"the migrations of {sha[:12]} want somebody to look at them; nothing was touched. If all is well: {_again(run)}"
-        )
+        raise Refused(f"the migrations of {sha[:12]} need review; nothing was changed. To accept them: {_again(run)}")
 
 
 def _again(run: Run) -> str:
@@ -72,4 +71,4 @@ def _agreed(run: Run) -> bool:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return False
     run.out.close()
-    return input("Go on with these migrations? [y/N] ").strip().lower() in ("y", "yes")
+    return input("Continue with these migrations? [y/N] ").strip().lower() in ("y", "yes")

@@ -50,7 +50,7 @@ def _check(run: Run, management: Host, webs: Sequence[Host]) -> None:
             return
         releases = {one.files for one in manifests.values()}
         paths = [url_path(static.url, name) for name in sorted({name for files in releases for name in files})]
-        run.out.say(f"{len(paths)} hashed files of {len(releases)} releases, asked of {len(manifests)} instances")
+        run.out.say(f"{len(paths)} hashed files of {len(releases)} releases, requested from {len(manifests)} instances")
         # The first to be asked teaches what the bytes are, and whether names tell of them on this site.
         wrong = {management.name: management.check_many(paths, headers(app), port=app.port, check=contents.learn)}
         wrong[management.name] |= contents.misnamed()
@@ -60,10 +60,12 @@ def _check(run: Run, management: Host, webs: Sequence[Host]) -> None:
 
         wrong |= dict(zip([host.name for host in webs], pool.map(check, webs), strict=True))
     if static.cdn:
-        run.out.say(f"asking {static.cdn} for them")
+        run.out.say(f"requesting them from {static.cdn}")
         wrong[static.cdn] = failures(static.cdn, paths, run.out.progress, contents.check)
     bad = [f"{place}: {len(found)} of {len(paths)} are wrong: {shown(found)}" for place, found in wrong.items() if found]
     if bad:
         raise DeployError("\n".join(bad))
-    names = "" if contents.by_name else " (the names of this site's files do not tell of their content, so they were compared)"
+    names = (
+        "" if contents.by_name else " (the names of this site's files are no hashes of their content, so the bytes were compared)"
+    )
     run.out.say(f"all are served everywhere, with the right bytes{names}")

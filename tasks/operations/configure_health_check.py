@@ -22,8 +22,9 @@ def configure_health_check(run: Run) -> None:
     for arn in arns:
         _configure(run, arn, before[arn], wanted)
     run.out.say(
-        f"a dead instance gets no more visitors within {wanted.detects} s ({wanted.detects + wanted.timeout} s if it does not "
-        f"answer at all), one that is well again gets them within {wanted.recovers} s, a new one after its first good answer"
+        f"a dead instance is out of traffic within {wanted.detects} s ({wanted.detects + wanted.timeout} s if it does not "
+        f"answer at all), one that has recovered is back within {wanted.recovers} s, "
+        "a new one gets traffic after its first good answer"
     )
     for group in groups:
         _warn(run, group, wanted)
@@ -56,11 +57,7 @@ def _warn(run: Run, group: Group, wanted: Check) -> None:
     seen = lives(autoscaling.activities(run.cloud, group.name, now - _LOOK_BACK))[:50]
     took = [life.in_service for life in seen if life.in_service is not None]
     told = f"; the latest {len(took)} launches took {min(took):.0f} to {max(took):.0f} s until in service" if took else ""
-    does = (
-        "replaces what they find unhealthy"
-        if "ELB" in group.health_type
-        else "does not look at them: a dead site is not replaced"
-    )
+    does = "replaces what they find unhealthy" if "ELB" in group.health_type else "ignores them: a dead site is not replaced"
     run.out.say(f"{group.name}: health checks of type {group.health_type}: it {does}; grace period {group.grace} s{told}")
     serving = [one.id for one in group.members if one.lifecycle == "InService"]
     states = [target_groups.health(run.cloud, arn) for arn in group.target_groups]

@@ -39,6 +39,7 @@ def deploy_release(run: Run, revision: str | None, *, yes: bool = False, apart: 
         with run.step("SSH"):
             host = hosts.wait(machine, app.boot_timeout)
             checkout.require_site(host, app)
+            checkout.require_rights(host, app)
         with run.step("git"):
             sha = checkout.choose(run, host, revision)
             gate(run, host, sha, yes=yes, breaking=apart is not None)
@@ -72,7 +73,7 @@ def _foresee(run: Run, revision: str | None) -> Release:
     run.out.say(f"would fetch, check out {sha} in {app.directory} on {machine.id} and write REVISION")
     judged = "judge its migrations against the release that serves, " if app.check_migrations else ""
     run.out.say(f"would {judged}install {', '.join(app.requirements) or 'nothing'} if changed, migrate if needed, collectstatic")
-    run.out.say(f"would restart {', '.join(app.services)}, then ask {app.health_path} and every hashed file")
+    run.out.say(f"would restart {', '.join(app.services)}, then request {app.health_path} and every hashed file")
     return Release(sha, machine.id, ())
 
 

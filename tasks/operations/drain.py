@@ -24,14 +24,14 @@ def drain(run: Run, instance: str, undo: bool = False) -> None:
     """Let no new visitors reach a web instance, so that it can be looked at; with --undo let them again.
 
     It goes on running, and open requests are finished. Where the group acts on the load balancer's health checks, the instance is
-    taken out of its target groups; else its site says that it is not ready (health_check.draining_file).
+    taken out of its target groups; else its site reports not ready (health_check.draining_file).
     """
     web, fleet = _find(run, instance)
     group = autoscaling.group(run.cloud, web.group)
     by_health = run.settings.health_check.draining_file is not None and "ELB" not in group.health_type
-    how = "its site says that it is not ready" if by_health else "it is taken out of its target groups"
+    how = "its site reports not ready" if by_health else "it is deregistered from its target groups"
     if run.dry:
-        run.out.say(f"would {'let visitors reach' if undo else 'drain'} {web.id}" + ("" if undo else f": {how}"))
+        run.out.say(f"would {'put back into traffic' if undo else 'drain'}: {web.id}" + ("" if undo else f": {how}"))
         return
     if undo:
         _undo(run, web)
@@ -40,15 +40,16 @@ def drain(run: Run, instance: str, undo: bool = False) -> None:
     _require_room(run.cloud, web, fleet)
     if "ELB" in group.health_type:
         run.out.warn(
-            f"{web.group} acts on the load balancer's health checks: it would terminate an instance that says it is not ready. "
-            "Nor does AWS promise that it leaves one alone that is in no target group: for a long look make that EC2 meanwhile"
+            f"{web.group} acts on the load balancer's health checks: it would terminate an instance that reports not ready. "
+            "AWS does not promise to keep an instance that is in no target group either: for a long inspection"
+            " set the type to EC2 meanwhile"
         )
     with run.step(f"drain {web.id}: {how}"):
         if by_health:
             _mark(run, web)
         else:
             _drains(run).leave(web, fleet)
-    run.out.say(f"{web.id} ({web.machine.address}) has no visitors any more; `drain {web.id} --undo` lets them back")
+    run.out.say(f"{web.id} ({web.machine.address}) is out of traffic; `drain {web.id} --undo` puts it back")
 
 
 def _find(run: Run, id: str) -> tuple[Web, int]:
@@ -58,13 +59,13 @@ def _find(run: Run, id: str) -> tuple[Web, int]:
     if found is None:
         raise Refused(f"{id} is not in service; there are: {', '.join(web.id for web in webs) or 'none'}")
     if not found.target_groups:
-        raise Refused(f"{id}: {found.group} has no target group, so no load balancer sends it anybody")
+        raise Refused(f"{id}: {found.group} has no target group, so it gets no traffic from a load balancer")
     return found, sum(1 for web in webs if web.group == found.group)
 
 
 def _require_calm(group: Group) -> None:
     if set(TAGS) & set(group.tags):
-        raise Refused(f"{group.name}: a rollout is under way or was stopped: it would wait for the instance. End it first")
+        raise Refused(f"{group.name}: an unfinished rollout would wait for the instance: finish or abort it first")
 
 
 def _require_room(cloud: Cloud, web: Web, fleet: int) -> None:
@@ -99,7 +100,7 @@ def _answer(run: Run, host: Host) -> int | str:
 
 
 def _undo(run: Run, web: Web) -> None:
-    with run.step(f"let visitors reach {web.id}"):
+    with run.step(f"put {web.id} back into traffic"):
         if run.settings.health_check.draining_file is not None:
             with Hosts(run) as hosts:
                 hosts.open(web.machine).run(commands.remove(run.settings.health_check.draining_file))
@@ -113,7 +114,7 @@ def _await(run: Run, web: Web, deadline: float, *, leaving: bool) -> None:
         done = all((state == "healthy") != leaving for state in states)
         return done or Waiting(f"{web.id} is {', '.join(states)}")
 
-    what = f"{web.id} to be {'without visitors' if leaving else 'healthy'}"
+    what = f"{web.id} to be {'out of traffic' if leaving else 'healthy'}"
     run.wait(what, probe, timeout=deadline)
 
 

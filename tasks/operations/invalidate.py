@@ -33,7 +33,7 @@ def invalidate_paths(run: Run, paths: Sequence[str] = ()) -> None:
     with run.step("invalidate"):
         wanted = url_paths(paths) if paths else _failing(run)
         if not wanted:
-            run.out.say("the CDN answers every hashed file of this release: nothing to invalidate")
+            run.out.say("the CDN serves every hashed file of this release: nothing to invalidate")
             return
         if run.dry:
             run.out.say(f"would invalidate {len(wanted)} paths: {', '.join(wanted[:10])}")
@@ -70,7 +70,7 @@ def _failing(run: Run) -> list[str]:
     _, host = open_management(run)
     with host:
         files = ask_manifest(host, run.settings.app, "").files
-    run.out.say(f"asking {base} for {len(files)} hashed files")
+    run.out.say(f"requesting {len(files)} hashed files from {base}")
     wrong = failures(base, [url_path(static.url, name) for name in files], run.out.progress)
     for path, seen in list(wrong.items())[:10]:
         run.out.say(f"{path}: {seen}")

@@ -49,7 +49,7 @@ def turn_on(run: Run) -> None:
             )
         for one in listeners:
             if one not in maintenance.serving(listeners):
-                run.out.say(f"{one.name} does not lead to the site (a redirect, perhaps) and is left alone")
+                run.out.say(f"{one.name} does not forward to the site (a redirect, perhaps): unchanged")
         steps = _or_refuse(lambda: maintenance.to_show(listeners, front))
         if run.dry:
             run.out.say(f"would make or change {len(steps)} rules of {len(maintenance.serving(listeners))} listeners")
@@ -59,7 +59,7 @@ def turn_on(run: Run) -> None:
             if tags.MAINTENANCE not in autoscaling.group(run.cloud, name).tags:
                 autoscaling.write_tags(run.cloud, name, {tags.MAINTENANCE: _since(run)})
         _bring_about(run, "the maintenance page", lambda seen: maintenance.to_show(seen, front))
-        run.out.say("visitors see the page; health checks go on. It ends with: maintenance-off")
+        run.out.say("visitors see the page; health checks continue. To end it: maintenance-off")
 
 
 def turn_off(run: Run) -> None:

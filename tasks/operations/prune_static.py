@@ -40,7 +40,7 @@ def prune_static(run: Run) -> None:
             if answer.done:
                 _tell(run, seen, judged, answer)
                 return
-            run.out.say("a release was archived meanwhile: looking again")
+            run.out.say("a release was archived meanwhile: checking again")
     raise Resumable(f"{host.name}: the archived releases changed {_TRIES} times meanwhile; nothing was deleted", run.command)
 
 
@@ -70,14 +70,16 @@ def _needed(run: Run, revisions: Revisions) -> dict[str, str]:
             told = revisions.of(machine.address)[0] if machine and machine.address else None
             serves = {revision for revision in (told, booted.get(member.version)) if revision}
             if not serves:
-                raise Refused(f"{member.id} of {name} does not tell what it serves, nor does its version: nothing was deleted")
+                raise Refused(
+                    f"{member.id} of {name} reports no revision, and its template version names none: nothing was deleted"
+                )
             needed |= dict.fromkeys(serves, f"{member.id} of {name} serves it")
     return needed
 
 
 def _tell(run: Run, seen: Archives, judged: Plan, answer: Archives) -> None:
     rows = [
-        [revision[:12], f"{(seen.now - at) / 86400:.1f} days", judged.kept.get(revision, "nobody needs it")]
+        [revision[:12], f"{(seen.now - at) / 86400:.1f} days", judged.kept.get(revision, "not needed")]
         for revision, at in sorted(seen.at.items(), key=lambda one: -one[1])
     ]
     run.out.table(f"{len(rows)} archived releases", ("revision", "deployed", "why"), rows)

@@ -1,7 +1,9 @@
 """One host over a real OpenSSH server."""
 
 import http.server
+import os
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,8 +16,9 @@ import pytest
 
 from tasks.decisions.release.invalidations import batches
 from tasks.decisions.release.releases import url_path
-from tasks.errors import HostUnreachable, RemoteFailed, TimedOut
+from tasks.errors import HostUnreachable, Refused, RemoteFailed, TimedOut
 from tasks.hosts.cdn import failures
+from tasks.hosts.checkout import require_rights, require_site
 from tasks.hosts.connecting import connect
 from tasks.hosts.http import Limits, NoAnswer
 from tasks.hosts.keys import Trust
@@ -333,3 +336,91 @@ def test_a_command_that_survives_its_server_is_told_as_a_broken_connection(tmp_p
             opened.run("kill -9 $PPID; sleep 1", label="the end")
     finally:
         dying.stop()
+
+
+@contextmanager
+def own_server(folder: Path, more: str) -> Iterator[Host]:
+    """A host with options of its own."""
+    running = sshd.start(folder, more=more)
+    try:
+        settings = Ssh(user=running.user, key=str(running.client_key), port=running.port)
+        with connect("i-5", running.address, settings, Trust((running.host_key,), "a test")) as opened:
+            yield opened
+    finally:
+        running.stop()
+
+
+def test_what_the_start_files_of_the_shell_print_is_no_answer_and_is_told_once(tmp_path: Path) -> None:
+    (tmp_path / ".bashrc").write_text("echo welcome to; echo this machine\n")
+    with own_server(tmp_path / "sshd", f"SetEnv HOME={tmp_path}") as host:
+        told: list[str] = []
+        host.when_noisy = told.append
+        if host.read("echo $BASH_VERSION").text == "":
+            pytest.skip("the shell of this user is not bash")
+        answers = [host.read("echo one; exit 3", check=False), host.read("true")]
+    assert [(one.stdout, one.code) for one in answers] == [("one\n", 3), ("", 0)]
+    assert told == ["welcome to\nthis machine\n"]
+
+
+def test_a_login_that_runs_something_else_is_told(tmp_path: Path) -> None:
+    said = "`true` was not run; the login shell printed: This account is not available."
+    force = "ForceCommand echo This account is not available."
+    with own_server(tmp_path / "sshd", force) as host, pytest.raises(HostUnreachable, match=said):
+        host.read("true")
+
+
+def app_in(folder: Path) -> App:
+    return App(directory=str(folder), services=("shop.service",), domain="shop.example.com", health_path="/health")
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a checkout to another user")
+def test_a_checkout_of_another_user_is_told_in_gits_words(host: Host, tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "-q", tmp_path / "app"], check=True)
+    for path in (tmp_path / "app", *(tmp_path / "app").rglob("*")):
+        os.chown(path, 65534, 65534)
+    with pytest.raises(Refused, match="belongs to another user: fatal: detected dubious ownership .*chown -R"):
+        require_site(host, app_in(tmp_path / "app"))
+    with pytest.raises(Refused, match="is no git checkout: clone the repository there"):
+        require_site(host, app_in(tmp_path / "nowhere"))
+
+
+def test_a_user_without_sudo_is_told_of_before_anything_changes(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/sudo").write_text(
+        '#!/bin/sh\ncase "$*" in *restart*) exit 0;; esac\necho "sudo: a password is required" >&2\nexit 1\n'
+    )
+    (tmp_path / "bin/sudo").chmod(0o755)
+    (tmp_path / ".bashrc").write_text(f"PATH={tmp_path}/bin:$PATH\n")
+    with own_server(tmp_path / "sshd", f"SetEnv HOME={tmp_path}") as host:
+        if host.read("command -v sudo", check=False).text != f"{tmp_path}/bin/sudo":
+            pytest.skip("the shell of this user is not bash")
+        with pytest.raises(
+            Refused, match="may not run `systemctl reset-failed shop.service` by sudo without a password: install"
+        ):
+            require_rights(host, app_in(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("count", "advice"),
+    [(0, "ssh-agent does not run here, or holds no key"), (7, "ssh-agent holds 7 keys, and sshd gives up after 6")],
+)
+def test_a_failed_login_comes_with_the_advice_that_fits(
+    server: sshd.Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, advice: str
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    socket_path = tmp_path / "agent"
+    agent = subprocess.Popen(["ssh-agent", "-D", "-a", str(socket_path)], stdout=subprocess.DEVNULL)
+    try:
+        monkeypatch.setenv("SSH_AUTH_SOCK", str(socket_path))
+        end = time.monotonic() + 30
+        while not socket_path.exists() and time.monotonic() < end:
+            time.sleep(0.02)
+        for number in range(count):
+            sshd.make_key(tmp_path / f"key{number}")
+            subprocess.run(["ssh-add", "-q", tmp_path / f"key{number}"], check=True)
+        ssh = Ssh(user=server.user, port=server.port)
+        with pytest.raises(HostUnreachable, match=f"authentication failed: .*{advice}"):
+            connect("i-6", server.address, ssh, Trust((server.host_key,), "a test"))
+    finally:
+        agent.terminate()
+        agent.wait()

@@ -84,7 +84,7 @@ def test_it_warns_where_a_group_would_replace_what_boots_and_only_there(world: R
     assert "booting has taken 400 s, and after 300 s in service" in call(world)
     group.health_type = "EC2"
     printed = call(world)
-    assert "it does not look at them: a dead site is not replaced" in printed and "booting" not in printed
+    assert "it ignores them: a dead site is not replaced" in printed and "booting" not in printed
 
 
 def test_without_a_target_group_there_is_nothing_to_configure() -> None:

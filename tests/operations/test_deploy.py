@@ -126,7 +126,7 @@ def test_changed_files_are_refused_by_name(untouched: ShopWorld) -> None:
     app = untouched.disk() / "app"
     (app / "shop/views.py").write_text("# tried something\n")
     (app / "notes.txt").write_text("mine")
-    with pytest.raises(Refused, match=r"differ from what is committed: shop/views\.py\. "):
+    with pytest.raises(Refused, match=r"have uncommitted changes: shop/views\.py\. "):
         deploy_release(untouched.run(), None)
     sh("git checkout -q . && rm notes.txt", app)
 
@@ -162,7 +162,7 @@ def test_several_management_instances(still: ShopWorld) -> None:
     tags = [{"ResourceType": "instance", "Tags": [{"Key": "ramped:role", "Value": "twins"}]}]
     ec2 = still.cloud.client("ec2")
     ran = ec2.run_instances(ImageId=still.image, MinCount=2, MaxCount=2, SubnetId=still.subnets[1], TagSpecifications=tags)
-    with pytest.raises(Refused, match="several instances bear the tag ramped:role=twins: i-.*, i-.*"):
+    with pytest.raises(Refused, match="several instances have the tag ramped:role=twins: i-.*, i-.*"):
         deploy_release(still.run(management={"tag": "ramped:role=twins"}), None)
     ec2.terminate_instances(InstanceIds=[one["InstanceId"] for one in ran["Instances"]])
 
@@ -292,7 +292,7 @@ def test_submodules_are_checked_out_at_their_commits(world: ShopWorld) -> None:
         take(world, host, None)
         assert sh("git rev-parse HEAD", lib) == world.v1
         (lib / "manage.py").write_text("changed\n")
-        with pytest.raises(Refused, match="differ from what is committed: lib"):
+        with pytest.raises(Refused, match="have uncommitted changes: lib"):
             take(world, host, None)
 
 
@@ -305,7 +305,7 @@ def test_a_checkout_that_was_cut_short_is_finished(world: ShopWorld) -> None:
     sh(f"git update-ref refs/heads/next {world.v2}", world.origin)
     with opened(world) as host:
         assert take(world, host, world.v2) == world.v2
-    assert f"an earlier checkout of {world.v2[:12]} was cut short" in world.printed
+    assert f"an earlier checkout of {world.v2[:12]} was interrupted" in world.printed
     assert sh("git status --porcelain", app) == "" and not (app / ".git/ramped/checkout").exists()
 
 

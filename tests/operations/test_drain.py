@@ -46,9 +46,9 @@ def set_health_type(world: ShopWorld, kind: str) -> None:
 
 def test_it_says_that_it_is_not_ready_and_is_ready_again(world: ShopWorld) -> None:
     one, other = world.cloud.members()
-    assert f"would drain {one}: its site says that it is not ready" in call(world, one, dry=True, **MARK)
+    assert f"would drain {one}: its site reports not ready" in call(world, one, dry=True, **MARK)
     assert state(world, one) == "healthy"
-    assert f"{one} ({world.address(one)}) has no visitors any more" in call(world, one, **MARK)
+    assert f"{one} ({world.address(one)}) is out of traffic" in call(world, one, **MARK)
     assert (state(world, one), state(world, other)) == ("unhealthy", "healthy")
     assert set(world.cloud.members()) == {one, other}, "under EC2 health checks nobody is replaced"
     with pytest.raises(Refused, match=f"{other}: fewer than half of the 2 instances of web would stay healthy"):

@@ -55,7 +55,7 @@ def test_an_id_that_is_not_there_is_refused(world: ShopWorld) -> None:
     gone = {"instance_id": "i-00000000000000000"}
     with pytest.raises(Refused, match="management.instance_id: i-00000000000000000 does not exist; remove the setting"):
         create(fast(world, management=gone))
-    with pytest.raises(Refused, match="i-00000000000000000 is not there. Make one with management-create"):
+    with pytest.raises(Refused, match="i-00000000000000000 does not exist. Create it with management-create"):
         halt(fast(world, management=gone))
 
 
@@ -100,7 +100,7 @@ def test_one_that_cannot_see_its_tags_is_told_of_where_it_runs_jobs(world: ShopW
 
 
 def test_none_at_all_says_how_to_make_one(world: ShopWorld) -> None:
-    with pytest.raises(Refused, match="an instance with the tag role=nobody is not there. Make one with management-create"):
+    with pytest.raises(Refused, match="an instance with the tag role=nobody does not exist. Create it with management-create"):
         start(fast(world, management={"tag": "role=nobody"}))
 
 

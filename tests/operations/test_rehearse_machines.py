@@ -30,7 +30,7 @@ def test_a_release_replaces_the_other_on_real_machines_and_no_request_fails(temp
     # Nothing is left out of the image where nobody looks: the snippet's program was there and did it.
     assert re.search(r"put \d+ aside, dropped \d+ caches and leftovers", out), out
     # Refused, then behind the page; and a release that is dead on every web instance.
-    assert "old code asks for shop_product.name, which is called title then" in out and "Two roads" in out, out
+    assert "old code asks for shop_product.name, which is called title then" in out and "Either rewrite them" in out, out
     page = re.search(r"([1-9]\d*) of (\d+) pages were the maintenance page, for .* s; 0 requests failed otherwise", out)
     assert page and int(page[1]) < int(page[2]), out
     assert "shop-web: version 5 was rolled back to 4" in out and "`fab ship` of a" not in out, out

@@ -185,7 +185,7 @@ def test_without_a_socket_a_hidden_preload_is_drained_and_comes_back(golden: Gol
         assert [statuses(world, one) for one in members] == [{200}] * 3
         assert not any("ramped:drained" in world.tags(one) for one in members)
         # Never two at once: of three instances two must stay.
-        assert "waits until more of the others are healthy" in world.printed
+        assert "waits until more of the other instances are healthy" in world.printed
 
 
 def test_a_plain_service_without_a_socket_is_reloaded(golden: Golden, tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ def test_a_plain_service_without_a_socket_is_reloaded(golden: Golden, tmp_path: 
 
 def test_an_instance_that_is_alone_is_not_drained(golden: Golden, tmp_path: Path) -> None:
     with fleet(golden, tmp_path, web=1, conf=PRELOAD, units="bound") as world:
-        with visitors(world), pytest.raises(Resumable, match="is alone in web: taking it out would stop the site"):
+        with visitors(world), pytest.raises(Resumable, match="is the only instance in web: deregistering it would stop the site"):
             restart_fleet(world.run(restart=HASTY), FILES)
         assert world.healthy() == world.cloud.members()
 

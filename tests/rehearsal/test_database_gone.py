@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal.database_gone import Outcome, replacements, told
+from rehearsal.database_gone import Outcome, replacements, summary
 from rehearsal.traffic import Request
 from tests.worlds.shop_world import Golden, ShopWorld
 
@@ -46,4 +46,4 @@ def test_the_row_tells_what_visitors_saw_during_the_outage_and_after() -> None:
     row = Outcome(3, 21.4, 4.04, seen, (5.0, 10.0)).row()
     assert row == ["3", "21", "1 × no answer, 1 × 500", "1 × 200", "2.5", "4.0"]
     assert Outcome(0, None, 0.0, seen[:1], (5.0, 10.0)).row() == ["0", "-", "none", "none", "0.0", "0.0"]
-    assert told([]) == "none"
+    assert summary([]) == "none"

@@ -115,8 +115,8 @@ def decide(verdict: str, *, yes: bool, breaking: bool) -> str:
 def refusal(judgement: Judgement, sha: str) -> str:
     """Return what an operator is told whose migrations do not fit the release that serves."""
     lines: Sequence[str] = [
-        f"the migrations of {sha[:12]} do not fit the release that serves; nothing was touched:",
+        f"the migrations of {sha[:12]} do not work with the running release; nothing was changed:",
         *(f"  {line}" for line in judgement.told if line.startswith("incompatible")),
-        "Two roads: rewrite them as said above, over two releases; or show visitors a page meanwhile: ship --maintenance",
+        "Either rewrite them as said above, over two releases, or show a maintenance page meanwhile: ship --maintenance",
     ]
     return "\n".join(lines)

@@ -37,7 +37,7 @@ class Plan:
             return None
         who = "; ".join(f"{revision[:12]} ({why})" for revision, why in self.unaccounted.items())
         return (
-            f"no archived manifest of {who}: it cannot be told which files are theirs. `deploy` archives one; "
+            f"no archived manifest of {who}: which files are theirs is unknown. `deploy` archives one; "
             "an image that is no longer needed can be deregistered. Nothing was deleted"
         )
 

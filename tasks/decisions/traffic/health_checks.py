@@ -94,7 +94,7 @@ def warnings(check: Check, health_type: str, grace: int, seen: Sequence[Life], b
     ]
     if early:
         ages = ", ".join(f"{life.id} after {life.failed:.0f} s" for life in early[:5])
-        yield f"{len(early)} were replaced soon after their launch, for failed health checks: {ages}. Did they still boot?"
+        yield f"{len(early)} were replaced soon after their launch, for failed health checks: {ages}. Were they still booting?"
     slow = max((age for age in (*(life.in_service for life in seen), *booting) if age is not None), default=0.0)
     if slow > bound:
         yield (

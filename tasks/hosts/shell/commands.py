@@ -10,6 +10,7 @@ from shlex import quote
 
 from ...decisions.release.migrations import COMMAND
 from ...decisions.release.pruning import MARK as PRUNED
+from ...decisions.release.readiness import MARK as SITE
 from ...decisions.release.releases import MARK
 from ...settings.model import App
 from .remote_scripts import program
@@ -144,6 +145,11 @@ def manifest(app: App, git_directory: str, sha: str, *, write: bool = False, arc
     return manage(app, f"shell -v 0 -c {quote(script)}")
 
 
+def site(app: App) -> str:
+    """Print what the site says of its static files and its disk, as `readiness.read_facts` reads it."""
+    return manage(app, f"shell -v 0 -c {quote(program('site', SITE))}")
+
+
 def prune(app: App, retire: Sequence[str], token: str, *, dry: bool) -> str:
     """Print the archived releases, as `pruning.read_archives` reads them, and retire some."""
     return manage(app, f"shell -v 0 -c {quote(program('prune', PRUNED, list(retire), token, dry))}")
@@ -152,6 +158,12 @@ def prune(app: App, retire: Sequence[str], token: str, *, dry: bool) -> str:
 def systemctl(verb: str, unit: str) -> str:
     """Let systemd do something with a unit."""
     return f"sudo -n systemctl {quote(verb)} {quote(unit)}"
+
+
+def refused(units: Sequence[str]) -> str:
+    """Print each command of `restart` that sudo would not run without a password, a line each."""
+    wanted = [f"systemctl {verb} {quote(unit)}" for unit in units for verb in ("reset-failed", "restart")]
+    return "; ".join(f"sudo -n -l {one} >/dev/null 2>&1 || echo {quote(one)}" for one in wanted)
 
 
 def restart(unit: str) -> str:

@@ -1,0 +1,58 @@
+"""A site that has its database from its unit: what a deploy migrates is the database that serves."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from tasks.errors import RemoteFailed
+from tasks.hosts.pool import Hosts
+from tasks.operations.deploy import deploy_release
+from tests.worlds.shipping_world import world_in
+from tests.worlds.shop_world import ShopWorld, credentials, sh
+
+OWN = '"NAME": HOME / "database" / "shop.sqlite3"'
+GIVEN = '"NAME": os.environ.get("SHOP_SQLITE", BASE_DIR / "db.sqlite3")'
+
+
+@pytest.fixture(autouse=True)
+def keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    credentials(monkeypatch)
+
+
+def read_from_the_unit(world: ShopWorld) -> str:
+    """Let the site have its database from the unit's environment file alone; return the revision that does."""
+    settings = sh(f"git show {world.v2}:config/settings.py", world.origin)
+    assert OWN in settings and "\nimport os" in settings
+    revision = world.commit({"config/settings.py": settings.replace(OWN, GIVEN), ".gitignore": "/db.sqlite3*\n__pycache__/\n"})
+    unit = world.disk() / "systemd/shop.service"
+    unit.write_text(unit.read_text().replace("[Service]\n", "[Service]\nEnvironmentFile=%h/site.env\n"))
+    (world.disk() / "site.env").write_text(f"# the database\nSHOP_SQLITE='{database(world)}'\n")
+    with Hosts(world.run()) as hosts:
+        from tasks.aws.management import find
+
+        hosts.wait(find(world.run()), 60).run("systemctl daemon-reload")
+    return revision
+
+
+def database(world: ShopWorld) -> Path:
+    return world.disk() / "database/shop.sqlite3"
+
+
+def migrations(path: Path) -> set[str]:
+    with sqlite3.connect(path) as connection:
+        return {name for (name,) in connection.execute("SELECT name FROM django_migrations WHERE app = 'shop'")}
+
+
+def test_the_database_of_the_unit_is_judged_and_migrated(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with world_in(tmp_path_factory) as world:
+        revision, before = read_from_the_unit(world), migrations(database(world))
+        assert deploy_release(world.run(), None).revision == revision
+        assert migrations(database(world)) > before
+        assert not (world.disk() / "app/db.sqlite3").exists()
+        # Its value stands nowhere in what was shown.
+        assert str(database(world)) not in world.printed
+
+        (world.disk() / "site.env").unlink()
+        with pytest.raises(RemoteFailed, match="shop.service reads its environment from .*/site.env, which the user here cannot"):
+            deploy_release(world.run(), world.v2)
