@@ -17,7 +17,7 @@ from rehearsal.cloud.authorization.published import OPERATOR
 from rehearsal.world import World
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 420.0  # seconds; the machine may be slow
+PATIENCE = 1200.0  # seconds; the machine may be slow
 
 
 def processes(folder: Path) -> list[str]:

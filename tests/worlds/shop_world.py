@@ -107,9 +107,11 @@ class ShopWorld(AbstractContextManager["ShopWorld"]):
         asked = "/health/ready/" if middleware else "/health/"
         key = self.key.with_suffix(".pub").read_text()
         self.hosts = ProcessHosts(folder / "hosts", authorized_key=key, health_path=asked, private=private)
+        told = "SHOP_HEALTH_TIMEOUT=30\n"
         if middleware:
-            (self._disk / "shop.env").write_text("SHOP_HEALTH_MIDDLEWARE=1\n")
+            told += "SHOP_HEALTH_MIDDLEWARE=1\n"
             (self._disk / "state").mkdir()
+        (self._disk / "shop.env").write_text(told)
         self._octet = Octet()
         self.standin = StandIn(Options.of({**FAST, **options}), self.hosts, f"127.{self._octet.number}.0.2")
         self.standin.start()

@@ -42,6 +42,8 @@ MIDDLEWARE = [
 if ENVIRONMENT.get("SHOP_HEALTH_MIDDLEWARE"):
     MIDDLEWARE.insert(0, "config.health_middleware.HealthMiddleware")
     HEALTH_CHECK_STATE = HOME / "state"
+# Less than the timeout of the load balancer's check, which is 5 s; all the hosts share one computer, which may be busy.
+HEALTH_CHECK_TIMEOUT = float(ENVIRONMENT.get("SHOP_HEALTH_TIMEOUT", "4"))
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]
