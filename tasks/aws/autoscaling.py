@@ -26,7 +26,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Group:
-    """A group as DescribeAutoScalingGroups tells it."""
+    """A group as DescribeAutoScalingGroups shows it."""
 
     name: str
     minimum: int
@@ -94,41 +94,41 @@ def _time(answer: Mapping[str, Any]) -> float | None:
     return parsedate_to_datetime(date).timestamp() if date else None
 
 
-def _group(told: Mapping[str, Any], at: float | None) -> Group:
-    template = {"Version": "$Default"} | told.get("LaunchTemplate", {})
+def _group(shown: Mapping[str, Any], at: float | None) -> Group:
+    template = {"Version": "$Default"} | shown.get("LaunchTemplate", {})
     return Group(
-        name=told["AutoScalingGroupName"],
-        minimum=told["MinSize"],
-        maximum=told["MaxSize"],
-        desired=told["DesiredCapacity"],
+        name=shown["AutoScalingGroupName"],
+        minimum=shown["MinSize"],
+        maximum=shown["MaxSize"],
+        desired=shown["DesiredCapacity"],
         template=template.get("LaunchTemplateId", ""),
         version=template["Version"],
-        mixed="MixedInstancesPolicy" in told,
-        members=tuple(_member(i) for i in told.get("Instances", [])),
-        target_groups=tuple(told.get("TargetGroupARNs", [])),
-        classic_balancers=tuple(told.get("LoadBalancerNames", [])),
-        suspended={p["ProcessName"]: p.get("SuspensionReason", "") for p in told.get("SuspendedProcesses", [])},
-        zones=tuple(told.get("AvailabilityZones", [])),
-        subnets=tuple(s.strip() for s in told.get("VPCZoneIdentifier", "").split(",") if s.strip()),
-        tags={t["Key"]: t.get("Value", "") for t in told.get("Tags", [])},
-        passed_on=frozenset((t["Key"], t.get("Value", "")) for t in told.get("Tags", []) if t.get("PropagateAtLaunch")),
-        protects_new=bool(told.get("NewInstancesProtectedFromScaleIn")),
-        health_type=told.get("HealthCheckType", "EC2"),
-        grace=told.get("HealthCheckGracePeriod", 0),
+        mixed="MixedInstancesPolicy" in shown,
+        members=tuple(_member(i) for i in shown.get("Instances", [])),
+        target_groups=tuple(shown.get("TargetGroupARNs", [])),
+        classic_balancers=tuple(shown.get("LoadBalancerNames", [])),
+        suspended={p["ProcessName"]: p.get("SuspensionReason", "") for p in shown.get("SuspendedProcesses", [])},
+        zones=tuple(shown.get("AvailabilityZones", [])),
+        subnets=tuple(s.strip() for s in shown.get("VPCZoneIdentifier", "").split(",") if s.strip()),
+        tags={t["Key"]: t.get("Value", "") for t in shown.get("Tags", [])},
+        passed_on=frozenset((t["Key"], t.get("Value", "")) for t in shown.get("Tags", []) if t.get("PropagateAtLaunch")),
+        protects_new=bool(shown.get("NewInstancesProtectedFromScaleIn")),
+        health_type=shown.get("HealthCheckType", "EC2"),
+        grace=shown.get("HealthCheckGracePeriod", 0),
         at=at,
     )
 
 
-def _member(told: Mapping[str, Any]) -> Member:
-    template = told.get("LaunchTemplate", {})
+def _member(shown: Mapping[str, Any]) -> Member:
+    template = shown.get("LaunchTemplate", {})
     return Member(
-        id=told["InstanceId"],
-        zone=told.get("AvailabilityZone", ""),
-        lifecycle=told["LifecycleState"],
-        health=told.get("HealthStatus", ""),
+        id=shown["InstanceId"],
+        zone=shown.get("AvailabilityZone", ""),
+        lifecycle=shown["LifecycleState"],
+        health=shown.get("HealthStatus", ""),
         template=template.get("LaunchTemplateId", ""),
         version=str(template.get("Version", "")),
-        protected=bool(told.get("ProtectedFromScaleIn")),
+        protected=bool(shown.get("ProtectedFromScaleIn")),
     )
 
 
@@ -138,8 +138,8 @@ def activities(cloud: Cloud, name: str, since: float) -> list[Activity]:
     What is in progress comes first, however old it is, then what has ended, the newest first.
     """
     found: list[Activity] = []
-    for told in _activities(cloud, name):
-        activity = _activity(told, told["StartTime"].timestamp())
+    for shown in _activities(cloud, name):
+        activity = _activity(shown, shown["StartTime"].timestamp())
         if activity.started >= since:
             found.append(activity)
         elif activity.over:
@@ -147,10 +147,10 @@ def activities(cloud: Cloud, name: str, since: float) -> list[Activity]:
     return found
 
 
-def _activity(told: Mapping[str, Any], started: float) -> Activity:
-    ended = told["EndTime"].timestamp() if "EndTime" in told else None
-    about, cause = told.get("Description", ""), told.get("Cause", "")
-    return Activity(told["ActivityId"], started, told["StatusCode"], about, told.get("StatusMessage", ""), ended, cause)
+def _activity(shown: Mapping[str, Any], started: float) -> Activity:
+    ended = shown["EndTime"].timestamp() if "EndTime" in shown else None
+    about, cause = shown.get("Description", ""), shown.get("Cause", "")
+    return Activity(shown["ActivityId"], started, shown["StatusCode"], about, shown.get("StatusMessage", ""), ended, cause)
 
 
 def _activities(cloud: Cloud, name: str) -> Iterator[Mapping[str, Any]]:

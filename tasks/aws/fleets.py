@@ -36,6 +36,8 @@ from .autoscaling import Activity, Group, Member
 from .records import keep, kept
 
 NOTHING = Memory()
+# What `look` says of an answer that is older than our last write; it does so for half a minute at most.
+LAGS = "waiting until AWS shows the last change"
 
 # What goes "into warm pool" is not in the group.
 _LAUNCH = re.compile(r"Launching a new EC2 instance(?! into warm pool)(?: from warm pool)?(?:: (i-[0-9a-f]+))?")
@@ -72,7 +74,7 @@ def look(
             raise
         return f"AWS rejected the call, retrying: {error.response['Error'].get('Message', error)}"
     if group.at is not None and memory.lags(fleet, group.at):
-        return "waiting until AWS shows the last change"
+        return LAGS
     return memory.complete(fleet), group
 
 
@@ -166,7 +168,7 @@ def _excused(text: str) -> bool:
 
 
 def _instance(group: Group, member: Member, health: list[dict[str, str]], launched: float) -> Instance:
-    # Versions are told apart by the resolved number of the group's own template; another template is another version.
+    # The resolved number of the group's own template identifies a version; another template is another version.
     own = member.template == group.template
     return Instance(
         id=member.id,

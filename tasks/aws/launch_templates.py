@@ -33,7 +33,7 @@ class Version:
 def versions(cloud: Cloud, template: str) -> list[Version]:
     """Return every version of a template, newest first."""
     pages = cloud.client("ec2").get_paginator("describe_launch_template_versions").paginate(LaunchTemplateId=template)
-    found = [_version(told) for page in pages for told in page["LaunchTemplateVersions"]]
+    found = [_version(shown) for page in pages for shown in page["LaunchTemplateVersions"]]
     return sorted(found, key=lambda v: -int(v.number))
 
 
@@ -53,15 +53,15 @@ def version(cloud: Cloud, template: str, reference: str) -> Version:
     return _version(answer["LaunchTemplateVersions"][0])
 
 
-def _version(told: Mapping[str, Any]) -> Version:
+def _version(shown: Mapping[str, Any]) -> Version:
     return Version(
-        template=told["LaunchTemplateId"],
-        number=str(told["VersionNumber"]),
-        description=told.get("VersionDescription", ""),
-        default=bool(told.get("DefaultVersion")),
-        data=told.get("LaunchTemplateData", {}),
-        by=told.get("CreatedBy", ""),
-        at=f"{told['CreateTime']:%Y-%m-%d %H:%M} UTC" if "CreateTime" in told else "",
+        template=shown["LaunchTemplateId"],
+        number=str(shown["VersionNumber"]),
+        description=shown.get("VersionDescription", ""),
+        default=bool(shown.get("DefaultVersion")),
+        data=shown.get("LaunchTemplateData", {}),
+        by=shown.get("CreatedBy", ""),
+        at=f"{shown['CreateTime']:%Y-%m-%d %H:%M} UTC" if "CreateTime" in shown else "",
     )
 
 

@@ -15,14 +15,14 @@ from ..runtime.operator import alive, machine
 from ..runtime.waiting import Clock
 from .parameters import put
 
-# Seconds. Whoever took a lock over within this time may be giving it back to one who was quicker: that one is to be named.
+# Seconds. A run that took a lock over within this time may be giving it back to one that was quicker, which is to be named.
 _SETTLED = 2.0
 # Seconds before its end in which a lease counts as over: a call takes time, and AWS's clock is not ours.
 _MARGIN = 30.0
 
 
 @dataclass(frozen=True)
-class _Told:
+class _Shown:
     """What the parameter says, in which version, and for how many seconds already."""
 
     holder: Holder
@@ -34,7 +34,7 @@ class Lock:
     """One group's lock; a crashed holder's lease runs out by itself, and is taken over at once where it is known to be dead.
 
     Put without Overwrite is atomic (PutParameter). What is taken over or given back is overwritten, and the parameter's version
-    tells who was the first. The lease is measured on a clock that cannot be set. `again`: the command that goes on after the lock
+    shows who was first. The lease is measured on a clock that cannot be set. `again`: the command that goes on after the lock
     was lost.
     """
 
@@ -74,27 +74,27 @@ class Lock:
 
     def sweep(self) -> None:
         """Remove a lock that a dead holder has left; one of the living stays."""
-        told = self._read()
-        if told and told.holder.token != RELEASED.token and free(told.holder, told.age, machine(), alive):
+        shown = self._read()
+        if shown and shown.holder.token != RELEASED.token and free(shown.holder, shown.age, machine(), alive):
             with self:
                 pass
 
     def held(self) -> tuple[str, bool] | None:
         """Return who holds it, in words, and whether it may be taken over; None where nobody does."""
-        told = self._read()
-        if told is None or told.holder.token == RELEASED.token:
+        shown = self._read()
+        if shown is None or shown.holder.token == RELEASED.token:
             return None
-        return describe(told.holder, told.age), free(told.holder, told.age, machine(), alive)
+        return describe(shown.holder, shown.age), free(shown.holder, shown.age, machine(), alive)
 
     def remove(self) -> None:
         """Remove the lock, whoever holds it.
 
-        Raises Refused when somebody renewed or took it meanwhile.
+        Raises Refused when another run renewed or took it meanwhile.
         """
-        told = self._read()
-        if told is None:
+        shown = self._read()
+        if shown is None:
             return
-        quicker = self._swap(told.version)
+        quicker = self._swap(shown.version)
         if quicker:
             raise Refused(f"{self._name}: {quicker} took the lock first")
         self._release()
@@ -106,11 +106,11 @@ class Lock:
         """
         if self._clock.elapsed() - self._renewed < LEASE / 3:
             return
-        told = self._read()
-        if told is None or not self._mine(told.holder):
-            by = f": {told.holder.who} has it ({told.holder.purpose})" if told and told.holder.who else ""
+        shown = self._read()
+        if shown is None or not self._mine(shown.holder):
+            by = f": {shown.holder.who} has it ({shown.holder.purpose})" if shown and shown.holder.who else ""
             raise Resumable(f"{self._name}: the lock is no longer ours{by}", self._again)
-        quicker = self._swap(told.version)
+        quicker = self._swap(shown.version)
         if quicker:
             raise Resumable(f"{self._name}: {quicker} has taken the lock over", self._again)
 
@@ -123,21 +123,21 @@ class Lock:
             self._take_over()
 
     def _take_over(self) -> None:
-        told = self._read()
-        if told is None:
+        shown = self._read()
+        if shown is None:
             raise Refused(f"{self._name}: released just now; run the same again")
-        other = told.holder
+        other = shown.holder
         if self._mine(other):
             self._renewed = self._asked
             return  # the answer to our own first call was lost
-        if not free(other, told.age, machine(), alive):
-            if told.age < _SETTLED:
+        if not free(other, shown.age, machine(), alive):
+            if shown.age < _SETTLED:
                 self._clock.sleep(_SETTLED)
-                told = self._read() or told
-                other = told.holder
-            left = max(1.0, other.lease - told.age)
+                shown = self._read() or shown
+                other = shown.holder
+            left = max(1.0, other.lease - shown.age)
             raise Refused(f"{self._name}: locked by {other.who} ({other.purpose}); lease expires in {left:.0f} s")
-        quicker = self._swap(told.version)
+        quicker = self._swap(shown.version)
         if quicker:
             raise Refused(f"{self._name}: {quicker} took the lock first")
 
@@ -152,7 +152,7 @@ class Lock:
         first = self._read(f":{version + 1}")
         if first is None:
             self._put(RELEASED, overwrite=True)
-            return "somebody"
+            return "another run"
         if first.holder.token == mine.token:
             return None
         self._put(first.holder, overwrite=True)
@@ -160,25 +160,25 @@ class Lock:
 
     def _release(self) -> None:
         """Give the lock back while it is ours for sure; a lease that ran out may be another's by now."""
-        told = self._read() if self.valid else None
-        if told and self._mine(told.holder):
-            self._swap(told.version, RELEASED)
+        shown = self._read() if self.valid else None
+        if shown and self._mine(shown.holder):
+            self._swap(shown.version, RELEASED)
 
     def _mine(self, holder: Holder) -> bool:
         return holder.token == self._holder.token
 
-    def _read(self, selector: str = "") -> _Told | None:
+    def _read(self, selector: str = "") -> _Shown | None:
         try:
             answer = self._cloud.client("ssm").get_parameter(Name=self._name + selector)
         except ClientError as error:
             if error_code(error) in ("ParameterNotFound", "ParameterVersionNotFound"):
                 return None
             raise
-        told, date = answer["Parameter"], answer["ResponseMetadata"]["HTTPHeaders"].get("date")
+        shown, date = answer["Parameter"], answer["ResponseMetadata"]["HTTPHeaders"].get("date")
         # Both times are AWS's own: the clocks of two operators need not agree.
         now = parsedate_to_datetime(date).timestamp() if date else self._clock.now()
         try:
-            return _Told(read(told["Value"]), int(told["Version"]), now - told["LastModifiedDate"].timestamp())
+            return _Shown(read(shown["Value"]), int(shown["Version"]), now - shown["LastModifiedDate"].timestamp())
         except ValueError as error:
             raise Refused(
                 f"SSM parameter {self._name}: not a lock of ours ({error}); delete it when no rollout is running"

@@ -21,9 +21,9 @@ _RETRYABLE = (
 
 def newest(cloud: Cloud, name: str) -> list[Refresh]:
     """Return the last refreshes of a group, newest first (DescribeInstanceRefreshes)."""
-    told = cloud.client("autoscaling").describe_instance_refreshes(AutoScalingGroupName=name, MaxRecords=10)
+    shown = cloud.client("autoscaling").describe_instance_refreshes(AutoScalingGroupName=name, MaxRecords=10)
     found = []
-    for one in told["InstanceRefreshes"]:
+    for one in shown["InstanceRefreshes"]:
         template = one.get("DesiredConfiguration", {}).get("LaunchTemplate", {})
         reason = one.get("RollbackDetails", {}).get("RollbackReason") or one.get("StatusReason", "")
         found.append(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..aws.diagnosis import findings
+from ..aws.fleets import LAGS
 from ..aws.lock import Lock
 from ..decisions.rollout.groups import Instruction, Outcome, Progress, instruction
 from ..decisions.rollout.instance_refresh import GoBack, Returned
@@ -52,12 +53,12 @@ class GroupRollout:
     why: str = ""  # it goes back
     text: str = ""  # what an operator reads in the end
 
-    def turn(self, told: Instruction) -> None:
+    def turn(self, asked: Instruction) -> None:
         """Look once, and take one step. Raises Resumable when it stopped half-way."""
         look = self._look()
         if look is None:
             return
-        step = self.engine.decide(look, told)
+        step = self.engine.decide(look, asked)
         if isinstance(step, TurnBack | GoBack | Returned):
             self.why = self.why or step.why
         if isinstance(step, TurnBack | GoBack | Returned | Stop) and not isinstance(step, Pause):
@@ -70,7 +71,7 @@ class GroupRollout:
             return
         self.progress = self.engine.progress(look, step)
         if self.progress is Progress.BACK:
-            self.why = self.why or told.stop
+            self.why = self.why or asked.stop
         if self.progress is Progress.RETURNED:
             reason = (self.why or "an earlier run found it bad").rstrip(".")
             self.text = f"{self.group}: {self.engine.returned(look)}: {reason}. Every instance serves as before"
@@ -142,7 +143,7 @@ class GroupRollout:
         return self.late
 
     def _later(self, rejection: str) -> None:
-        self.rejected += 1
+        self.rejected += rejection != LAGS
         self.run.out.progress(f"{self.group}: {rejection}")
         if self.rejected > MOST_REJECTIONS:
             raise Resumable(f"{self.group}: {rejection}", self.run.command)

@@ -55,7 +55,7 @@ def test_an_alarm_while_it_bakes_in_the_end_brings_the_old_version_back() -> Non
     with rolling(2) as world:
         alarm(world)
         world.when("all are new and bake", lambda: alarm(world, "ALARM"))
-        with world.watched(), pytest.raises(RolledBack, match=f"alarm {ALARM} has gone off"):
+        with world.watched(), pytest.raises(RolledBack, match=f"alarm {ALARM} is in ALARM"):
             world.roll(pause=300, alarms=(ALARM,))
         world.assert_done("1", launches=4)
 
@@ -64,7 +64,7 @@ def test_an_alarm_half_way_brings_the_old_version_back() -> None:
     with rolling(3) as world:
         alarm(world)
         world.when("terminate i-", lambda: alarm(world, "ALARM"))
-        with world.watched(), pytest.raises(RolledBack, match=f"alarm {ALARM} has gone off"):
+        with world.watched(), pytest.raises(RolledBack, match=f"alarm {ALARM} is in ALARM"):
             world.roll(alarms=(ALARM,))
         world.assert_done("1")
 
@@ -150,7 +150,7 @@ def test_what_speaks_against_it_is_told_of_all_groups_at_once() -> None:
         with pytest.raises(DeployError) as caught:
             roll_out(both((web, api)))
         assert f"names image {web.image}, which is not there" in str(caught.value)
-        assert "Launch suspended by somebody" in str(caught.value)
+        assert "Launch suspended, and not by a rollout" in str(caught.value)
         assert str(caught.value).count("is not ready for a rollout") == 2
 
 

@@ -9,6 +9,7 @@ from tasks.aws import records
 from tasks.decisions.access.locks import Holder, parameter, write
 from tasks.errors import Refused, Resumable
 from tasks.fleet.pin import pin
+from tasks.fleet.preflight import ready
 from tasks.operations.abort import end_runs
 from tasks.operations.rollback import rollback
 from tasks.operations.rollout import roll_out
@@ -209,3 +210,25 @@ def test_a_pause_in_which_nobody_took_the_lock_costs_a_look() -> None:
         roll_out(type(run)(run.settings, run.out, clock, False, COMMAND))
         assert "not done, for the look before is 2" in world.printed
         world.assert_done(world.next, launches=1)
+
+
+# -- before a release is begun
+
+
+def test_what_needs_no_version_is_asked_before_a_release_is_begun() -> None:
+    with rolling(1) as world:
+        ready(world.run())
+        world.cloud.client("autoscaling").suspend_processes(AutoScalingGroupName="web", ScalingProcesses=["ReplaceUnhealthy"])
+        world.cloud.control("calls/clear", {})
+        with pytest.raises(Refused, match="ReplaceUnhealthy suspended"):
+            ready(world.run())
+        with pytest.raises(Refused, match="there is no alarm shop-5xx"):
+            ready(world.run(alarms=("shop-5xx",)))
+        assert world.cloud.control("calls")["changes"] == []
+
+
+def test_a_rollout_under_way_is_no_reason_not_to_begin_a_release() -> None:
+    with rolling(1) as world:
+        half_way(world)
+        world.cloud.client("autoscaling").suspend_processes(AutoScalingGroupName="web", ScalingProcesses=["ReplaceUnhealthy"])
+        ready(world.run())

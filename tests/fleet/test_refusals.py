@@ -111,13 +111,13 @@ def test_a_dry_run_plans_and_changes_nothing(world: RollingWorld) -> None:
     mark = len(world.printed)
     world.roll(dry=True, surge=2)
     assert not written(world)
-    assert "web: would go from version 1 to 2 (no description):" in world.printed[mark:]
+    assert "web: would go from version 1 to 2 (ramped 2222" in world.printed[mark:]
     plan = [line.strip() for line in world.printed[mark:].splitlines()]
     assert "point the group at version 2, desired 5, max 5" in plan and "set max back to 3" in plan
     assert plan[plan.index("drop the run's tags") + 1] == "every instance of web runs version 2"
 
 
-@pytest.mark.parametrize(("state", "why"), [("", f"no alarm {ALARM}"), ("ALARM", f"alarm {ALARM} has gone off already")])
+@pytest.mark.parametrize(("state", "why"), [("", f"no alarm {ALARM}"), ("ALARM", f"alarm {ALARM} is in ALARM already")])
 def test_an_alarm_that_cannot_tell_anything(world: RollingWorld, state: str, why: str) -> None:
     if state:
         alarm(world, state)
@@ -130,7 +130,7 @@ def test_an_alarm_that_cannot_tell_anything(world: RollingWorld, state: str, why
 @pytest.mark.parametrize(
     ("rules", "why"),
     [
-        ({"canary": 1}, "does not pause for a word"),
+        ({"canary": 1}, "cannot wait for an operator"),
         ({"pause": 200000}, "waits 172800 at most"),
         ({"alarms": tuple(f"a{n}" for n in range(11))}, "takes 10"),
     ],

@@ -131,20 +131,18 @@ def test_ec2_may_not_know_it_for_a_while(world: RollingWorld) -> None:
     assert_ended(world, before + 1)
 
 
-def test_it_carries_the_tags_that_the_group_passes_on() -> None:
+def test_it_carries_the_tags_that_the_group_passes_on_in_dry_runs_too(monkeypatch: pytest.MonkeyPatch) -> None:
     with rolling(1) as world:
         tag = {"ResourceId": "web", "ResourceType": "auto-scaling-group", "Key": "CostCenter", "Value": "42"}
         world.cloud.client("autoscaling").create_or_update_tags(Tags=[tag | {"PropagateAtLaunch": True}])
-        world.cloud.control("calls/clear", {})
+        asked: list[dict[str, Any]] = []
+        own = instances._tagged
+
+        def tagged(tags: Any) -> dict[str, Any]:
+            asked.append(dict(tags))
+            return own(tags)
+
+        monkeypatch.setattr(instances, "_tagged", tagged)
         boot(world)
-        version = launch_templates.version(world.api, world.fleet.template, world.next)
-        assert (
-            instances.refusal(world.api, version.template, "2", version.data, world.fleet.subnets, {"CostCenter": "42"}) is None
-        )
-        asked = [c["params"] for c in world.cloud.control("calls")["changes"] if c["action"] == "ec2:RunInstances"]
-        assert len(asked) == 2
-        for params in asked:
-            assert {"Key": "CostCenter", "Value": "42"} in params["TagSpecifications"][0]["Tags"]
         world.roll(dry=True)
-        (planned,) = [c["params"] for c in world.cloud.control("calls")["changes"] if c["action"] == "ec2:RunInstances"][2:]
-        assert {"Key": "CostCenter", "Value": "42"} in planned["TagSpecifications"][0]["Tags"]
+        assert len(asked) == 2 and all(tags["CostCenter"] == "42" and tags["ramped:role"] == "smoke" for tags in asked)

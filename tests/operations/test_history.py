@@ -39,7 +39,7 @@ def call(task: Any, world: RollingWorld, *, dry: bool = False, **options: Any) -
 def ours(world: RollingWorld, revision: str = REVISION) -> str:
     """Make a version as `bake-ami` does."""
     ec2 = world.cloud.client("ec2")
-    tags = {"ramped:at": "2026-01-02T03:04:05Z", "ramped:by": "ann@desk"}
+    tags = {"ramped:site": "shop", "ramped:at": "2026-01-02T03:04:05Z", "ramped:by": "ann@desk"}
     image = world.cloud.build_image(f"ours-{revision[:6]}", "v2")
     ec2.create_tags(Resources=[image], Tags=[{"Key": key, "Value": value} for key, value in tags.items()])
     made = ec2.create_launch_template_version(

@@ -155,6 +155,11 @@ CASES: Sequence[tuple[str, dict[str, Any], Sequence[dict[str, Any]]]] = [
         [{"Resources": ["ami-theirs"]}, {"Tags": tags(ramped__site="blog")}],
     ),
     (
+        "ec2:CreateTags",
+        {"Resources": ["ami-ours"], "Tags": tags(ramped__outcome="served")},
+        [{"Resources": ["ami-theirs"]}, {"Tags": tags(ramped__outcome="served", ramped__site="blog")}],
+    ),
+    (
         "ec2:DeleteTags",
         {"Resources": [WEB], "Tags": [{"Key": "ramped:drained"}]},
         [{"Tags": []}, {"Tags": [{"Key": "Name"}]}, {"Resources": [FOREIGN]}, {"Resources": [FOREIGN], "Tags": []}],
@@ -192,7 +197,8 @@ CASES: Sequence[tuple[str, dict[str, Any], Sequence[dict[str, Any]]]] = [
         {"Name": "/ramped/shop-web/lock"},
         [{"Name": "/ramped/blog-web/lock"}, {"Name": "/ramped/shop-web2/lock"}],
     ),
-    ("ssm:DeleteParameter", {"Name": "/ramped/shop-web/lock"}, [{"Name": "/ramped/blog-web/lock"}, {"Name": "/secret"}]),
+    ("ssm:PutParameter", {"Name": "/ramped/shop-web/record"}, [{"Name": "/ramped/blog-web/record"}, {"Name": "/secret"}]),
+    ("ssm:GetParameter", {"Name": "/ramped/shop-web/record"}, [{"Name": "/ramped/blog-web/record"}, {"Name": "/secret"}]),
     ("ssm:GetParameter", {"Name": "/ramped/shop-web/lock:3"}, [{"Name": "/ramped/blog-web/lock"}, {"Name": "/secret"}]),
     (
         "autoscaling:UpdateAutoScalingGroup",

@@ -192,6 +192,7 @@ def rolling(
 
 def of_ours(cloud: Cloud, fleet: Fleet, image: str, revision: str = REVISION) -> str:
     """Make a template version as `bake-ami` does, from the first one; return its number."""
+    cloud.client("ec2").create_tags(Resources=[image], Tags=[{"Key": "ramped:site", "Value": "shop"}])
     made = cloud.client("ec2").create_launch_template_version(
         LaunchTemplateId=fleet.template,
         SourceVersion="1",

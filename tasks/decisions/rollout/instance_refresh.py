@@ -21,7 +21,7 @@ _MOST_ALARMS = 10
 
 @dataclass(frozen=True)
 class Refresh:
-    """An instance refresh, as DescribeInstanceRefreshes tells it; `version` is the one that it goes to."""
+    """An instance refresh, as DescribeInstanceRefreshes shows it; `version` is the one that it goes to."""
 
     id: str
     status: str
@@ -33,7 +33,7 @@ class Refresh:
 
     @property
     def under_way(self) -> bool:
-        """Tell whether it has not ended."""
+        """Return whether it has not ended."""
         return self.status in UNDER_WAY
 
 
@@ -61,7 +61,7 @@ class Start(Step):
 
 @dataclass(frozen=True)
 class GoBack(Step):
-    """Have the refresh under way rolled back."""
+    """Roll the refresh under way back."""
 
     why: str
 
@@ -97,7 +97,7 @@ def preferences(fleet: Fleet, policy: Policy, alarms: Sequence[str] = ()) -> dic
         "InstanceWarmup": int(policy.warm_up),
         "SkipMatching": True,
         "AutoRollback": policy.rollback,
-        # As in a rollout of ours: whoever protected an old one did so from scaling in.
+        # As in a rollout of ours: an old instance is protected from scaling in, not from being replaced.
         "ScaleInProtectedInstances": "Refresh",
     }
     if policy.pauses:
@@ -112,13 +112,13 @@ def preferences(fleet: Fleet, policy: Policy, alarms: Sequence[str] = ()) -> dic
 def unfit(policy: Policy, alarms: Sequence[str], suspended: frozenset[str]) -> Iterator[str]:
     """Yield what an instance refresh cannot do of what is asked."""
     if policy.pauses and not policy.pause:
-        yield "an instance refresh does not pause for a word (rollout.canary, rollout.checkpoints): set rollout.pause"
+        yield "an instance refresh cannot wait for an operator (rollout.canary, rollout.checkpoints): set rollout.pause"
     if policy.pause > _LONGEST:
         yield f"rollout.pause is {policy.pause:.0f} s; an instance refresh waits {_LONGEST} at most"
     if len(alarms) > _MOST_ALARMS:
         yield f"rollout.alarms names {len(alarms)} alarms; an instance refresh takes {_MOST_ALARMS}"
     if "InstanceRefresh" in suspended:
-        yield "InstanceRefresh suspended by somebody: resume it first"
+        yield "InstanceRefresh is suspended: resume it first"
 
 
 def foreseen(fleet: Fleet, refresh: Refresh | None, policy: Policy, goal: Goal, alarms: Sequence[str]) -> list[Step]:
@@ -174,7 +174,7 @@ def _successful(view: View, done: str) -> Step:
         late = view.now > view.policy.until
         return Stop(f"{done}, but {waiting(view)}") if late else Wait(f"{done}; {waiting(view)}")
     if view.policy.hold:
-        return Hold(f"{view.fleet.group} is there and waits for the other groups")
+        return Hold(f"{view.fleet.group} is ready and waits for the other groups")
     return Done(f"every instance of {view.fleet.group} runs version {view.record.target}")
 
 

@@ -83,7 +83,7 @@ KNOWN = (
     _reason(
         Kind.OTHER,
         r"not authorized|UnauthorizedOperation|service control policy",
-        "a policy of the account or the organization forbids it: ask whoever manages service control policies",
+        "a policy of the account or the organization forbids it: ask for it where service control policies are managed",
     ),
     _reason(
         Kind.OTHER,

@@ -45,7 +45,7 @@ def last_pause(view: View) -> Iterator[Step]:
     if view.policy.pause and rest and rest > 0:
         yield Wait(f"all are new and bake, {rest:.0f} s to go; {waiting(view)}")
     if view.policy.hold:
-        yield Hold(f"{view.fleet.group} is there and waits for the other groups")
+        yield Hold(f"{view.fleet.group} is ready and waits for the other groups")
     yield Advance(replace(view.record, passed=size))
 
 

@@ -34,14 +34,14 @@ def problems(
     if classic:
         found.append(f"it is attached to Classic Load Balancers ({', '.join(classic)}), whose health is not read")
     if not target_groups:
-        found.append("it is attached to no target group, so nothing tells whether an instance serves")
+        found.append("it is attached to no target group, so nothing shows whether an instance serves")
     if refresh:
         found.append(
             f"an instance refresh to version {refresh.version or 'unknown'} is {refresh.status}: let it end, or `abort` it"
         )
     stopped = [p for p in NEEDED if p in fleet.suspended]
     if stopped:
-        found.append(f"{', '.join(stopped)} suspended by somebody: resume them first")
+        found.append(f"{', '.join(stopped)} suspended, and not by a rollout: resume them first")
     return found + _room(fleet, policy) + _standby(fleet)
 
 
@@ -62,7 +62,7 @@ def alarming(names: Sequence[str], states: Mapping[str, str]) -> list[str]:
     """Return which of the alarms that are to stop a run can tell nothing; `states`: of those that exist."""
     found = [f"there is no alarm {name} (rollout.alarms)" for name in names if name not in states]
     gone_off = [name for name in names if states.get(name) == "ALARM"]
-    return found + [f"alarm {name} has gone off already: the new version could not be told from it" for name in gone_off]
+    return found + [f"alarm {name} is in ALARM already: it could not show whether the new version is bad" for name in gone_off]
 
 
 def slow_draining(delays: Mapping[str, int], size: int, batch: int, deadline: float) -> list[str]:

@@ -45,27 +45,27 @@ def from_tags(tags: Mapping[str, str]) -> Record | None:
     """
     if MAIN not in tags:
         return None
-    told = dict(part.split("=", 1) for part in tags[MAIN].split())
+    fields = dict(part.split("=", 1) for part in tags[MAIN].split())
     try:
         return Record(
-            run=told["run"],
-            source=told["from"],
-            target=told["to"],
-            surge=int(told["surge"]),
-            maximum=int(told["max"]),
-            raised=int(told["raised"]),
-            started=float(told["started"]),
-            size=int(told["size"]),
-            desired=int(told["desired"]),
-            suspended=tuple(p for p in told["suspended"].split("+") if p),
-            protect=told["protect"] == "1",
-            pointed=told["pointed"] == "1",
-            latest=told.get("latest") == "1",
-            back=told["back"] == "1",
-            aborted=told.get("aborted") == "1",
-            extra=int(told["extra"]),
-            returned=int(told["returned"]),
-            passed=int(told.get("passed", "0")),
+            run=fields["run"],
+            source=fields["from"],
+            target=fields["to"],
+            surge=int(fields["surge"]),
+            maximum=int(fields["max"]),
+            raised=int(fields["raised"]),
+            started=float(fields["started"]),
+            size=int(fields["size"]),
+            desired=int(fields["desired"]),
+            suspended=tuple(p for p in fields["suspended"].split("+") if p),
+            protect=fields["protect"] == "1",
+            pointed=fields["pointed"] == "1",
+            latest=fields.get("latest") == "1",
+            back=fields["back"] == "1",
+            aborted=fields.get("aborted") == "1",
+            extra=int(fields["extra"]),
+            returned=int(fields["returned"]),
+            passed=int(fields.get("passed", "0")),
             returning=tuple(tags.get(RETURNING, "").split()),
         )
     except KeyError as error:

@@ -27,7 +27,7 @@ class Instance:
 
     @property
     def leaving(self) -> bool:
-        """Tell whether it is being terminated or taken out."""
+        """Return whether it is being terminated or taken out."""
         return self.lifecycle.startswith("Terminating") or self.lifecycle in GONE
 
     @property
@@ -37,7 +37,7 @@ class Instance:
 
     @property
     def ready(self) -> bool:
-        """Tell whether visitors can be sent to it: in service and healthy in every attached target group."""
+        """Return whether visitors can be sent to it: in service and healthy in every attached target group."""
         return self.lifecycle == "InService" and self.health == "Healthy" and all(t == "healthy" for t in self.targets)
 
 
@@ -100,7 +100,7 @@ class Fleet:
     died: frozenset[str] = frozenset()  # ids that left otherwise than by a user request: of themselves, or scaled in
     departed: tuple[str, ...] = ()  # new instances that left without ever having passed the gate
     protects_new: bool = False
-    alarms: tuple[str, ...] = ()  # those of the policy's alarms that have gone off
+    alarms: tuple[str, ...] = ()  # of the policy, those in ALARM
     latest: str = ""  # the newest version of its template, on the way back of a group that followed $Latest
 
     @cached_property
@@ -125,9 +125,9 @@ class Policy:
     canary: int = 0  # new instances before the first pause; the surge is no larger
     pauses: tuple[int, ...] = ()  # new instances at which it pauses, the canary among them
     pause: float = 0  # length of a pause, and of the one in the end
-    confirmed: bool = False  # somebody has said to go on past every pause
-    together: bool = False  # with other groups: none is over before all are
-    hold: bool = False  # the others are not as far
+    confirmed: bool = False  # the operator confirmed that it goes on past every pause
+    together: bool = False  # with other groups: none is over before all are ready
+    hold: bool = False  # other groups are not ready
     stop: str = ""  # why another group has failed
     turn_back: str = ""  # why the run under way is to be rolled back, whatever it looks like
     abort: bool = False  # stop what is under way for good, and begin nothing

@@ -126,12 +126,12 @@ class Forget(Step):
 
 @dataclass(frozen=True)
 class Advance(Step):
-    """Go on after a pause. The record says so, for the run that comes after a crash."""
+    """Go on after a pause. The record holds it, for a run after a crash."""
 
     record: Record
 
     def __str__(self) -> str:
-        return f"go on: {self.record.passed} of {self.record.size} new ones have been looked at"
+        return f"go on: {self.record.passed} of {self.record.size} new instances have been looked at"
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ class Wait(Step):
 
 @dataclass(frozen=True)
 class Hold(Wait):
-    """Look again later: this group is there, others are not."""
+    """Look again later: this group is ready, others are not."""
 
 
 @dataclass(frozen=True)
@@ -183,7 +183,7 @@ class Abort(Step):
 
 @dataclass(frozen=True)
 class Stop(Step):
-    """Go no further; the fleet stays as it is until somebody looks."""
+    """Stop here; the fleet stays as it is until an operator acts."""
 
     why: str
 
@@ -193,7 +193,7 @@ class Stop(Step):
 
 @dataclass(frozen=True)
 class Pause(Stop):
-    """Go no further until somebody says so."""
+    """Stop here until an operator confirms."""
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ class View:
         return self.fleet.desired - self.owed
 
     def serving(self, instance: Instance) -> bool:
-        """Tell whether an instance counts: an old one when ready, a new one only after its gate."""
+        """Return whether an instance counts: an old one when ready, a new one only after its gate."""
         return self.gated(instance) if instance.version == self.record.wanted else instance.ready
 
     def gated(self, instance: Instance) -> bool:
@@ -99,12 +99,12 @@ class View:
 
     @property
     def unfinished(self) -> bool:
-        """Tell whether more is left to do than to tidy up."""
+        """Return whether more is left to do than to tidy up."""
         return bool(self.old or self.missing or self.owed)
 
     @property
     def watched(self) -> bool:
-        """Tell whether the run may still turn round though nothing is left to replace: it bakes, or others are not there."""
+        """Return whether the run may still go back though nothing is left to replace: it bakes, or other groups are not ready."""
         policy, record = self.policy, self.record
         return not record.back and (policy.pause > 0 or policy.together) and record.passed < max(1, record.size)
 
@@ -115,7 +115,7 @@ class View:
         if not self.record.back and self.policy.stop:
             return self.policy.stop
         if not self.record.back and self.fleet.alarms:
-            return f"alarm {', '.join(self.fleet.alarms)} has gone off"
+            return f"alarm {', '.join(self.fleet.alarms)} is in ALARM"
         late = self.policy.instance_timeout
         for i in self.new:
             revision = self.policy.revisions.get(i.version)
@@ -175,7 +175,7 @@ class View:
                 returning=(),
                 extra=extra - given_up,
                 raised=max(self.record.raised, self.fleet.maximum) + (extra if self.policy.raise_max else 0),
-                # AWS tells the time in whole seconds: what failed within this one belongs to the way there.
+                # AWS shows times in whole seconds: what failed within this second belongs to the way there.
                 started=self.now + 1,
             ),
             why,

@@ -43,7 +43,9 @@ def test_what_the_group_is(more: dict[str, Any], words: str) -> None:
 
 @pytest.mark.parametrize("process", ["Launch", "Terminate", "AddToLoadBalancer", "HealthCheck", "ReplaceUnhealthy"])
 def test_a_process_that_is_needed_and_suspended(process: str) -> None:
-    assert found(replace(WELL, suspended=frozenset({process}))) == [f"{process} suspended by somebody: resume them first"]
+    assert found(replace(WELL, suspended=frozenset({process}))) == [
+        f"{process} suspended, and not by a rollout: resume them first"
+    ]
 
 
 @pytest.mark.parametrize("process", ["AZRebalance", "ScheduledActions", "AlarmNotification", "InstanceRefresh"])
