@@ -29,11 +29,12 @@ def test_instances_that_die_while_they_are_launched_are_failures_whatever_the_si
         world.cloud.control("options", {"dies_at_launch": {world.image: "Client.InternalError"}})
         with (
             world.watched(),
-            pytest.raises(RolledBack, match=r"3 launches failed: .*Client.InternalError.* \(often a volume's KMS"),
+            pytest.raises(RolledBack, match=r"\d+ launches failed: .*Client.InternalError.* \(often a volume's KMS"),
         ):
             world.roll(instance_timeout=120)
         world.assert_done("1")
-        assert launched(world) <= 4, "three failures, and one more that was under way"
+        # Three are enough; how many more come until the next look is up to the machine's speed.
+        assert 3 <= launched(world) < size + 8
 
 
 def test_a_launch_hook_that_is_abandoned_is_a_failure_with_its_reason() -> None:

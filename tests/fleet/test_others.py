@@ -147,13 +147,14 @@ def test_a_group_is_pinned_to_what_it_runs_before_a_version_is_made(reference: s
 
 def test_a_scheduled_action_that_falls_into_a_rollout_is_named_before_and_printed_after() -> None:
     with rolling(2, least=1, most=12) as world:
-        soon = datetime.fromtimestamp(world.group().at + 2, UTC)
+        at = world.group().at + 15
+        soon = datetime.fromtimestamp(at, UTC)
         world.cloud.client("autoscaling").put_scheduled_update_group_action(
             AutoScalingGroupName="web", ScheduledActionName="morning", MinSize=8, DesiredCapacity=8, StartTime=soon
         )
-        world.roll(dry=True)
+        world.when("point the group", lambda: world.cloud.wait(lambda: world.group().at > at + 1))
+        world.roll()
         assert "scheduled action morning at " in world.printed and "(min 8, desired 8) may fall into the rollout" in world.printed
-        world.roll(warm_up=2)
         assert "--auto-scaling-group-name web --min-size 8 --desired-capacity 8" in world.printed
 
 

@@ -154,7 +154,7 @@ def test_a_host_that_was_never_prepared(untouched: ShopWorld, section: dict[str,
 
 
 def test_no_management_instance(still: ShopWorld) -> None:
-    with pytest.raises(Refused, match="no management instance: an instance with the tag ramped:role=other is not there"):
+    with pytest.raises(Refused, match="no management instance: an instance with the tag ramped:role=other does not exist"):
         deploy_release(still.run(management={"tag": "ramped:role=other"}), None)
 
 

@@ -33,7 +33,9 @@ class Memory:
             case Terminate(ids):
                 return replace(self, dismissed=self.dismissed | set(ids), written=at)
             case Point(version):
-                return replace(self, version=version, written=at)
+                # Whatever becomes of the version that the group names: what was surged once is not surged again.
+                surged = replace(self.record, surged=True) if self.record else None
+                return replace(self, record=surged, version=version, written=at)
             case Forget():
                 return replace(self, record=None, over=self.record.run if self.record else "")
         return self

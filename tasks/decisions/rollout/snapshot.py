@@ -63,6 +63,7 @@ class Record:
     protect: bool = True
     pointed: bool = False  # the group named the target before we began
     latest: bool = False  # it followed $Latest
+    surged: bool = False  # known, whatever the group names by now
     back: bool = False  # rolling back to `source`
     aborted: bool = False  # giving the surge back, and leaving the instances as they are
     extra: int = 0  # surged once more for the way back

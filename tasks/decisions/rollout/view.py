@@ -32,7 +32,7 @@ class View:
     @cached_property
     def surged(self) -> bool:
         """Return whether the call that points and surges has been made: it leaves a trace that we can see after a crash."""
-        if self.record.back:
+        if self.record.back or self.record.surged:
             return True
         raised = self.fleet.maximum >= self.record.raised
         if self.record.pointed and self.record.surge:
