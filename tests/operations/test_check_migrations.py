@@ -134,7 +134,7 @@ def test_a_site_without_the_command_is_told_what_to_copy(world: ShopWorld) -> No
     assert "app.check_migrations is false" in world.err.getvalue()
 
 
-@pytest.mark.parametrize("when", ["revision ", "-> 4  migrate"])
+@pytest.mark.parametrize("when", ["revision ", "-> migrate"])
 def test_killed_before_it_migrates_the_same_command_judges_again_and_finishes(
     world: ShopWorld, tmp_path: Path, when: str
 ) -> None:
@@ -146,7 +146,7 @@ def test_killed_before_it_migrates_the_same_command_judges_again_and_finishes(
     # What it had begun on the host goes on, or was cut off with its connection.
     until(lambda: not [one for one in marked(world.hosts) if b"migrate" in cmdline(one)])
     migrated = "0003_notes_and_reviews" in applied(world)
-    assert not migrated or when == "-> 4  migrate"
+    assert not migrated or when == "-> migrate"
     done = folder.run("fab", "deploy")
     assert done.code == 0, done.err
     assert ("no migration changes the database" if migrated else "compatible    shop.0003") in done.out

@@ -45,7 +45,7 @@ def test_a_release_replaces_the_other_on_real_machines_and_no_request_fails(temp
 def test_nothing_of_the_machines_is_left_when_it_is_stopped(temporary: Path, blow: signal.Signals) -> None:
     before = groups()
     process = rehearse("--hosts", "machines")
-    until(process, "-> 5  collectstatic")
+    until(process, "-> collectstatic")
     own = groups() - before
     assert own
     if blow == signal.SIGINT:

@@ -73,7 +73,7 @@ def repository(tmp_path: Path) -> Path:
 
 def listed(installed: Environment, program: str, folder: Path) -> set[str]:
     """Return the names of the commands that `--list` shows."""
-    return set(re.findall(r"^  ([a-z][a-z-]*) ", installed(program, "--list", cwd=folder), re.M))
+    return set(re.findall(r"^    ([a-z][a-z-]*) ", installed(program, "--list", cwd=folder), re.M))
 
 
 def test_the_wheel_holds_every_file_and_no_other(wheel: Path) -> None:
@@ -147,7 +147,7 @@ def start(*command: str | Path, cwd: Path, **more: str) -> "subprocess.Popen[str
 
 def begins(process: "subprocess.Popen[str]") -> None:
     """See it deploy its first release by `fab deploy`, and end it."""
-    until(process, "ok 4  migrate")
+    until(process, "ok migrate")
     os.killpg(process.pid, signal.SIGINT)
     code, out = told(process)
     assert code == 1 and "everything that it started is gone" in out, out
@@ -177,7 +177,7 @@ def test_a_fork_rehearses_what_it_has_changed(fork: Path, temporary: Path) -> No
     deploy.write_text(f"{deploy.read_text()}\nprint('the changed deploy')\n")
     process = start("fab", "rehearse", "--instances", "1", cwd=fork)
     until(process, "fab deploy --yes")
-    assert "the changed deploy" in until(process, "-> 4  migrate")
+    assert "the changed deploy" in until(process, "-> migrate")
     begins(process)
 
 
