@@ -140,6 +140,7 @@ def test_without_restart_all_the_cdn_remembers_a_404_until_it_is_invalidated(tem
     assert re.search(r"\d+ +10 rollout +file +status 404, named by a page of v2", out), out
 
 
+@pytest.mark.long
 def test_with_the_static_middleware_no_old_instance_is_restarted(temporary: Path) -> None:
     code, out = told(rehearse("--instances", "2", "--static-middleware"))
     assert code == 0, out
@@ -161,6 +162,7 @@ def test_nothing_is_left_when_it_is_stopped(temporary: Path, blow: signal.Signal
     assert "Traceback" not in out
 
 
+@pytest.mark.long
 def test_kept_it_can_be_used_as_it_says(temporary: Path) -> None:
     process = rehearse("--instances", "1", "--keep")
     out = until(process, "Ctrl-C ends it")
