@@ -152,8 +152,10 @@ BOOTING = replace(NEW, targets=("initial",))
     [
         ([launched(BOOTING), launched()], ("i-9",)),
         ([launched(BOOTING), launched(replace(BOOTING, lifecycle="Terminating"))], ("i-9",)),
+        ([launched(BOOTING), launched(), launched()], ("i-9",)),
+        ([fleet(), launched()], ()),  # launched after the group was read, and before its activities were
         ([launched(), launched()], ()),  # gone before the first look: it may have served
-        ([fleet(), launched()], ("i-9",)),  # never seen
+        ([fleet(), launched(), launched()], ("i-9",)),  # never seen
         ([launched(NEW), launched()], ("i-9",)),  # ready once is not through the gate
         ([launched(NEW), launched(NEW), launched()], ()),
         ([launched(BOOTING), launched(excused=frozenset({"i-9"}))], ()),  # scaled in
