@@ -17,6 +17,7 @@ from tasks.fleet.loop import GroupRollout, Questions, roll
 from tasks.operations.rollout import roll_out
 from tasks.runtime.guard import Guard
 from tasks.runtime.waiting import SystemClock
+from tests.policies.recorder import RECORDER
 from tests.worlds.rolling_world import COMMAND, RollingWorld, rolling
 from tests.worlds.shop_world import credentials
 
@@ -289,7 +290,7 @@ def hurry_retries(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_half_of_the_calls_are_throttled(monkeypatch: pytest.MonkeyPatch) -> None:
     hurry_retries(monkeypatch)
     with rolling(2) as world:
-        world.cloud.control("faults", {"throttle": 0.5, "seed": 1})
+        world.cloud.control("faults", {"throttle": 0.5, "seed": 2})
         with world.watched():
             world.roll(surge=2, batch=2)
         world.cloud.control("faults", {"throttle": 0.0})
@@ -489,7 +490,9 @@ def test_back_to_an_older_version_by_hand() -> None:
         world.assert_done("1", launches=4)
 
 
-def test_a_group_that_vanishes_is_named() -> None:
+def test_a_group_that_vanishes_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The policies of a site name its groups: of one that is gone they allow nothing.
+    monkeypatch.setattr(RECORDER, "looks", False)
     with rolling(1) as world:
         world.when("terminate i-", lambda: world.cloud.standin.world.scaling.groups.all.pop("web"))
         with pytest.raises(Refused, match="no Auto Scaling group web in this account and region; there are: none"):

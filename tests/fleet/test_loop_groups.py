@@ -48,7 +48,7 @@ def test_after_a_canary_it_stops_until_told_to_go_on() -> None:
 def test_the_plan_names_the_pauses() -> None:
     with rolling(4) as world:
         world.roll(dry=True, canary=1, checkpoints=("50%",), pause=60)
-        assert "with a pause after 1, 2, all of the new ones" in world.printed
+        assert "with a pause after 1, 2, all of the new instances" in world.printed
 
 
 def test_an_alarm_while_it_bakes_in_the_end_brings_the_old_version_back() -> None:
@@ -120,7 +120,7 @@ def died() -> None:
 
 def test_killed_while_one_waits_for_the_other_both_are_ended_by_the_next_run() -> None:
     with two() as (web, api):
-        web.when("web is there and waits for the other groups", died)
+        web.when("web is ready and waits for the other groups", died)
         with web.watched(), api.watched():
             with pytest.raises(Died):
                 roll_out(both((web, api)))

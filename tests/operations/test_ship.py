@@ -93,5 +93,5 @@ def _half_way(world: ShopWorld) -> None:
     with pytest.raises(KeyboardInterrupt):
         roll_out(replace(run, out=Output(Stops(), Stops())), {}, "1")
     go(fast(world), skip=["stop"])
-    assert "a rollout to version 1 is half-way: that one first" in world.printed
+    assert "resuming the unfinished rollout to version 1 first" in world.printed
     assert revisions(world) == {world.v2} and len(world.cloud.members()) == 2

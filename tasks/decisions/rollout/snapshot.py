@@ -176,11 +176,14 @@ def remember(before: Fleet | None, now: Fleet, at: float, policy: Policy) -> Fle
     others = {i.id for i in (*known.values(), *instances) if now.record and i.version != now.record.wanted}
     here = {i.id for i in instances if not i.leaving}
     excused = now.excused | others
-    # The group is read before its activities: what was launched in between has not left. Known for a look, and still no member: it has.
+    # The group is read before its activities: what was launched in between has not left. What was known a look ago has.
     met: set[str] = set()
     if before:
         excused |= before.excused | {i.id for i in before.instances if gated(i, policy, at)}
         met = {*before.departed, *before.launched, *known}
+    else:
+        # What left before the first look of this process may have served.
+        excused |= now.launched - here
     return replace(
         now,
         instances=instances,
