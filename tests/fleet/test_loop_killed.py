@@ -103,7 +103,7 @@ def test_killed_at_some_write_it_ends_as_if_undisturbed(when: str) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_killed_at_every_write_it_ends_as_if_undisturbed(writes: int, when: str) -> None:
-    assert 12 <= writes <= 20
+    assert 12 <= writes <= 40
 
     def work(part: int) -> None:
         with rolling(SIZE) as world, operators() as forks:
@@ -116,7 +116,7 @@ def test_killed_at_every_write_it_ends_as_if_undisturbed(writes: int, when: str)
 
 
 LOSSES = ("PutParameter", "CreateOrUpdateTags", "SuspendProcesses", "UpdateAutoScalingGroup", "SetInstanceProtection",
-          "TerminateInstanceInAutoScalingGroup", "ResumeProcesses", "DeleteTags", "DeleteParameter")  # fmt: skip
+          "TerminateInstanceInAutoScalingGroup", "ResumeProcesses", "DeleteTags")  # fmt: skip
 
 
 def test_a_write_whose_answer_is_lost_does_no_harm() -> None:

@@ -162,6 +162,8 @@ def test_without_an_inbound_port_a_host_is_reached_through_session_manager(
     programs(tmp_path / "bin", monkeypatch, web.address)
     # What the run has, and nothing that the profile would ask for again.
     run = world.run(ssh={"gateway": "ssm"}, aws={"profile": "production"})
+    for service in ("ec2", "autoscaling", "ssm"):
+        run.cloud.client(service)
     monkeypatch.setenv("AWS_PROFILE", "production")
     temporary = Credentials("ASIAREHEARSAL0000000", "a secret", "a token")
     monkeypatch.setattr(run.cloud.session._session, "_credentials", temporary)
@@ -220,8 +222,8 @@ def test_an_instance_that_cannot_take_a_key_yet_is_waited_for(
     def refuse(request: AWSPreparedRequest, **_: object) -> AWSResponse | None:
         if not codes:
             return None
-        answer = AWSResponse(request.url, 400, {"x-amzn-errortype": codes.pop(0)}, None)
-        answer._content = b'{"Message": "Wait a few minutes and try again."}'
+        answer = AWSResponse(request.url, 400, {}, None)
+        answer._content = f'{{"__type": "{codes.pop(0)}", "Message": "Wait a few minutes and try again."}}'.encode()
         return answer
 
     run = world.run(ssh={"instance_connect": True})

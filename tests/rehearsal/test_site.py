@@ -120,13 +120,13 @@ def test_the_drop_ins_come_from_the_folder_that_is_given(tmp_path: Path) -> None
     assert shown.endswith("# another")
 
 
-def test_it_can_be_built_from_a_copy_of_the_tasks_folder_alone(tmp_path: Path) -> None:
-    shutil.copytree(repository.SITE, tmp_path / "site")
+def test_it_can_be_built_from_a_copy_of_its_folders(tmp_path: Path) -> None:
+    shutil.copytree(repository.SITE.parent, tmp_path / "copied")
+    shutil.copytree(repository.SNIPPETS.parent, tmp_path / "settings_snippets")
     code = (
-        "import sys; sys.path.insert(0, sys.argv[1])\nfrom pathlib import Path\nfrom site_copy import repository\n"
+        "import sys; sys.path.insert(0, sys.argv[1])\nfrom pathlib import Path\nfrom copied.site import repository\n"
         "print(*repository.build(Path(sys.argv[2]), Path(sys.argv[3])))"
     )
-    (tmp_path / "site").rename(tmp_path / "site_copy")
     command = [sys.executable, "-c", code, str(tmp_path), str(tmp_path / "made"), str(repository.SNIPPETS)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     assert done.stdout.split() == list(repository.build(tmp_path / "here"))

@@ -198,7 +198,7 @@ class ShopWorld(AbstractContextManager["ShopWorld"]):
         """Return a run whose output is kept in `out` and `err`."""
         settings, changes = self.settings(**sections), Changes()
         if self._api is None:
-            self._api = Api(settings.aws)
+            self._api = Api(replace(settings.aws, profile=None))
         api = Api(settings.aws, changes, self._api.session)
         return Run(settings, Output(self.out, self.err), SystemClock(), dry, "fab deploy", changes, cloud=api)
 
