@@ -76,19 +76,26 @@ def _open(connection: Connection, who: str, address: str, ssh: Ssh, *, direct: b
             # Small packets at once: without it each command waits some 40 ms for an acknowledgement.
             connection.transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except (SSHException, EOFError, OSError, ValueError) as error:
+        # What never spoke SSH has not rejected anybody, though paramiko says the same of it.
+        transport = connection.client.get_transport()
+        spoke = transport is not None and bool(transport.remote_version)
         connection.client.close()
-        raise HostUnreachable(_why(error, who, address, ssh)) from error
+        raise HostUnreachable(_why(error, who, address, ssh, spoke=spoke)) from error
     except BaseException:
         connection.client.close()
         raise
 
 
-def _why(error: BaseException, who: str, address: str, ssh: Ssh) -> str:
+def _why(error: BaseException, who: str, address: str, ssh: Ssh, *, spoke: bool) -> str:
     if isinstance(error, PasswordRequiredException):
         return f"{who}: {ssh.key or 'the key'} is locked by a passphrase: add it to ssh-agent"
     if isinstance(error, AuthenticationException):
         return f"{who}: authentication failed: {reason(error)}. {_advice(ssh)}"
-    if isinstance(error, SSHException) and re.search(r"No existing session|Too many authentication failures", str(error)):
+    if (
+        spoke
+        and isinstance(error, SSHException)
+        and re.search(r"No existing session|Too many authentication failures", str(error))
+    ):
         return f"{who}: authentication failed: sshd ended the session. {_advice(ssh)}"
     if isinstance(error, SSHException) and "No authentication methods available" in str(error):
         return f"{who}: authentication failed: there is no key to log in with. {_advice(ssh)}"

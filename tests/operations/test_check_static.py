@@ -69,7 +69,7 @@ def test_all_is_well_and_nothing_is_changed(world: ShopWorld, static: Static) ->
     with changes(world) as calls:
         check(world, static)
     assert calls == []
-    assert "of 1 releases, asked of 3 instances" in world.printed
+    assert "of 1 releases, requested from 3 instances" in world.printed
     assert "all are served everywhere, with the right bytes" in world.printed
 
 

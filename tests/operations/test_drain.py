@@ -46,7 +46,7 @@ def set_health_type(world: ShopWorld, kind: str) -> None:
 
 def test_it_says_that_it_is_not_ready_and_is_ready_again(world: ShopWorld) -> None:
     one, other = world.cloud.members()
-    assert f"would drain {one}: its site reports not ready" in call(world, one, dry=True, **MARK)
+    assert f"would drain: {one}: its site reports not ready" in call(world, one, dry=True, **MARK)
     assert state(world, one) == "healthy"
     assert f"{one} ({world.address(one)}) is out of traffic" in call(world, one, **MARK)
     assert (state(world, one), state(world, other)) == ("unhealthy", "healthy")
@@ -63,7 +63,7 @@ def test_under_elb_health_checks_it_leaves_its_target_groups_and_is_not_terminat
     set_health_type(world, "ELB")
     one, other = world.cloud.members()
     printed = call(world, one, **MARK)
-    assert "web acts on the load balancer's health checks: it would terminate an instance that says it is not ready" in printed
+    assert "web acts on the load balancer's health checks: it would terminate an instance that reports not ready" in printed
     assert state(world, one) == "unused"
     assert not (world.disk(one) / "state/draining").exists()
     assert set(world.cloud.members()) == {one, other}
@@ -92,5 +92,5 @@ def test_who_is_not_in_service_or_in_a_rollout_is_refused(world: ShopWorld) -> N
         "PropagateAtLaunch": False,
     }
     world.cloud.client("autoscaling").create_or_update_tags(Tags=[tag])
-    with pytest.raises(Refused, match="web: a rollout is under way or was stopped"):
+    with pytest.raises(Refused, match="web: an unfinished rollout would wait for the instance"):
         call(world, one, **MARK)
