@@ -162,9 +162,6 @@ def test_without_an_inbound_port_a_host_is_reached_through_session_manager(
     programs(tmp_path / "bin", monkeypatch, web.address)
     # What the run has, and nothing that the profile would ask for again.
     run = world.run(ssh={"gateway": "ssm"}, aws={"profile": "production"})
-    for service in ("ec2", "autoscaling", "ssm"):
-        run.cloud.client(service)
-    monkeypatch.setenv("AWS_PROFILE", "production")
     temporary = Credentials("ASIAREHEARSAL0000000", "a secret", "a token")
     monkeypatch.setattr(run.cloud.session._session, "_credentials", temporary)
     with Hosts(run) as hosts:

@@ -41,7 +41,7 @@ def test_sudo_runs_the_command_with_its_words_and_its_exit_code(run: Run) -> Non
 def test_sudo_refuses_options_that_it_does_not_know(run: Run, option: str) -> None:
     done = run("sudo", option, "true")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == f"sudo: option {option} is not modelled by the rehearsal; modelled: -n, --\n"
+    assert done.stderr == f"sudo: option {option} is not modelled by the rehearsal; modelled: -n, -l, --\n"
 
 
 def test_sudo_finds_the_stand_ins_first(run: Run) -> None:

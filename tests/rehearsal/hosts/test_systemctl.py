@@ -37,7 +37,7 @@ from tests.rehearsal.hosts.support import Fleet, Instance
         ("systemctl daemon-reload", 0, "", ""),
         ("sudo -n true", 0, "", ""),
         ("sudo -n -- sh -c 'exit 4'", 4, "", ""),
-        ("sudo -u root true", 1, "", "sudo: option -u is not modelled by the rehearsal; modelled: -n, --\n"),
+        ("sudo -u root true", 1, "", "sudo: option -u is not modelled by the rehearsal; modelled: -n, -l, --\n"),
         ("sudo", 1, "", "usage: sudo"),
         ("sudo reboot", 1, "", "reboot: not modelled by the rehearsal"),
         ("pkill -f gunicorn", 1, "", "pkill: not modelled by the rehearsal"),
