@@ -30,9 +30,11 @@ class LargeGroup(Group):
             zone = min(ZONES, key=lambda z: (counts[z], z))
             counts[zone] += 1
             self.born += 1
-            self.boxes[f"i-{self.born:06d}"] = Box(f"i-{self.born:06d}", zone, self.version, self.now, self.now + self.boot)
+            box = Box(f"i-{self.born:06d}", zone, self.version, self.now, self.now + self.boot)
+            self.boxes[box.id] = box
             self.launches[self.version] += 1
-            self.launched.append(self.now)
+            self.launched.append(box.id)
+            self.births[box.id] = self.now
 
 
 @dataclass(frozen=True)
