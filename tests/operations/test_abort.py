@@ -37,7 +37,9 @@ def abort(world: RollingWorld, *, dry: bool = False) -> str:
 
 @pytest.fixture
 def world(keys: None) -> Iterator[RollingWorld]:
-    with rolling(3) as built:
+    # One zone: after a part was new, no choice of old instances may leave several even, and AZRebalance, which counts what
+    # is in service and not what is healthy, would begin as soon as it is resumed.
+    with rolling(3, zones=1) as built:
         yield built
 
 
@@ -49,10 +51,7 @@ def test_what_was_interrupted_is_ended_where_it_is_and_can_be_taken_up_again(wor
         assert "no rollout of web is under way" in told and "it launches version 1" in told
         assert world.shape() == world.before and not world.locks() and world.group().version == "1"
         world.roll()
-    # Not the number of members: after a part was new, no choice of old ones may leave the zones even, and AZRebalance begins.
-    left = ("sizes", "suspended", "tags", "protected")
-    assert {key: world.shape()[key] for key in left} == {key: world.before[key] for key in left}
-    assert set(world.versions()) == {world.next} and not world.locks()
+    world.assert_done(world.next)
 
 
 def test_a_dry_run_shows_it_and_does_nothing(world: RollingWorld) -> None:

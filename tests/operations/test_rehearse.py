@@ -245,6 +245,9 @@ ELSEWHERE = {
     # By other settings of `ssh` (tests/hosts/test_pool.py).
     "ec2-instance-connect:SendSSHPublicKey",
     "ssm:StartSession",
+    # By management-create --elastic-ip (tests/operations/test_management_create.py).
+    "ec2:AssociateAddress",
+    "ec2:DescribeAddresses",
     # By the Session Manager plugin, and by EC2 for a template whose image is an alias.
     "ssm:ResumeSession",
     "ssm:TerminateSession",

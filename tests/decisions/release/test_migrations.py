@@ -112,7 +112,7 @@ def test_old_code_is_never_put_on_a_schema_that_breaks_it(verdict: str, yes: boo
 
 def test_a_refusal_names_what_is_wrong_and_both_roads() -> None:
     told = migrations.refusal(read(answer("compatible", "incompatible")), SHA)
-    assert "0123456789ab" in told and "because. Instead: wait" in told and "nothing was touched" in told
+    assert "0123456789ab" in told and "because. Instead: wait" in told and "nothing was changed" in told
     assert (
         "rewrite" in told and "ship --maintenance" in told and "compatible    shop" not in told.replace("incompatible  shop", "")
     )
