@@ -7,6 +7,7 @@ DeployError (exit 1)
 ├── RemoteFailed (exit 1)       a command on a host failed
 ├── HostUnreachable (exit 1)    SSH could not connect, or the host is not who it should be
 ├── CloudError (exit 1)         AWS refused a call
+├── Cancelled (exit 1)          a thread of a run that was stopped
 ├── RolledBack (exit 1)         the new version failed or was turned back; the old version serves everywhere
 └── Resumable (exit 3)          stopped half-way; names the command that goes on
 """
@@ -61,6 +62,10 @@ class CloudError(DeployError):
 
 class RolledBack(DeployError):
     """Say which version was rolled back, and why; everything serves as before."""
+
+
+class Cancelled(DeployError):
+    """Say that a wait was cancelled because the whole run was; one thread of several raises it."""
 
 
 class Resumable(DeployError):

@@ -29,6 +29,7 @@ MODELS = {
     "sts": "sts",
     "monitoring": "cloudwatch",
     "iam": "iam",
+    "servicequotas": "service-quotas",
 }
 
 # the models name few of the codes that the services really use, and moto warns of each

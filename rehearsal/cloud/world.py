@@ -25,6 +25,7 @@ from .options import Options
 from .parameter_api import ParameterApi
 from .permissions import Permissions
 from .public_addresses import PublicAddresses
+from .quota_api import QuotaApi
 from .rule_api import RuleApi
 from .scaling.service import AutoScaling
 from .tag_api import TagApi
@@ -88,6 +89,7 @@ class World:
             "ssm": [ParameterApi(moto, self.options, timing)],
             "cloudfront": [self._invalidations],
             "autoscaling": [self.scaling],
+            "service-quotas": [QuotaApi(self.options)],
             "cloudwatch": [AlarmApi(moto, self.scaling.policies)],
         }
 

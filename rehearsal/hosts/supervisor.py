@@ -29,6 +29,7 @@ class Supervisor:
     def __init__(self, place: Place) -> None:
         self.place = place
         self.booted = time.monotonic_ns() // 1000  # microseconds
+        self.finished = 0  # microseconds from then until every unit had started
         self.services: dict[str, Service] = {}
         self.sockets: dict[str, ListeningSocket] = {}
         self.broken: dict[str, str] = {}
@@ -47,6 +48,7 @@ class Supervisor:
             await self._boot_unit(name)
         for name, why in self.broken.items():
             self.place.print(f"[FAILED] {name} is not loaded: {why}")
+        self.finished = time.monotonic_ns() // 1000 - self.booted
 
     async def _boot_unit(self, name: str) -> None:
         try:

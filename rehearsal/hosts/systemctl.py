@@ -72,7 +72,10 @@ class Systemctl:
             known = ", ".join(sorted([*self._verbs, *self._jobs, "daemon-reload"]))
             return Answer(err=f"systemctl: `{' '.join(argv)}` is not modelled by the rehearsal; modelled: {known}\n", code=1)
         if verb == "show" and not names and asked.wanted:
-            values: properties.Properties = [("UserspaceTimestampMonotonic", str(self._init.booted))]
+            values: properties.Properties = [
+                ("UserspaceTimestampMonotonic", str(self._init.booted)),
+                ("FinishTimestampMonotonic", str(self._init.finished)),
+            ]
             return Answer(properties.lines(values, asked.wanted, asked.bare))
         if not names:
             return Answer(err="Too few arguments.\n", code=1)

@@ -32,6 +32,11 @@ class Targets:
                 self._known[arn] = (self._run.clock.now(), states)
             return states
 
+    def unhealthy(self, web: Web) -> str:
+        """Return the state in which the load balancer sends an instance no visitors, or nothing; a new one is to prove itself."""
+        states = [self.states(arn).get(web.id, "") for arn in web.target_groups]
+        return next((state for state in states if state in ("unhealthy", "unhealthy.draining", "unavailable")), "")
+
     def await_healthy(self, web: Web) -> None:
         """Wait until an instance is healthy in all its target groups.
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import replace
 
 from ..aws.draining import Drains, Targets
 from ..aws.serving import Web, serves
 from ..decisions.traffic.batches import batches
-from ..errors import DeployError, Resumable
+from ..errors import Cancelled, DeployError, Resumable
 from ..hosts.pool import Hosts
 from ..runtime.failures import explain
 from ..runtime.run import Run
@@ -19,10 +19,6 @@ from ..runtime.waiting import Clock
 from .reload_instance import InstanceReloader
 
 _WIDTH = 50  # connections at a time, whatever the batch
-
-
-class Cancelled(DeployError):
-    """Say that a wait was cancelled because the whole run was."""
 
 
 class CancellableClock:
@@ -77,22 +73,27 @@ class FleetReloader:
     def reload(self, webs: Sequence[Web], size: int) -> None:
         """Reload instances, `size` at a time; a batch begins when the previous one is healthy.
 
+        Those that serve no visitors come first, all of them at once, and hold up nothing: the release may be what mends them.
         Raises Resumable at the first failure, with what is done, what failed and what was not reloaded.
         """
         self._fleet.update(web.group for web in webs)
-        with ThreadPoolExecutor(min(size, _WIDTH), thread_name_prefix="restart") as pool:
+        sick = [web for web in webs if self._instances.sick(web)]
+        with ThreadPoolExecutor(_WIDTH, thread_name_prefix="restart") as pool:
             try:
-                for part in batches(webs, size):
-                    self._batch(pool, part)
+                if sick:
+                    self._run.out.say(f"not healthy before: {', '.join(web.id for web in sick)}")
+                    self._batch(pool, sick, self._instances.revive)
+                for part in batches([web for web in webs if web not in sick], size):
+                    self._batch(pool, part, self._reload)
                     if self._failed:
                         raise Resumable(self._report([web for web in webs if web.id not in self.seen]), self._run.command)
             except BaseException:
                 self._cancel()
                 raise
 
-    def _batch(self, pool: ThreadPoolExecutor, part: Sequence[Web]) -> None:
+    def _batch(self, pool: ThreadPoolExecutor, part: Sequence[Web], act: Callable[[Web], str]) -> None:
         self.seen.update(web.id for web in part)
-        work = {pool.submit(self._reload, web): web for web in part}
+        work = {pool.submit(act, web): web for web in part}
         for future in as_completed(work):
             self._record(work[future], future)
 

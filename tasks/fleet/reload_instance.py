@@ -9,8 +9,8 @@ from ..aws import tags
 from ..aws.draining import Drains, Targets
 from ..aws.serving import Web
 from ..decisions.release.releases import named_file, url_path
-from ..decisions.release.reload import PROPERTIES, ReloadMethod, Service, next_method, read_service
-from ..errors import DeployError, Refused
+from ..decisions.release.reload import PROPERTIES, ReloadMethod, Service, methods, next_method, read_service
+from ..errors import Cancelled, DeployError, Refused
 from ..hosts.http import NoAnswer
 from ..hosts.pool import Hosts
 from ..hosts.shell import commands
@@ -51,6 +51,38 @@ class InstanceReloader:
             done = self._renew(host, web, fleet).value
         self._targets.await_healthy(web)
         return done
+
+    def sick(self, web: Web) -> str:
+        """Return why an instance serves no visitors, or nothing; one that a run of ours took out is not sick."""
+        return "" if tags.DRAINED in web.machine.tags else self._targets.unhealthy(web)
+
+    def revive(self, web: Web) -> str:
+        """Reload or restart an instance that serves no visitors, and wait only shortly: it must not hold up what mends it.
+
+        Returns what was done, also where nothing helped.
+        """
+        unit, limit = self._run.settings.app.services[0], self._run.settings.restart.timeout
+        state = self.sick(web) or "not healthy"
+        try:
+            host = self._hosts.open(web.machine)
+            gentle = ReloadMethod.RELOAD in methods(read_service(host.read(commands.show(unit, PROPERTIES)).stdout))
+            host.run(commands.systemctl("reload", unit) if gentle else commands.restart(unit), timeout=limit)
+            self._run.wait(f"{web.id} to answer", lambda: self._answers(host), timeout=self._patience, every=0.5)
+        except Cancelled:
+            raise
+        except DeployError as error:
+            self._run.out.warn(f"{web.id}: {error}")
+            return f"nothing helped: it is {state}, so no visitor misses a file there"
+        return ReloadMethod.RELOAD.value if gentle else "restart"
+
+    def _answers(self, host: Host) -> bool | Waiting:
+        revision, seen = ask_health(host, self._run.settings.app, fresh=True)
+        return revision is not None or Waiting(seen)
+
+    @property
+    def _patience(self) -> float:
+        given = self._run.settings.restart.patience
+        return self._run.settings.restart.timeout / 4 if given is None else given
 
     def _serves_all(self, host: Host) -> bool:
         app = self._run.settings.app
@@ -99,8 +131,7 @@ class InstanceReloader:
 
         Processes that load slowly are given `restart.patience` to know it. Raises TimedOut.
         """
-        limit, given = self._run.settings.restart.timeout, self._run.settings.restart.patience
-        patience = limit / 4 if given is None else given
+        limit, patience = self._run.settings.restart.timeout, self._patience
         well_since: float | None = None
 
         def probe() -> bool | Waiting:

@@ -12,6 +12,7 @@ from ..decisions.release.image_names import revision_of
 from ..decisions.rollout.outcomes import FAILED
 from ..errors import DeployError, TimedOut
 from ..hosts.revisions import Revisions
+from ..runtime.cloud import Cloud
 from ..runtime.run import Run
 from ..runtime.waiting import Waiting
 from .outcomes import record_outcome
@@ -79,9 +80,14 @@ def _terminate(run: Run, id: str) -> None:
     run.wait(f"the end of smoke boot {id}", probe, timeout=_UNKNOWN_FOR, every=1.0)
 
 
+def left_over(cloud: Cloud, group: str) -> list[str]:
+    """Return the smoke boots of a group that a run which was stopped has left."""
+    return [m.id for m in instances.with_tags(cloud, {ROLE: "smoke", "ramped:group": group})]
+
+
 def clear(run: Run, group: str) -> None:
     """Terminate the smoke boots that a run which was stopped has left."""
-    left = [m.id for m in instances.with_tags(run.cloud, {ROLE: "smoke", "ramped:group": group})]
+    left = left_over(run.cloud, group)
     if left:
         run.out.say(f"terminating the smoke boot that an earlier run left: {', '.join(left)}")
         instances.terminate(run.cloud, left)

@@ -14,9 +14,10 @@ import urllib3
 from urllib3.exceptions import HTTPError, MaxRetryError
 
 from ..decisions.release.file_contents import Digest
-from .http import FILE, Limits
+from .http import FILE, PAGE, Limits
 
 WIDTH = 8
+_AGE = 1.1  # seconds, so that what a CDN has stored shows an age
 _CHUNK = 65536  # bytes
 # A kept connection may be closed just before it is used again.
 _AGAIN = urllib3.Retry(total=5, connect=0, read=1, redirect=4, status=0, other=1)
@@ -43,6 +44,26 @@ def failures(
             if number % 100 == 0:
                 seen(f"{number} of {len(paths)} requested, {len(wrong)} wrong")
     return wrong
+
+
+def asked_twice(base: str, path: str, limits: Limits = PAGE) -> dict[str, str] | None:
+    """Return the headers of the second answer to a path that is not there, their names in lower case.
+
+    None where the CDN did not answer with an error twice.
+    """
+    with _pool(base) as http:
+        for number in range(2):
+            if number:
+                time.sleep(_AGE)
+            try:
+                answer = http.request(
+                    "GET", base.rstrip("/") + path, headers={"User-Agent": "ramped"}, timeout=limits.step, retries=0
+                )
+            except HTTPError:
+                return None
+            if answer.status < 400:
+                return None
+    return {name.lower(): value for name, value in answer.headers.items()}
 
 
 def _pool(base: str) -> urllib3.PoolManager:

@@ -20,6 +20,16 @@ def change(host: Host, app: App, command: str, label: str, timeout: float = LONG
     Raises RemoteFailed, TimedOut, HostUnreachable, and Refused when the earlier one does not end.
     """
     answer = host.run(commands.locked(app, command), check=False, timeout=timeout + commands.WAIT, label=label)
+    return _ended(host, app, answer, label)
+
+
+def look(host: Host, app: App, command: str, label: str, timeout: float = QUICK) -> Answer:
+    """Run a command that changes nothing, after whatever an earlier run has left running on the site; raises as `change` does."""
+    answer = host.read(commands.locked(app, command), check=False, timeout=timeout + commands.WAIT, label=label)
+    return _ended(host, app, answer, label)
+
+
+def _ended(host: Host, app: App, answer: Answer, label: str) -> Answer:
     if answer.code == commands.BUSY:
         raise Refused(f"{host.name}: an earlier command is still running in {app.directory}; run again when it has ended")
     return host.checked(answer, label)
@@ -50,9 +60,9 @@ def _no_checkout(host: Host, app: App) -> str:
     return f"git does not work in {app.directory}: {said}"
 
 
-def require_rights(host: Host, app: App) -> None:
-    """Refuse a host whose user may not restart the site's units, before anything is changed there."""
-    refused = host.read(commands.refused(app.services), check=False).text.split("\n")
+def require_rights(host: Host, app: App, *, reload: bool = False) -> None:
+    """Refuse a host whose user may not restart (and `reload`) the site's units, before anything is changed there."""
+    refused = host.read(commands.refused(app.services, reload=reload), check=False).text.split("\n")
     if refused != [""]:
         raise Refused(
             f"{host.name}: {host.connection.user} may not run `{'`, `'.join(refused)}` by sudo without a password:"
@@ -73,8 +83,7 @@ def choose(run: Run, host: Host, revision: str | None) -> str:
     """
     app, folder = run.settings.app, git_directory(host, run.settings.app)
     change(host, app, git_commands.exclude_ours(folder), "git (info/exclude)", QUICK)
-    if not host.read(git_commands.interrupted(folder)).text:
-        require_clean(run, host)
+    require_clean(run, host)
     change(host, app, git_commands.fetch(app), "git fetch")
     sha = resolve(host, app, revision)
     run.out.say(f"revision {sha}, before it {host.read(git_commands.head(app), check=False).text[:12] or 'none'}")
@@ -94,17 +103,19 @@ def switch(run: Run, host: Host, sha: str) -> None:
 def require_clean(run: Run, host: Host) -> None:
     """Refuse a tree with changed files, naming them; files that git does not know are only shown.
 
-    Raises Refused.
+    A checkout that was interrupted is nobody's work: `switch` discards it. Raises Refused.
     """
     app = run.settings.app
-    tree = read_status(change(host, app, git_commands.status(app), "git status", QUICK).stdout)
+    if host.read(git_commands.interrupted(git_directory(host, app))).text:
+        return
+    tree = read_status(look(host, app, git_commands.status(app), "git status").stdout)
     if tree.changed:
         raise Refused(
             f"{host.name}: files in {app.directory} have uncommitted changes: {_list(tree.changed)}. Commit them"
             " elsewhere, or undo them there (git stash, git checkout)"
         )
     if tree.untracked:
-        run.out.warn(f"{host.name}: untracked files in {app.directory}: {_list(tree.untracked)}. They will be in the image")
+        run.out.warn_once(f"{host.name}: untracked files in {app.directory}: {_list(tree.untracked)}. They will be in the image")
 
 
 def resolve(host: Host, app: App, revision: str | None) -> str:

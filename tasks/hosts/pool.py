@@ -45,10 +45,14 @@ def read_login(text: str) -> Login:
 
 
 class Hosts:
-    """Open hosts once in a run, from several threads too; a context manager."""
+    """Open hosts once in a run, from several threads too; a context manager.
 
-    def __init__(self, run: Run) -> None:
+    `patient`: wait for the console of a young instance, which vouches for its host key.
+    """
+
+    def __init__(self, run: Run, *, patient: bool = True) -> None:
         self._run = run
+        self._patient = patient
         self._open: dict[str, Host] = {}
         self._shown: dict[bytes, str] = {}  # host keys, and who was the first to show each
         self._locks: dict[str, threading.Lock] = {}
@@ -113,7 +117,7 @@ class Hosts:
         Returns an empty Trust where it is too late for that, or where a CA vouches instead.
         """
         ssh, left = self._run.settings.ssh, machine.launched + CONSOLE_WAIT - self._run.clock.now()
-        if ssh.host_ca is not None or left <= 0:
+        if ssh.host_ca is not None or left <= 0 or not self._patient:
             return Trust((), "")
         self._run.out.say(
             f"{machine.id}: nothing vouches for its host key yet; waiting up to {duration(left)} for EC2 to show its console"

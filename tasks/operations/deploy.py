@@ -7,6 +7,7 @@ from collections.abc import Callable
 from ..aws import instances, tags
 from ..aws.management import find, running_management
 from ..decisions.release.releases import Release, added
+from ..fleet.examination import of_checkout, of_site, require
 from ..hosts import checkout, site
 from ..hosts.pool import Hosts
 from ..hosts.shell import git_commands
@@ -38,8 +39,7 @@ def deploy_release(run: Run, revision: str | None, *, yes: bool = False, apart: 
             machine = running_management(run)
         with run.step("SSH"):
             host = hosts.wait(machine, app.boot_timeout)
-            checkout.require_site(host, app)
-            checkout.require_rights(host, app)
+            require(run, of_checkout(run, host))
         with run.step("git"):
             sha = checkout.choose(run, host, revision)
             gate(run, host, sha, yes=yes, breaking=apart is not None)
@@ -47,6 +47,7 @@ def deploy_release(run: Run, revision: str | None, *, yes: bool = False, apart: 
             instances.untag(run.cloud, [machine.id], [tags.REVISION])
             checkout.switch(run, host, sha)
             checkout.install_requirements(run, host)
+            require(run, of_site(run, host))
         if apart:
             apart()
         with run.step("migrate"):

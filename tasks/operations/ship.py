@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..aws import fleets
 from ..errors import SettingsError
-from ..fleet.preflight import ready
+from ..fleet.examination import examine, require
 from ..runtime.run import Run
 from .bake_ami import bake, foresee
 from .check_static import check_everywhere
@@ -56,7 +56,7 @@ def ship(run: Run, revision: str | None = None, skip: Sequence[str] = (), yes: b
 
 def _ship(run: Run, revision: str | None, skip: Sequence[str], *, yes: bool) -> None:
     _end_half_way(run, yes=yes)
-    ready(run)
+    require(run, examine(run, web="restart-all" not in skip, release=True))
     release = deploy_release(run, revision, yes=yes)
     if "restart-all" not in skip:
         serving = restart_fleet(run, release.added)
@@ -104,7 +104,7 @@ def _ship_behind_a_page(run: Run, revision: str | None, skip: Sequence[str], *, 
 
     try:
         _end_half_way(all_at_once, yes=yes)
-        ready(all_at_once)
+        require(run, examine(all_at_once, web=False, release=True))
         release = deploy_release(run, revision, yes=yes, apart=apart)
         roll_out(all_at_once, foresee(run, release.revision) if run.dry else bake(run), yes=yes)
         if run.dry:

@@ -8,8 +8,8 @@ from ..aws import fleets, instances, launch_templates, tags
 from ..aws.autoscaling import Group
 from ..aws.launch_templates import Version
 from ..decisions.release.image_names import revision_of
-from ..decisions.rollout.decide import OURS_TO_SUSPEND
-from ..decisions.rollout.snapshot import Fleet, Record
+from ..decisions.rollout.remarks import remarks
+from ..decisions.rollout.snapshot import Fleet
 from ..decisions.rollout.versions import live
 from ..runtime.plain import duration
 from ..runtime.run import Run
@@ -57,24 +57,10 @@ def _rows(run: Run, fleet: Fleet, group: Group, versions: Sequence[Version]) -> 
 def _remarks(fleet: Fleet, group: Group, versions: Sequence[Version]) -> Iterator[str]:
     if tags.MAINTENANCE in group.tags:
         yield f"the maintenance page is on since {group.tags[tags.MAINTENANCE]}; `maintenance-off` takes it away"
-    yield from _suspensions(fleet, group)
+    if group.suspended:
+        yield "suspended: " + ", ".join(f"{name} ({why})" if why else name for name, why in sorted(group.suspended.items()))
     yield from _foreign(fleet, versions)
-    if fleet.vanished:
-        yield "the tags of the rollout under way are missing; the next run writes them again from their copy"
-    if fleet.record:
-        yield _under_way(fleet, fleet.record)
-
-
-def _suspensions(fleet: Fleet, group: Group) -> Iterator[str]:
-    if not group.suspended:
-        return
-    yield "suspended: " + ", ".join(f"{name} ({why})" if why else name for name, why in sorted(group.suspended.items()))
-    left = [name for name in OURS_TO_SUSPEND if name in group.suspended]
-    if len(left) == len(OURS_TO_SUSPEND) and not fleet.record:
-        yield (
-            f"{' and '.join(left)} are what a rollout suspends, and none is under way: if nobody else suspended them, run "
-            f"aws autoscaling resume-processes --auto-scaling-group-name {fleet.group} --scaling-processes {' '.join(left)}"
-        )
+    yield from remarks(fleet)
 
 
 def _foreign(fleet: Fleet, versions: Sequence[Version]) -> Iterator[str]:
@@ -85,15 +71,3 @@ def _foreign(fleet: Fleet, versions: Sequence[Version]) -> Iterator[str]:
         if now.isdecimal() and int(v.number) > int(now) and not revision_of(v.description):
             by = f" by {v.by}" if v.by else ""
             yield f"version {v.number} of the launch template was made{by} at {v.at or 'an unknown time'}, not by `bake-ami`"
-
-
-def _under_way(fleet: Fleet, record: Record) -> str:
-    if record.aborted:
-        return f"the rollout to version {record.target} is being aborted, or that was stopped; `abort` goes on"
-    way = (
-        f"back from version {record.target} to {record.source}"
-        if record.back
-        else f"from version {record.source} to {record.target}"
-    )
-    left = sum(1 for i in fleet.members if i.version != record.wanted)
-    return f"a rollout {way} is under way or was stopped: {left} of {record.size} instances are left; `rollout` goes on"

@@ -42,6 +42,7 @@ class Output:
         self._lock = threading.RLock()
         self._open: list[tuple[str, float]] = []
         self._secrets: set[str] = set()
+        self._warned: set[str] = set()
 
     def hide(self, secret: str | None) -> None:
         """Never show this text again, wherever it appears; the lines of a longer secret are hidden one by one too."""
@@ -69,6 +70,13 @@ class Output:
         """Show a line that stands out, on stderr."""
         with self._lock:
             self._backend.warn(hanging(self.clean(f"warning: {text}")))
+
+    def warn_once(self, text: str) -> None:
+        """Warn, unless the same was said in this run."""
+        with self._lock:
+            if text not in self._warned:
+                self._warned.add(text)
+                self.warn(text)
 
     def progress(self, text: str) -> None:
         """Show what a wait sees: the live line on a terminal; elsewhere a line when the text changed."""

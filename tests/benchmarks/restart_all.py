@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.aws.instances import Machine
-from tasks.decisions.release.reload import PROPERTIES, ReloadMethod, ways
+from tasks.decisions.release.reload import PROPERTIES, ReloadMethod, methods
 from tasks.hosts.shell import commands
 
 GOAL = 1.1
@@ -62,7 +62,7 @@ class Bench:
 
         host = hosts.open(Machine(address, "running", address, "", "", {}, 0.0))
         service = read_service(host.run(commands.show(UNIT, PROPERTIES)).stdout)
-        assert ways(service)[0] is ReloadMethod.RELOAD, service
+        assert methods(service)[0] is ReloadMethod.RELOAD, service
         host.run(commands.systemctl("reload", UNIT))
 
     def _run(self) -> Any:

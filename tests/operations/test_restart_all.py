@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from rehearsal.balancer import Balancer
+from tasks.aws.instances import machines
 from tasks.errors import Refused, Resumable, SettingsError
+from tasks.hosts.pool import Hosts
 from tasks.operations.deploy import deploy_release
 from tasks.operations.restart_all import restart_fleet
 from tests.rehearsal.hosts.support import Load
@@ -122,6 +124,30 @@ def test_the_first_failure_stops_it_and_it_tells_who_is_done_and_who_is_not(plai
     sh("git checkout -q config/wsgi.py", plain.disk(order[1]) / "app")
     restart_fleet(plain.run(), ("b.css",), only_if_needed=True)
     assert [statuses(plain, one, "b.css") for one in order] == [{200}] * 3
+
+
+def test_what_serves_nobody_does_not_hold_it_up(plain: ShopWorld) -> None:
+    """A fix must go through when instances are unhealthy, all of them too."""
+    plain.share("c.css")
+    dead = plain.cloud.members()[0]
+    wsgi = plain.disk(dead) / "app/config/wsgi.py"
+    text = wsgi.read_text()
+    wsgi.write_text("raise RuntimeError('a bad release')\n")
+    run = plain.run()
+    with Hosts(run) as hosts:
+        hosts.open(machines(run.cloud, [dead])[0]).run("systemctl restart shop.service", check=False)
+    plain.cloud.wait(lambda: dead not in plain.healthy(), 60)
+    try:
+        mark = len(plain.printed)
+        restart_fleet(plain.run(restart=HASTY), ("c.css",))
+        assert f"{dead}: nothing helped: it is unhealthy, so no visitor misses a file there" in plain.printed[mark:]
+        assert [statuses(plain, id, "c.css") for id in plain.cloud.members() if id != dead] == [{200}] * 2
+    finally:
+        wsgi.write_text(text)
+    restart_fleet(plain.run(), ("c.css",))
+    assert f"{dead}: reload" in plain.printed or f"{dead}: restart" in plain.printed
+    plain.cloud.wait(lambda: dead in plain.healthy(), 60)
+    assert statuses(plain, dead, "c.css") == {200}
 
 
 def test_a_file_that_is_not_on_the_shared_disk_is_found_out(plain: ShopWorld) -> None:

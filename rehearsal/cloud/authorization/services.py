@@ -1,4 +1,4 @@
-"""What calls of Elastic Load Balancing, CloudFront, Systems Manager, CloudWatch and STS need.
+"""What calls of Elastic Load Balancing, CloudFront, Systems Manager, CloudWatch, Service Quotas and STS need.
 
 Source: Service Authorization Reference, "Actions, resources, and condition keys" of each service.
 """
@@ -92,3 +92,8 @@ def tokens(action: str, params: Params, facts: Facts) -> Iterator[Request] | Non
     if action == "GetCallerIdentity":
         return iter(())
     return iter([Request("sts:AssumeRole", params["RoleArn"])]) if action == "AssumeRole" else None
+
+
+def quotas(action: str, params: Params, facts: Facts) -> Iterator[Request] | None:
+    """Return what a call of Service Quotas needs; None for an action that is not in this table."""
+    return iter([Request(f"servicequotas:{action}")]) if action == "GetServiceQuota" else None

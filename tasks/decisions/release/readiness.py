@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ..answers import json_object
@@ -11,7 +12,10 @@ from ..answers import json_object
 MARK = "ramped-site:"
 ROOM = 1024**3  # bytes that a release should find free
 
-Level = Literal["ok", "warning", "problem"]
+Level = Literal["problem", "warning", "ok"]
+LEVELS: tuple[Level, ...] = ("problem", "warning", "ok")
+BOOT = "FinishTimestampMonotonic"  # the property of systemd itself that `read_boot` reads
+GRACEFUL = 30  # seconds; gunicorn's default for graceful_timeout
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,98 @@ def of_site(about: str, facts: SiteFacts) -> list[Finding]:
     return found
 
 
+def ranked(findings: Sequence[Finding]) -> list[Finding]:
+    """Return findings, the worst first; those of one level stay in their order."""
+    return sorted(findings, key=lambda finding: LEVELS.index(finding.level))
+
+
+def softened(findings: Sequence[Finding]) -> list[Finding]:
+    """Return findings of what the release itself may mend: no problem is left among them."""
+    return [replace(one, level="warning") if one.level == "problem" else one for one in findings]
+
+
 def worst(findings: Sequence[Finding]) -> Level:
     """Return the worst level."""
-    levels = {finding.level for finding in findings}
-    return "problem" if "problem" in levels else "warning" if "warning" in levels else "ok"
+    return next((level for level in LEVELS if any(finding.level == level for finding in findings)), "ok")
+
+
+def listed(findings: Sequence[Finding]) -> str:
+    """Return the problems as one text, a line each."""
+    return "\n".join(f"  - {one.about}: {one.text}" for one in findings if one.level == "problem")
+
+
+def read_boot(printed: str) -> float | None:
+    """Return how many seconds an instance took from the start of its kernel until every unit had started, from `systemctl show`.
+
+    None while it boots. Source: org.freedesktop.systemd1(5), "FinishTimestampMonotonic".
+    """
+    found = re.search(rf"^{BOOT}=(\d+)$", printed, re.MULTILINE)
+    return int(found[1]) / 1e6 if found and int(found[1]) else None
+
+
+def read_graceful(printed: str) -> float | None:
+    """Return how many seconds a service gives its open requests when it ends, from `systemctl show` of its ExecStart.
+
+    None where that cannot be seen: a configuration file may set it. Source: gunicorn's documentation, "graceful_timeout";
+    uvicorn's, "--timeout-graceful-shutdown".
+    """
+    found = re.search(r"--(?:graceful-timeout|timeout-graceful-shutdown)[= ](\d+)", printed)
+    if found:
+        return float(found[1])
+    plain = "gunicorn" in printed and not re.search(r"(?:^|\s)(?:-c|--config)[= ]", printed)
+    return float(GRACEFUL) if plain else None
+
+
+def short_grace(group: str, grace: int, health_type: str, boots: Mapping[str, float]) -> Iterator[Finding]:
+    """Yield a warning where a group would replace a new instance that still boots.
+
+    `grace`: seconds (HealthCheckGracePeriod); `health_type`: EC2, or ELB where the group acts on the load balancer's checks;
+    `boots`: seconds that instances took to boot, by id. Source: "Set the health check grace period" (EC2 Auto Scaling guide).
+    """
+    slowest = max(boots, key=lambda id: boots[id], default=None)
+    if slowest is not None and health_type != "EC2" and grace < boots[slowest]:
+        yield Finding(
+            group,
+            "warning",
+            f"its health check grace period is {grace} s, but {slowest} took {boots[slowest]:.0f} s to boot: the group may"
+            f" replace new instances before they serve. Set HealthCheckGracePeriod to {2 * boots[slowest]:.0f} s or more",
+        )
+
+
+def short_delay(group: str, delays: Mapping[str, int], graceful: float | None) -> Iterator[Finding]:
+    """Yield a warning for each target group that cuts off requests for which the web server would have waited.
+
+    `delays`: seconds of deregistration delay by target group; `graceful`: seconds that the web server gives open requests.
+    """
+    for name, delay in delays.items():
+        if graceful is not None and delay < graceful:
+            yield Finding(
+                group,
+                "warning",
+                f"target group {name} drains {delay} s, but the web server gives open requests {graceful:.0f} s: those that take"
+                f" longer than {delay} s are cut off. Set deregistration_delay.timeout_seconds to {graceful:.0f} or more",
+            )
+
+
+def quota(group: str, limit: float, used: int, needed: int) -> Finding:
+    """Return what the account's vCPU quota means for a rollout; `needed`: vCPUs of its surge and its smoke boot."""
+    text = f"{used} of {limit:.0f} vCPUs of the account's quota are used, and a rollout needs {needed} more"
+    if used + needed > limit:
+        return Finding(group, "problem", f"{text}: raise the quota in Service Quotas, or lower rollout.surge")
+    return Finding(group, "ok", text)
+
+
+def cached_errors(base: str, headers: Mapping[str, str]) -> Finding:
+    """Return whether a CDN stores the answer to a file that is not there yet; `headers`: of its second answer.
+
+    Source: RFC 9111, "Age"; "How CloudFront caches errors" (CloudFront developer guide).
+    """
+    age = headers.get("age", "").strip()
+    if not (age.isdigit() and int(age) > 0) and "hit" not in headers.get("x-cache", "").lower():
+        return Finding(base, "ok", "the CDN does not store the answer to a file that is not there yet")
+    return Finding(
+        base,
+        "warning",
+        "the CDN stores the answer to a file that is not there yet, so a page that is early keeps its 404 for later visitors. Set"
+        " its error caching minimum TTL for 403 and 404 to 0",
+    )

@@ -15,7 +15,7 @@ PROPERTIES = ("LoadState", "ActiveState", "ExecStart", "ExecReload", "Environmen
 
 
 class ReloadMethod(Enum):
-    """A way to make the processes of a host look again, the gentlest first."""
+    """A method to make the processes of a host look again, the gentlest first."""
 
     RELOAD = "reload"
     SOCKET_RESTART = "restart behind its socket"
@@ -51,16 +51,16 @@ def read_service(printed: str) -> Service:
     )
 
 
-def ways(service: Service) -> tuple[ReloadMethod, ...]:
-    """Return the ways that may work, the gentlest first; the last one always does."""
+def methods(service: Service) -> tuple[ReloadMethod, ...]:
+    """Return the methods that may work, the gentlest first; the last one always does."""
     gentle = [ReloadMethod.RELOAD] if service.reloadable and service.active and not service.preloads else []
     return (*gentle, ReloadMethod.SOCKET_RESTART if service.socket else ReloadMethod.DRAIN)
 
 
 def next_method(service: Service, without_effect: Sequence[ReloadMethod]) -> ReloadMethod | None:
-    """Return the way to take now.
+    """Return the method to use now.
 
-    `without_effect`: ways after which the site was well but still did not know the new file, on this host or on another
-    one with the same service. Returns None when nothing is left: then something else is wrong.
+    `without_effect`: methods after which the site was well but still did not know the new file, on this host or on another
+    one with the same service. Returns None when none is left: then something else is wrong.
     """
-    return next((way for way in ways(service) if way not in without_effect), None)
+    return next((method for method in methods(service) if method not in without_effect), None)

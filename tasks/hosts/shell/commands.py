@@ -10,6 +10,7 @@ from shlex import quote
 
 from ...decisions.release.migrations import COMMAND
 from ...decisions.release.pruning import MARK as PRUNED
+from ...decisions.release.readiness import BOOT
 from ...decisions.release.readiness import MARK as SITE
 from ...decisions.release.releases import MARK
 from ...settings.model import App
@@ -160,9 +161,10 @@ def systemctl(verb: str, unit: str) -> str:
     return f"sudo -n systemctl {quote(verb)} {quote(unit)}"
 
 
-def refused(units: Sequence[str]) -> str:
-    """Print each command of `restart` that sudo would not run without a password, a line each."""
-    wanted = [f"systemctl {verb} {quote(unit)}" for unit in units for verb in ("reset-failed", "restart")]
+def refused(units: Sequence[str], *, reload: bool = False) -> str:
+    """Print each command of `restart`, and of a reload, that sudo would not run without a password, a line each."""
+    verbs = ("reset-failed", "restart", *(["reload"] if reload else []))
+    wanted = [f"systemctl {verb} {quote(unit)}" for unit in units for verb in verbs]
     return "; ".join(f"sudo -n -l {one} >/dev/null 2>&1 || echo {quote(one)}" for one in wanted)
 
 
@@ -179,6 +181,11 @@ def show(unit: str, properties: Sequence[str]) -> str:
 def boot() -> str:
     """Print what is another text after each boot."""
     return "systemctl show --property=UserspaceTimestampMonotonic --property=UserspaceTimestamp"
+
+
+def boot_seconds() -> str:
+    """Print when the boot had ended, as `readiness.read_boot` reads it."""
+    return f"systemctl show --property={BOOT}"
 
 
 def journal(unit: str, lines: int = 40) -> str:

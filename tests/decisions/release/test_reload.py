@@ -1,6 +1,6 @@
 import pytest
 
-from tasks.decisions.release.reload import ReloadMethod, Service, next_method, read_service, ways
+from tasks.decisions.release.reload import ReloadMethod, Service, methods, next_method, read_service
 
 PLAIN = """\
 ExecStart={ path=/srv/venv/bin/gunicorn ; argv[]=/srv/venv/bin/gunicorn shop.wsgi --workers 3 ; ignore_errors=no }
@@ -61,11 +61,11 @@ def test_a_unit_that_is_not_there() -> None:
     ],
 )
 def test_ways(reloadable: bool, preloads: bool, socket: str | None, expected: tuple[ReloadMethod, ...]) -> None:
-    assert ways(Service(True, True, reloadable, preloads, socket)) == expected
+    assert methods(Service(True, True, reloadable, preloads, socket)) == expected
 
 
 def test_what_is_not_running_cannot_be_reloaded() -> None:
-    assert ways(Service(True, False, True, False, None)) == (ReloadMethod.DRAIN,)
+    assert methods(Service(True, False, True, False, None)) == (ReloadMethod.DRAIN,)
 
 
 def test_a_reload_without_effect_leads_to_the_next_method() -> None:

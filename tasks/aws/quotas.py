@@ -1,0 +1,73 @@
+"""The account's quotas of vCPUs for running On-Demand instances, and how much of them is used."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from ..runtime.cloud import Cloud
+
+# By the letters before the generation of an instance type. Source: "Amazon EC2 On-Demand instance quotas" (EC2 user guide).
+_STANDARD = "L-1216C47A"
+_CODES = {
+    **dict.fromkeys(("a", "c", "d", "h", "i", "im", "is", "m", "r", "t", "z"), _STANDARD),
+    **dict.fromkeys(("g", "gr", "vt"), "L-DB2E81BA"),
+    "p": "L-417A185B",
+    "x": "L-7295265B",
+    "f": "L-74FC7D96",
+    "inf": "L-1945791B",
+}
+
+
+@dataclass(frozen=True)
+class VCpus:
+    """vCPUs of the quota that an instance type counts against."""
+
+    each: int  # of an instance of the type
+    used: int
+    limit: float
+
+
+def vcpus(cloud: Cloud, kind: str) -> VCpus | None:
+    """Return what a type counts, what is used and the quota (DescribeInstanceTypes, DescribeInstances, GetServiceQuota).
+
+    None for a type whose quota is not known here.
+    """
+    code = _code(kind)
+    if code is None:
+        return None
+    quota = cloud.client("service-quotas").get_service_quota(ServiceCode="ec2", QuotaCode=code)["Quota"]["Value"]
+    running = {name: count for name, count in _running(cloud).items() if _code(name) == code}
+    sizes = _sizes(cloud, sorted({kind, *running}))
+    return VCpus(sizes[kind], sum(sizes[name] * count for name, count in running.items()), quota)
+
+
+def _code(kind: str) -> str | None:
+    family = kind.partition(".")[0]
+    letters = family[: next((place for place, letter in enumerate(family) if letter.isdecimal()), len(family))]
+    return _CODES.get(letters)
+
+
+def _running(cloud: Cloud) -> Counter[str]:
+    """Return how many On-Demand instances count, by type; Spot has quotas of its own."""
+    pages = (
+        cloud.client("ec2")
+        .get_paginator("describe_instances")
+        .paginate(Filters=[{"Name": "instance-state-name", "Values": ["pending", "running"]}])
+    )
+    return Counter(
+        instance["InstanceType"]
+        for page in pages
+        for reservation in page["Reservations"]
+        for instance in reservation["Instances"]
+        if "InstanceLifecycle" not in instance
+    )
+
+
+def _sizes(cloud: Cloud, kinds: list[str]) -> dict[str, int]:
+    pages = (
+        cloud.client("ec2")
+        .get_paginator("describe_instance_types")
+        .paginate(Filters=[{"Name": "instance-type", "Values": kinds}])
+    )
+    return {shown["InstanceType"]: shown["VCpuInfo"]["DefaultVCpus"] for page in pages for shown in page["InstanceTypes"]}

@@ -1,0 +1,203 @@
+"""Everything that a release needs and that can be looked up before it begins, as findings; changes nothing."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from botocore.exceptions import ClientError
+
+from ..aws import autoscaling, fleets, quotas, target_groups
+from ..aws.instances import Machine
+from ..aws.management import find
+from ..aws.serving import Web, in_service
+from ..decisions.release import readiness
+from ..decisions.release.readiness import Finding, Level
+from ..decisions.rollout.remarks import remarks
+from ..errors import DeployError, Refused
+from ..hosts import cdn, checkout
+from ..hosts.pool import Hosts
+from ..hosts.shell import commands
+from ..hosts.ssh import Host
+from ..runtime.cloud import error_code
+from ..runtime.run import Run
+from .lock import lock_of
+from .preflight import against, image_missing, worth_knowing
+from .smoke_boot import left_over
+from .target import GroupTarget, target_of
+
+_WIDTH = 20  # instances that are connected to at a time
+
+
+def examine(run: Run, *, web: bool = True, release: bool = False) -> list[Finding]:
+    """Return all findings, the worst first; what cannot be looked at because of an earlier problem is left out.
+
+    `web`: look at the web instances over SSH too; `release`: one is about to begin, which may mend what its code says, and which
+    waits for the host keys of young instances.
+    """
+    names = run.settings.groups
+    with Hosts(run, patient=release) as hosts:
+        on_hosts = _management(run, hosts, release=release)
+        on_hosts += [finding for name in names if web for finding in _web(run, hosts, name)]
+    groups = [finding for name in names for finding in _group(run, name)]
+    return readiness.ranked([*groups, *on_hosts])
+
+
+def require(run: Run, findings: Sequence[Finding]) -> None:
+    """Show the warnings, and raise Refused with all problems."""
+    for one in findings:
+        if one.level == "warning":
+            run.out.warn_once(f"{one.about}: {one.text}")
+    if readiness.worst(findings) == "problem":
+        raise Refused(f"this release would fail:\n{readiness.listed(findings)}")
+
+
+# -- groups
+
+
+def _group(run: Run, name: str) -> list[Finding]:
+    try:
+        fleet, group = fleets.observe(run.cloud, name)
+        target = target_of(run, name, {}, None if fleet.record else group.version)
+        # A release brings an image of its own, and ends a rollout that is under way first.
+        found = [Finding(name, "problem", text) for text in against(run, target, image=False)] if not fleet.record else []
+        found += [Finding(name, "warning", text) for text in _worth_knowing(run, target)]
+        begins = [Finding(name, "ok", "a rollout could begin")] if readiness.worst(found) != "problem" else []
+        return [*found, *begins, *_quota(run, target)]
+    except DeployError as error:
+        return [Finding(name, "problem", str(error))]
+
+
+def _worth_knowing(run: Run, target: GroupTarget) -> Iterator[str]:
+    yield from remarks(target.fleet)
+    held = lock_of(run, target.name, "doctor").held()
+    if held and not target.fleet.record:
+        yield f"the lock is held by {held[0]}" + ("; the next run takes it over" if held[1] else "")
+    gone = image_missing(run, target)
+    if gone:
+        yield f"{gone}: a scale-out fails until the next release"
+    left = left_over(run.cloud, target.name)
+    if left:
+        yield f"a smoke boot was left by an earlier run: {', '.join(left)}; the next rollout terminates it"
+    yield from worth_knowing(run, target)
+
+
+def _quota(run: Run, target: GroupTarget) -> Iterator[Finding]:
+    """Yield what the vCPU quota means for the surge of a group, or for its smoke boot, which is gone before that."""
+    kind, record = str(target.target.data.get("InstanceType", "")), target.fleet.record
+    if not kind or record or not target.fleet.members:
+        return
+    try:
+        vcpus = quotas.vcpus(run.cloud, kind)
+    except ClientError as error:
+        yield Finding(target.name, "warning", f"the account's vCPU quota cannot be read: {error_code(error)}")
+        return
+    if vcpus is not None:
+        yield readiness.quota(target.name, vcpus.limit, vcpus.used, vcpus.each * max(1, target.policy.surge))
+
+
+# -- hosts
+
+
+def _opened(hosts: Hosts, machine: Machine, about: str, level: Level = "problem") -> Host | Finding:
+    try:
+        return hosts.open(machine)
+    except DeployError as error:
+        return Finding(about, level, str(error))
+
+
+def _attempt(about: str, check: Callable[[], object], well: str) -> Finding:
+    """Return the error of a check, or that all is well."""
+    try:
+        check()
+    except DeployError as error:
+        return Finding(about, "problem", str(error))
+    return Finding(about, "ok", well)
+
+
+def _management(run: Run, hosts: Hosts, *, release: bool) -> list[Finding]:
+    about = "management instance"
+    try:
+        machine = find(run)
+    except DeployError as error:
+        return [Finding(about, "problem", str(error))]
+    if machine.state != "running":
+        starts = machine.state in ("stopped", "stopping", "pending")
+        text = f"{machine.id} is {machine.state}{': deploy starts it, and examines it then' if starts else ''}"
+        return [Finding(about, "ok" if starts else "problem", text)]
+    host = _opened(hosts, machine, about)
+    if isinstance(host, Finding):
+        return [host]
+    found = [Finding(about, "ok", "SSH answers"), *of_checkout(run, host)]
+    if readiness.worst(found) == "problem":
+        return found
+    found.append(_attempt(host.name, lambda: checkout.require_clean(run, host), "no uncommitted changes in the checkout"))
+    site = of_site(run, host)
+    return found + (readiness.softened(site) if release else site)
+
+
+def of_checkout(run: Run, host: Host) -> list[Finding]:
+    """Return whether the management instance has a checkout, a virtual environment and the rights that a deploy needs."""
+    app = run.settings.app
+    return [
+        _attempt(host.name, lambda: checkout.require_site(host, app), "checkout and virtual environment exist"),
+        _attempt(host.name, lambda: checkout.require_rights(host, app), "the site's units can be restarted"),
+    ]
+
+
+def of_site(run: Run, host: Host) -> list[Finding]:
+    """Return what the settings that are checked out, and the disk, mean for a release."""
+    label = "manage.py shell (asking for the settings)"
+    try:
+        answer = host.read(commands.site(run.settings.app), timeout=checkout.LONG, label=label)
+    except DeployError as error:
+        return [Finding(host.name, "problem", str(error))]
+    facts = readiness.read_facts(answer.stdout)
+    return readiness.of_site(host.name, facts) if facts else [Finding(host.name, "problem", f"{label} printed no answer")]
+
+
+def _web(run: Run, hosts: Hosts, name: str) -> list[Finding]:
+    """Examine every in-service instance of a group, side by side."""
+    try:
+        webs, group = in_service(run.cloud, [name]), autoscaling.group(run.cloud, name)
+    except DeployError:
+        return []  # said of the group already
+    health = {arn: target_groups.health(run.cloud, arn) for arn in group.target_groups}
+    serving = {web.id for web in webs if all(states.get(web.id) == "healthy" for states in health.values())}
+    boots: dict[str, float] = {}
+    graceful: dict[str, float] = {}
+
+    def examine_instance(web: Web) -> Finding:
+        # That an instance which serves no visitors cannot be reached is no reason to refuse the release that mends it.
+        host = _opened(hosts, web.machine, web.id, "problem" if web.id in serving else "warning")
+        if isinstance(host, Finding):
+            return host
+        boot, limit = _times(run, host)
+        boots.update({web.id: boot} if boot is not None else {})
+        graceful.update({web.id: limit} if limit is not None else {})
+        service = replace(run.settings.app, services=run.settings.app.services[:1])
+        return _attempt(web.id, lambda: checkout.require_rights(host, service, reload=True), "SSH and sudo work")
+
+    with ThreadPoolExecutor(_WIDTH) as pool:
+        found = list(pool.map(examine_instance, webs))
+    found += readiness.short_grace(name, group.grace, group.health_type, boots)
+    delays = {arn.split("/")[1]: target_groups.deregistration_delay(run.cloud, arn) for arn in group.target_groups}
+    return [*found, *readiness.short_delay(name, delays, max(graceful.values(), default=None))]
+
+
+def _times(run: Run, host: Host) -> tuple[float | None, float | None]:
+    """Return how many seconds an instance took to boot, and how many its web server gives open requests."""
+    unit = run.settings.app.services[0]
+    boot = readiness.read_boot(host.read(commands.boot_seconds(), check=False).stdout)
+    return boot, readiness.read_graceful(host.read(commands.show(unit, ["ExecStart"]), check=False).stdout)
+
+
+def of_cdn(run: Run) -> list[Finding]:
+    """Return what the CDN does with errors, where there is one that answers."""
+    base, static = run.settings.static.cdn, run.settings.static.url
+    if base is None:
+        return []
+    answer = cdn.asked_twice(base, f"{static}ramped-{uuid.uuid4().hex}.css")
+    return [readiness.cached_errors(base, answer)] if answer is not None else []
