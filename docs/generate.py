@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from invoke import Task
-from invoke.parser import ParserContext
+from invoke.parser import Argument, ParserContext
 
 from tasks.commands import GROUPS, ns
 from tasks.settings.environment import variable_of
@@ -41,8 +41,7 @@ def _command(task: Task[Any]) -> Iterator[str]:
     name = ns.transform(task.name)
     yield f"### {name}"
     yield _escaped(inspect.getdoc(task.body) or "")
-    # As the parser of Invoke sees it, which also writes `--help`.
-    arguments = task.get_arguments()
+    arguments = arguments_of(task)
     options = ParserContext(name, args=arguments).help_tuples()
     repeatable = {f"--{flag}" for argument in arguments if argument.kind is list for flag in argument.names}
     positional = [argument for argument in arguments if argument.positional]
@@ -51,6 +50,18 @@ def _command(task: Task[Any]) -> Iterator[str]:
         yield _table(
             ("option", "meaning"), [(f"`{_option(flags, repeatable)}`", _escaped(text or "")) for flags, text in options]
         )
+
+
+def arguments_of(task: Task[Any]) -> list[Argument]:
+    """Return the arguments of a task as the parser of Invoke sees them, which also writes `--help`.
+
+    Asking takes the help texts out of the task; it gets them back.
+    """
+    texts = dict(task.help)
+    try:
+        return task.get_arguments()
+    finally:
+        task.help.update(texts)
 
 
 def _option(flags: str, repeatable: Container[str]) -> str:

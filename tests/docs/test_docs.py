@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from docs.generate import commands, settings
+from docs.generate import arguments_of, commands, settings
 from tasks.commands import GROUPS, ns
 from tasks.settings.schema import schema, sections
 from tests.docs.pages import GENERATED, PAGES, ROOT, TOP, WRITTEN, anchors, code, links, name, prose
@@ -77,7 +77,7 @@ def test_every_command_and_option_exists(path: Path) -> None:
             continue
         command, options = found
         assert command in ns.tasks, text
-        known = {f"--{flag}" for argument in ns.tasks[command].get_arguments() for flag in argument.names}
+        known = {f"--{flag}" for argument in arguments_of(ns.tasks[command]) for flag in argument.names}
         assert set(options) <= known, text
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from invoke import Collection, Config, Context, Program, Task
 
+from docs.generate import arguments_of
 from tasks import ns
 from tasks.errors import DeployError, Resumable, SettingsError
 from tasks.runtime.command import command
@@ -108,4 +109,4 @@ def test_every_task_says_what_it_does_and_what_its_options_mean(name: str) -> No
     task = ns.tasks[name]
     first = (inspect.getdoc(task.body) or "").splitlines()[0]
     assert re.fullmatch(r"[A-Z].*\.", first), first
-    assert all(argument.help for argument in task.get_arguments())
+    assert all(argument.help for argument in arguments_of(task))

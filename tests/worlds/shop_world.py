@@ -73,6 +73,18 @@ class Golden:
         )
 
 
+class _Shared(io.StringIO):
+    """A stream that writes to another one as well, in which all are in the order of time."""
+
+    def __init__(self, whole: io.StringIO) -> None:
+        super().__init__()
+        self._whole = whole
+
+    def write(self, text: str) -> int:
+        self._whole.write(text)
+        return super().write(text)
+
+
 class ShopWorld(AbstractContextManager["ShopWorld"]):
     """A stand-in cloud with a management instance and web instances of the shop; every world has data of its own."""
 
@@ -116,7 +128,8 @@ class ShopWorld(AbstractContextManager["ShopWorld"]):
         self.standin = StandIn(Options.of({**FAST, **options}), self.hosts, f"127.{self._octet.number}.0.2")
         self.standin.start()
         self.cloud = Cloud(self.standin, self.hosts, self._octet.number)  # type: ignore[arg-type]
-        self.out, self.err = io.StringIO(), io.StringIO()
+        self._printed = io.StringIO()
+        self.out, self.err = _Shared(self._printed), _Shared(self._printed)
         self._api: Api | None = None
         self._build(web, delay, health)
 
@@ -204,7 +217,7 @@ class ShopWorld(AbstractContextManager["ShopWorld"]):
 
     @property
     def printed(self) -> str:
-        return self.out.getvalue() + self.err.getvalue()
+        return self._printed.getvalue()
 
     def publish(self, revision: str) -> None:
         """Push a revision to the branch main of origin."""
