@@ -41,8 +41,12 @@ def examine(run: Run, *, web: bool = True, release: bool = False) -> list[Findin
     with Hosts(run, patient=release) as hosts:
         on_hosts = _management(run, hosts, release=release)
         on_hosts += [finding for name in names if web for finding in _web(run, hosts, name)]
-    groups = [finding for name in names for finding in _group(run, name)]
-    return readiness.ranked([*groups, *on_hosts])
+    return readiness.ranked([*of_groups(run), *on_hosts])
+
+
+def of_groups(run: Run) -> list[Finding]:
+    """Return what the groups mean for a release, without a look at any host."""
+    return [finding for name in run.settings.groups for finding in _group(run, name)]
 
 
 def require(run: Run, findings: Sequence[Finding]) -> None:

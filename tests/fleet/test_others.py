@@ -8,12 +8,13 @@ import pytest
 from tasks.aws import records
 from tasks.decisions.access.locks import Holder, parameter, write
 from tasks.errors import Refused, Resumable
+from tasks.fleet.examination import of_groups, require
 from tasks.fleet.pin import pin
-from tasks.fleet.preflight import ready
 from tasks.operations.abort import end_runs
 from tasks.operations.rollback import rollback
 from tasks.operations.rollout import roll_out
 from tasks.operations.status import show
+from tasks.runtime.run import Run
 from tests.fleet.test_loop import Hurried
 from tests.worlds.rolling_world import COMMAND, RollingWorld, rolling
 from tests.worlds.shop_world import credentials
@@ -216,15 +217,19 @@ def test_a_pause_in_which_nobody_took_the_lock_costs_a_look() -> None:
 # -- before a release is begun
 
 
+def begin(run: Run) -> None:
+    require(run, of_groups(run))
+
+
 def test_what_needs_no_version_is_asked_before_a_release_is_begun() -> None:
     with rolling(1) as world:
-        ready(world.run())
+        begin(world.run())
         world.cloud.client("autoscaling").suspend_processes(AutoScalingGroupName="web", ScalingProcesses=["ReplaceUnhealthy"])
         world.cloud.control("calls/clear", {})
         with pytest.raises(Refused, match="ReplaceUnhealthy suspended"):
-            ready(world.run())
+            begin(world.run())
         with pytest.raises(Refused, match="there is no alarm shop-5xx"):
-            ready(world.run(alarms=("shop-5xx",)))
+            begin(world.run(alarms=("shop-5xx",)))
         assert world.cloud.control("calls")["changes"] == []
 
 
@@ -232,4 +237,4 @@ def test_a_rollout_under_way_is_no_reason_not_to_begin_a_release() -> None:
     with rolling(1) as world:
         half_way(world)
         world.cloud.client("autoscaling").suspend_processes(AutoScalingGroupName="web", ScalingProcesses=["ReplaceUnhealthy"])
-        ready(world.run())
+        begin(world.run())

@@ -134,6 +134,7 @@ def test_a_site_without_the_command_is_told_what_to_copy(world: ShopWorld) -> No
     assert "app.check_migrations is false" in world.err.getvalue()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("when", ["revision ", "-> migrate"])
 def test_killed_before_it_migrates_the_same_command_judges_again_and_finishes(
     world: ShopWorld, tmp_path: Path, when: str

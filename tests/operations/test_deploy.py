@@ -309,6 +309,7 @@ def test_a_checkout_that_was_cut_short_is_finished(world: ShopWorld) -> None:
     assert sh("git status --porcelain", app) == "" and not (app / ".git/ramped/checkout").exists()
 
 
+@pytest.mark.long
 def test_killed_again_and_again_the_same_command_finishes(world: ShopWorld, tmp_path: Path) -> None:
     world.publish(world.v2)
     (tmp_path / "operator").mkdir()

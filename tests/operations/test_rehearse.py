@@ -128,6 +128,7 @@ def test_a_release_replaces_the_other_and_no_request_fails(temporary: Path) -> N
     assert "Traceback" not in out and "socket.send()" not in out, out
 
 
+@pytest.mark.long
 def test_without_restart_all_the_cdn_remembers_a_404_until_it_is_invalidated(temporary: Path) -> None:
     code, out = told(rehearse("--instances", "2", "--skip", "restart-all"))
     assert code == 1, out
@@ -149,7 +150,10 @@ def test_with_the_static_middleware_no_old_instance_is_restarted(temporary: Path
     assert not re.search(r"file +404", out), out
 
 
-@pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "blow",
+    [pytest.param(signal.SIGINT, marks=pytest.mark.long), pytest.param(signal.SIGTERM, marks=pytest.mark.long), signal.SIGKILL],
+)
 def test_nothing_is_left_when_it_is_stopped(temporary: Path, blow: signal.Signals) -> None:
     process = rehearse()
     until(process, "-> collectstatic")
@@ -257,6 +261,7 @@ ELSEWHERE = {
 SERVICES = {"elbv2": "elasticloadbalancing"}
 
 
+@pytest.mark.long
 def test_the_operator_policy_allows_what_the_tasks_call_and_no_more(temporary: Path) -> None:
     policies = [json.loads((ROOT / f"settings_snippets/aws/policies/{name}.json").read_text()) for name in OPERATOR]
     actions = [s["Action"] for policy in policies for s in policy["Statement"]]

@@ -246,6 +246,7 @@ def test_an_instance_that_the_group_replaces_while_it_drains_is_left_out(golden:
         assert "no longer in service" in world.printed and set(first) != set(world.cloud.members())
 
 
+@pytest.mark.long
 def test_killed_while_an_instance_drains_the_next_run_finishes(golden: Golden, tmp_path: Path) -> None:
     with fleet(golden, tmp_path, web=2, conf=PRELOAD, units="bound", delay=250) as world:
         (tmp_path / "operator").mkdir()

@@ -172,6 +172,7 @@ def fork(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.long
 def test_a_fork_rehearses_what_it_has_changed(fork: Path, temporary: Path) -> None:
     deploy = fork / "ops/operations/deploy.py"
     deploy.write_text(f"{deploy.read_text()}\nprint('the changed deploy')\n")
@@ -193,6 +194,7 @@ def test_a_clone_names_what_is_missing(bare: Environment) -> None:
     assert bare("fab", "rehearse", cwd=ROOT, code=2).endswith(": pip install '.[rehearsal]'\n")
 
 
+@pytest.mark.long
 def test_it_rehearses_without_a_virtual_environment(
     with_rehearsal: Environment, repository: Path, temporary: Path, tmp_path: Path
 ) -> None:

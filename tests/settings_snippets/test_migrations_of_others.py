@@ -1,6 +1,6 @@
 """The verdicts on all migrations of large apps that others wrote, one by one, against what happens on PostgreSQL.
 
-Two of five apps by default; all with RAMPED_ALL_MIGRATIONS=1. tests/run installs them into .venv/django-apps (what
+One of five apps by default; all with RAMPED_ALL_MIGRATIONS=1. tests/run installs them into .venv/django-apps (what
 migrations/requirements.txt names, with --no-deps --target); RAMPED_MIGRATION_APPS names another folder.
 """
 
@@ -19,7 +19,7 @@ from tests.settings_snippets.migrations.third_party import APPS
 ROOT = Path(__file__).parents[2]
 FOLDER = Path(os.environ.get("RAMPED_MIGRATION_APPS") or ROOT / ".venv/django-apps")
 ALL = os.environ.get("RAMPED_ALL_MIGRATIONS") == "1"
-BRIEF = ("django_celery_beat", "cms")
+BRIEF = ("django_celery_beat",)
 
 pytestmark = [
     pytest.mark.skipif(not postgresql.INSTALLED, reason="PostgreSQL is not installed"),
