@@ -72,6 +72,7 @@ class Activity:
         return self.over and self.status != "Successful"
 
 
+_LATEST = 20  # activities
 _ENDED = ("Successful", "Failed", "Cancelled")
 
 
@@ -145,6 +146,20 @@ def activities(cloud: Cloud, name: str, since: float) -> list[Activity]:
         elif activity.over:
             break
     return found
+
+
+def launch_seconds(cloud: Cloud, name: str) -> float:
+    """Return how long the latest launches of a group took at least, until the instance was in service; 0 where none is known."""
+    client = cloud.client("autoscaling")
+    latest = client.describe_scaling_activities(AutoScalingGroupName=name, MaxRecords=_LATEST)["Activities"]
+    return min(
+        (
+            (shown["EndTime"] - shown["StartTime"]).total_seconds()
+            for shown in latest
+            if shown["StatusCode"] == "Successful" and shown.get("Description", "").startswith("Launching a new EC2 instance: ")
+        ),
+        default=0.0,
+    )
 
 
 def _activity(shown: Mapping[str, Any], started: float) -> Activity:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 
+from ..aws import autoscaling
 from ..aws.launch_templates import Version
 from ..aws.lock import Lock
 from ..decisions.rollout.decide import decide
 from ..decisions.rollout.groups import Outcome, Progress
 from ..decisions.rollout.instance_refresh import foreseen
 from ..decisions.rollout.outcomes import ROLLED_BACK, outcomes
+from ..decisions.rollout.pace import Pace
 from ..decisions.rollout.plan import plan
 from ..decisions.rollout.schedules import between, missed
 from ..decisions.rollout.steps import Done, Step
@@ -166,7 +168,8 @@ def _begun(run: Run, target: GroupTarget, revisions: Revisions, lock: Lock) -> G
         else RampedEngine(run, target.name, target.policy, target.goal)
     )
     progress = Progress.BACK if target.goes_back else Progress.GOING
-    return GroupRollout(run, target.name, engine, lock, Questions(revisions.ask, revisions.answers), progress)
+    pace = Pace(launch=autoscaling.launch_seconds(run.cloud, target.name))
+    return GroupRollout(run, target.name, engine, lock, Questions(revisions.ask, revisions.answers), progress, pace=pace)
 
 
 def _record(run: Run, targets: Sequence[GroupTarget], ended: Sequence[Outcome]) -> None:

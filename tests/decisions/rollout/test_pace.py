@@ -32,8 +32,9 @@ def test_one_that_has_become_ready_is_confirmed_quickly(polls: int, rest: float)
 @pytest.mark.parametrize(
     ("since", "rest"),
     [
-        (0, POLL),
-        (100, POLL),
+        (0, 3 * POLL),
+        (100, 3 * POLL),
+        (175, 15.0),
         (185, 5.0),  # the look is put where the first one was not ready yet
         (189, 2.0),
         (195, 2.0),
@@ -46,6 +47,19 @@ def test_the_next_one_is_expected_when_the_one_before_was_ready(since: float, re
     assert pace.took == (190, 200)
     begun = pace.after([new("healthy", 9), new("initial", id="i-2")], 2000)
     assert begun.rest([new("healthy", 9), new("initial", id="i-2")], POLLS, 2000 + since, POLL) == rest
+
+
+@pytest.mark.parametrize(("since", "rest"), [(0, 30.0), (100, 30.0), (135, 15.0), (145, POLL), (200, POLL)])
+def test_before_the_first_one_the_launches_of_the_past_count(since: float, rest: float) -> None:
+    begun = Pace(launch=150).after([new("initial")], 1000)
+    assert begun.rest([new("initial")], POLLS, 1000 + since, POLL) == rest
+    assert Pace(launch=150).rest([], POLLS, 1000, POLL) == POLL, "none is launched yet"
+
+
+@pytest.mark.parametrize(("poll", "rest"), [(5.0, 15.0), (10.0, 30.0), (20.0, 30.0), (60.0, 60.0)])
+def test_failures_and_alarms_are_seen_within_half_a_minute_or_a_poll(poll: float, rest: float) -> None:
+    pace = learned((1000, "initial"), (1590, "initial"), (1600, "healthy"))
+    assert pace.after([new("initial", id="i-2")], 2000).rest([new("initial", id="i-2")], POLLS, 2010, poll) == rest
 
 
 def test_what_was_ready_at_first_sight_teaches_nothing() -> None:
