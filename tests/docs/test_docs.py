@@ -131,3 +131,15 @@ def test_the_readme_names_every_command() -> None:
 @pytest.mark.parametrize("path", [*TOP, *WRITTEN], ids=name)
 def test_the_words_are_plain(path: Path) -> None:
     assert not re.findall(PLAIN, prose(path), re.I)
+
+
+def test_every_test_that_stands_for_a_behaviour_of_aws_exists() -> None:
+    rows = [line for line in (ROOT / "docs/aws-behaviour.md").read_text(encoding="utf-8").splitlines() if line.startswith("| ")][
+        1:
+    ]
+    assert len(rows) > 20
+    for row in rows:
+        _, _, model, product = row.strip("| ").split(" | ")
+        for cell, folder in ((model, ROOT / "tests/rehearsal/cloud"), (product, ROOT / "tests")):
+            named = re.findall(r"`([\w/]+(?:\.py|/))`", cell)
+            assert named and all((folder / name).exists() for name in named), row
