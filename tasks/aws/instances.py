@@ -217,6 +217,13 @@ def with_tags(cloud: Cloud, tags: Mapping[str, str]) -> list[Machine]:
     return list(_describe(cloud, Filters=[*filters, {"Name": "instance-state-name", "Values": _ALIVE}]))
 
 
+def ended_with_tags(cloud: Cloud, tags: Mapping[str, str]) -> list[str]:
+    """Return the ids of the instances that bear all these tags and were terminated; EC2 shows them for about an hour."""
+    filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in tags.items()]
+    states = {"Name": "instance-state-name", "Values": ["shutting-down", "terminated"]}
+    return sorted(machine.id for machine in _describe(cloud, Filters=[*filters, states]))
+
+
 def console(cloud: Cloud, id: str, *, latest: bool = False) -> str:
     """Return the last 64 KB of what an instance printed on its console; botocore decodes it.
 

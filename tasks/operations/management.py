@@ -78,7 +78,8 @@ def _require_reach(run: Run, options: Options) -> None:
 
 def _launch(run: Run, group: Group, version: Version, options: Options) -> str:
     key, _, value = run.settings.management.tag.partition("=")
-    tags = {"Name": f"{group.name} management", key: value}
+    # An organization may demand tags of every launch; those that the group gives its instances satisfy it.
+    tags = dict(group.passed_on) | {"Name": f"{group.name} management", key: value}
     metadata = roles.metadata(version.data, tags)
     if metadata is None:
         run.out.warn(roles.unfit([*roles.tags_of(version.data), *tags]))
@@ -88,7 +89,12 @@ def _launch(run: Run, group: Group, version: Version, options: Options) -> str:
     public = run.settings.ssh.address != "private" and options.elastic_ip is None
     place = instances.Place(options.security_groups, public)
     subnets = [options.subnet] if options.subnet else group.subnets
-    return instances.launch(run.cloud, version.template, version.number, version.data, subnets, tags, metadata, place)
+    described = (version.template, version.number, version.data)
+    # A command that was killed after its launch and is run again launches no second instance, though EC2 may not show the first
+    # one yet; one that was terminated since is made anew.
+    ended = instances.ended_with_tags(run.cloud, {key: value})
+    once = " ".join(["management", str(options), str(int(run.clock.now() // 3600)), *ended])
+    return instances.launch(run.cloud, *described, subnets, tags, metadata, place, once=once)
 
 
 def management_start(run: Run) -> None:

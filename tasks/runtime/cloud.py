@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .changes import Changes
@@ -15,6 +16,7 @@ AGENT = "ramped"  # in the user agent of every call, so that CloudTrail shows wh
 _READING = ("Assume", "Describe", "Get", "List")
 # The lock is an SSM parameter: taking and releasing it changes nothing of the site.
 _LOCKING = "ssm"
+_CACHE = Path("~/.aws/cli/cache")  # of the AWS CLI, where it keeps the credentials of roles
 
 
 class Cloud:
@@ -38,9 +40,7 @@ class Cloud:
         Raises botocore's ProfileNotFound where `aws.profile` does not exist.
         """
         if self._session is None:
-            import boto3
-
-            self._session = boto3.Session(profile_name=self._aws.profile, region_name=self._aws.region)
+            self._session = _session(self._aws)
         return self._session
 
     def client(self, name: str, *, quick: bool = False) -> Any:
@@ -80,6 +80,20 @@ class Cloud:
     def _broke(self, exception: Exception, context: Any, **_: Any) -> None:
         if context.get("ramped_writes"):
             self._changes.settle(type(exception).__name__ not in _NEVER_SENT)
+
+
+def _session(aws: Aws) -> Any:
+    import boto3
+    import botocore.session
+    from botocore.credentials import JSONFileCache
+
+    core = botocore.session.Session()
+    if aws.profile is not None:
+        core.set_config_variable("profile", aws.profile)
+    made = boto3.Session(botocore_session=core, region_name=aws.region, profile_name=aws.profile)
+    # As the AWS CLI does: the credentials of a role last for an hour, and its MFA code is not asked for again until then.
+    core.get_component("credential_provider").get_provider("assume-role").cache = JSONFileCache(str(_CACHE.expanduser()))
+    return made
 
 
 # Errors of botocore before a request has reached AWS.

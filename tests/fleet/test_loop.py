@@ -81,7 +81,7 @@ def test_a_group_that_follows_the_latest_version_names_a_number_afterwards() -> 
     with rolling(2, version="$Latest") as world:
         world.roll()
         world.assert_done(world.next, launches=2)
-        assert "web follows $Latest; it will name a number from now on" in world.printed
+        assert "web: it follows $Latest; it will name a number from now on" in world.printed
 
 
 def test_a_bad_latest_version_goes_back_to_what_the_instances_run() -> None:

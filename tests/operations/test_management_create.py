@@ -67,6 +67,39 @@ def test_one_that_ec2_does_not_show_yet_is_waited_for(world: ShopWorld, options:
     assert f"{id} (127." in world.printed and "runs, SSH answers" in world.printed
 
 
+def test_killed_after_its_launch_and_run_again_there_is_one(
+    world: ShopWorld, options: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    options(read_lag=150.0)
+    with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
+        killed.setattr("tasks.operations.management.launched", die)
+        management_create(fast(world, management=OTHER))
+    management_create(fast(world, management=OTHER))
+    options(read_lag=0.0)
+    assert made(world)["State"]["Name"] == "running", "and there is one"
+
+
+def test_it_has_the_tags_that_the_group_gives_its_instances(world: ShopWorld) -> None:
+    scaling = world.cloud.client("autoscaling")
+    tag = {
+        "ResourceId": "web",
+        "ResourceType": "auto-scaling-group",
+        "Key": "cost-center",
+        "Value": "42",
+        "PropagateAtLaunch": True,
+    }
+    scaling.create_or_update_tags(Tags=[tag])
+    try:
+        management_create(fast(world, management=OTHER))
+        tags = {one["Key"]: one["Value"] for one in made(world)["Tags"]}
+        assert tags["cost-center"] == "42" and tags["role"] == "builder" and tags["Name"] == "web management"
+    finally:
+        scaling.delete_tags(Tags=[{key: tag[key] for key in ("ResourceId", "ResourceType", "Key")}])
+
+
 def test_one_that_ends_at_once_is_told_with_ec2s_reason(world: ShopWorld, options: Any) -> None:
     options(dies_at_launch={world.image: "Client.InternalError: Client error on launch"})
     with pytest.raises(DeployError, match="is (shutting-down|terminated): .*Client error on launch"):

@@ -15,10 +15,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 
-from tests.benchmarks.rollout.figures import OURS, Delays, Outcome, goals, table
+from tests.benchmarks.rollout.figures import OURS, THROTTLED, Delays, Outcome, goals, table
 from tests.benchmarks.rollout.tools import CREDENTIALS, ROOT, TOOLS, install
-
-THROTTLED = 0.3
 
 
 def _run(tool: str, instances: int, throttled: float, delays: Delays, speed: float) -> Outcome:
@@ -45,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     install()
     delays, outcomes = Delays(), list[Outcome]()
     for size in sizes:
-        runs = [(tool, size, 0.0) for tool in TOOLS if given.tools in tool] + [(OURS, size, THROTTLED)]
+        runs = [(tool, size, 0.0) for tool in TOOLS if given.tools in tool] + [(OURS, size, share) for share in THROTTLED]
         with ThreadPoolExecutor(len(runs)) as pool:
             outcomes += pool.map(lambda run: _run(*run, delays, speed), runs)
     looks = f"everybody looks every {delays.poll:.0f} s"

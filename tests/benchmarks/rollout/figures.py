@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-FLOOR, THROTTLED, READS = 1.05, 1.3, 3
+FLOOR, READS = 1.05, 3
+CALLS = {4: 120}  # at most so many by size of the fleet
+THROTTLED = {0.3: 1.3, 0.6: 1.5}  # share of the calls, and how many times as long it may take then
 OURS = "ramped rollout"
 _READS = ("Describe", "Get", "List")
 
@@ -71,12 +73,15 @@ def goals(outcomes: Sequence[Outcome], delays: Delays) -> list[tuple[bool, str]]
         floor = ours.seconds / ours.floor(delays)
         found.append((floor <= FLOOR, f"{instances} instances: {floor:.3f} of the floor, goal {FLOOR}"))
         found.append((ours.reads <= READS, f"{instances} instances: {ours.reads} reads a tick, goal {READS}"))
+        if instances in CALLS:
+            found.append((ours.total <= CALLS[instances], f"{instances} instances: {ours.total} calls, goal {CALLS[instances]}"))
         for other in (one for (size, name), one in calm.items() if size == instances and name != OURS):
             calls = f"{instances} instances: {ours.total} calls, {other.tool} {other.total}; goal: fewer"
             found.append((ours.total < other.total, calls))
     for one in outcomes:
         if one.throttled and one.tool == OURS and (ours := calm.get((one.instances, OURS))):
             slower = one.seconds / ours.seconds
-            text = f"{one.instances} instances, {one.throttled:.0%} throttled: {slower:.3f} of its own time, goal {THROTTLED}"
-            found.append((slower <= THROTTLED, text))
+            goal = THROTTLED[one.throttled]
+            text = f"{one.instances} instances, {one.throttled:.0%} throttled: {slower:.3f} of its own time, goal {goal}"
+            found.append((slower <= goal, text))
     return found
