@@ -1,4 +1,4 @@
-"""`check-migrations`: whether the release that serves goes on working with another one's migrations; the gate of `deploy`."""
+"""`check-migrations`: whether the running release keeps working with the migrations of a revision; the gate of `deploy`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..decisions.release import migrations
 from ..decisions.release.migrations import find
 from ..errors import Refused
 from ..hosts import checkout
-from ..hosts.judging import judge
+from ..hosts.pending_migrations import ask_pending_migrations
 from ..hosts.pool import Hosts
 from ..hosts.ssh import Host
 from ..runtime.output import Output
@@ -19,9 +19,9 @@ from ..runtime.run import Run
 
 
 def check_migrations(run: Run, revision: str | None = None, json: bool = False) -> None:
-    """Judge the migrations of a revision against the release that serves; changes nothing.
+    """Check the migrations of a revision against the running release; changes nothing.
 
-    Exit code 0 where `deploy` would go on without asking: nothing pending, or all of it compatible; 1 for anything else.
+    Exit code 0 if `deploy` would continue without asking: nothing pending, or everything compatible; 1 otherwise.
     """
     if run.dry:
         run.out.say(f"would check the pending migrations of {revision or run.settings.app.branch} on the management instance")
@@ -34,30 +34,30 @@ def check_migrations(run: Run, revision: str | None = None, json: bool = False) 
         host = hosts.wait(running_management(run, start=False), app.boot_timeout)
         checkout.require_site(host, app)
         sha = checkout.choose(run, host, revision)
-        judgement, answer = judge(host, app, sha)
+        pending, answer = ask_pending_migrations(host, app, sha)
     if json:
         shown.say(dumps(find(answer), indent=2))
-    for line in judgement.told or ("no migration changes the database",):
+    for line in pending.lines or ("no migration changes the database",):
         run.out.say(line)
-    if judgement.verdict in ("review", "incompatible"):
-        raise Refused(f"the migrations of {sha[:12]} may not work with the running release: {judgement.verdict}")
+    if pending.verdict in ("review", "incompatible"):
+        raise Refused(f"the migrations of {sha[:12]} may not work with the running release: {pending.verdict}")
 
 
 def gate(run: Run, host: Host, sha: str, *, yes: bool, breaking: bool) -> None:
-    """Let a revision pass whose migrations fit the release that serves; ask where that cannot be told.
+    """Accept a revision whose migrations work with the running release; ask where that is unknown.
 
-    `yes`: the operator has looked already; `breaking`: nobody is served meanwhile. Raises Refused; nothing is touched then.
+    `yes`: the operator has reviewed them; `breaking`: no visitor is served meanwhile. Raises Refused before any change.
     """
     app = run.settings.app
     if not app.check_migrations:
         run.out.warn("app.check_migrations is false: whether the running release works with the new migrations is not checked")
         return
-    judgement, _ = judge(host, app, sha)
-    for line in judgement.told or ("no migration changes the database",):
+    pending, _ = ask_pending_migrations(host, app, sha)
+    for line in pending.lines or ("no migration changes the database",):
         run.out.say(line)
-    decision = migrations.decide(judgement.verdict, yes=yes, breaking=breaking)
+    decision = migrations.decide(pending.verdict, yes=yes, breaking=breaking)
     if decision == "refuse":
-        raise Refused(migrations.refusal(judgement, sha))
+        raise Refused(migrations.incompatible_message(pending, sha))
     if decision == "ask" and not _agreed(run):
         raise Refused(f"the migrations of {sha[:12]} need review; nothing was changed. To accept them: {_again(run)}")
 
@@ -67,7 +67,7 @@ def _again(run: Run) -> str:
 
 
 def _agreed(run: Run) -> bool:
-    """Ask on a terminal; nobody is there to be asked elsewhere."""
+    """Ask on a terminal; elsewhere the answer is no."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return False
     run.out.close()

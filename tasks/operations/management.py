@@ -1,4 +1,4 @@
-"""`management-create`, `-start`, `-stop`: the instance outside the groups on which deploys are made."""
+"""`management-create`, `-start`, `-stop`: the instance outside the groups to which a release is deployed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..aws import autoscaling, instances, launch_templates
 from ..aws.autoscaling import Group
-from ..aws.instances import Machine
+from ..aws.instances import Ec2Instance
 from ..aws.launch_templates import Version
 from ..aws.management import find, launched
 from ..decisions.access import roles
@@ -19,7 +19,7 @@ from ..runtime.waiting import Waiting
 
 @dataclass(frozen=True)
 class Options:
-    """Where the management instance is made, in place of what the template and the group say."""
+    """Where the management instance is launched, overriding template and group."""
 
     subnet: str | None = None
     security_groups: tuple[str, ...] = ()
@@ -57,12 +57,12 @@ def management_create(
         launched(run, id)
         if elastic_ip:
             instances.associate(run.cloud, elastic_ip, id)
-        # Again: it has an address now.
+        # Again: now it has an address.
         _ready(run, launched(run, id))
 
 
 def _require_reach(run: Run, options: Options) -> None:
-    """Refuse, before anything is launched, what could not be reached from here."""
+    """Refuse options with which the instance could not be reached from here."""
     ssh = run.settings.ssh
     if options.elastic_ip is None:
         return
@@ -85,7 +85,7 @@ def _launch(run: Run, group: Group, version: Version, options: Options) -> str:
         run.out.warn(roles.unfit([*roles.tags_of(version.data), *tags]))
     if "InstanceMarketOptions" in version.data:
         run.out.warn(f"version {version.number} launches Spot instances: EC2 may end the management instance at any time")
-    # Reached by a public address, it must have one from the beginning: its console is seen, and waited for, over SSH.
+    # With ssh.address public it needs a public address from the beginning: SSH and its console are waited for.
     public = run.settings.ssh.address != "private" and options.elastic_ip is None
     place = instances.Place(options.security_groups, public)
     subnets = [options.subnet] if options.subnet else group.subnets
@@ -116,28 +116,28 @@ def stop(run: Run) -> None:
 
     Raises Refused when there is none, TimedOut.
     """
-    machine = find(run)
-    if machine.state == "stopped" or run.dry:
-        run.out.say(f"{machine.id} is stopped" if machine.state == "stopped" else f"would stop {machine.id}")
+    instance = find(run)
+    if instance.state == "stopped" or run.dry:
+        run.out.say(f"{instance.id} is stopped" if instance.state == "stopped" else f"would stop {instance.id}")
         return
 
     def probe() -> bool | Waiting:
         state = find(run).state
-        return state == "stopped" or Waiting(f"{machine.id} is {state}")
+        return state == "stopped" or Waiting(f"{instance.id} is {state}")
 
     with run.step("stop the management instance"):
-        instances.stop(run.cloud, machine.id)
-        run.wait(f"the stop of {machine.id}", probe, timeout=run.settings.app.boot_timeout)
+        instances.stop(run.cloud, instance.id)
+        run.wait(f"the stop of {instance.id}", probe, timeout=run.settings.app.boot_timeout)
 
 
-def _ready(run: Run, machine: Machine | None = None) -> None:
-    machine, host = open_management(run, machine)
+def _ready(run: Run, instance: Ec2Instance | None = None) -> None:
+    instance, host = open_management(run, instance)
     with host:
-        run.out.say(f"{machine.id} ({machine.address}) runs, SSH answers")
+        run.out.say(f"{instance.id} ({instance.address}) runs, SSH answers")
     if run.settings.management.keep_running:
-        _warn_of_tags(run, machine)
+        _warn_of_tags(run, instance)
 
 
-def _warn_of_tags(run: Run, machine: Machine) -> None:
-    if not machine.shows_tags:
-        run.out.warn(roles.hidden(machine.id))
+def _warn_of_tags(run: Run, instance: Ec2Instance) -> None:
+    if not instance.shows_tags:
+        run.out.warn(roles.hidden(instance.id))
