@@ -37,8 +37,17 @@ async def _listen(address: str, doors: tuple[Door, ...]) -> list[asyncio.Server]
     return [await _door(address, door) for door in doors]
 
 
+# The loop keeps tasks by weak references: one that only its own closed connection knows would be collected while it waits.
+_relays: set[asyncio.Task[None]] = set()
+
+
 async def _door(address: str, door: Door) -> asyncio.Server:
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.ensure_future(relay(reader, writer))
+        _relays.add(task)
+        task.add_done_callback(_relays.discard)
+
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # what stands for another network is entered from the public address, not from the operator's
         source = (address, 0) if door.address.startswith("127.") else None
         try:
