@@ -1,1 +1,1 @@
-"""The edge to AWS: one module for each noun."""
+"""The edge to AWS: a module per resource."""

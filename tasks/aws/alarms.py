@@ -1,4 +1,4 @@
-"""CloudWatch's alarms: which of them are in ALARM."""
+"""CloudWatch alarms: which are in ALARM."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..runtime.cloud import Cloud
 
-# "DescribeAlarms": so many names in one call.
+# "DescribeAlarms": names per call.
 _NAMES = 100
 
 

@@ -1,4 +1,4 @@
-"""Auto Scaling groups: what they are, what they did, and the few writes that a rollout needs."""
+"""Auto Scaling groups: their description, their activities, and the writes that a rollout needs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..runtime.cloud import Cloud
 
 
 @dataclass(frozen=True)
-class Member:
+class GroupMember:
     """An instance of a group."""
 
     id: str
@@ -35,40 +35,40 @@ class Group:
     template: str  # id of the launch template; "" for a launch configuration or a mixed-instances policy
     version: str  # the reference: a number, $Latest or $Default
     mixed: bool
-    members: tuple[Member, ...]
+    members: tuple[GroupMember, ...]
     target_groups: tuple[str, ...]
     classic_balancers: tuple[str, ...]
     suspended: Mapping[str, str]  # process -> why, as AWS says it
     zones: tuple[str, ...]
     subnets: tuple[str, ...]
     tags: Mapping[str, str]
-    passed_on: frozenset[tuple[str, str]]  # the tags that its instances get
+    passed_on: frozenset[tuple[str, str]]  # the tags that propagate to its instances
     protects_new: bool
     health_type: str  # EC2 alone, or ELB too
-    grace: int  # seconds in service for which failed health checks are overlooked
+    grace: int  # seconds in service for which failed health checks are ignored
     at: float | None  # AWS's own time of the answer, seconds since the epoch
 
 
 @dataclass(frozen=True)
 class Activity:
-    """One launch or termination that a group made."""
+    """A scaling activity: a launch or a termination."""
 
     id: str
     started: float
     status: str
     description: str
     message: str
-    ended: float | None = None  # seconds since the epoch; None: it goes on
+    ended: float | None = None  # seconds since the epoch; None: in progress
     cause: str = ""
 
     @property
     def over(self) -> bool:
-        """Return whether it has ended, well or not."""
+        """Return whether it has ended, successfully or not."""
         return self.ended is not None or self.status in _ENDED
 
     @property
     def failed(self) -> bool:
-        """Return whether it has ended otherwise than well: a launch that dies is Cancelled as often as Failed."""
+        """Return whether it ended without success: a launch that dies is Cancelled as often as Failed."""
         return self.over and self.status != "Successful"
 
 
@@ -120,9 +120,9 @@ def _group(shown: Mapping[str, Any], at: float | None) -> Group:
     )
 
 
-def _member(shown: Mapping[str, Any]) -> Member:
+def _member(shown: Mapping[str, Any]) -> GroupMember:
     template = shown.get("LaunchTemplate", {})
-    return Member(
+    return GroupMember(
         id=shown["InstanceId"],
         zone=shown.get("AvailabilityZone", ""),
         lifecycle=shown["LifecycleState"],
@@ -134,9 +134,9 @@ def _member(shown: Mapping[str, Any]) -> Member:
 
 
 def activities(cloud: Cloud, name: str, since: float) -> list[Activity]:
-    """Return what a group began since a time in epoch seconds (DescribeScalingActivities).
+    """Return the activities that a group began since a time in epoch seconds (DescribeScalingActivities).
 
-    What is in progress comes first, however old it is, then what has ended, the newest first.
+    Activities in progress come first, however old, then those that have ended, newest first.
     """
     found: list[Activity] = []
     for shown in _activities(cloud, name):
@@ -175,7 +175,7 @@ def _activities(cloud: Cloud, name: str) -> Iterator[Mapping[str, Any]]:
 
 
 def point(cloud: Cloud, group: Group, version: str, desired: int, maximum: int) -> None:
-    """Set template version, desired and max in one call: all of it happens or nothing."""
+    """Set template version, desired and max in one call: all or nothing."""
     cloud.client("autoscaling").update_auto_scaling_group(
         AutoScalingGroupName=group.name,
         LaunchTemplate={"LaunchTemplateId": group.template, "Version": version},
@@ -202,7 +202,7 @@ def resume(cloud: Cloud, name: str, processes: Sequence[str]) -> None:
 
 
 def protect(cloud: Cloud, name: str, ids: Sequence[str], on: bool) -> None:
-    """Set or take off scale-in protection; SetInstanceProtection takes 50 instances a call."""
+    """Set or remove scale-in protection; SetInstanceProtection takes 50 instances a call."""
     for start in range(0, len(ids), 50):
         cloud.client("autoscaling").set_instance_protection(
             AutoScalingGroupName=name, InstanceIds=list(ids[start : start + 50]), ProtectedFromScaleIn=on
@@ -215,7 +215,7 @@ def terminate(cloud: Cloud, id: str, *, decrement: bool) -> None:
 
 
 def write_tags(cloud: Cloud, name: str, tags: Mapping[str, str]) -> None:
-    """Set tags of the group, in one call; they do not go to its instances."""
+    """Set tags of the group, in one call; they do not propagate to its instances."""
     cloud.client("autoscaling").create_or_update_tags(Tags=[_tag(name, k) | {"Value": v} for k, v in tags.items()])
 
 

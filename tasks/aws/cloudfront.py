@@ -13,8 +13,8 @@ def under_way(cloud: Cloud, distribution: str, paths: Sequence[str]) -> str | No
     listed = client.list_invalidations(DistributionId=distribution, MaxItems="50")["InvalidationList"]
     for summary in listed.get("Items", []):
         if summary["Status"] != "Completed":
-            told = client.get_invalidation(DistributionId=distribution, Id=summary["Id"])["Invalidation"]
-            if set(told["InvalidationBatch"]["Paths"].get("Items", [])) == set(paths):
+            found = client.get_invalidation(DistributionId=distribution, Id=summary["Id"])["Invalidation"]
+            if set(found["InvalidationBatch"]["Paths"].get("Items", [])) == set(paths):
                 return str(summary["Id"])
     return None
 

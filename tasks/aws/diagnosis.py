@@ -1,4 +1,4 @@
-"""Why instances do not serve: what the load balancer says of them, and the end of their console."""
+"""Why instances do not serve: their target health and the end of their console output."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ..runtime.text import redact
 from . import instances, target_groups
 from .autoscaling import Group
 
-# What a boot says last; all of it is on the instance's console.
+# The last lines of a boot; the rest is on the instance's console.
 _LINES = 15
 
 
 def findings(cloud: Cloud, group: Group, ids: Sequence[str]) -> Iterator[str]:
-    """Yield lines about instances of a group; what cannot be read is said instead, for this must not stop a way back."""
+    """Yield lines about instances of a group; what cannot be read is reported, since this must not stop a rollback."""
     for id in ids:
         for ask in (_targets, _console):
             try:

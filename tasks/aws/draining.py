@@ -1,4 +1,4 @@
-"""Taking an in-service instance out of its target groups and back in; a crash between is mended by the next run."""
+"""Deregister an in-service instance from its target groups and register it again; the next run repairs a crash."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from ..errors import Refused
 from ..runtime.run import Run
 from ..runtime.waiting import Waiting
 from . import instances, tags, target_groups
-from .serving import Web
+from .serving import WebInstance
 
-_MARGIN = 120.0  # seconds that AWS may take besides the deregistration delay
+_MARGIN = 120.0  # seconds that AWS may take beyond the deregistration delay
 
 
 class Targets:
-    """What the load balancer says of the instances; many threads that ask at once share one answer for a second."""
+    """The target health of the instances; threads share an answer for a second."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -32,12 +32,12 @@ class Targets:
                 self._known[arn] = (self._run.clock.now(), states)
             return states
 
-    def unhealthy(self, web: Web) -> str:
-        """Return the state in which the load balancer sends an instance no visitors, or nothing; a new one is to prove itself."""
+    def unhealthy(self, web: WebInstance) -> str:
+        """Return the target state that keeps an instance out of traffic, or ""; a new instance is `initial`."""
         states = [self.states(arn).get(web.id, "") for arn in web.target_groups]
         return next((state for state in states if state in ("unhealthy", "unhealthy.draining", "unavailable")), "")
 
-    def await_healthy(self, web: Web) -> None:
+    def await_healthy(self, web: WebInstance) -> None:
         """Wait until an instance is healthy in all its target groups.
 
         Raises TimedOut with the state of each.
@@ -52,18 +52,18 @@ class Targets:
 
 
 class Drains:
-    """Take instances out and put them back."""
+    """Deregister instances and register them again."""
 
     def __init__(self, run: Run, targets: Targets) -> None:
         self._run = run
         self._targets = targets
         self._lock = threading.Lock()
 
-    def leave(self, web: Web, fleet: int) -> None:
-        """Take an instance out of its target groups, and wait until its open requests are over.
+    def leave(self, web: WebInstance, fleet: int) -> None:
+        """Deregister an instance from its target groups, and wait until its open requests are finished.
 
-        `fleet`: how many instances its group has in service. Waits while too few others are healthy. Raises Refused when it
-        is the only one, TimedOut.
+        `fleet`: the number of instances in service in its group. Waits while too few others are healthy. Raises Refused when it
+        is the only instance, TimedOut.
         """
         if fleet < 2 and web.target_groups:
             raise Refused(
@@ -84,15 +84,15 @@ class Drains:
 
         self._run.wait(f"{web.id} to drain", drained, timeout=delay + _MARGIN)
 
-    def come_back(self, web: Web) -> None:
-        """Register an instance again with the target groups that it is missing from."""
+    def come_back(self, web: WebInstance) -> None:
+        """Register an instance with the target groups that lack it."""
         for arn in web.target_groups:
             if self._targets.states(arn, fresh=True).get(web.id, "unused") in ("unused", "draining"):
                 target_groups.register(self._run.cloud, arn, web.id)
         instances.untag(self._run.cloud, [web.id], [tags.DRAINED])
 
-    def _take_out(self, web: Web, fleet: int) -> bool:
-        # One at a time: two that look together would both find room for one.
+    def _take_out(self, web: WebInstance, fleet: int) -> bool:
+        # One at a time: two threads that check together could both take the last place.
         with self._lock:
             if not all(may_leave(web.id, self._targets.states(arn, fresh=True), fleet) for arn in web.target_groups):
                 return False

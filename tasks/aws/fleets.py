@@ -1,4 +1,4 @@
-"""Observe a group as one `Fleet`, and apply the steps of a rollout to it: the two ends of its loop."""
+"""Observe a group as one `Fleet`, and apply the steps of a rollout to it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from ..decisions.rollout.memory import Memory
 from ..decisions.rollout.record import TAGS, from_tags, to_tags
-from ..decisions.rollout.snapshot import Fleet, Instance, Record
+from ..decisions.rollout.snapshot import Fleet, FleetInstance, Record
 from ..decisions.rollout.steps import (
     Abort,
     Advance,
@@ -32,20 +32,20 @@ from ..errors import Refused
 from ..runtime.cloud import Cloud, error_code, throttled
 from . import autoscaling, launch_templates, target_groups
 from .alarms import firing
-from .autoscaling import Activity, Group, Member
+from .autoscaling import Activity, Group, GroupMember
 from .records import keep, kept
 
 NOTHING = Memory()
-# What `look` says of an answer that is older than our last write; it does so for half a minute at most.
+# Returned by `try_observe` for an answer older than our last write; for half a minute at most.
 LAGS = "waiting until AWS shows the last change"
 
-# What goes "into warm pool" is not in the group.
+# An instance launched "into warm pool" is not in the group.
 _LAUNCH = re.compile(r"Launching a new EC2 instance(?! into warm pool)(?: from warm pool)?(?:: (i-[0-9a-f]+))?")
 _END = re.compile(r"Terminating EC2 instance: (i-[0-9a-f]+)")
-# Ends that say nothing of the version: the group scales in, or somebody terminates by hand.
+# Ends that say nothing about the version: scale-in, or termination by a user.
 _EXCUSES = ("shrinking the capacity", "taken out of service in response to a user request", "Client.UserInitiatedShutdown")
 
-# Errors that are safe to retry at the next look: the group is busy, or the instance is gone by now.
+# Errors that are safe to retry at the next poll: the group is busy, or the instance is gone.
 _RETRYABLE = (
     "ScalingActivityInProgress",
     "ScalingActivityInProgressFault",
@@ -55,7 +55,7 @@ _RETRYABLE = (
 )
 
 
-def look(
+def try_observe(
     cloud: Cloud,
     name: str,
     alarms: Sequence[str] = (),
@@ -63,7 +63,7 @@ def look(
     seen: Fleet | None = None,
     memory: Memory = NOTHING,
 ) -> tuple[Fleet, Group] | str:
-    """Observe a group, or return why that has to wait: AWS asks for fewer calls, or shows what was before our last write.
+    """Observe a group, or return why to retry: AWS throttles, or its answer is older than our last write.
 
     Raises as `observe` does.
     """
@@ -86,12 +86,12 @@ def observe(
     seen: Fleet | None = None,
     memory: Memory = NOTHING,
 ) -> tuple[Fleet, Group]:
-    """Look at a group once: the group, its target groups and, during a run, its activities and the alarms that are to stop it.
+    """Read a group once: the group, its target groups and, during a run, its activities and alarms.
 
-    `since`: epoch seconds from which activities are read where no record of a run says it; None: none are read. `seen`: the look
-    before; while the group is whole and its members are the same, no launch has failed or come, and none are read either.
-    `memory`: what this process has written.
-    The number of calls does not grow with the fleet, but for pages. Raises Refused when the group or its record cannot be read.
+    `since`: epoch seconds from which activities are read without a record of a run; None: none are read. `seen`: the previous
+    fleet; while the group is complete and its members are the same, there are no new activities, and none are read either.
+    `memory`: the writes of this process.
+    The number of calls grows with the fleet only by pages. Raises Refused when the group or its record cannot be read.
     """
     group = autoscaling.group(cloud, name)
     record, vanished = _record(cloud, group, memory)
@@ -146,20 +146,26 @@ def _at_rest(group: Group, seen: Fleet) -> bool:
 
 def _launches(activities: list[Activity]) -> dict[str, float]:
     found = {}
-    for one in activities:
-        match = _LAUNCH.match(one.description)
-        if match and match[1] and not (one.failed and one.message):
-            found[match[1]] = one.started
+    for activity in activities:
+        match = _LAUNCH.match(activity.description)
+        if match and match[1] and not (activity.failed and activity.message):
+            found[match[1]] = activity.started
     return found
 
 
 def _failures(activities: list[Activity], excused: frozenset[str]) -> tuple[str, ...]:
-    """Return why launches failed. One that was cut off without a word left with its instance, which is counted there."""
+    """Return why launches failed. A launch that ended without a message is counted with its instance."""
     found = []
-    for one in activities:
-        match = _LAUNCH.match(one.description)
-        if match and one.failed and not _excused(one.message) and match[1] not in excused and (one.message or not match[1]):
-            found.append(one.message or one.description)
+    for activity in activities:
+        match = _LAUNCH.match(activity.description)
+        if (
+            match
+            and activity.failed
+            and not _excused(activity.message)
+            and match[1] not in excused
+            and (activity.message or not match[1])
+        ):
+            found.append(activity.message or activity.description)
     return tuple(found)
 
 
@@ -167,10 +173,10 @@ def _excused(text: str) -> bool:
     return any(excuse in text for excuse in _EXCUSES)
 
 
-def _instance(group: Group, member: Member, health: list[dict[str, str]], launched: float) -> Instance:
+def _instance(group: Group, member: GroupMember, health: list[dict[str, str]], launched: float) -> FleetInstance:
     # The resolved number of the group's own template identifies a version; another template is another version.
     own = member.template == group.template
-    return Instance(
+    return FleetInstance(
         id=member.id,
         zone=member.zone,
         lifecycle=member.lifecycle,
@@ -185,7 +191,7 @@ def _instance(group: Group, member: Member, health: list[dict[str, str]], launch
 def apply(cloud: Cloud, group: Group, step: Step) -> str | None:
     """Make the API calls of a step.
 
-    Returns None, or why AWS rejected the call for now; the next look decides anew.
+    Returns None, or why AWS rejected the call for now; the next poll decides again.
     """
     try:
         _apply(cloud, group, step)
@@ -231,6 +237,6 @@ def _apply(cloud: Cloud, group: Group, step: Step) -> None:
 
 
 def _write(cloud: Cloud, name: str, record: Record) -> None:
-    """Write a record, the copy first: where both are there the tags count, and where they vanish the copy is not older."""
+    """Write a record, the copy first: the tags have priority, and the copy is never older than they."""
     keep(cloud, name, record)
     autoscaling.write_tags(cloud, name, to_tags(record))

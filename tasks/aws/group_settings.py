@@ -1,4 +1,4 @@
-"""What a group is set to do by itself, as far as a rollout has to know it: lifecycle hooks and scheduled actions."""
+"""Settings of a group that affect a rollout: lifecycle hooks and scheduled actions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ LAUNCHING, TERMINATING = "autoscaling:EC2_INSTANCE_LAUNCHING", "autoscaling:EC2_
 
 
 def hooks(cloud: Cloud, name: str) -> dict[str, dict[str, int]]:
-    """Return how many seconds each lifecycle hook may hold an instance, by transition and name (DescribeLifecycleHooks)."""
+    """Return the seconds that each lifecycle hook may hold an instance, by transition and name (DescribeLifecycleHooks)."""
     found: dict[str, dict[str, int]] = {LAUNCHING: {}, TERMINATING: {}}
     for hook in cloud.client("autoscaling").describe_lifecycle_hooks(AutoScalingGroupName=name)["LifecycleHooks"]:
         found[hook["LifecycleTransition"]][hook["LifecycleHookName"]] = hook["HeartbeatTimeout"]
@@ -21,13 +21,13 @@ def scheduled(cloud: Cloud, name: str) -> list[ScheduledAction]:
     pages = cloud.client("autoscaling").get_paginator("describe_scheduled_actions").paginate(AutoScalingGroupName=name)
     return [
         ScheduledAction(
-            one["ScheduledActionName"],
-            one["StartTime"].timestamp(),
-            one.get("MinSize"),
-            one.get("MaxSize"),
-            one.get("DesiredCapacity"),
+            action["ScheduledActionName"],
+            action["StartTime"].timestamp(),
+            action.get("MinSize"),
+            action.get("MaxSize"),
+            action.get("DesiredCapacity"),
         )
         for page in pages
-        for one in page["ScheduledUpdateGroupActions"]
-        if "StartTime" in one
+        for action in page["ScheduledUpdateGroupActions"]
+        if "StartTime" in action
     ]

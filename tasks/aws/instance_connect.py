@@ -1,4 +1,4 @@
-"""EC2 Instance Connect: a key of this run alone is accepted by an instance for a minute."""
+"""EC2 Instance Connect: an instance accepts a key of this run for a minute."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LATER = {"EC2InstanceUnavailableException", "EC2InstanceStateInvalidException",
 
 
 def fresh_key() -> tuple[PKey, str]:
-    """Return a key pair that is kept nowhere but in memory: the private key, and the public one as a line."""
+    """Return a key pair that is kept only in memory: the private key, and the public key as a line."""
     private = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
     key = Ed25519Key(file_obj=io.StringIO(private.decode()))
     return key, f"{key.get_name()} {key.get_base64()}"

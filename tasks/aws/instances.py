@@ -1,4 +1,4 @@
-"""EC2 instances: found, started, stopped, tagged, and what they printed on their console."""
+"""EC2 instances: find, launch, start, stop, tag, and read the console output."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from ..settings.model import Management
 _NOT_FOUND = "InvalidInstanceID.NotFound"
 # Terminated instances stay visible for an hour.
 _ALIVE = ["pending", "running", "stopping", "stopped"]
-# Refusals of one zone or subnet; another may well have room ("Error codes for the Amazon EC2 API").
+# Errors of one zone or subnet; another may have capacity ("Error codes for the Amazon EC2 API").
 _OF_A_PLACE = (
     "InsufficientFreeAddressesInSubnet",
     "InsufficientHostCapacity",
     "InsufficientInstanceCapacity",
     "Unsupported",
 )
-# What an instance of ours must never inherit: it is terminated and stopped by us.
+# Options that an instance of ours must not inherit, since we stop and terminate it.
 _OURS = {"DisableApiTermination": False, "DisableApiStop": False}
 # A Spot instance can be stopped only where its request is persistent ("Stop a Spot Instance").
 _STOPPABLE = {"SpotInstanceType": "persistent", "InstanceInterruptionBehavior": "stop"}
 
 
 @dataclass(frozen=True)
-class Machine:
-    """One instance as EC2 describes it."""
+class Ec2Instance:
+    """An instance as DescribeInstances shows it."""
 
     id: str
     state: str
@@ -47,24 +47,24 @@ class Machine:
 
     @property
     def ended(self) -> bool:
-        """Return whether it was terminated, or is about to be."""
+        """Return whether it is terminated or terminating."""
         return self.state in ("shutting-down", "terminated")
 
 
-def find_management(cloud: Cloud, management: Management) -> Machine | None:
-    """Find the management instance by its id or its tag; None when there is none that is not terminated.
+def find_management(cloud: Cloud, management: Management) -> Ec2Instance | None:
+    """Find the management instance by its id or its tag; None when all are terminated or there is none.
 
-    Raises Refused when several bear the tag.
+    Raises Refused when several have the tag.
     """
     if management.instance_id is not None:
-        found = [one for one in machines(cloud, [management.instance_id]) if one.state in _ALIVE]
+        found = [i for i in with_ids(cloud, [management.instance_id]) if i.state in _ALIVE]
     else:
         key, equals, value = management.tag.partition("=")
         if not equals:
             raise SettingsError(f"management.tag: found {management.tag}; allowed: key=value")
         found = with_tags(cloud, {key: value})
     if len(found) > 1:
-        names = ", ".join(sorted(f"{one.id} ({one.state})" for one in found))
+        names = ", ".join(sorted(f"{i.id} ({i.state})" for i in found))
         raise Refused(
             f"several instances have the tag {management.tag}: {names}."
             " Set management.instance_id, or keep the tag on one of them"
@@ -72,11 +72,11 @@ def find_management(cloud: Cloud, management: Management) -> Machine | None:
     return found[0] if found else None
 
 
-def machines(cloud: Cloud, ids: Sequence[str]) -> list[Machine]:
-    """Describe instances; those that EC2 does not know (any more, or yet) are left out."""
-    # By a filter, for one unknown id in InstanceIds fails the whole call; a filter takes 200 values.
+def with_ids(cloud: Cloud, ids: Sequence[str]) -> list[Ec2Instance]:
+    """Describe instances by id; ids that EC2 does not know (yet, or any more) are left out."""
+    # By a filter, since one unknown id in InstanceIds fails the whole call; a filter takes 200 values.
     portions = [list(ids[start : start + 200]) for start in range(0, len(ids), 200)]
-    return [one for ids in portions for one in _describe(cloud, Filters=[{"Name": "instance-id", "Values": ids}])]
+    return [i for ids in portions for i in _describe(cloud, Filters=[{"Name": "instance-id", "Values": ids}])]
 
 
 def start(cloud: Cloud, id: str) -> None:
@@ -90,12 +90,12 @@ def stop(cloud: Cloud, id: str) -> None:
 
 
 def reboot(cloud: Cloud, id: str) -> None:
-    """Ask a running instance to reboot; EC2 goes on saying that it runs."""
+    """Ask a running instance to reboot; its state stays `running`."""
     cloud.client("ec2").reboot_instances(InstanceIds=[id])
 
 
 def terminate(cloud: Cloud, ids: Sequence[str]) -> bool:
-    """Terminate instances that belong to no group; return False while EC2 does not know one that was just launched."""
+    """Terminate instances outside of groups; return False while EC2 does not know a newly launched instance."""
     try:
         cloud.client("ec2").terminate_instances(InstanceIds=list(ids))
     except ClientError as error:
@@ -107,10 +107,10 @@ def terminate(cloud: Cloud, ids: Sequence[str]) -> bool:
 
 @dataclass(frozen=True)
 class Place:
-    """Where one instance is launched, in place of what its template says."""
+    """Where an instance is launched, overriding its template."""
 
     security_groups: tuple[str, ...] = ()
-    public: bool = False  # it gets a public address
+    public: bool = False  # with a public address
 
 
 def launch(
@@ -128,10 +128,10 @@ def launch(
 ) -> str:
     """Launch one instance of a template version outside every group, tagged at launch, and return its id.
 
-    `data`: the version's parameters; `subnets`: those of the group, tried in turn where one has no room or not the type;
-    `metadata` and `place`: options of its metadata service, and where, in place of the version's; `once`: a text under which a
-    repeated call launches no second one; `stops`: it will be stopped and started again. EC2 may not know the id for a moment.
-    Raises Refused where no subnet can take it.
+    `data`: the version's parameters; `subnets`: those of the group, tried in turn where a subnet lacks capacity or the type;
+    `metadata` and `place`: metadata options and location that override the version's; `once`: a client token with which a
+    repeated call launches no second instance; `stops`: it will be stopped and started again. EC2 may not know the id at first.
+    Raises Refused where every subnet rejects it.
     """
     more: dict[str, Any] = {"MetadataOptions": dict(metadata)} if metadata else {}
     if stops and data.get("InstanceMarketOptions", {}).get("MarketType") == "spot":
@@ -141,18 +141,18 @@ def launch(
         if once:
             more["ClientToken"] = token(once, template, version, subnet)
         try:
-            asked = _launch(template, version, data, subnet, place or Place())
-            answer = cloud.client("ec2").run_instances(**asked, **_tagged(tags), **_OURS, **more)
+            request = _launch(template, version, data, subnet, place or Place())
+            answer = cloud.client("ec2").run_instances(**request, **_tagged(tags), **_OURS, **more)
         except ClientError as error:
             if error_code(error) not in _OF_A_PLACE:
                 raise
             full.append(f"{subnet or 'default subnet'}: {error_code(error)}: {_message(error)}")
             continue
         return str(answer["Instances"][0]["InstanceId"])
-    raise Refused("no subnet of the group can take an instance now:\n" + "\n".join(f"  - {one}" for one in full))
+    raise Refused("no subnet of the group can take an instance now:\n" + "\n".join(f"  - {reason}" for reason in full))
 
 
-def refusal(
+def launch_error(
     cloud: Cloud,
     template: str,
     version: str,
@@ -162,15 +162,15 @@ def refusal(
 ) -> str | None:
     """Return why EC2 would not launch an instance of a template version for this caller, or None; nothing is launched.
 
-    EC2 looks at permissions and parameters in a dry run (RunInstances, DryRun), not at capacity. EC2 Auto Scaling demands the
-    same permission of whoever names a template version in a group. `tags`: those that `launch` would set, for an organization
-    may demand some of every launch. Where one subnet cannot take it, the next is asked.
+    EC2 checks permissions and parameters in a dry run (RunInstances, DryRun), not capacity. EC2 Auto Scaling requires the
+    same permission to name a template version in a group. `tags`: those that `launch` would set, since an organization
+    may require some of every launch. Where a subnet rejects it, the next is tried.
     """
     why = None
     for subnet in subnets or [""]:
         try:
-            asked = _launch(template, version, data, subnet, Place())
-            cloud.client("ec2").run_instances(DryRun=True, **asked, **_tagged(tags or {}), **_OURS)
+            request = _launch(template, version, data, subnet, Place())
+            cloud.client("ec2").run_instances(DryRun=True, **request, **_tagged(tags or {}), **_OURS)
         except ClientError as error:
             if error_code(error) == "DryRunOperation" or throttled(error):
                 return None
@@ -182,12 +182,12 @@ def refusal(
 
 
 def _message(error: ClientError) -> str:
-    # What follows is a blob that only `aws sts decode-authorization-message` can read.
+    # The rest is a blob that only `aws sts decode-authorization-message` can read.
     return str(error.response["Error"].get("Message", error)).partition(" Encoded authorization")[0]
 
 
 def _launch(template: str, version: str, data: Mapping[str, Any], subnet: str, place: Place) -> dict[str, Any]:
-    asked: dict[str, Any] = {"LaunchTemplate": {"LaunchTemplateId": template, "Version": version}, "MinCount": 1, "MaxCount": 1}
+    request: dict[str, Any] = {"LaunchTemplate": {"LaunchTemplateId": template, "Version": version}, "MinCount": 1, "MaxCount": 1}
     interfaces = [dict(interface) for interface in data.get("NetworkInterfaces", [])]
     if place.public and not interfaces:
         interfaces = [{"DeviceIndex": 0, **({"Groups": data["SecurityGroupIds"]} if data.get("SecurityGroupIds") else {})}]
@@ -197,11 +197,11 @@ def _launch(template: str, version: str, data: Mapping[str, Any], subnet: str, p
         **({"Groups": list(place.security_groups)} if place.security_groups else {}),
     }
     if interfaces and own:
-        # RunInstances refuses a subnet or a security group beside network interfaces: they go into the first of them.
-        asked["NetworkInterfaces"] = [{**interfaces[0], **own}, *interfaces[1:]]
-        return asked
-    asked |= {"SubnetId": subnet} if subnet else {}
-    return asked | ({"SecurityGroupIds": list(place.security_groups)} if place.security_groups else {})
+        # RunInstances refuses a subnet or a security group beside network interfaces: they go into the first interface.
+        request["NetworkInterfaces"] = [{**interfaces[0], **own}, *interfaces[1:]]
+        return request
+    request |= {"SubnetId": subnet} if subnet else {}
+    return request | ({"SecurityGroupIds": list(place.security_groups)} if place.security_groups else {})
 
 
 def _tagged(tags: Mapping[str, str]) -> dict[str, Any]:
@@ -211,8 +211,8 @@ def _tagged(tags: Mapping[str, str]) -> dict[str, Any]:
     return {"TagSpecifications": [{"ResourceType": "instance", "Tags": pairs}]}
 
 
-def with_tags(cloud: Cloud, tags: Mapping[str, str]) -> list[Machine]:
-    """Describe the instances that bear all these tags and are not terminated."""
+def with_tags(cloud: Cloud, tags: Mapping[str, str]) -> list[Ec2Instance]:
+    """Describe the instances that have all these tags and are not terminated."""
     filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in tags.items()]
     return list(_describe(cloud, Filters=[*filters, {"Name": "instance-state-name", "Values": _ALIVE}]))
 
@@ -225,16 +225,16 @@ def ended_with_tags(cloud: Cloud, tags: Mapping[str, str]) -> list[str]:
 
 
 def console(cloud: Cloud, id: str, *, latest: bool = False) -> str:
-    """Return the last 64 KB of what an instance printed on its console; botocore decodes it.
+    """Return the last 64 KB of an instance's console output; botocore decodes it.
 
-    `latest`: what is there now, which EC2 shows of instances of the Nitro system alone, empty for others; else what EC2 posted
+    `latest`: the output now, only for instances of the Nitro system, empty for others; else the output that EC2 posted
     minutes after the last start, stop or reboot, and keeps for about an hour.
     """
     try:
-        # Left out where it is not wanted: a type that cannot show it refuses the parameter itself.
+        # Left out where not needed: a type without it rejects the parameter itself.
         answer = cloud.client("ec2").get_console_output(InstanceId=id, **({"Latest": True} if latest else {}))
     except ClientError as error:
-        # Not known yet: another of EC2's answers knew the instance already.
+        # Not known yet: EC2 is eventually consistent.
         if error_code(error) == _NOT_FOUND or (latest and error_code(error) == "UnsupportedOperation"):
             return ""
         raise
@@ -247,7 +247,7 @@ def tag(cloud: Cloud, ids: Sequence[str], tags: Mapping[str, str]) -> None:
 
 
 def tag_new(cloud: Cloud, id: str, tags: Mapping[str, str]) -> bool:
-    """Set tags on an instance that may be new; return False while EC2 does not know it."""
+    """Set tags on a perhaps new instance; return False while EC2 does not know it."""
     try:
         tag(cloud, [id], tags)
     except ClientError as error:
@@ -258,29 +258,29 @@ def tag_new(cloud: Cloud, id: str, tags: Mapping[str, str]) -> bool:
 
 
 def untag(cloud: Cloud, ids: Sequence[str], keys: Sequence[str]) -> None:
-    """Delete tags of instances, whatever their values are."""
+    """Delete tags of instances, whatever their values."""
     cloud.client("ec2").delete_tags(Resources=list(ids), Tags=[{"Key": key} for key in keys])
 
 
-def _describe(cloud: Cloud, **arguments: Any) -> Iterator[Machine]:
+def _describe(cloud: Cloud, **arguments: Any) -> Iterator[Ec2Instance]:
     for page in cloud.client("ec2").get_paginator("describe_instances").paginate(**arguments):
         for reservation in page["Reservations"]:
-            yield from map(_machine, reservation["Instances"])
+            yield from map(_instance, reservation["Instances"])
 
 
-def _machine(told: Mapping[str, Any]) -> Machine:
-    return Machine(
-        id=told["InstanceId"],
-        state=told["State"]["Name"],
-        address=told.get("PrivateIpAddress", ""),
-        zone=told.get("Placement", {}).get("AvailabilityZone", ""),
-        image=told.get("ImageId", ""),
-        tags={one["Key"]: one["Value"] for one in told.get("Tags", [])},
-        launched=told["LaunchTime"].timestamp(),
-        shows_tags=told.get("MetadataOptions", {}).get("InstanceMetadataTags") == "enabled",
-        public=told.get("PublicIpAddress", ""),
-        dns=told.get("PublicDnsName", ""),
-        reason=told.get("StateReason", {}).get("Message") or told.get("StateTransitionReason", ""),
+def _instance(shown: Mapping[str, Any]) -> Ec2Instance:
+    return Ec2Instance(
+        id=shown["InstanceId"],
+        state=shown["State"]["Name"],
+        address=shown.get("PrivateIpAddress", ""),
+        zone=shown.get("Placement", {}).get("AvailabilityZone", ""),
+        image=shown.get("ImageId", ""),
+        tags={tag["Key"]: tag["Value"] for tag in shown.get("Tags", [])},
+        launched=shown["LaunchTime"].timestamp(),
+        shows_tags=shown.get("MetadataOptions", {}).get("InstanceMetadataTags") == "enabled",
+        public=shown.get("PublicIpAddress", ""),
+        dns=shown.get("PublicDnsName", ""),
+        reason=shown.get("StateReason", {}).get("Message") or shown.get("StateTransitionReason", ""),
     )
 
 
@@ -301,5 +301,5 @@ def elastic_ip(cloud: Cloud, allocation: str) -> tuple[str, str]:
 
 
 def associate(cloud: Cloud, allocation: str, id: str) -> None:
-    """Give an Elastic IP to a running instance."""
+    """Associate an Elastic IP with a running instance."""
     cloud.client("ec2").associate_address(AllocationId=allocation, InstanceId=id)

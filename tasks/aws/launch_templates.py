@@ -1,4 +1,4 @@
-"""Launch templates: versions read, and a new one made from an old one."""
+"""Launch templates: read versions, and create a version from another."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Version:
     description: str
     default: bool
     data: Mapping[str, Any]
-    by: str = ""  # ARN of the principal that made it
+    by: str = ""  # ARN of the principal that created it
     at: str = ""  # when, in UTC
 
     @property
@@ -66,9 +66,9 @@ def _version(shown: Mapping[str, Any]) -> Version:
 
 
 def add(cloud: Cloud, source: Version, description: str, changes: Mapping[str, Any], token: str) -> str:
-    """Make a version from another one and return its number; the default version stays where it is.
+    """Create a version from another and return its number; the default version is unchanged.
 
-    `changes` replace the source's parameters; `token` makes a repeated call return the same version.
+    `changes` replace the source's parameters; with the same `token` a repeated call returns the same version.
     """
     answer = cloud.client("ec2").create_launch_template_version(
         LaunchTemplateId=source.template,
@@ -81,7 +81,7 @@ def add(cloud: Cloud, source: Version, description: str, changes: Mapping[str, A
 
 
 def copy(cloud: Cloud, template: str, number: str, token: str) -> str:
-    """Make a newest version that says the same as an older one, and return its number; `token` as for `add`."""
+    """Create a copy of an older version, and return its number; `token` as for `add`."""
     source = version(cloud, template, number)
-    # CreateLaunchTemplateVersion wants at least one parameter.
+    # CreateLaunchTemplateVersion requires at least one parameter.
     return add(cloud, source, source.description, {"ImageId": source.image}, token)

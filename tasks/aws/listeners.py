@@ -13,7 +13,7 @@ _AT_ONCE = 20  # resources of one DescribeTags
 
 
 def site_of(groups: Sequence[str]) -> str:
-    """Return the tag of a site's rules. One group in common is enough to know them again when the settings have changed."""
+    """Return the tag of a site's rules. One common group is enough to recognize them after a change of the settings."""
     # No group has a colon in its name, and a tag has at most 256 characters.
     return ":".join(groups)[:256]
 
@@ -22,10 +22,10 @@ def _groups(site: str) -> set[str]:
     return set(site.split(":")) - {""}
 
 
-def look(cloud: Cloud, target_groups: Sequence[str], site: str) -> list[Listener]:
+def describe(cloud: Cloud, target_groups: Sequence[str], site: str) -> list[Listener]:
     """Return the listeners of the load balancers that the target groups belong to.
 
-    `site`: what our rules are tagged with (`site_of`), so that two sites behind one load balancer leave each other's alone.
+    `site`: the tag of our rules (`site_of`), so that two sites behind one load balancer do not touch each other's.
     """
     client = cloud.client("elbv2")
     pages = client.get_paginator("describe_target_groups").paginate(TargetGroupArns=list(target_groups))
@@ -33,10 +33,10 @@ def look(cloud: Cloud, target_groups: Sequence[str], site: str) -> list[Listener
     found = []
     for balancer in balancers:
         for page in client.get_paginator("describe_listeners").paginate(LoadBalancerArn=balancer):
-            for told in page["Listeners"]:
-                name = f"{told.get('Protocol', '')}:{told.get('Port', '')} of {balancer.split('/')[-2]}"
-                rules = tuple(_rules(cloud, told["ListenerArn"], set(target_groups), site))
-                found.append(Listener(told["ListenerArn"], name, rules))
+            for shown in page["Listeners"]:
+                name = f"{shown.get('Protocol', '')}:{shown.get('Port', '')} of {balancer.split('/')[-2]}"
+                rules = tuple(_rules(cloud, shown["ListenerArn"], set(target_groups), site))
+                found.append(Listener(shown["ListenerArn"], name, rules))
     return found
 
 
@@ -60,11 +60,11 @@ def apply(cloud: Cloud, step: Make | Change | Drop, tags: Mapping[str, str]) -> 
 
 def _rules(cloud: Cloud, listener: str, target_groups: set[str], site: str) -> Iterator[Rule]:
     pages = cloud.client("elbv2").get_paginator("describe_rules").paginate(ListenerArn=listener)
-    told = [rule for page in pages for rule in page["Rules"]]
-    tags = _tags(cloud, [rule["RuleArn"] for rule in told if not rule["IsDefault"]])
-    for rule in told:
+    rules = [rule for page in pages for rule in page["Rules"]]
+    tags = _tags(cloud, [rule["RuleArn"] for rule in rules if not rule["IsDefault"]])
+    for rule in rules:
         own = tags.get(rule["RuleArn"], {})
-        # Rules of earlier versions bear their groups in the other tag.
+        # Rules of earlier versions have their groups in the other tag.
         groups = _groups(own.get(names.GROUPS, own.get(names.SITE, "")))
         actions = tuple(_plain_action(action) for action in rule["Actions"])
         yield Rule(
@@ -81,19 +81,19 @@ def _rules(cloud: Cloud, listener: str, target_groups: set[str], site: str) -> I
 def _tags(cloud: Cloud, arns: Sequence[str]) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for start in range(0, len(arns), _AT_ONCE):
-        told = cloud.client("elbv2").describe_tags(ResourceArns=list(arns[start : start + _AT_ONCE]))
-        found |= {one["ResourceArn"]: {tag["Key"]: tag["Value"] for tag in one["Tags"]} for one in told["TagDescriptions"]}
+        shown = cloud.client("elbv2").describe_tags(ResourceArns=list(arns[start : start + _AT_ONCE]))
+        found |= {item["ResourceArn"]: {tag["Key"]: tag["Value"] for tag in item["Tags"]} for item in shown["TagDescriptions"]}
     return found
 
 
-def _plain_condition(told: Mapping[str, Any]) -> Mapping[str, Any]:
-    """AWS tells some conditions in two ways; one of them is enough to make the same again."""
-    config = {key: value for key, value in told.items() if key.endswith("Config") and value}
-    return {"Field": told["Field"], **(config or {"Values": told.get("Values", [])})}
+def _plain_condition(shown: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a condition in one form: AWS returns some in two, and either creates the same."""
+    config = {key: value for key, value in shown.items() if key.endswith("Config") and value}
+    return {"Field": shown["Field"], **(config or {"Values": shown.get("Values", [])})}
 
 
-def _plain_action(told: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {key: value for key, value in told.items() if key != "TargetGroupArn" or "ForwardConfig" not in told}
+def _plain_action(shown: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {key: value for key, value in shown.items() if key != "TargetGroupArn" or "ForwardConfig" not in shown}
 
 
 def _targets(actions: Iterable[Mapping[str, Any]]) -> Iterator[str]:

@@ -8,22 +8,22 @@ from types import TracebackType
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ..decisions.access.locks import LEASE, RELEASED, Holder, describe, free, parameter, read, write
+from ..decisions.access.locks import LEASE, RELEASED, Holder, describe, is_free, parameter, read, write
 from ..errors import Refused, Resumable
 from ..runtime.cloud import Cloud, error_code
 from ..runtime.operator import alive, machine
 from ..runtime.waiting import Clock
 from .parameters import put
 
-# Seconds. A run that took a lock over within this time may be giving it back to one that was quicker, which is to be named.
+# Seconds. A run that took a lock over within this time may be returning it to an earlier run, whose name is then shown.
 _SETTLED = 2.0
-# Seconds before its end in which a lease counts as over: a call takes time, and AWS's clock is not ours.
+# Seconds before its end at which a lease counts as expired: a call takes time, and AWS's clock differs.
 _MARGIN = 30.0
 
 
 @dataclass(frozen=True)
 class _Shown:
-    """What the parameter says, in which version, and for how many seconds already."""
+    """The parameter's holder, version and age in seconds."""
 
     holder: Holder
     version: int
@@ -31,10 +31,10 @@ class _Shown:
 
 
 class Lock:
-    """One group's lock; a crashed holder's lease runs out by itself, and is taken over at once where it is known to be dead.
+    """One group's lock; a crashed holder's lease expires, and is taken over at once where the holder is known to be dead.
 
-    Put without Overwrite is atomic (PutParameter). What is taken over or given back is overwritten, and the parameter's version
-    shows who was first. The lease is measured on a clock that cannot be set. `again`: the command that goes on after the lock
+    Put without Overwrite is atomic (PutParameter). Taking over and releasing overwrite, and the parameter's version
+    shows who was first. The lease is measured on a monotonic clock. `again`: the command that continues after the lock
     was lost.
     """
 
@@ -48,12 +48,12 @@ class Lock:
 
     @property
     def token(self) -> str:
-        """Return a text that no other holder has, of this lock or another."""
+        """Return a text that is unique among the holders of all locks."""
         return self._holder.token
 
     @property
     def valid(self) -> bool:
-        """Return whether the lease has not run out: until then nobody else takes the lock over."""
+        """Return whether the lease has not expired: until then no other run takes the lock over."""
         return self._clock.elapsed() - self._renewed < LEASE - _MARGIN
 
     def __enter__(self) -> Lock:
@@ -65,7 +65,7 @@ class Lock:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Give the lock back; where that fails after another error, that one counts and the lease runs out by itself."""
+        """Release the lock; where that fails after another error, that error counts and the lease expires."""
         try:
             self._release()
         except (ClientError, BotoCoreError):
@@ -73,21 +73,21 @@ class Lock:
                 raise
 
     def sweep(self) -> None:
-        """Remove a lock that a dead holder has left; one of the living stays."""
+        """Remove the lock if its holder is dead."""
         shown = self._read()
-        if shown and shown.holder.token != RELEASED.token and free(shown.holder, shown.age, machine(), alive):
+        if shown and shown.holder.token != RELEASED.token and is_free(shown.holder, shown.age, machine(), alive):
             with self:
                 pass
 
     def held(self) -> tuple[str, bool] | None:
-        """Return who holds it, in words, and whether it may be taken over; None where nobody does."""
+        """Return a description of the holder, and whether the lock may be taken over; None for a free lock."""
         shown = self._read()
         if shown is None or shown.holder.token == RELEASED.token:
             return None
-        return describe(shown.holder, shown.age), free(shown.holder, shown.age, machine(), alive)
+        return describe(shown.holder, shown.age), is_free(shown.holder, shown.age, machine(), alive)
 
     def remove(self) -> None:
-        """Remove the lock, whoever holds it.
+        """Remove the lock, also of a live holder.
 
         Raises Refused when another run renewed or took it meanwhile.
         """
@@ -100,9 +100,9 @@ class Lock:
         self._release()
 
     def renew(self) -> None:
-        """Prolong the lease when a third of it is over.
+        """Renew the lease after a third of it.
 
-        Raises Resumable when the lock is not ours any more.
+        Raises Resumable when the lock is no longer ours.
         """
         if self._clock.elapsed() - self._renewed < LEASE / 3:
             return
@@ -126,17 +126,17 @@ class Lock:
         shown = self._read()
         if shown is None:
             raise Refused(f"{self._name}: released just now; run the same again")
-        other = shown.holder
-        if self._mine(other):
+        holder = shown.holder
+        if self._mine(holder):
             self._renewed = self._asked
             return  # the answer to our own first call was lost
-        if not free(other, shown.age, machine(), alive):
+        if not is_free(holder, shown.age, machine(), alive):
             if shown.age < _SETTLED:
                 self._clock.sleep(_SETTLED)
                 shown = self._read() or shown
-                other = shown.holder
-            left = max(1.0, other.lease - shown.age)
-            raise Refused(f"{self._name}: locked by {other.who} ({other.purpose}); lease expires in {left:.0f} s")
+                holder = shown.holder
+            left = max(1.0, holder.lease - shown.age)
+            raise Refused(f"{self._name}: locked by {holder.who} ({holder.purpose}); lease expires in {left:.0f} s")
         quicker = self._swap(shown.version)
         if quicker:
             raise Refused(f"{self._name}: {quicker} took the lock first")
@@ -144,7 +144,7 @@ class Lock:
     def _swap(self, version: int, holder: Holder | None = None) -> str | None:
         """Put a holder, ours by default, over a version that was read.
 
-        Returns who was quicker: theirs is put back, for it is their lock.
+        Returns the name of an earlier run, whose value is written back, since it owns the lock.
         """
         mine = holder or self._holder
         if self._put(mine, overwrite=True) == version + 1:
@@ -159,7 +159,7 @@ class Lock:
         return f"{first.holder.who} ({first.holder.purpose})"
 
     def _release(self) -> None:
-        """Give the lock back while it is ours for sure; a lease that ran out may be another's by now."""
+        """Release the lock while it is certainly ours; after the lease it may be another run's."""
         shown = self._read() if self.valid else None
         if shown and self._mine(shown.holder):
             self._swap(shown.version, RELEASED)
@@ -175,7 +175,7 @@ class Lock:
                 return None
             raise
         shown, date = answer["Parameter"], answer["ResponseMetadata"]["HTTPHeaders"].get("date")
-        # Both times are AWS's own: the clocks of two operators need not agree.
+        # Both times are AWS's: the clocks of two operators may differ.
         now = parsedate_to_datetime(date).timestamp() if date else self._clock.now()
         try:
             return _Shown(read(shown["Value"]), int(shown["Version"]), now - shown["LastModifiedDate"].timestamp())

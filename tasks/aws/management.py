@@ -1,4 +1,4 @@
-"""The management instance: found by its id or its tag, and started."""
+"""The management instance: find it by id or tag, and start it."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ from ..errors import DeployError, Refused
 from ..runtime.run import Run
 from ..runtime.waiting import Waiting
 from . import instances
-from .instances import Machine
+from .instances import Ec2Instance
 
 
-def find(run: Run) -> Machine:
-    """Find the management instance, in whatever state.
+def find(run: Run) -> Ec2Instance:
+    """Find the management instance, in any state.
 
     Raises Refused when there is none, or several.
     """
     management = run.settings.management
-    machine = instances.find_management(run.cloud, management)
-    if machine is None:
+    instance = instances.find_management(run.cloud, management)
+    if instance is None:
         wanted = management.instance_id or f"an instance with the tag {management.tag}"
         raise Refused(f"no management instance: {wanted} does not exist. Create it with management-create")
-    return machine
+    return instance
 
 
-def launched(run: Run, id: str) -> Machine:
-    """Wait until an instance that was just launched runs: EC2 may not know it in its next answers.
+def launched(run: Run, id: str) -> Ec2Instance:
+    """Wait until a newly launched instance is running: EC2 may not know it at first.
 
-    Raises DeployError with the reason where it ends instead, TimedOut.
+    Raises DeployError with the reason where it terminates, TimedOut.
     """
 
-    def probe() -> Machine | Waiting:
-        found = next(iter(instances.machines(run.cloud, [id])), None)
+    def probe() -> Ec2Instance | Waiting:
+        found = next(iter(instances.with_ids(run.cloud, [id])), None)
         if found is not None and found.state in ("shutting-down", "terminated"):
             raise DeployError(f"{id} is {found.state}: {found.reason or 'EC2 gives no reason'}")
         if found is not None and found.state == "running" and found.address:
@@ -39,23 +39,23 @@ def launched(run: Run, id: str) -> Machine:
     return run.wait(f"the launch of {id}", probe, timeout=run.settings.app.boot_timeout)
 
 
-def running_management(run: Run, *, start: bool = True) -> Machine:
-    """Find the management instance and have it run.
+def running_management(run: Run, *, start: bool = True) -> Ec2Instance:
+    """Find the management instance, and start it if necessary.
 
-    `start`: start it when it is stopped; a dry run never does. Raises Refused when it is stopped and is to stay so, TimedOut.
+    `start`: start it when it is stopped; a dry run never does. Raises Refused when it is stopped and must stay so, TimedOut.
     """
-    machine = find(run)
-    if machine.state == "running":
-        return machine
+    instance = find(run)
+    if instance.state == "running":
+        return instance
     if run.dry or not start:
-        raise Refused(f"the management instance {machine.id} is {machine.state}: start it with management-start")
-    run.out.say(f"the management instance {machine.id} is {machine.state}: starting it (management-stop stops it again)")
+        raise Refused(f"the management instance {instance.id} is {instance.state}: start it with management-start")
+    run.out.say(f"the management instance {instance.id} is {instance.state}: starting it (management-stop stops it again)")
 
-    def probe() -> Machine | Waiting:
+    def probe() -> Ec2Instance | Waiting:
         seen = find(run)
-        # One that is still stopping cannot be started yet.
+        # A stopping instance cannot be started yet.
         if seen.state == "stopped":
             instances.start(run.cloud, seen.id)
         return seen if seen.state == "running" else Waiting(f"{seen.id} is {seen.state}")
 
-    return run.wait(f"the start of {machine.id}", probe, timeout=run.settings.app.boot_timeout)
+    return run.wait(f"the start of {instance.id}", probe, timeout=run.settings.app.boot_timeout)

@@ -1,4 +1,4 @@
-"""SSM parameters: written, and written again where two updates met."""
+"""SSM parameters: writes, retried where two updates collide."""
 
 from __future__ import annotations
 

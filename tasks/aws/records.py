@@ -1,4 +1,4 @@
-"""The second copy of a run's record, beside the lock: whoever removes the group's tags does not remove it.
+"""The second copy of a run's record, beside the lock: it survives when the group's tags are removed.
 
 An SSM parameter that is overwritten and never deleted: a name can be taken again only 30 seconds after that (DeleteParameter).
 """
@@ -22,9 +22,9 @@ def keep(cloud: Cloud, group: str, record: Record | None) -> None:
 
 
 def kept(cloud: Cloud, group: str) -> Record | None:
-    """Return the record that is kept, or None where no run is under way.
+    """Return the copy, or None where no run is under way.
 
-    Raises ValueError where somebody has edited it.
+    Raises ValueError where it was edited by hand.
     """
     try:
         answer = cloud.client("ssm").get_parameter(Name=parameter(group, "record"))

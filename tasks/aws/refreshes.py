@@ -1,4 +1,4 @@
-"""Instance refreshes of EC2 Auto Scaling: looked at, and the steps that are made with them."""
+"""Instance refreshes of EC2 Auto Scaling: read them, and apply the steps of a rollout."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..decisions.rollout.steps import Step
 from ..runtime.cloud import Cloud, error_code, throttled
 from .autoscaling import Group
 
-# Errors that are safe to retry at the next look: it has begun, has ended or is on its way back by now.
+# Errors that are safe to retry at the next poll: it has begun, has ended or is being rolled back.
 _RETRYABLE = (
     "InstanceRefreshInProgress",
     "ActiveInstanceRefreshNotFound",
@@ -23,18 +23,18 @@ def newest(cloud: Cloud, name: str) -> list[Refresh]:
     """Return the last refreshes of a group, newest first (DescribeInstanceRefreshes)."""
     shown = cloud.client("autoscaling").describe_instance_refreshes(AutoScalingGroupName=name, MaxRecords=10)
     found = []
-    for one in shown["InstanceRefreshes"]:
-        template = one.get("DesiredConfiguration", {}).get("LaunchTemplate", {})
-        reason = one.get("RollbackDetails", {}).get("RollbackReason") or one.get("StatusReason", "")
+    for refresh in shown["InstanceRefreshes"]:
+        template = refresh.get("DesiredConfiguration", {}).get("LaunchTemplate", {})
+        reason = refresh.get("RollbackDetails", {}).get("RollbackReason") or refresh.get("StatusReason", "")
         found.append(
             Refresh(
-                id=one["InstanceRefreshId"],
-                status=one["Status"],
+                id=refresh["InstanceRefreshId"],
+                status=refresh["Status"],
                 template=template.get("LaunchTemplateId", ""),
                 version=template.get("Version", ""),
-                started=one["StartTime"].timestamp() if "StartTime" in one else 0.0,
+                started=refresh["StartTime"].timestamp() if "StartTime" in refresh else 0.0,
                 reason=reason,
-                percentage=one.get("PercentageComplete", 0),
+                percentage=refresh.get("PercentageComplete", 0),
             )
         )
     return found
@@ -42,11 +42,11 @@ def newest(cloud: Cloud, name: str) -> list[Refresh]:
 
 def under_way(cloud: Cloud, name: str) -> Refresh | None:
     """Return the refresh of a group that has not ended, or None."""
-    return next((one for one in newest(cloud, name) if one.under_way), None)
+    return next((refresh for refresh in newest(cloud, name) if refresh.under_way), None)
 
 
-def look(cloud: Cloud, name: str) -> list[Refresh] | str:
-    """Return the last refreshes, or why that has to wait: AWS asks for fewer calls."""
+def try_newest(cloud: Cloud, name: str) -> list[Refresh] | str:
+    """Return the last refreshes, or why to retry: AWS throttles."""
     try:
         return newest(cloud, name)
     except ClientError as error:
@@ -56,7 +56,7 @@ def look(cloud: Cloud, name: str) -> list[Refresh] | str:
 
 
 def apply(cloud: Cloud, group: Group, step: Step) -> str | None:
-    """Make the API call of a step; return None, or why AWS rejected it for now; the next look decides anew."""
+    """Make the API call of a step; return None, or why AWS rejected it for now; the next poll decides again."""
     try:
         _apply(cloud, group, step)
     except ClientError as error:

@@ -1,4 +1,4 @@
-"""The web instances that serve now: in service in their groups."""
+"""The web instances that are in service in their groups."""
 
 from __future__ import annotations
 
@@ -7,42 +7,42 @@ from dataclasses import dataclass
 
 from ..runtime.cloud import Cloud
 from . import autoscaling, instances
-from .instances import Machine
+from .instances import Ec2Instance
 
 
 @dataclass(frozen=True)
-class Web:
+class WebInstance:
     """An in-service instance of a group."""
 
-    machine: Machine
+    instance: Ec2Instance
     group: str
     target_groups: tuple[str, ...]
 
     @property
     def id(self) -> str:
         """The instance id."""
-        return self.machine.id
+        return self.instance.id
 
 
-def in_service(cloud: Cloud, groups: Sequence[str]) -> list[Web]:
-    """Return the in-service instances of the groups, those of one zone never all together."""
-    found: list[Web] = []
+def in_service(cloud: Cloud, groups: Sequence[str]) -> list[WebInstance]:
+    """Return the in-service instances of the groups, with the zones alternating."""
+    found: list[WebInstance] = []
     for name in groups:
         group = autoscaling.group(cloud, name)
         serving = {member.id for member in group.members if member.lifecycle == "InService"}
-        webs = [Web(machine, name, group.target_groups) for machine in instances.machines(cloud, sorted(serving))]
-        found += _mixed([web for web in webs if web.machine.state == "running"])
+        webs = [WebInstance(instance, name, group.target_groups) for instance in instances.with_ids(cloud, sorted(serving))]
+        found += _mixed([web for web in webs if web.instance.state == "running"])
     return found
 
 
-def serves(cloud: Cloud, web: Web) -> bool:
-    """Tell whether an instance is still in service in its group; one that has died is not, though its group may not know yet."""
-    return any(one.id == web.id for one in in_service(cloud, [web.group]))
+def serves(cloud: Cloud, web: WebInstance) -> bool:
+    """Return whether an instance is still in service in its group, and alive: a group learns late of a dead instance."""
+    return any(other.id == web.id for other in in_service(cloud, [web.group]))
 
 
-def _mixed(webs: list[Web]) -> list[Web]:
-    by_zone: dict[str, list[Web]] = {}
-    for web in sorted(webs, key=lambda web: (web.machine.zone, web.id)):
-        by_zone.setdefault(web.machine.zone, []).append(web)
-    turns = [(turn, zone, web) for zone, ones in by_zone.items() for turn, web in enumerate(ones)]
-    return [web for _, _, web in sorted(turns, key=lambda one: one[:2])]
+def _mixed(webs: list[WebInstance]) -> list[WebInstance]:
+    by_zone: dict[str, list[WebInstance]] = {}
+    for web in sorted(webs, key=lambda web: (web.instance.zone, web.id)):
+        by_zone.setdefault(web.instance.zone, []).append(web)
+    turns = [(turn, zone, web) for zone, members in by_zone.items() for turn, web in enumerate(members)]
+    return [web for _, _, web in sorted(turns, key=lambda item: item[:2])]

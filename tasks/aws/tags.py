@@ -9,26 +9,26 @@ from ..decisions.rollout.record import RETURNING
 # On an instance.
 ROLE = "ramped:role"  # "management" (or the tag that management.tag names), "smoke" for a smoke boot
 GROUP = "ramped:group"  # the group for which a smoke instance was booted
-HOST_KEY = "ramped:host-key"  # the fingerprint of the SSH host key that it showed when its console vouched for it
-DRAINED = "ramped:drained"  # the command that took it out of its target groups and has not put it back yet
+HOST_KEY = "ramped:host-key"  # the fingerprint of the SSH host key that its console confirmed
+DRAINED = "ramped:drained"  # the command that deregistered it from its target groups and has not registered it again yet
 
 # On a listener rule; and, without the groups, on an Auto Scaling group: since when and by whom the page is shown.
 MAINTENANCE = "ramped:maintenance"  # page or bypass
-GROUPS = "ramped:groups"  # the groups in front of which the rule stands, with a colon between them
+GROUPS = "ramped:groups"  # the groups that the rule protects, with a colon between them
 
 __all__ = [
-    "AT",  # of an image and its snapshots: when it was made
+    "AT",  # of an image and its snapshots: when it was created
     "BY",  # and by whom
-    "CLEAN",  # yes, or no where nothing was cleaned: its bake was seen to its end
+    "CLEAN",  # yes, or no where nothing was cleaned: its bake was completed
     "DRAINED",
     "GROUP",
     "GROUPS",
     "HOST_KEY",
     "MAINTENANCE",
-    "OUTCOME",  # of an image: what became of the release, and when
+    "OUTCOME",  # of an image: the outcome of the release, and when
     "RETURNING",  # of a group: instances that its rollout puts back into service
-    "REVISION",  # of an instance: what a deploy has verified there; of an image: what is in it
+    "REVISION",  # of an instance: verified there by a deploy; of an image: contained in it
     "ROLE",
     "ROLLOUT",  # of a group: the record of its unfinished rollout
-    "SITE",  # of an image and its snapshots: image.name, by which the images of one site are known
+    "SITE",  # of an image and its snapshots: image.name, which identifies the images of a site
 ]

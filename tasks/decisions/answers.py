@@ -1,4 +1,4 @@
-"""What others answer, read so that nothing in it can stop a run."""
+"""Answers of other programs, parsed so that nothing in them can stop a run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _REVISION = re.compile(r"[0-9a-f]{40}")
 
 
 def json_object(text: str | bytes) -> Mapping[str, Any] | None:
-    """Return the JSON object that a text is, or None when it is none; one that is nested too deeply is none either."""
+    """Return the JSON object in a text, or None for anything else, too deep nesting included."""
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):

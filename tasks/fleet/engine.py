@@ -1,4 +1,4 @@
-"""What takes a group to a version: an engine observes it, decides and applies; this one replaces the instances itself."""
+"""The engines of a rollout: observe a group, decide, apply; `RampedEngine` replaces the instances itself."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from ..runtime.run import Run
 
 
 @dataclass(frozen=True)
-class Look:
-    """A group as it was at one moment: `now` is the time of AWS's answer, in epoch seconds."""
+class Observation:
+    """A group at one time: `now` is the time of AWS's answer, in epoch seconds."""
 
     fleet: Fleet
     group: Group
@@ -26,30 +26,30 @@ class Look:
 
 
 class Engine(Protocol):
-    """What takes one group to a version. Nothing but `observe` and `apply` calls AWS."""
+    """The interface of an engine for one group. Only `observe` and `apply` call AWS."""
 
     policy: Policy
 
-    def observe(self, seen: Fleet | None) -> Look | str:
-        """Look at the group; a text says why AWS has to be asked again later. `seen`: the look before."""
+    def observe(self, seen: Fleet | None) -> Observation | str:
+        """Read the group, or return why to retry. `seen`: the previous fleet."""
 
     def wanted(self, fleet: Fleet) -> str:
-        """Return the version whose instances are to serve in the end."""
+        """Return the version whose instances serve at the end."""
 
-    def decide(self, look: Look, instruction: Instruction) -> Step:
-        """Return what to do next."""
+    def decide(self, observed: Observation, instruction: Instruction) -> Step:
+        """Return the next step."""
 
-    def apply(self, look: Look, step: Step) -> str | None:
-        """Make the API calls of a step; a text says why AWS rejected them for now."""
+    def apply(self, observed: Observation, step: Step) -> str | None:
+        """Make the API calls of a step; return None, or why AWS rejected them for now."""
 
-    def progress(self, look: Look, step: Step) -> Progress:
-        """Return how far the group is once the step is made."""
+    def progress(self, observed: Observation, step: Step) -> Progress:
+        """Return the progress of the group once the step is made."""
 
-    def view(self, look: Look) -> View | None:
-        """Return what tells which instances do not serve, and None where nothing is under way."""
+    def view(self, observed: Observation) -> View | None:
+        """Return the view of the fleet, or None where nothing is under way."""
 
-    def returned(self, look: Look) -> str:
-        """Say from which version to which the group was rolled back."""
+    def returned(self, observed: Observation) -> str:
+        """Describe the rollback that was carried out."""
 
 
 @dataclass
@@ -62,36 +62,36 @@ class RampedEngine:
     goal: Goal
     memory: Memory = Memory()
 
-    def observe(self, seen: Fleet | None) -> Look | str:
-        """Look at the group; a text says why AWS has to be asked again later."""
+    def observe(self, seen: Fleet | None) -> Observation | str:
+        """Read the group, or return why to retry."""
         alarms = self.run.settings.rollout.alarms
-        looked = fleets.look(self.run.cloud, self.group, alarms, seen=seen, memory=self.memory)
-        if isinstance(looked, str):
-            return looked
-        fleet, group = looked
+        result = fleets.try_observe(self.run.cloud, self.group, alarms, seen=seen, memory=self.memory)
+        if isinstance(result, str):
+            return result
+        fleet, group = result
         # AWS's own clock: the operator's may be wrong, and launches are dated by AWS.
         if fleet.record:
             self.memory = replace(self.memory, record=fleet.record)
-        return Look(fleet, group, group.at or self.run.clock.now())
+        return Observation(fleet, group, group.at or self.run.clock.now())
 
     def wanted(self, fleet: Fleet) -> str:
-        """Return the version whose instances are to serve in the end; "" before the run has begun."""
+        """Return the version whose instances serve at the end; "" before the run has begun."""
         return fleet.record.wanted if fleet.record else ""
 
-    def decide(self, look: Look, instruction: Instruction) -> Step:
-        """Return what to do next."""
-        return decide(look.fleet, replace(self.policy, hold=instruction.hold, stop=instruction.stop), self.goal, look.now)
+    def decide(self, observed: Observation, instruction: Instruction) -> Step:
+        """Return the next step."""
+        return decide(observed.fleet, replace(self.policy, hold=instruction.hold, stop=instruction.stop), self.goal, observed.now)
 
-    def apply(self, look: Look, step: Step) -> str | None:
-        """Make the API calls of a step; a text says why AWS rejected them for now."""
-        rejection = fleets.apply(self.run.cloud, look.group, step)
+    def apply(self, observed: Observation, step: Step) -> str | None:
+        """Make the API calls of a step; return None, or why AWS rejected them for now."""
+        rejection = fleets.apply(self.run.cloud, observed.group, step)
         if rejection is None:
-            self.memory = self.memory.after(step, look.now)
+            self.memory = self.memory.after(step, observed.now)
         return rejection
 
-    def progress(self, look: Look, step: Step) -> Progress:
-        """Return how far the group is once the step is made."""
-        record = step.record if isinstance(step, Advance) else look.fleet.record
+    def progress(self, observed: Observation, step: Step) -> Progress:
+        """Return the progress of the group once the step is made."""
+        record = step.record if isinstance(step, Advance) else observed.fleet.record
         if isinstance(step, Done):
             return Progress.OVER
         if isinstance(step, TurnBack) or (record is not None and record.back and not record.aborted):
@@ -102,12 +102,12 @@ class RampedEngine:
             return Progress.READY
         return Progress.ENDING if record is not None and record.passed >= max(1, record.size) else Progress.GOING
 
-    def view(self, look: Look) -> View | None:
-        """Return what tells which instances do not serve, and None where nothing is under way."""
-        return View(look.fleet, self.policy, look.fleet.record, look.now) if look.fleet.record else None
+    def view(self, observed: Observation) -> View | None:
+        """Return the view of the fleet, or None where nothing is under way."""
+        return View(observed.fleet, self.policy, observed.fleet.record, observed.now) if observed.fleet.record else None
 
-    def returned(self, look: Look) -> str:
-        """Say from which version to which the group was rolled back."""
-        record = look.fleet.record
+    def returned(self, observed: Observation) -> str:
+        """Describe the rollback that was carried out."""
+        record = observed.fleet.record
         assert record is not None
         return f"version {record.target} was rolled back to {record.source}"

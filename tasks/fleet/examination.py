@@ -10,9 +10,9 @@ from dataclasses import replace
 from botocore.exceptions import ClientError
 
 from ..aws import autoscaling, fleets, quotas, target_groups
-from ..aws.instances import Machine
+from ..aws.instances import Ec2Instance
 from ..aws.management import find
-from ..aws.serving import Web, in_service
+from ..aws.serving import WebInstance, in_service
 from ..decisions.release import readiness
 from ..decisions.release.readiness import Finding, Level
 from ..decisions.rollout.remarks import remarks
@@ -105,9 +105,9 @@ def _quota(run: Run, target: GroupTarget) -> Iterator[Finding]:
 # -- hosts
 
 
-def _opened(hosts: Hosts, machine: Machine, about: str, level: Level = "problem") -> Host | Finding:
+def _opened(hosts: Hosts, instance: Ec2Instance, about: str, level: Level = "problem") -> Host | Finding:
     try:
-        return hosts.open(machine)
+        return hosts.open(instance)
     except DeployError as error:
         return Finding(about, level, str(error))
 
@@ -124,14 +124,14 @@ def _attempt(about: str, check: Callable[[], object], well: str) -> Finding:
 def _management(run: Run, hosts: Hosts, *, release: bool) -> list[Finding]:
     about = "management instance"
     try:
-        machine = find(run)
+        instance = find(run)
     except DeployError as error:
         return [Finding(about, "problem", str(error))]
-    if machine.state != "running":
-        starts = machine.state in ("stopped", "stopping", "pending")
-        text = f"{machine.id} is {machine.state}{': deploy starts it, and examines it then' if starts else ''}"
+    if instance.state != "running":
+        starts = instance.state in ("stopped", "stopping", "pending")
+        text = f"{instance.id} is {instance.state}{': deploy starts it, and examines it then' if starts else ''}"
         return [Finding(about, "ok" if starts else "problem", text)]
-    host = _opened(hosts, machine, about)
+    host = _opened(hosts, instance, about)
     if isinstance(host, Finding):
         return [host]
     found = [Finding(about, "ok", "SSH answers"), *of_checkout(run, host)]
@@ -173,9 +173,9 @@ def _web(run: Run, hosts: Hosts, name: str) -> list[Finding]:
     boots: dict[str, float] = {}
     graceful: dict[str, float] = {}
 
-    def examine_instance(web: Web) -> Finding:
+    def examine_instance(web: WebInstance) -> Finding:
         # That an instance which serves no visitors cannot be reached is no reason to refuse the release that mends it.
-        host = _opened(hosts, web.machine, web.id, "problem" if web.id in serving else "warning")
+        host = _opened(hosts, web.instance, web.id, "problem" if web.id in serving else "warning")
         if isinstance(host, Finding):
             return host
         boot, limit = _times(run, host)

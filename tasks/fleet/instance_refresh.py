@@ -1,4 +1,4 @@
-"""The other engine of a rollout: EC2 Auto Scaling replaces the instances by an instance refresh, which is watched."""
+"""The second engine of a rollout: EC2 Auto Scaling replaces the instances by an instance refresh, which is polled."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ..decisions.rollout.snapshot import Fleet, Policy
 from ..decisions.rollout.steps import Copy, Done, Hold, Step
 from ..decisions.rollout.view import View
 from ..runtime.run import Run
-from .engine import Look
+from .engine import Observation
 
 
 @dataclass
 class RefreshEngine:
-    """An instance refresh to a version; it lives in AWS, and goes on without us."""
+    """An instance refresh to a version; AWS carries it out, also without us."""
 
     run: Run
     group: str
@@ -27,69 +27,69 @@ class RefreshEngine:
     backwards: bool = False  # the goal is the old version
     pinned: bool = False  # the group followed $Latest until we named a number
 
-    def observe(self, seen: Fleet | None) -> Look | str:
-        """Look at the refresh and the group; a text says why AWS has to be asked again later."""
-        found = refreshes.look(self.run.cloud, self.group)
+    def observe(self, seen: Fleet | None) -> Observation | str:
+        """Read the refresh and the group, or return why to retry."""
+        found = refreshes.try_newest(self.run.cloud, self.group)
         if isinstance(found, str):
             return found
         self.refresh = self._ours(found)
-        looked = fleets.look(self.run.cloud, self.group, since=self.refresh.started if self.refresh else None)
-        if isinstance(looked, str):
-            return looked
-        fleet, group = looked
+        result = fleets.try_observe(self.run.cloud, self.group, since=self.refresh.started if self.refresh else None)
+        if isinstance(result, str):
+            return result
+        fleet, group = result
         if self.pinned and (self.backwards or (self.refresh and self.refresh.status == "RollbackSuccessful")):
             newest = launch_templates.version(self.run.cloud, group.template, "$Latest").number
             fleet = replace(fleet, latest=newest)
-        return Look(fleet, group, group.at or self.run.clock.now())
+        return Observation(fleet, group, group.at or self.run.clock.now())
 
     def _ours(self, found: list[Refresh]) -> Refresh | None:
-        """Return the refresh that is watched already, or one under way to our goal, whoever started it."""
+        """Return the refresh that is followed already, or a refresh under way to our goal, also of another user."""
         if self.refresh:
-            return next((one for one in found if self.refresh and one.id == self.refresh.id), None)
-        return next((one for one in found if one.under_way and one.version == self.goal.target), None)
+            return next((refresh for refresh in found if self.refresh and refresh.id == self.refresh.id), None)
+        return next((refresh for refresh in found if refresh.under_way and refresh.version == self.goal.target), None)
 
     def wanted(self, fleet: Fleet) -> str:
-        """Return the version whose instances are to serve in the end."""
+        """Return the version whose instances serve at the end."""
         return self.goal.target
 
     @property
     def _versions(self) -> tuple[str, str]:
-        """Return the old version and the new one."""
+        """Return the old version and the new version."""
         return (self.goal.target, self.goal.source) if self.backwards else (self.goal.source, self.goal.target)
 
-    def decide(self, look: Look, instruction: Instruction) -> Step:
-        """Return what to do next."""
+    def decide(self, observed: Observation, instruction: Instruction) -> Step:
+        """Return the next step."""
         stop = "" if self.backwards else instruction.stop or self.policy.turn_back
         policy = replace(self.policy, hold=instruction.hold, stop=stop)
-        step = follow(look.fleet, self.refresh, policy, self.goal, self.run.settings.rollout.alarms, look.now)
+        step = follow(observed.fleet, self.refresh, policy, self.goal, self.run.settings.rollout.alarms, observed.now)
         if isinstance(step, Done) and self.backwards:
             step = Returned(str(step))
         old, new = self._versions
-        if isinstance(step, Returned) and look.fleet.latest == new:
+        if isinstance(step, Returned) and observed.fleet.latest == new:
             return Copy(old, self.goal.run)
         return step
 
-    def apply(self, look: Look, step: Step) -> str | None:
-        """Make the API call of a step; a text says why AWS rejected it for now."""
+    def apply(self, observed: Observation, step: Step) -> str | None:
+        """Make the API call of a step; return None, or why AWS rejected it for now."""
         if isinstance(step, Copy):
-            return fleets.apply(self.run.cloud, look.group, step)
+            return fleets.apply(self.run.cloud, observed.group, step)
         if not isinstance(step, Pin | Start | GoBack | Cancel):
             return None
-        rejection = refreshes.apply(self.run.cloud, look.group, step)
+        rejection = refreshes.apply(self.run.cloud, observed.group, step)
         if rejection is None:
-            self._applied(look, step)
+            self._applied(observed, step)
         return rejection
 
-    def _applied(self, look: Look, step: Step) -> None:
-        self.pinned = self.pinned or (isinstance(step, Pin) and look.group.version == "$Latest")
+    def _applied(self, observed: Observation, step: Step) -> None:
+        self.pinned = self.pinned or (isinstance(step, Pin) and observed.group.version == "$Latest")
         if isinstance(step, Start):
             self.refresh = None
             if step.version != self.goal.target:
                 self.goal = Goal(self.goal.run, self.goal.target, self.goal.source)
                 self.backwards = True
 
-    def progress(self, look: Look, step: Step) -> Progress:
-        """Return how far the group is once the step is made."""
+    def progress(self, observed: Observation, step: Step) -> Progress:
+        """Return the progress of the group once the step is made."""
         if isinstance(step, Done):
             return Progress.OVER
         if isinstance(step, Returned):
@@ -99,11 +99,11 @@ class RefreshEngine:
             return Progress.BACK
         return Progress.READY if isinstance(step, Hold) else Progress.GOING
 
-    def view(self, look: Look) -> View | None:
-        """Return what tells which instances do not serve, and None where nothing is under way."""
-        return view_of(look.fleet, self.refresh, self.policy, self.goal, look.now) if self.refresh else None
+    def view(self, observed: Observation) -> View | None:
+        """Return the view of the fleet, or None where nothing is under way."""
+        return view_of(observed.fleet, self.refresh, self.policy, self.goal, observed.now) if self.refresh else None
 
-    def returned(self, look: Look) -> str:
-        """Say from which version to which the group was rolled back."""
+    def returned(self, observed: Observation) -> str:
+        """Describe the rollback that was carried out."""
         old, new = self._versions
         return f"version {new} was rolled back to {old}"

@@ -12,7 +12,7 @@ from ..runtime.run import Run
 
 
 def lock_of(run: Run, group: str, purpose: str) -> Lock:
-    """Return the lock of a group, not taken yet; `purpose` is shown to others."""
+    """Return the lock of a group, not taken yet; `purpose` is shown to other operators."""
     return Lock(
         run.cloud,
         group,

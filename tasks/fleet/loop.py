@@ -11,24 +11,24 @@ from ..aws.lock import Lock
 from ..decisions.rollout.groups import Instruction, Outcome, Progress, instruction
 from ..decisions.rollout.instance_refresh import GoBack, Returned
 from ..decisions.rollout.pace import Pace
-from ..decisions.rollout.snapshot import Fleet, Instance, remember
+from ..decisions.rollout.snapshot import Fleet, FleetInstance, remember
 from ..decisions.rollout.steps import Done, Pause, Step, Stop, TurnBack, Wait
 from ..errors import Resumable
 from ..runtime.run import Run
 from ..runtime.waiting import jittered
-from .engine import Engine, Look
+from .engine import Engine, Observation
 
-Ask = Callable[[Sequence[Instance]], Mapping[str, str]]
+Ask = Callable[[Sequence[FleetInstance]], Mapping[str, str]]
 
-# So many times in a row AWS may reject calls, for a group that is busy or for too many calls; each is followed by another look.
+# Rejected calls in a row before it stops (busy group, throttling); each is followed by another poll.
 MOST_REJECTIONS = 60
-# Seconds after which a look is too old to act upon: the process was stopped, or the machine slept.
+# Seconds after which a poll is too old to act upon: the process was stopped, or the machine slept.
 STALE = 120.0
 
 
 @dataclass(frozen=True)
 class Questions:
-    """What is asked of instances over HTTP: `revision` that they serve, and the `answer` to a health check; both by id."""
+    """Requests to instances over HTTP: the `revision` that they serve, the `answer` to a health check; both by id."""
 
     revision: Ask = lambda asked: {}
     answer: Ask = lambda asked: {}
@@ -36,7 +36,7 @@ class Questions:
 
 @dataclass
 class GroupRollout:
-    """One group on its way to a version; the lock is renewed as time goes by."""
+    """The rollout of one group."""
 
     run: Run
     group: str
@@ -47,74 +47,74 @@ class GroupRollout:
     seen: Fleet | None = None
     pace: Pace = Pace()
     rejected: int = 0
-    due: float = 0.0  # when it looks again
-    looked: float = 0.0  # when the last look was begun, on the clock that cannot be set
-    late: bool = False  # the last look was too old to act upon
-    why: str = ""  # it goes back
-    text: str = ""  # what an operator reads in the end
+    due: float = 0.0  # when it polls again
+    polled: float = 0.0  # when the last poll began, on the monotonic clock
+    late: bool = False  # the last poll was too old to act upon
+    why: str = ""  # of a rollback
+    text: str = ""  # the result for the operator
 
     def turn(self, asked: Instruction) -> None:
-        """Look once, and take one step. Raises Resumable when it stopped half-way."""
-        look = self._look()
-        if look is None:
+        """Poll once, and take one step. Raises Resumable when it stopped half-way."""
+        observed = self._observe()
+        if observed is None:
             return
-        step = self.engine.decide(look, asked)
+        step = self.engine.decide(observed, asked)
         if isinstance(step, TurnBack | GoBack | Returned):
             self.why = self.why or step.why
         if isinstance(step, TurnBack | GoBack | Returned | Stop) and not isinstance(step, Pause):
-            self._explain(look)
+            self._explain(observed)
         if isinstance(step, Pause):
             self.text = str(step)
         elif isinstance(step, Stop):
             raise Resumable(f"{self.group}: {step}", self.run.command)
-        elif not self._do(look, step):
+        elif not self._do(observed, step):
             return
-        self.progress = self.engine.progress(look, step)
+        self.progress = self.engine.progress(observed, step)
         if self.progress is Progress.BACK:
             self.why = self.why or asked.stop
         if self.progress is Progress.RETURNED:
             reason = (self.why or "an earlier run found it bad").rstrip(".")
-            self.text = f"{self.group}: {self.engine.returned(look)}: {reason}. Every instance serves as before"
+            self.text = f"{self.group}: {self.engine.returned(observed)}: {reason}. Every instance serves as before"
 
     @property
     def outcome(self) -> Outcome:
-        """Return how it ended."""
+        """Return the outcome of the group."""
         return Outcome(self.group, self.progress, self.text)
 
-    def _look(self) -> Look | None:
-        self.looked = self.run.clock.elapsed()
-        look = self.engine.observe(self.seen)
-        if isinstance(look, str):
-            self._later(look)
+    def _observe(self) -> Observation | None:
+        self.polled = self.run.clock.elapsed()
+        observed = self.engine.observe(self.seen)
+        if isinstance(observed, str):
+            self._later(observed)
             return None
-        self.seen = self._ask(remember(self.seen, look.fleet, look.now, self.engine.policy))
+        self.seen = self._ask(remember(self.seen, observed.fleet, observed.now, self.engine.policy))
         self.pace = self.pace.after(self._new, self.run.clock.now())
-        return replace(look, fleet=self.seen)
+        return replace(observed, fleet=self.seen)
 
     @property
-    def _new(self) -> list[Instance]:
+    def _new(self) -> list[FleetInstance]:
         wanted = self.engine.wanted(self.seen) if self.seen else ""
         return [i for i in self.seen.members if i.version == wanted] if self.seen and wanted else []
 
     def _ask(self, fleet: Fleet) -> Fleet:
-        """Ask each new instance that has become ready for its revision, until it has answered once."""
+        """Request the revision of each ready new instance, until it has answered once."""
         wanted = self.engine.wanted(fleet)
-        # Where many do not answer, asking alone may make a look too old.
+        # Where many do not answer, the requests alone may make a poll too old.
         asked = wanted in self.engine.policy.revisions and not self.late
         silent = [i for i in fleet.instances if asked and i.version == wanted and i.ready and not i.revision]
         answers = self.questions.revision(silent) if silent else {}
         return replace(fleet, instances=tuple(replace(i, revision=answers.get(i.id, i.revision)) for i in fleet.instances))
 
-    def _explain(self, look: Look) -> None:
-        """Show all that can be known of new instances that do not serve, while they are still there."""
-        view = self.engine.view(look)
+    def _explain(self, observed: Observation) -> None:
+        """Show why new instances do not serve, before they are terminated."""
+        view = self.engine.view(observed)
         suspects = view.suspects if view else []
         for id, answer in self.questions.answer(suspects).items():
             self.run.out.say(f"{id}: {answer}")
-        for line in findings(self.run.cloud, look.group, [i.id for i in suspects]):
+        for line in findings(self.run.cloud, observed.group, [i.id for i in suspects]):
             self.run.out.say(line)
 
-    def _do(self, look: Look, step: Step) -> bool:
+    def _do(self, observed: Observation, step: Step) -> bool:
         """Show a step and make its calls; return whether AWS accepted them."""
         named = f"{self.group}: {step}"
         if isinstance(step, Wait):
@@ -127,7 +127,7 @@ class GroupRollout:
             self.run.out.say(named)
             if self._late():
                 return False
-            rejection = self.engine.apply(look, step)
+            rejection = self.engine.apply(observed, step)
             if rejection:
                 self._later(f"AWS rejected the call, retrying: {rejection}")
                 return False
@@ -135,11 +135,11 @@ class GroupRollout:
         return True
 
     def _late(self) -> bool:
-        """Return whether a step must not be made any more: its look is old, or the lease may be another's."""
-        age = self.run.clock.elapsed() - self.looked
+        """Return whether it is too late for a step: its poll is old, or the lease may be another run's."""
+        age = self.run.clock.elapsed() - self.polled
         self.late = age > STALE or not self.lock.valid
         if self.late:
-            self.run.out.say(f"{self.group}: not done, for the look before is {age:.0f} s old: looking again")
+            self.run.out.say(f"{self.group}: not done: the last poll is {age:.0f} s old, polling again")
         return self.late
 
     def _later(self, rejection: str) -> None:
@@ -154,20 +154,20 @@ class GroupRollout:
 
 
 def roll(rollouts: Sequence[GroupRollout]) -> list[Outcome]:
-    """Take groups to the end, each at its own pace, none over before all are ready; return how each ended.
+    """Roll groups out, each at its own pace, none done before all are ready; return the outcomes.
 
     Raises Resumable when it stopped half-way.
     """
     while True:
-        progress = {one.group: one.progress for one in rollouts}
-        acting = [one for one in rollouts if instruction(one.group, progress).act]
+        progress = {rollout.group: rollout.progress for rollout in rollouts}
+        acting = [rollout for rollout in rollouts if instruction(rollout.group, progress).act]
         if not acting:
-            return [one.outcome for one in rollouts]
-        following = min(acting, key=lambda one: one.due)
+            return [rollout.outcome for rollout in rollouts]
+        following = min(acting, key=lambda rollout: rollout.due)
         early = following.due - following.run.clock.now()
         if early > 0:
-            # No longer than a poll, should the clock be set back meanwhile.
+            # No longer than a poll, in case the clock is set back meanwhile.
             following.run.clock.sleep(min(early, 2 * following.run.settings.rollout.poll))
-        for one in rollouts:
-            one.lock.renew()
+        for rollout in rollouts:
+            rollout.lock.renew()
         following.turn(instruction(following.group, progress))

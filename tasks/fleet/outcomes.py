@@ -1,4 +1,4 @@
-"""What became of a release, written where every colleague sees it."""
+"""The outcome of a release, recorded where every colleague sees it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..runtime.run import Run
 
 
 def record_outcome(run: Run, version: Version, outcome: str) -> None:
-    """Tag the image of a version of ours with what became of it; where that fails it is a warning, for the rollout has ended."""
+    """Tag the image of a version of ours with its outcome; a failure is a warning, since the rollout has ended."""
     if not revision_of(version.description):
         return
     try:

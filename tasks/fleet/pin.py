@@ -1,4 +1,4 @@
-"""Pin a group: have it name the number of the version that it runs, before a newer version is made."""
+"""Pin a group to the number of its running version, before a newer version is made."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _BUSY_FOR = 300.0  # seconds for which a group may be busy
 
 
 def pin(run: Run, name: str) -> None:
-    """Have a group that follows $Latest or $Default name the number that it runs.
+    """Pin a group that follows $Latest or $Default to the number that it runs.
 
-    With $Latest a version is live for every scale-out from the moment it is made, before anything has proven it. A dry run says
+    With $Latest every scale-out launches a version as soon as it is made, unproven. A dry run says
     so. Raises TimedOut where the group stays busy.
     """
     fleet, group = fleets.observe(run.cloud, name)

@@ -1,4 +1,4 @@
-"""What speaks against a rollout, looked up before anything is written."""
+"""The checks before a rollout, made before anything is written."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from .versions import foreign_versions
 
 
 def preflight(run: Run, target: GroupTarget) -> str:
-    """Return all that speaks against a new run, or nothing; what is only worth knowing is a warning.
+    """Return all problems of a new run, or ""; print warnings.
 
-    A run that has begun is not held up: it must be able to end, or to go back. Launches that fail then turn it round.
+    A run that has begun is not checked: it must be able to end or to roll back. Failed launches then turn it back.
     """
     refresh, name = target.refresh, target.name
     if run.settings.rollout.engine == REFRESH:
@@ -60,7 +60,7 @@ def image_missing(run: Run, target: GroupTarget) -> str:
 
 
 def _listed(name: str, found: list[str]) -> str:
-    return f"{name} is not ready for a rollout:\n" + "\n".join(f"  - {one}" for one in found)
+    return f"{name} is not ready for a rollout:\n" + "\n".join(f"  - {problem}" for problem in found)
 
 
 def worth_knowing(run: Run, target: GroupTarget) -> Iterator[str]:
@@ -82,15 +82,15 @@ def worth_knowing(run: Run, target: GroupTarget) -> Iterator[str]:
 
 
 def _jobs(run: Run) -> Iterator[str]:
-    """Warn where the instance that runs the jobs cannot know that it does."""
+    """Warn where the instance that runs the jobs cannot see its role."""
     if run.settings.management.keep_running:
-        machine = instances.find_management(run.cloud, run.settings.management)
-        if machine and not machine.shows_tags:
-            yield hidden(machine.id)
+        instance = instances.find_management(run.cloud, run.settings.management)
+        if instance and not instance.shows_tags:
+            yield hidden(instance.id)
 
 
 def _of_group(run: Run, target: GroupTarget) -> Iterator[str]:
-    """Yield what speaks against a rollout of a group, whatever the version."""
+    """Yield the problems of a group that do not depend on the version."""
     names, group = run.settings.rollout.alarms, target.group
     yield from problems(
         target.fleet,
@@ -107,7 +107,7 @@ def _of_group(run: Run, target: GroupTarget) -> Iterator[str]:
 
 
 def _unusable(cloud: Cloud, goal: GroupTarget) -> list[str]:
-    """Return why no instance could be launched of the version to go to."""
+    """Return why the target version could not be launched."""
     target = goal.target
-    why = instances.refusal(cloud, target.template, target.number, target.data, goal.group.subnets, tags_of(goal.group))
+    why = instances.launch_error(cloud, target.template, target.number, target.data, goal.group.subnets, tags_of(goal.group))
     return [f"version {target.number} could not be launched: {why}"] if why else []

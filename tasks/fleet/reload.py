@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import replace
 
 from ..aws.draining import Drains, Targets
-from ..aws.serving import Web, serves
+from ..aws.serving import WebInstance, serves
 from ..decisions.traffic.batches import batches
 from ..errors import Cancelled, DeployError, Resumable
 from ..hosts.pool import Hosts
@@ -33,17 +33,17 @@ class CancellableClock:
         return self._clock.now()
 
     def elapsed(self) -> float:
-        """Return the time in seconds on a clock that nobody can set."""
+        """Return the time in seconds on a monotonic clock."""
         return self._clock.elapsed()
 
     def sleep(self, seconds: float) -> None:
-        """Let that many seconds pass; raises Cancelled once the run is cancelled."""
+        """Sleep for `seconds`; raises Cancelled once the run is cancelled."""
         if self._cancelled.is_set():
             raise Cancelled("cancelled: the run was stopped")
         self._clock.sleep(seconds)
 
     def cancel(self) -> None:
-        """Have every sleeper raise, now and later."""
+        """Make every sleeper raise, now and later."""
         self._cancelled.set()
 
 
@@ -70,7 +70,7 @@ class FleetReloader:
         """Stop every thread and close every connection."""
         self._cancel()
 
-    def reload(self, webs: Sequence[Web], size: int) -> None:
+    def reload(self, webs: Sequence[WebInstance], size: int) -> None:
         """Reload instances, `size` at a time; a batch begins when the previous one is healthy.
 
         Those that serve no visitors come first, all of them at once, and hold up nothing: the release may be what mends them.
@@ -91,16 +91,16 @@ class FleetReloader:
                 self._cancel()
                 raise
 
-    def _batch(self, pool: ThreadPoolExecutor, part: Sequence[Web], act: Callable[[Web], str]) -> None:
+    def _batch(self, pool: ThreadPoolExecutor, part: Sequence[WebInstance], act: Callable[[WebInstance], str]) -> None:
         self.seen.update(web.id for web in part)
         work = {pool.submit(act, web): web for web in part}
         for future in as_completed(work):
             self._record(work[future], future)
 
-    def _reload(self, web: Web) -> str:
+    def _reload(self, web: WebInstance) -> str:
         return self._instances.reload(web, self._fleet[web.group], only_if_needed=self._only_if_needed)
 
-    def _record(self, web: Web, future: Future[str]) -> None:
+    def _record(self, web: WebInstance, future: Future[str]) -> None:
         error = future.exception()
         if error is None:
             self._done.append(f"{web.id} ({future.result()})")
@@ -115,7 +115,7 @@ class FleetReloader:
         self._failed.append(f"{web.id}: {explained}")
         self._run.out.warn(f"{web.id}: {explained}")
 
-    def _report(self, remaining: Sequence[Web]) -> str:
+    def _report(self, remaining: Sequence[WebInstance]) -> str:
         return "; ".join(
             [
                 f"restart-all stopped at a failure: {'; '.join(self._failed)}",

@@ -1,4 +1,4 @@
-"""Make one web instance serve the new static files by the gentlest method that works, while visitors are served."""
+"""Reload a web instance by the gentlest method that works, so that it serves the new static files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ..aws import tags
 from ..aws.draining import Drains, Targets
-from ..aws.serving import Web
+from ..aws.serving import WebInstance
 from ..decisions.release.releases import named_file, url_path
 from ..decisions.release.reload import PROPERTIES, ReloadMethod, Service, methods, next_method, read_service
 from ..errors import Cancelled, DeployError, Refused
@@ -19,11 +19,11 @@ from ..hosts.ssh import Host
 from ..runtime.run import Run
 from ..runtime.waiting import Waiting
 
-_ASKS = 10  # fresh connections, for each may reach another worker
+_ASKS = 10  # new connections, since each may reach another worker
 
 
 class InstanceReloader:
-    """Reload instances; what is learned of the service on one is used for the others. Called from several threads."""
+    """Reload instances; a method without effect on one is skipped on the others. Called from several threads."""
 
     def __init__(self, run: Run, hosts: Hosts, targets: Targets, drains: Drains, added: Sequence[str]) -> None:
         self._run = run
@@ -35,13 +35,13 @@ class InstanceReloader:
         self._named = url_path(run.settings.static.url, named) if named else None
         self._without_effect: dict[Service, list[ReloadMethod]] = {}
 
-    def reload(self, web: Web, fleet: int, *, only_if_needed: bool) -> str:
-        """Make an instance see the new files, and wait until it serves them and is healthy in its target groups.
+    def reload(self, web: WebInstance, fleet: int, *, only_if_needed: bool) -> str:
+        """Reload an instance, and wait until it serves the new files and is healthy in its target groups.
 
-        `fleet`: how many instances its group has in service. Returns what was done. Raises DeployError.
+        `fleet`: the number of instances in service in its group. Returns what was done. Raises DeployError.
         """
-        host = self._hosts.open(web.machine)
-        if tags.DRAINED in web.machine.tags:
+        host = self._hosts.open(web.instance)
+        if tags.DRAINED in web.instance.tags:
             self._run.out.say(f"{web.id}: was deregistered from its target groups by an earlier run: registering it again")
             self._drains.come_back(web)
         finds = self._finds_new_files(host)
@@ -52,11 +52,11 @@ class InstanceReloader:
         self._targets.await_healthy(web)
         return done
 
-    def sick(self, web: Web) -> str:
+    def sick(self, web: WebInstance) -> str:
         """Return why an instance serves no visitors, or nothing; one that a run of ours took out is not sick."""
-        return "" if tags.DRAINED in web.machine.tags else self._targets.unhealthy(web)
+        return "" if tags.DRAINED in web.instance.tags else self._targets.unhealthy(web)
 
-    def revive(self, web: Web) -> str:
+    def revive(self, web: WebInstance) -> str:
         """Reload or restart an instance that serves no visitors, and wait only shortly: it must not hold up what mends it.
 
         Returns what was done, also where nothing helped.
@@ -64,7 +64,7 @@ class InstanceReloader:
         unit, limit = self._run.settings.app.services[0], self._run.settings.restart.timeout
         state = self.sick(web) or "not healthy"
         try:
-            host = self._hosts.open(web.machine)
+            host = self._hosts.open(web.instance)
             gentle = ReloadMethod.RELOAD in methods(read_service(host.read(commands.show(unit, PROPERTIES)).stdout))
             host.run(commands.systemctl("reload", unit) if gentle else commands.restart(unit), timeout=limit)
             self._run.wait(f"{web.id} to answer", lambda: self._answers(host), timeout=self._patience, every=0.5)
@@ -89,9 +89,9 @@ class InstanceReloader:
         return self._missing(host) is None and not host.check_many(self._paths, headers(app), port=app.port)
 
     def _finds_new_files(self, host: Host) -> bool:
-        """Tell whether the site looks for a static file when it is asked for (settings_snippets/django/static_middleware.py).
+        """Return whether the site finds new static files at each request (settings_snippets/django/static_middleware.py).
 
-        Its 404 may not be stored; WhiteNoise, which reads the directory at start, says nothing of the kind.
+        Its 404 has `no-store`; that of WhiteNoise, which reads the directory at start, has not.
         """
         path = f"{self._run.settings.static.url}ramped.{uuid.uuid4().hex[:12]}.css"
         try:
@@ -100,7 +100,7 @@ class InstanceReloader:
             return False
         return answer.status == 404 and "no-store" in answer.headers.get("cache-control", "")
 
-    def _renew(self, host: Host, web: Web, fleet: int) -> ReloadMethod:
+    def _renew(self, host: Host, web: WebInstance, fleet: int) -> ReloadMethod:
         unit = self._run.settings.app.services[0]
         service = read_service(host.read(commands.show(unit, PROPERTIES)).stdout)
         if not service.loaded:
@@ -116,28 +116,28 @@ class InstanceReloader:
             )
         raise DeployError(f"{web.id}: the site is healthy but does not serve {self._named}: is the shared STATIC_ROOT mounted?")
 
-    def _apply(self, method: ReloadMethod, host: Host, web: Web, fleet: int, revision: str | None) -> bool:
+    def _apply(self, method: ReloadMethod, host: Host, web: WebInstance, fleet: int, revision: str | None) -> bool:
         unit, limit = self._run.settings.app.services[0], self._run.settings.restart.timeout
         if method is ReloadMethod.DRAIN:
             self._drains.leave(web, fleet)
         host.run(commands.systemctl("reload", unit) if method is ReloadMethod.RELOAD else commands.restart(unit), timeout=limit)
-        knows = self._observe(host, revision)
+        serves = self._await_site(host, revision)
         if method is ReloadMethod.DRAIN:
             self._drains.come_back(web)
-        return knows
+        return serves
 
-    def _observe(self, host: Host, revision: str | None) -> bool:
-        """Wait until the site is well with the revision that it had; return whether it then serves the named file.
+    def _await_site(self, host: Host, revision: str | None) -> bool:
+        """Wait until the site is healthy with its previous revision; return whether it then serves the named file.
 
-        Processes that load slowly are given `restart.patience` to know it. Raises TimedOut.
+        Waits `restart.patience` for processes that load slowly. Raises TimedOut.
         """
         limit, patience = self._run.settings.restart.timeout, self._patience
         well_since: float | None = None
 
         def probe() -> bool | Waiting:
             nonlocal well_since
-            told, seen = ask_health(host, self._run.settings.app, fresh=True)
-            if told is None or (revision is not None and told != revision):
+            found, seen = ask_health(host, self._run.settings.app, fresh=True)
+            if found is None or (revision is not None and found != revision):
                 well_since = None
                 return Waiting(seen)
             missing = self._missing(host)
@@ -151,7 +151,7 @@ class InstanceReloader:
         return self._run.wait(what, probe, timeout=limit, every=0.5)
 
     def _missing(self, host: Host) -> str | None:
-        """Ask for the named file several times over; return the first answer that is not 200."""
+        """Request the named file several times; return the first answer other than 200."""
         app = self._run.settings.app
         for _ in range(_ASKS if self._named else 0):
             try:

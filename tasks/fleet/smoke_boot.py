@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..aws import instances
+from ..aws import instances, tags
 from ..aws.autoscaling import Group
 from ..aws.diagnosis import findings
 from ..aws.launch_templates import Version
@@ -17,26 +17,26 @@ from ..runtime.run import Run
 from ..runtime.waiting import Waiting
 from .outcomes import record_outcome
 
-ROLE = "ramped:role"
+_SMOKE = "smoke"  # the role
 _UNKNOWN_FOR = 120.0  # seconds for which EC2 may not know an instance that was just launched
 
 
 class SmokeFailed(DeployError):
-    """Say why an instance of a new version does not serve; the fleet was not touched."""
+    """An instance of a new version does not serve; the fleet was not touched."""
 
 
 def smoke_boot(run: Run, group: Group, target: Version, revisions: Revisions, lock: Lock) -> None:
     """Boot one instance of a version, wait until it is healthy and of the right revision, and terminate it.
 
-    What an earlier run left behind goes first; `lock` is renewed meanwhile. Raises SmokeFailed, Refused where no subnet can take
+    Earlier smoke boots are terminated first; `lock` is renewed meanwhile. Raises SmokeFailed, Refused where no subnet can take
     an instance; the fleet was not touched then.
     """
     clear(run, group.name)
-    tags = tags_of(group)
-    # It sees its tags, so that it knows what it is booted for and looks at its disk (settings_snippets, ramped-whole.service).
-    metadata = roles.metadata(target.data, tags)
+    own = tags_of(group)
+    # It sees its tags, so that it knows its role and checks its disk (settings_snippets, ramped-whole.service).
+    metadata = roles.metadata(target.data, own)
     version = (target.template, target.number, target.data, group.subnets)
-    id = instances.launch(run.cloud, *version, tags, metadata, once=lock.token, stops=False)
+    id = instances.launch(run.cloud, *version, own, metadata, once=lock.token, stops=False)
     run.out.say(f"smoke boot of version {target.number}: {id}")
     try:
         _prove(run, id, revision_of(target.description), revisions, lock)
@@ -50,15 +50,15 @@ def smoke_boot(run: Run, group: Group, target: Version, revisions: Revisions, lo
 
 
 def tags_of(group: Group) -> dict[str, str]:
-    """Return the tags of a smoke boot: those that the group gives its instances, which an organization may demand, and ours."""
-    ours = {"Name": f"{group.name} smoke boot", ROLE: "smoke", "ramped:group": group.name}
+    """Return the tags of a smoke boot: those that the group propagates, which an organization may require, and ours."""
+    ours = {"Name": f"{group.name} smoke boot", tags.ROLE: _SMOKE, tags.GROUP: group.name}
     return dict(group.passed_on) | ours
 
 
 def _prove(run: Run, id: str, wanted: str | None, revisions: Revisions, lock: Lock) -> None:
     def probe() -> bool | Waiting:
         lock.renew()
-        found = instances.machines(run.cloud, [id])
+        found = instances.with_ids(run.cloud, [id])
         if not found:
             return Waiting(f"{id} is not known yet")
         if found[0].ended:
@@ -82,12 +82,12 @@ def _terminate(run: Run, id: str) -> None:
 
 def left_over(cloud: Cloud, group: str) -> list[str]:
     """Return the smoke boots of a group that a run which was stopped has left."""
-    return [m.id for m in instances.with_tags(cloud, {ROLE: "smoke", "ramped:group": group})]
+    return [m.id for m in instances.with_tags(cloud, {tags.ROLE: _SMOKE, tags.GROUP: group})]
 
 
 def clear(run: Run, group: str) -> None:
-    """Terminate the smoke boots that a run which was stopped has left."""
+    """Terminate the smoke boots that an interrupted run has left."""
     left = left_over(run.cloud, group)
     if left:
-        run.out.say(f"terminating the smoke boot that an earlier run left: {', '.join(left)}")
+        run.out.say(f"terminating the smoke boot of an interrupted run: {', '.join(left)}")
         instances.terminate(run.cloud, left)

@@ -1,4 +1,4 @@
-"""One group and the version it goes to: what is looked up before anything is written."""
+"""A group and its target version: read before anything is written."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ REFRESH = "instance-refresh"
 
 @dataclass(frozen=True)
 class GroupTarget:
-    """One group and the version it goes to, with all that a rollout has to know before it writes."""
+    """A group and its target version, with everything that a rollout needs before it writes."""
 
     fleet: Fleet
     group: Group
@@ -47,12 +47,12 @@ class GroupTarget:
         return bool(self.policy.turn_back or (self.fleet.record and self.fleet.record.back))
 
     def with_policy(self, **values: Any) -> GroupTarget:
-        """Return the same with other values in its policy."""
+        """Return a copy with other values in its policy."""
         return replace(self, policy=replace(self.policy, **values))
 
 
 def target_of(run: Run, name: str, versions: Mapping[str, Version], to: str | None) -> GroupTarget:
-    """Look up a group and the version it goes to; a rollout under way knows it already.
+    """Look up a group and its target version; a rollout under way has one already.
 
     `versions`: the version of each launch template; `to`: the number for all others, None for the newest. Raises Refused.
     """
@@ -66,7 +66,7 @@ def target_of(run: Run, name: str, versions: Mapping[str, Version], to: str | No
 
 
 def refuse_aborted(fleet: Fleet) -> None:
-    """Raise Refused where an abort has begun: it has to end before anything else."""
+    """Raise Refused where an abort has begun: it has to be completed first."""
     if fleet.record and fleet.record.aborted:
         raise Refused(
             f"{fleet.group}: the rollout to version {fleet.record.target} is being aborted: run `abort` again to end that first"
@@ -74,9 +74,9 @@ def refuse_aborted(fleet: Fleet) -> None:
 
 
 def _versions(cloud: Cloud, group: Group, fleet: Fleet, target: Version | None, to: str | None) -> tuple[Version, Version]:
-    """Return the version to go to and the one to go back to; a rollout under way knows both.
+    """Return the target version and the version to go back to; a rollout under way has both.
 
-    `target`: the version to go to, which a dry run may only foresee; None for the one that `to` names.
+    `target`: the target version, in a dry run perhaps not created yet; None for the version in `to`.
     """
     if not group.template:
         why = "a mixed-instances policy" if group.mixed else "a launch configuration"
@@ -94,7 +94,7 @@ def _versions(cloud: Cloud, group: Group, fleet: Fleet, target: Version | None, 
 
 
 def newest_of_ours(cloud: Cloud, group: Group) -> Version:
-    """Return the newest version that `bake-ami` made: others own the template too, and theirs boot other images.
+    """Return the newest version that `bake-ami` made: versions of others may boot other images.
 
     Raises Refused where there is none.
     """
@@ -110,7 +110,7 @@ def newest_of_ours(cloud: Cloud, group: Group) -> Version:
 
 
 def policy_of(run: Run, fleet: Fleet, versions: tuple[Version, ...], now: float) -> Policy:
-    """Return the numbers of the settings for a fleet; `versions`: those whose revision is asked; `now` in epoch seconds."""
+    """Return the settings as numbers for a fleet; `versions`: those whose revision is checked; `now` in epoch seconds."""
     rules = run.settings.rollout
     size = fleet.record.size if fleet.record else len(fleet.members)
     revisions = {v.number: revision_of(v.description) for v in versions} if rules.check_revision else {}

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..aws import images, launch_templates
+from ..aws import images, launch_templates, tags
 from ..aws.autoscaling import Group
 from ..aws.launch_templates import Version
 from ..decisions.release.image_names import revision_of
-from ..decisions.rollout.outcomes import TAG
 from ..decisions.rollout.snapshot import Fleet
 from ..decisions.rollout.versions import Candidate, differences, live
 from ..errors import Refused
@@ -24,15 +23,17 @@ def known_versions(cloud: Cloud, fleet: Fleet, group: Group) -> tuple[list[Candi
     found = []
     for v in versions:
         image = there.get(v.image)
-        tags = image.tags if image else {}
-        by, at, exists = tags.get("ramped:by", ""), tags.get("ramped:at", ""), image is not None and image.state == "available"
-        found.append(Candidate(v.number, revision_of(v.description), v.image, exists, at, by, v.default, tags.get(TAG, "")))
+        own = image.tags if image else {}
+        by, at, exists = own.get(tags.BY, ""), own.get(tags.AT, ""), image is not None and image.state == "available"
+        found.append(
+            Candidate(v.number, revision_of(v.description), v.image, exists, at, by, v.default, own.get(tags.OUTCOME, ""))
+        )
     named = launch_templates.version(cloud, group.template, group.version).number
     return found, live(fleet, named)
 
 
 def foreign_versions(cloud: Cloud, ours: Version) -> Iterator[str]:
-    """Yield what an operator has to know of newer versions of the template that `bake-ami` did not make."""
+    """Yield a warning for each newer version of the template that `bake-ami` did not make."""
     for v in launch_templates.versions(cloud, ours.template):
         if int(v.number) <= int(ours.number) or revision_of(v.description):
             continue

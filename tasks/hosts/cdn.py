@@ -1,4 +1,4 @@
-"""What a visitor gets from the CDN: requested from here, without SSH, over connections that are kept."""
+"""Requests to the CDN as a visitor: from here, without SSH, over kept connections."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ Check = Callable[[str, Digest], str]
 def failures(
     base: str, paths: Sequence[str], seen: Callable[[str], None], check: Check | None = None, limits: Limits = FILE
 ) -> dict[str, str]:
-    """Request every path, which is quoted already, below a base URL; return what is wrong by path.
+    """Request every (quoted) path below a base URL; return the fault by path.
 
-    `seen` is shown the progress; `check(path, digest)`: what is wrong with a content, or "". Without it only the headers are
-    requested, with it whole files, which the CDN then keeps.
+    `seen` gets the progress; `check(path, digest)`: the fault of a content, or "". Without it only the headers are
+    requested, with it whole files, which the CDN then caches.
     """
     wrong: dict[str, str] = {}
     base = base.rstrip("/")
@@ -67,7 +67,7 @@ def asked_twice(base: str, path: str, limits: Limits = PAGE) -> dict[str, str] |
 
 
 def _pool(base: str) -> urllib3.PoolManager:
-    """Return the connections to a CDN, through the proxy that the environment names for it."""
+    """Return the connections to a CDN, through the proxy of the environment."""
     parts = urlsplit(base)
     proxy = urllib.request.getproxies().get(parts.scheme)
     context = ssl.create_default_context() if parts.scheme == "https" else None
@@ -107,5 +107,5 @@ def _request(http: urllib3.PoolManager, base: str, path: str, check: Check | Non
 
 
 def _words(error: BaseException) -> str:
-    """Return what went wrong without the object that urllib3 names first."""
+    """Return an error without the object that urllib3 names first."""
     return str(error).rpartition(">: ")[2] or type(error).__name__

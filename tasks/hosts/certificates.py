@@ -1,7 +1,7 @@
-"""Host keys that an SSH CA vouches for: the certificate is requested from the host itself, the CA says whether to trust it.
+"""Host keys signed by an SSH CA: the host presents its certificate, the CA's key verifies it.
 
-Paramiko shows no certificates, so `ssh-keyscan` fetches it; in the connection that follows the host must prove to have just the
-key that the certificate names.
+Paramiko does not support certificates, so `ssh-keyscan` fetches them; in the following connection the host must prove the
+key of the certificate.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from ..settings.model import Ssh
 from .keys import Trust, UnknownHostKey, read_file
 from .ssh import Host
 
-_LONGEST = 64 * 1024  # bytes that are read of what ssh-keyscan prints
+_LONGEST = 64 * 1024  # bytes of ssh-keyscan's output
 
 
 def certified(who: str, address: str, port: int, ssh: Ssh, names: Sequence[str], now: float, via: Host | None) -> Trust:
-    """Return the host keys that the CA of `ssh.host_ca` vouches for.
+    """Return the host keys that the CA of `ssh.host_ca` has signed.
 
-    `names`: by which the host may be certified; `now`: epoch seconds; `via`: the host through which it is reached. Raises
+    `names`: allowed principals of the host; `now`: epoch seconds; `via`: the host through which it is reached. Raises
     UnknownHostKey with what is wrong with its certificates, SettingsError where the CA's file cannot be read.
     """
     path = Path(ssh.host_ca or "").expanduser()

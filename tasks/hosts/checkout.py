@@ -1,4 +1,4 @@
-"""The site's code on the management instance: which revision is checked out, and what it needs to run."""
+"""The site's code on the management instance: its checkout and its requirements."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from .shell import commands, git_commands
 from .ssh import QUICK, Answer, Host
 
 LONG = 3600.0  # seconds for a command that works: fetch, pip, migrate, collectstatic
-_SHOWN = 10  # files named in a refusal
+_SHOWN = 10  # files named in an error
 
 
 def change(host: Host, app: App, command: str, label: str, timeout: float = LONG) -> Answer:
-    """Run a command that changes the site on a host, after whatever an earlier run has left running there.
+    """Run a command that changes the site on a host, after any command that an earlier run left running.
 
-    Raises RemoteFailed, TimedOut, HostUnreachable, and Refused when the earlier one does not end.
+    Raises RemoteFailed, TimedOut, HostUnreachable, and Refused when the earlier command does not end.
     """
     answer = host.run(commands.locked(app, command), check=False, timeout=timeout + commands.WAIT, label=label)
     return _ended(host, app, answer, label)
@@ -36,11 +36,11 @@ def _ended(host: Host, app: App, answer: Answer, label: str) -> Answer:
 
 
 def require_site(host: Host, app: App) -> None:
-    """Refuse a host that was never prepared, naming what to make."""
+    """Refuse an unprepared host, naming what to create."""
     missing = host.read(commands.missing(app)).text.split()
     make = {
         "checkout": _no_checkout(host, app) if "checkout" in missing else "",
-        "virtualenv": f"{app.virtualenv} is no virtual environment: make it with python3 -m venv (or set app.virtualenv)",
+        "virtualenv": f"{app.virtualenv} is no virtual environment: create it with python3 -m venv (or set app.virtualenv)",
         "manage": f"{app.directory} holds no {app.manage}: set app.manage",
     }
     if missing:
@@ -48,11 +48,11 @@ def require_site(host: Host, app: App) -> None:
 
 
 def _no_checkout(host: Host, app: App) -> str:
-    """Return why git does not work in the checkout, in its own words where it has any, and what to do."""
+    """Return why git does not work in the checkout, with its own message if any, and what to do."""
     said = gist(host.read(git_commands.git_directory(app), check=False).stderr)
     if "dubious ownership" in said:
         return (
-            f"git will not work in {app.directory}, which belongs to another user: {said}. Let {host.connection.user} own it"
+            f"git does not work in {app.directory}, which belongs to another user: {said}. Give it to {host.connection.user}"
             f" (chown -R), or run there: git config --global --add safe.directory <its path>"
         )
     if not said or "not a git repository" in said or "No such file" in said:
@@ -71,14 +71,14 @@ def require_rights(host: Host, app: App, *, reload: bool = False) -> None:
 
 
 def git_directory(host: Host, app: App) -> str:
-    """Return the absolute path of the repository's own folder on a host."""
+    """Return the absolute path of the repository's .git folder on a host."""
     return host.read(git_commands.git_directory(app)).text
 
 
 def choose(run: Run, host: Host, revision: str | None) -> str:
     """Fetch, and return the full sha of a revision; the tree must be clean.
 
-    `revision`: tag, branch, full or short sha; None for the head of the branch on origin. What runs stays as it is. Raises
+    `revision`: tag, branch, full or short sha; None for the head of the branch on origin. The checkout is unchanged. Raises
     Refused.
     """
     app, folder = run.settings.app, git_directory(host, run.settings.app)
@@ -91,7 +91,7 @@ def choose(run: Run, host: Host, revision: str | None) -> str:
 
 
 def switch(run: Run, host: Host, sha: str) -> None:
-    """Check out a commit and record it in REVISION; a checkout that an earlier run left half done is thrown away."""
+    """Check out a commit and record it in REVISION; an interrupted checkout of an earlier run is discarded."""
     app, folder = run.settings.app, git_directory(host, run.settings.app)
     unfinished = host.read(git_commands.interrupted(folder)).text
     if unfinished:
@@ -101,7 +101,7 @@ def switch(run: Run, host: Host, sha: str) -> None:
 
 
 def require_clean(run: Run, host: Host) -> None:
-    """Refuse a tree with changed files, naming them; files that git does not know are only shown.
+    """Refuse a tree with changed files, naming them; untracked files are only shown.
 
     A checkout that was interrupted is nobody's work: `switch` discards it. Raises Refused.
     """
@@ -119,9 +119,9 @@ def require_clean(run: Run, host: Host) -> None:
 
 
 def resolve(host: Host, app: App, revision: str | None) -> str:
-    """Return the full sha of a revision that was fetched.
+    """Return the full sha of a fetched revision.
 
-    Raises Refused when origin does not know it, or when a short sha fits several commits.
+    Raises Refused when origin lacks it, or when a short sha is ambiguous.
     """
     wanted = revision or app.branch
     sha = host.read(git_commands.resolve(app, wanted), check=False).text
@@ -133,7 +133,7 @@ def resolve(host: Host, app: App, revision: str | None) -> str:
 
 
 def install_requirements(run: Run, host: Host) -> bool:
-    """Install the requirements if their files changed since the last time; tell whether they did."""
+    """Install the requirements if their files changed since the last time; return whether they did."""
     app = run.settings.app
     if not app.requirements:
         return False

@@ -1,4 +1,4 @@
-"""The only place that opens SSH: with exactly the host keys that are trusted, and one line for whatever goes wrong."""
+"""The only place that opens SSH: with exactly the trusted host keys, and one line for each error."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def connect(
 ) -> Host:
     """Open SSH to a host.
 
-    `name`: what to call it; `trusted`: the only host keys that are accepted; `user`, `port`: those of `ssh` when left out;
-    `via`: the host through which it is reached; `session`: the tunnel to it, which is closed with the host; `key`: the only
-    one that is offered, instead of `ssh.key`; `local`: its own address, where that is not the one to connect to. Raises
-    HostUnreachable with one line that says what is wrong.
+    `name`: for messages; `trusted`: the only host keys that are accepted; `user`, `port`: those of `ssh` when left out;
+    `via`: the host through which it is reached; `session`: the tunnel to it, closed with the host; `key`: the only
+    key that is offered, instead of `ssh.key`; `local`: its own address, where that is not the address to connect to. Raises
+    HostUnreachable with a one-line reason.
     """
 
     _quiet()
@@ -76,7 +76,7 @@ def _open(connection: Connection, who: str, address: str, ssh: Ssh, *, direct: b
             # Small packets at once: without it each command waits some 40 ms for an acknowledgement.
             connection.transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except (SSHException, EOFError, OSError, ValueError) as error:
-        # What never spoke SSH has not rejected anybody, though paramiko says the same of it.
+        # A server that never spoke SSH has rejected no login, though paramiko raises the same.
         transport = connection.client.get_transport()
         spoke = transport is not None and bool(transport.remote_version)
         connection.client.close()
@@ -88,7 +88,7 @@ def _open(connection: Connection, who: str, address: str, ssh: Ssh, *, direct: b
 
 def _why(error: BaseException, who: str, address: str, ssh: Ssh, *, spoke: bool) -> str:
     if isinstance(error, PasswordRequiredException):
-        return f"{who}: {ssh.key or 'the key'} is locked by a passphrase: add it to ssh-agent"
+        return f"{who}: {ssh.key or 'the key'} is protected by a passphrase: add it to ssh-agent"
     if isinstance(error, AuthenticationException):
         return f"{who}: authentication failed: {reason(error)}. {_advice(ssh)}"
     if (
@@ -109,7 +109,7 @@ def _why(error: BaseException, who: str, address: str, ssh: Ssh, *, spoke: bool)
 
 
 def _advice(ssh: Ssh) -> str:
-    """Say what to do about a login that failed: of the usual reasons that which fits what is here."""
+    """Return what to do about a failed login, by the most likely reason."""
     if ssh.key is not None:
         return "Check ssh.user and ssh.key: is the public key in the user's authorized_keys?"
     agent = Agent()
@@ -123,7 +123,7 @@ def _advice(ssh: Ssh) -> str:
 
 
 def _silent(address: str) -> str:
-    """Say what to do about an address that does not answer."""
+    """Return what to do about an address that does not answer."""
     check = "check its security group and ssh.gateway"
     if not _is_private(address):
         return check
@@ -158,12 +158,12 @@ def _how(ssh: Ssh, trusted: Trust, own: PKey | None) -> dict[str, Any]:
 
 
 def _config() -> Any:
-    # Lazily: ~/.ssh/config and ~/.fabric.yaml must not send us elsewhere than fabric.yaml says.
+    # Lazily: ~/.ssh/config and ~/.fabric.yaml must not override fabric.yaml.
     return Config(lazy=True, overrides={"load_ssh_configs": False})
 
 
 def _preferring(trusted: Trust) -> Callable[..., Transport]:
-    """Make transports that ask for the kinds of host key first that we know, as OpenSSH does."""
+    """Return a transport factory that prefers the kinds of the known host keys, as OpenSSH does."""
     kinds = {key.split()[0] for key in trusted.keys}
     kinds |= {"rsa-sha2-512", "rsa-sha2-256"} if "ssh-rsa" in kinds else set()
 
@@ -184,12 +184,12 @@ class _Only:
         self._trusted = trusted
 
     def missing_host_key(self, client: SSHClient, hostname: str, key: PKey) -> None:
-        """Accept or refuse the key that a host shows; paramiko asks for every key, since it knows none by itself."""
+        """Accept or refuse a host's key; paramiko calls this for every key, since it knows none."""
         require_trusted(self._who, key, self._trusted)
 
 
 def _quiet() -> None:
-    # Paramiko logs a traceback of what it also raises; with no handler at all logging prints it.
+    # Paramiko logs a traceback of what it also raises; without a handler logging prints it.
     log = logging.getLogger("paramiko")
     if not log.handlers:
         log.addHandler(logging.NullHandler())

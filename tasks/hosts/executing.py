@@ -1,4 +1,4 @@
-"""One command over an SSH connection: both streams read to their ends, within a time and a size."""
+"""One command over an SSH connection: both streams read to their ends, within limits of time and size."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from paramiko import Channel, Transport
 
 LIMIT = 64 * 1024 * 1024  # bytes that a command may print: a list of some 100,000 static files takes 10 MB
 _CHUNK = 65536  # bytes
-_PAUSE = 0.5  # seconds between two looks at the time while nothing comes
+_PAUSE = 0.5  # seconds between two checks of the time while nothing arrives
 
 
 class Late(Exception):
-    """The command has not ended in time; `printed`: what it had printed by then."""
+    """The command has not ended in time; `printed`: its output so far."""
 
     def __init__(self, printed: str) -> None:
         super().__init__(printed)
@@ -34,9 +34,9 @@ class Lost(Exception):
 
 
 def execute(transport: Transport, command: str, timeout: float, limit: int = LIMIT) -> tuple[str, str, int]:
-    """Run a command and return what it printed on both streams, and its exit code.
+    """Run a command and return its output on both streams, and its exit code.
 
-    `timeout`: seconds until its end. It reads nothing from its input. Raises Late, TooMuch, Lost, and what paramiko raises.
+    `timeout`: seconds until its end. Its input is empty. Raises Late, TooMuch, Lost, and paramiko's errors.
     """
     end = time.monotonic() + timeout
     channel = transport.open_session(timeout=timeout)
@@ -51,7 +51,7 @@ def execute(transport: Transport, command: str, timeout: float, limit: int = LIM
 
 
 def _begin(channel: Channel, command: str, timeout: float) -> None:
-    # Paramiko waits for the answer to this request without an end.
+    # Paramiko waits for the answer to this request without a timeout.
     watch = threading.Timer(timeout, channel.close)
     watch.start()
     try:
@@ -64,10 +64,10 @@ def _begin(channel: Channel, command: str, timeout: float) -> None:
 def _read(channel: Channel, end: float, limit: int) -> tuple[bytes, bytes]:
     out, err = bytearray(), bytearray()
     ready = select.poll()
-    # Set by paramiko when either stream has something, or has ended.
+    # Set by paramiko when either stream has data, or has ended.
     ready.register(channel.fileno(), select.POLLIN)
     while True:
-        # Looked at before the streams are emptied: what came until then is read now.
+        # Read before the streams are emptied: data that arrived until then is read now.
         over = channel.closed or (channel.exit_status_ready() and channel.eof_received)
         if _take(channel, out, err):
             if len(out) + len(err) > limit:
@@ -83,7 +83,7 @@ def _read(channel: Channel, end: float, limit: int) -> tuple[bytes, bytes]:
 
 
 def _take(channel: Channel, out: bytearray, err: bytearray) -> bool:
-    """Append what has come on either stream; return whether anything had."""
+    """Append available data of either stream; return whether there was any."""
     before = len(out) + len(err)
     if channel.recv_ready():
         out += channel.recv(_CHUNK)

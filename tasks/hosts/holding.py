@@ -1,4 +1,4 @@
-"""What a host holds for us as long as we stay connected: secrets put aside while its image is begun."""
+"""Secrets that a host keeps aside while we are connected, until the snapshots of its image have begun."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from paramiko import Agent, PKey, SSHException
 
 from ..decisions.release import image_cleaning
-from ..decisions.release.image_cleaning import Held
+from ..decisions.release.image_cleaning import CleanedFiles
 from ..errors import DeployError, HostUnreachable, RemoteFailed, TimedOut
 from ..settings.model import Ssh
 from .ssh import Host, reason
@@ -18,13 +18,13 @@ _LONGEST = 1024 * 1024  # bytes of an answer
 
 
 @contextmanager
-def held(host: Host, cleaner: str, request: str, *, deadline: float) -> Iterator[Held]:
-    """Have the host put aside what no image may hold; it puts all back at the end, also when we die.
+def held(host: Host, cleaner: str, request: str, *, timeout: float) -> Iterator[CleanedFiles]:
+    """Set aside on the host the files that no image may contain; the host restores them at the end, also if we die.
 
-    `deadline`: seconds until all is aside, and again until all is back. Raises RemoteFailed, TimedOut, HostUnreachable;
-    DeployError when it did not hold to the end: then what was made meanwhile must not be used.
+    `timeout`: seconds until all is aside, and again until all is restored. Raises RemoteFailed, TimedOut, HostUnreachable;
+    DeployError when files were restored too early: then the image must not be used.
     """
-    with _Talk(host, image_cleaning.hold(cleaner), deadline) as talk:
+    with _Talk(host, image_cleaning.hold(cleaner), timeout) as talk:
         talk.say(request)
         try:
             found = image_cleaning.read(talk.line())
@@ -33,7 +33,7 @@ def held(host: Host, cleaner: str, request: str, *, deadline: float) -> Iterator
         try:
             yield found
         except BaseException:
-            # It hears the end of its input, and puts back; the error is what matters here.
+            # The end of its input makes it restore; the first error is the one to report.
             with suppress(DeployError):
                 talk.say("resume")
                 talk.line()
@@ -43,26 +43,26 @@ def held(host: Host, cleaner: str, request: str, *, deadline: float) -> Iterator
         if not end:
             raise talk.failed()
         if end != "asked":
-            raise DeployError(f"{host.name}: secrets were put back before the image was begun: it is not used. Bake again")
+            raise DeployError(f"{host.name}: secrets were restored before the snapshots began: the image is not used. Bake again")
 
 
 class _Talk:
-    """A command on a host that is spoken to line by line; a context manager."""
+    """A command on a host with a line-based dialogue; a context manager."""
 
-    def __init__(self, host: Host, command: str, deadline: float) -> None:
+    def __init__(self, host: Host, command: str, timeout: float) -> None:
         self._host = host
         self._command = command
-        self._deadline = deadline
+        self._timeout = timeout
 
     def __enter__(self) -> _Talk:
         """Start the command; raises HostUnreachable."""
         try:
             self._host.connection.open()
-            self._channel = self._host.connection.transport.open_session(timeout=self._deadline)
+            self._channel = self._host.connection.transport.open_session(timeout=self._timeout)
             self._channel.exec_command(self._command)
         except (SSHException, EOFError, OSError) as error:
             raise HostUnreachable(f"{self._host.name}: `{self._command}`: {reason(error)}") from error
-        self._channel.settimeout(self._deadline)
+        self._channel.settimeout(self._timeout)
         self._lines = self._channel.makefile("rb")
         return self
 
@@ -71,26 +71,26 @@ class _Talk:
         self._channel.close()
 
     def say(self, line: str) -> None:
-        """Send a line; whether it came through tells the answer."""
+        """Send a line; the answer shows whether it arrived."""
         with suppress(OSError):
             self._channel.sendall(f"{line}\n".encode())
 
     def line(self) -> str:
-        """Return the next line of JSON that it prints, empty when there comes none; raises TimedOut.
+        """Return the next line of JSON, "" at the end of the output; raises TimedOut.
 
-        What the user's shell prints at its start is left out.
+        The output of the user's shell at its start is skipped.
         """
         try:
             while (line := self._lines.readline(_LONGEST)) and not line.startswith(b"{"):
                 pass
             return str(line.decode(errors="replace"))
         except TimeoutError as error:
-            raise TimedOut(f"{self._host.name}: `{self._command}`", self._deadline, "no answer") from error
+            raise TimedOut(f"{self._host.name}: `{self._command}`", self._timeout, "no answer") from error
 
     def failed(self) -> DeployError:
-        """Return why there came no answer."""
+        """Return the error for a missing answer."""
         if not self._channel.status_event.wait(10) or self._channel.exit_status < 0:
-            what = f"the connection broke while `{self._command}` ran; the host puts everything back by itself"
+            what = f"the connection broke while `{self._command}` ran; the host restores everything by itself"
             return HostUnreachable(f"{self._host.name}: {what}")
         errors = b""
         with suppress(OSError):
@@ -101,7 +101,7 @@ class _Talk:
 
 
 def own_keys(ssh: Ssh) -> list[str]:
-    """Return the public keys that we may log in with, as "type base64": of the key file, or those that ssh-agent holds."""
+    """Return the public keys that we may log in with, as "type base64": of the key file, or of ssh-agent."""
     found = [f"{key.get_name()} {key.get_base64()}" for key in Agent().get_keys()]
     if ssh.key is not None:
         path = Path(ssh.key).expanduser()

@@ -21,9 +21,9 @@ _CHUNK = 65536  # bytes
 
 @dataclass(frozen=True)
 class Limits:
-    """How long an answer may take and how large it may be: a host that is broken, or another's, must not hold up a run."""
+    """How long an answer may take and how large it may be: a broken or foreign host must not block a run."""
 
-    step: float  # seconds in which something must come
+    step: float  # seconds without data
     whole: float  # seconds for the whole answer
     size: int  # bytes of its body
 
@@ -34,14 +34,14 @@ FILE = Limits(30.0, 900.0, 4 * 1024**3)
 
 @dataclass(frozen=True)
 class HttpAnswer:
-    """What a web server answered; the names of the headers are in lower case."""
+    """The answer of a web server; header names are in lower case."""
 
     status: int
     headers: Mapping[str, str]
-    body: bytes  # empty where it was passed on piece by piece
+    body: bytes  # empty where it was passed on in chunks
 
     def json(self) -> Mapping[str, Any]:
-        """Return the body as a JSON object, or nothing when it is none."""
+        """Return the body as a JSON object, empty when it is none."""
         return json_object(self.body) or {}
 
     def __str__(self) -> str:
@@ -49,17 +49,17 @@ class HttpAnswer:
 
 
 class NoAnswer(HostUnreachable):
-    """Say which address did not answer, and how."""
+    """An address did not answer."""
 
 
 class _TooLarge(Exception):
-    """The body is larger than it may be."""
+    """The body is larger than allowed."""
 
 
 class _Wire(io.RawIOBase):
-    """A channel as http.client wants its socket: each step has its time, and all of them together.
+    """A channel as a socket for http.client, with a timeout for each step and for the whole.
 
-    http.client closes a connection that the server will close before it reads the body: here that changes nothing.
+    http.client closes a connection that the server will close before it reads the body: here that does nothing.
     """
 
     def __init__(self, channel: Channel) -> None:
@@ -77,23 +77,23 @@ class _Wire(io.RawIOBase):
         self._channel.settimeout(min(self._step, left))
 
     def sendall(self, data: bytes) -> None:
-        """Send all of it; raises TimeoutError."""
+        """Send all data; raises TimeoutError."""
         self._arm()
         self._channel.sendall(data)
 
     def makefile(self, *_: object) -> io.BufferedReader:
-        """Return what reads the answer."""
+        """Return the reader of the answer."""
         return io.BufferedReader(_Reading(self))
 
     def read_into(self, buffer: Any) -> int:
-        """Read what has come; raises TimeoutError."""
+        """Read available data; raises TimeoutError."""
         self._arm()
         data = self._channel.recv(len(buffer))
         buffer[: len(data)] = data
         return len(data)
 
     def close(self) -> None:
-        """Leave it open: the answer is still to be read."""
+        """Keep it open: the answer is still to be read."""
 
     def hang_up(self) -> None:
         """Close the channel."""
@@ -114,7 +114,7 @@ class _Reading(io.RawIOBase):
 
 
 class _Connection(http.client.HTTPConnection):
-    """A connection over a wire, which is open until `hang_up`."""
+    """A connection over a wire, open until `hang_up`."""
 
     def __init__(self, address: str, port: int, channel: Channel) -> None:
         super().__init__(address, port)
@@ -130,14 +130,14 @@ class _Connection(http.client.HTTPConnection):
 
 
 class Tunnels:
-    """Keep HTTP connections through one SSH connection open for the next request.
+    """HTTP connections through one SSH connection, kept open for the next request.
 
     `dial(address, port, seconds)`: opens a direct-tcpip channel.
     """
 
     def __init__(self, dial: Dial) -> None:
         self._dial = dial
-        # list.append and list.pop are atomic: several threads share it.
+        # list.append and list.pop are atomic: several threads share the list.
         self._idle: dict[tuple[str, int], list[_Connection]] = {}
 
     def ask(
@@ -154,7 +154,7 @@ class Tunnels:
     ) -> HttpAnswer:
         """Send one request and read the whole answer.
 
-        `fresh`: over a new connection, so that another worker may answer; `into`: called with each piece of the body, which is
+        `fresh`: over a new connection, so that another worker may answer; `into`: called with each chunk of the body, which is
         then not kept. Raises NoAnswer.
         """
         idle = self._idle.setdefault((address, port), [])
@@ -178,13 +178,13 @@ class Tunnels:
         """Close the idle connections."""
         for connections in self._idle.values():
             while connections:
-                # After the SSH connection has gone it cannot be closed any more.
+                # After the SSH connection has ended it cannot be closed.
                 with suppress(EOFError, OSError):
                     connections.pop().hang_up()
 
 
 class _Request:
-    """One request, which may have to be sent over another connection."""
+    """A request that may be repeated over another connection."""
 
     def __init__(
         self, method: str, path: str, headers: Mapping[str, str], limits: Limits, into: Callable[[bytes], object] | None
@@ -198,11 +198,11 @@ class _Request:
 
     @property
     def waited(self) -> float:
-        """How long it has taken so far, in seconds."""
+        """The seconds since it began."""
         return time.monotonic() - self._begun
 
     def over(self, connection: _Connection, idle: list[_Connection]) -> HttpAnswer | None:
-        """Return the answer, or None when the other side has closed the connection: it may have been idle for too long."""
+        """Return the answer, or None when the server has closed the connection, perhaps as idle."""
         kept = False
         connection.wire.begin(self._limits)
         try:

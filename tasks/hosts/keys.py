@@ -1,4 +1,4 @@
-"""Which host key an instance must show, and what vouches for it."""
+"""The trusted host keys of an instance, and their source."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from paramiko import PKey
 
 from ..aws import instances, tags
-from ..aws.instances import Machine
+from ..aws.instances import Ec2Instance
 from ..decisions.access import host_keys, known_hosts
 from ..errors import HostUnreachable, SettingsError
 from ..runtime.cloud import Cloud
@@ -21,7 +21,7 @@ _LARGEST = 16 * 1024 * 1024  # bytes of a known_hosts file
 
 @dataclass(frozen=True)
 class Trust:
-    """The host keys, or pins of them, that are accepted, where they come from, and keys that are accepted from nowhere."""
+    """The accepted host keys or pins, their source, and revoked keys."""
 
     keys: tuple[str, ...]
     source: str
@@ -32,36 +32,36 @@ class Trust:
 
 
 class WrongHostKey(HostUnreachable):
-    """Say that a host shows another key than the one it is known by."""
+    """A host has another key than the known one."""
 
 
 class UnknownHostKey(HostUnreachable):
-    """Say that nothing vouches for a host's key."""
+    """A host's key is in no trusted source."""
 
 
-def trust(cloud: Cloud, machine: Machine, ssh: Ssh, reach: str = "") -> Trust:
-    """Look up the keys of an instance: the known_hosts file, else its tag, else what it printed at its first boot.
+def trust(cloud: Cloud, instance: Ec2Instance, ssh: Ssh, reach: str = "") -> Trust:
+    """Look up the keys of an instance: the known_hosts file, else its tag, else its console output of the first boot.
 
-    `reach`: the address to connect to, where that is not its private one. Returns an empty Trust when none is known (yet: a
-    console is shown minutes after the boot). Raises WrongHostKey where its console contradicts itself.
+    `reach`: the address to connect to, unless private. Returns an empty Trust when none is known (yet: a
+    console appears minutes after the boot). Raises WrongHostKey where its console contradicts itself.
     """
-    known = trust_address(machine.address, ssh.port, ssh, reach)
+    known = trust_address(instance.address, ssh.port, ssh, reach)
     if known:
         return known
-    pinned = host_keys.from_tag(machine.tags.get(tags.HOST_KEY, ""))
+    pinned = host_keys.from_tag(instance.tags.get(tags.HOST_KEY, ""))
     if pinned:
         return replace(known, keys=pinned, source=f"its tag {tags.HOST_KEY}")
     try:
-        return replace(known, keys=_of_console(cloud, machine.id), source=CONSOLE)
+        return replace(known, keys=_of_console(cloud, instance.id), source=CONSOLE)
     except host_keys.ConflictingKeys as error:
         raise WrongHostKey(
-            f"{machine.id}: its console output shows different host keys: {error}. One of them is another's. Compare with the"
-            " machine (ssh-keygen -lf), then add the right one to ssh.known_hosts"
+            f"{instance.id}: its console output shows different host keys: {error}. One of them is not its own. Compare with the"
+            " instance (ssh-keygen -lf), then add the right one to ssh.known_hosts"
         ) from error
 
 
 def _of_console(cloud: Cloud, id: str) -> tuple[str, ...]:
-    # What is on the console now begins at the last boot, on which no keys are printed; what was posted may be older.
+    # The latest output begins at the last boot, at which no keys are printed; the posted output may be older.
     for latest in (True, False):
         found = host_keys.from_console(instances.console(cloud, id, latest=latest))
         if found:
@@ -70,12 +70,12 @@ def _of_console(cloud: Cloud, id: str) -> tuple[str, ...]:
 
 
 def trust_address(address: str, port: int, ssh: Ssh, other: str = "") -> Trust:
-    """Look up the keys of an address in the known_hosts file alone, as for a gateway, and those that are revoked.
+    """Look up the keys of an address in the known_hosts file alone, as for a gateway, and the revoked keys.
 
-    `other`: a further address of the same host.     Raises SettingsError when a file cannot be read.
+    `other`: a further address of the same host. Raises SettingsError when a file cannot be read.
     """
-    addresses = [one for one in (address, other) if one]
-    names = [known_hosts.name_of(one, port) for one in addresses]
+    addresses = [text for text in (address, other) if text]
+    names = [known_hosts.name_of(text, port) for text in addresses]
     lines = _lines("ssh.known_hosts", ssh.known_hosts)
     keys = known_hosts.keys_of(lines, names, "")
     revoked = known_hosts.keys_of([*lines, *_lines("ssh.host_ca", ssh.host_ca)], [*names, *addresses], "@revoked")
@@ -88,7 +88,7 @@ def _lines(setting: str, path: str | None) -> Sequence[known_hosts.Line | known_
 
 
 def read_file(setting: str, path: Path) -> bytes:
-    """Return the content of a file that a setting names.
+    """Return the content of a file from a setting.
 
     Raises SettingsError.
     """
@@ -102,16 +102,16 @@ def read_file(setting: str, path: Path) -> bytes:
     return content
 
 
-def pin(cloud: Cloud, machine: Machine, shown: PKey) -> bool:
-    """Write the key that a host showed, and its console vouched for, into its tag: after a stop the console is empty.
+def pin(cloud: Cloud, instance: Ec2Instance, shown: PKey) -> bool:
+    """Write a host key that the console confirmed into the instance's tag: after a stop the console is empty.
 
     Returns False while EC2 does not know the instance yet.
     """
-    return instances.tag_new(cloud, machine.id, {tags.HOST_KEY: host_keys.to_pin(_text(shown))})
+    return instances.tag_new(cloud, instance.id, {tags.HOST_KEY: host_keys.to_pin(_text(shown))})
 
 
 def require_trusted(who: str, shown: PKey, trusted: Trust) -> None:
-    """Accept the key that a host shows, or raise WrongHostKey or UnknownHostKey naming the fingerprints."""
+    """Accept a host's key, or raise WrongHostKey or UnknownHostKey with the fingerprints."""
     key = _text(shown)
     offered = host_keys.to_pin(key)
     if key in trusted.revoked:

@@ -1,9 +1,9 @@
-"""The management instance over SSH: opened, rebooted, and asked what is deployed on it."""
+"""The management instance over SSH: connect, reboot, read the deployed release."""
 
 from __future__ import annotations
 
 from ..aws import instances
-from ..aws.instances import Machine
+from ..aws.instances import Ec2Instance
 from ..aws.management import running_management
 from ..decisions.release.releases import Release, added
 from ..errors import HostUnreachable, Refused
@@ -15,31 +15,31 @@ from .site import ask_manifest
 from .ssh import Host
 
 
-def open_management(run: Run, machine: Machine | None = None) -> tuple[Machine, Host]:
+def open_management(run: Run, instance: Ec2Instance | None = None) -> tuple[Ec2Instance, Host]:
     """Find the management instance, start it if it is stopped, and wait for SSH; the caller closes the host.
 
-    `machine`: the instance, where it is known and runs: EC2 may not find by its tag what was just launched. Raises Refused,
+    `instance`: a known, running instance: EC2 may not find a new instance by its tag yet. Raises Refused,
     TimedOut, HostUnreachable.
     """
     hosts = Hosts(run)
     try:
-        machine = machine or running_management(run)
-        host = hosts.wait(machine, run.settings.app.boot_timeout)
+        instance = instance or running_management(run)
+        host = hosts.wait(instance, run.settings.app.boot_timeout)
     except BaseException:
         hosts.close()
         raise
     host.when_closed(hosts.close)
-    return machine, host
+    return instance, host
 
 
-def reboot_management(run: Run, machine: Machine, host: Host) -> Host:
-    """Reboot the management instance and return it as it has come up again; the caller closes that host, too.
+def reboot_management(run: Run, instance: Ec2Instance, host: Host) -> Host:
+    """Reboot the management instance and return the new connection; the caller closes that host, too.
 
-    It must show the host key that it had. Raises TimedOut, HostUnreachable.
+    Its host key must be the same. Raises TimedOut, HostUnreachable.
     """
     before = host.read(commands.boot()).text
-    run.out.say(f"rebooting {machine.id}")
-    instances.reboot(run.cloud, machine.id)
+    run.out.say(f"rebooting {instance.id}")
+    instances.reboot(run.cloud, instance.id)
 
     def probe() -> Host | Waiting:
         _, again = open_management(run)
@@ -47,17 +47,17 @@ def reboot_management(run: Run, machine: Machine, host: Host) -> Host:
             if again.read(commands.boot()).text not in ("", before):
                 return again
         except HostUnreachable:
-            pass  # it was on its way down
+            pass  # it was shutting down
         again.close()
-        return Waiting(f"{machine.id} has not gone down yet")
+        return Waiting(f"{instance.id} has not gone down yet")
 
-    return run.wait(f"the reboot of {machine.id}", probe, timeout=run.settings.app.boot_timeout)
+    return run.wait(f"the reboot of {instance.id}", probe, timeout=run.settings.app.boot_timeout)
 
 
 def release_on(host: Host, run: Run) -> Release:
-    """Return what is deployed on the management instance: the revision that it records, and the files that this added.
+    """Return the release on the management instance: its recorded revision, and the files that it added.
 
-    Raises Refused when nothing was deployed there, RemoteFailed when the site cannot tell.
+    Raises Refused when nothing was deployed there, RemoteFailed when the site does not answer.
     """
     app = run.settings.app
     revision = host.read(commands.recorded_revision(app)).text

@@ -1,11 +1,11 @@
-"""What instances that nobody has opened SSH to report about themselves: asked over HTTP through the management instance."""
+"""The revisions that instances report over HTTP, requested through the management instance, without SSH to them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from ..aws import instances
-from ..decisions.rollout.snapshot import Instance
+from ..decisions.rollout.snapshot import FleetInstance
 from ..runtime.run import Run
 from .site import ask_health
 from .ssh import Host
@@ -19,21 +19,21 @@ class Revisions:
         self._run = run
         self._addresses: dict[str, str] = {}
 
-    def ask(self, silent: Sequence[Instance]) -> Mapping[str, str]:
-        """Return the revisions by instance id; who does not answer well is left out."""
+    def ask(self, silent: Sequence[FleetInstance]) -> Mapping[str, str]:
+        """Return the revisions by instance id, without instances that do not answer 200."""
         self._find([i.id for i in silent])
-        told = {i.id: self.of(self._addresses[i.id])[0] for i in silent if i.id in self._addresses}
-        return {id: revision for id, revision in told.items() if revision}
+        found = {i.id: self.of(self._addresses[i.id])[0] for i in silent if i.id in self._addresses}
+        return {id: revision for id, revision in found.items() if revision}
 
-    def answers(self, asked: Sequence[Instance]) -> Mapping[str, str]:
-        """Return what instances answer to the health check, by id; nothing where there is no host to ask from."""
+    def answers(self, asked: Sequence[FleetInstance]) -> Mapping[str, str]:
+        """Return the answers of instances to the health check, by id; empty without a host to ask from."""
         if self.host is None:
             return {}
         self._find([i.id for i in asked])
         return {i.id: self.of(self._addresses[i.id])[1] for i in asked if i.id in self._addresses}
 
     def of(self, address: str) -> tuple[str | None, str]:
-        """Return the revision that an address reports, or None, and what was seen."""
+        """Return the revision that an address reports, or None, and a description of the answer."""
         if self.host is None:
             return None, "there is no host to ask from"
         return ask_health(self.host, self._run.settings.app, address, fresh=True)
@@ -41,4 +41,4 @@ class Revisions:
     def _find(self, ids: Sequence[str]) -> None:
         unknown = [id for id in ids if id not in self._addresses]
         # One call for all of them, or the number of calls would grow with the fleet.
-        self._addresses |= {m.id: m.address for m in instances.machines(self._run.cloud, unknown) if m.address}
+        self._addresses |= {m.id: m.address for m in instances.with_ids(self._run.cloud, unknown) if m.address}

@@ -18,21 +18,21 @@ from ..runtime.text import gist
 from ..settings.model import Aws
 
 _PROGRAMS = {"aws": "the AWS CLI, version 2", "session-manager-plugin": "the Session Manager plugin of the AWS CLI"}
-_PATIENCE = 10  # seconds for the program to end when it is told to
+_PATIENCE = 10  # seconds for the program to end after SIGTERM
 
 
 class Session:
-    """A tunnel to the SSH port of an instance: a child process whose standard input and output are a socket of ours."""
+    """A tunnel to the SSH port of an instance: a child process with a socket as standard input and output."""
 
     def __init__(self, instance_id: str, port: int, aws: Aws, credentials: Mapping[str, str]) -> None:
-        """Begin it; whether it leads anywhere is seen when SSH is spoken. Raises SettingsError where a program is missing.
+        """Start it; errors show only in the SSH connection. Raises SettingsError where a program is missing.
 
-        `credentials`: as the variables of the AWS CLI, those of this run: asked by itself it would want another MFA code.
+        `credentials`: of this run, as variables of the AWS CLI: on its own the CLI would ask for another MFA code.
         """
         for program, what in _PROGRAMS.items():
             if shutil.which(program) is None:
                 raise SettingsError(f"ssh.gateway: ssm needs the program {program} here, which is {what}: install it")
-        # Between two ends of a pair both sides see at once when the other one has gone.
+        # Each end of a socket pair sees at once when the other is closed.
         self.socket, theirs = socket.socketpair()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  (it lives as long as the session)
         try:
@@ -47,7 +47,7 @@ class Session:
             theirs.close()
 
     def close(self) -> None:
-        """End it; again is harmless."""
+        """End it; may be called again."""
         self.socket.close()
         self._process.terminate()
         try:
@@ -58,7 +58,7 @@ class Session:
         self._errors.close()
 
     def complaint(self) -> str:
-        """Return the end of what the program complained of."""
+        """Return the end of the program's error output."""
         self._errors.seek(0)
         return gist(self._errors.read().decode(errors="replace"))
 
@@ -78,7 +78,7 @@ def credentials(cloud: Cloud) -> dict[str, str]:
 
 
 def _environment() -> dict[str, str]:
-    """Return our environment without what would choose other credentials."""
+    """Return our environment without variables that select other credentials."""
     own = {"AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
     return {name: value for name, value in os.environ.items() if name not in own}
 

@@ -1,4 +1,4 @@
-"""The running site on a host: its migrations, static files and services, and the proof over HTTP that it works."""
+"""The running site on a host: migrations, static files and services, and its verification over HTTP."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _NOTHING = "No planned migration operations."
 
 
 def headers(app: App) -> dict[str, str]:
-    """Return the headers with which a request by address looks like one that came through the balancer."""
+    """Return the headers with which a request by address looks like a request through the load balancer."""
     return {"Host": app.domain, "X-Forwarded-Proto": "https", "User-Agent": "ramped"}
 
 
 def migrate(run: Run, host: Host) -> None:
-    """Show the plan of the migrations, then run them if there are any."""
+    """Show the migration plan, then run the migrations if there are any."""
     app = run.settings.app
     for database in app.databases:
         plan = host.read(commands.migrate_plan(app, database), timeout=LONG, label="manage.py migrate --plan").stdout
@@ -41,9 +41,9 @@ def migrate(run: Run, host: Host) -> None:
 
 
 def collect(run: Run, host: Host, sha: str) -> Manifest:
-    """Collect the static files; return what the site then says of them, with what was there before this release.
+    """Collect the static files; return the site's manifest, with the files from before this release.
 
-    Raises Refused when the settings name another path for static files than the site, RemoteFailed.
+    Raises Refused when static.url differs from the site's STATIC_URL, RemoteFailed.
     """
     app = run.settings.app
     before = ask_manifest(host, app, sha, write=True)
@@ -51,7 +51,7 @@ def collect(run: Run, host: Host, sha: str) -> Manifest:
         raise Refused(
             f"static.url: found {run.settings.static.url}, but the site has STATIC_URL {before.url}; allowed here: {before.path}"
         )
-    # One command under one lock: in between nothing is pruned that the new release has found there.
+    # One command under one lock: nothing that the new release found is pruned in between.
     command = f"{commands.collectstatic(app)} && {commands.manifest(app, git_directory(host, app), sha, archive=True)}"
     printed = change(host, app, command, "manage.py collectstatic").stdout
     manifest = read_manifest(printed)
@@ -68,9 +68,9 @@ def collect(run: Run, host: Host, sha: str) -> Manifest:
 
 
 def ask_manifest(host: Host, app: App, sha: str, *, write: bool = False) -> Manifest:
-    """Ask the site on a host what it knows of its static files.
+    """Ask the site on a host for its manifest of static files.
 
-    `write`: remember them as what was there before this revision, unless that was done already. Raises RemoteFailed.
+    `write`: record them as the files from before this revision, unless recorded already. Raises RemoteFailed.
     """
     label = "manage.py shell (asking for the manifest)"
     command = commands.manifest(app, git_directory(host, app), sha, write=write)
@@ -84,7 +84,7 @@ def ask_manifest(host: Host, app: App, sha: str, *, write: bool = False) -> Mani
 def restart(run: Run, host: Host, units: Sequence[str]) -> None:
     """Restart services, one after the other.
 
-    Raises RemoteFailed with the end of the journal of the one that did not come back.
+    Raises RemoteFailed with the end of the journal of a unit that did not start.
     """
     for unit in units:
         try:
@@ -94,12 +94,12 @@ def restart(run: Run, host: Host, units: Sequence[str]) -> None:
 
 
 def verify(run: Run, host: Host, sha: str, manifest: Manifest) -> None:
-    """Ask the site on a host for its revision, then for every static file of the release.
+    """Verify the revision of the site on a host, then every static file of the release.
 
-    The files that it added are fetched, and their bytes compared with their names; those that were there before are asked for
-    with HEAD, since all of them could be gigabytes: `check-static` compares these too.
-    Raises TimedOut when the health view does not answer with the revision, DeployError when files are missing or have other bytes
-    than their names say.
+    The added files are fetched, and their bytes compared with their names; earlier files are requested
+    with HEAD, since they may be gigabytes: `check-static` compares these too.
+    Raises TimedOut when the health view does not report the revision, DeployError when files are missing or have wrong
+    bytes.
     """
     app, url, new = run.settings.app, run.settings.static.url, added(manifest)
     await_revision(run, host, sha)
@@ -113,17 +113,15 @@ def verify(run: Run, host: Host, sha: str, manifest: Manifest) -> None:
     old = sorted(set(manifest.files) - set(new)) if manifest.hashed else []
     wrong = host.check_many([url_path(url, name) for name in old], headers(app), port=app.port)
     if wrong:
-        raise DeployError(
-            f"{host.name}: {len(wrong)} of {len(old)} static files that were there before are not served: {shown(wrong)}"
-        )
+        raise DeployError(f"{host.name}: {len(wrong)} of {len(old)} earlier static files are not served: {shown(wrong)}")
     require_deep_health(host, app)
-    run.out.say(f"{host.name} serves {sha[:12]}, all {len(new)} new static files and the {len(old)} that were there before")
+    run.out.say(f"{host.name} serves {sha[:12]}, all {len(new)} new static files and the {len(old)} earlier ones")
 
 
 def require_deep_health(host: Host, app: App) -> None:
-    """Ask the deep health view, which proves the database and the migrations of the site that serves.
+    """Request the deep health view, which checks the database and the migrations of the running site.
 
-    A site whose unit names another database than manage.py has is found here. Raises DeployError.
+    This detects a unit with another database than manage.py. Raises DeployError.
     """
     if app.deep_health_path is None:
         return
@@ -138,7 +136,7 @@ def require_deep_health(host: Host, app: App) -> None:
 
 
 def shown(wrong: Mapping[str, str]) -> str:
-    """Return the first of the paths that are not as they should be, and how many more there are."""
+    """Return the first wrong paths, and how many more there are."""
     some = ", ".join(f"{path} ({seen})" for path, seen in list(wrong.items())[:_SHOWN])
     return f"{some} and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else some
 
@@ -162,12 +160,12 @@ def await_revision(run: Run, host: Host, sha: str) -> None:
 
 
 def ask_health(host: Host, app: App, address: str | None = None, *, fresh: bool = False) -> tuple[str | None, str]:
-    """Ask the health view of an instance, from that instance or from a host near it.
+    """Request the health view of an instance, from that instance or from a host near it.
 
-    `address`: None for the host's own. Returns the revision if it answered 200 with one, and what was seen.
+    `address`: None for the host's own. Returns the revision, if it answered 200 with one, and a description of the answer.
     """
     try:
-        # By address, as the load balancer asks: under its own name the site need not have this path.
+        # By address, as the load balancer does: under its own name the site need not have this path.
         answer = host.http(address, app.port, app.health_path, {"User-Agent": "ramped"}, fresh=fresh)
     except NoAnswer as error:
         return None, str(error)
@@ -177,11 +175,11 @@ def ask_health(host: Host, app: App, address: str | None = None, *, fresh: bool 
 
 
 def ask_revision(host: Host, app: App, address: str | None = None) -> str | None:
-    """Return the revision that an instance serves, asked from a host near it; None when it is not well."""
+    """Return the revision that an instance serves, requested from a host near it; None when it is unhealthy."""
     return ask_health(host, app, address)[0]
 
 
 def journal(host: Host, unit: str) -> str:
-    """Return the end of a unit's journal as a paragraph, or nothing where there is none."""
+    """Return the end of a unit's journal as a paragraph, or ""."""
     found = host.read(commands.journal(unit), check=False).text
     return f"\nThe end of the journal of {unit}:\n{quoted(found)}" if found else ""

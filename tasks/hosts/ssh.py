@@ -1,4 +1,4 @@
-"""One host over one SSH connection, which stays open through a run: commands, and HTTP to where the host can reach."""
+"""One host over one SSH connection, which stays open during a run: commands, and HTTP to addresses that the host can reach."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from ..runtime.text import gist, redact
 from .executing import Late, Lost, TooMuch, execute
 from .http import FILE, PAGE, HttpAnswer, Limits, NoAnswer, Tunnels
 
-QUICK = 60.0  # seconds for a command that only looks
+QUICK = 60.0  # seconds for a command that only reads
 _WIDTH = 8  # requests at a time
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a command on a host printed, and its exit code."""
+    """The output of a command on a host, and its exit code."""
 
     stdout: str
     stderr: str
@@ -31,14 +31,14 @@ class Answer:
 
     @property
     def text(self) -> str:
-        """What it printed on stdout, without the blanks around."""
+        """The stdout, without surrounding blanks."""
         return self.stdout.strip()
 
 
 class Host:
     """One host over one SSH connection, which stays open until `close`; also a context manager.
 
-    `name`: the instance id, or what else to call it; `address`: where; `carrier`: ends what carries the connection, after it.
+    `name`: the instance id, or another name; `address`: where; `carrier`: closes the connection's tunnel, after it.
     """
 
     def __init__(self, name: str, address: str, connection: Connection, carrier: Callable[[], None] = lambda: None) -> None:
@@ -46,9 +46,9 @@ class Host:
         self.address = address
         self.connection = connection
         self.when_changed: Callable[[], None] = lambda: None  # called before a command that changes something
-        self.when_noisy: Callable[[str], None] = lambda text: None  # called once with what the shell prints before any command
+        self.when_noisy: Callable[[str], None] = lambda text: None  # called once with the shell's output before any command
         self._noisy = False
-        # Before what a command prints: the files that the user's shell reads at its start may print, too.
+        # Before a command's output: the startup files of the user's shell may print, too.
         self._mark = f"ramped-{secrets.token_hex(8)}"
         self._tunnels = Tunnels(self._dial)
         self._end = ExitStack()
@@ -65,11 +65,11 @@ class Host:
         self.close()
 
     def close(self) -> None:
-        """Close the connection and what hangs on it; a second time does nothing."""
+        """Close the connection and what depends on it; a second time does nothing."""
         self._end.close()
 
     def when_closed(self, also: Callable[[], None]) -> None:
-        """Have something else closed together with this host."""
+        """Register a function to call when this host is closed."""
         self._end.callback(also)
 
     def run(self, command: str, *, check: bool = True, timeout: float = QUICK, label: str | None = None) -> Answer:
@@ -102,7 +102,7 @@ class Host:
         return self.checked(answer, shown) if check else answer
 
     def _behind_the_mark(self, printed: str, errors: str, shown: str) -> str:
-        """Return what the command itself printed. Raises HostUnreachable where it never ran."""
+        """Return the command's own output. Raises HostUnreachable where it never ran."""
         before, mark, own = printed.partition(f"{self._mark}\n")
         if not mark:
             said = gist(printed or errors) or "nothing"
@@ -132,8 +132,8 @@ class Host:
     ) -> HttpAnswer:
         """Send a request to an HTTP server that this host can reach.
 
-        `address`: None for this host's own; `path`: quoted; `fresh`: over a connection of its own; `into`: called with each
-        piece of the body, which is then not kept. Raises NoAnswer.
+        `address`: None for this host's own; `path`: quoted; `fresh`: over a new connection; `into`: called with each
+        chunk of the body, which is then not kept. Raises NoAnswer.
         """
         return self._tunnels.ask(
             address or self.address, port, path, headers or {}, method=method, limits=limits, fresh=fresh, into=into
@@ -149,8 +149,8 @@ class Host:
     ) -> dict[str, str]:
         """Request many paths of this host, several at a time.
 
-        `check(path, digest)`: what is wrong with a content, or ""; without it only the headers are requested (HEAD). Returns what
-        is wrong by path, an answer other than 200 too.
+        `check(path, digest)`: the fault of a content, or ""; without it only the headers are requested (HEAD). Returns the
+        fault by path, also for an answer other than 200.
         """
 
         def request(path: str) -> str:
@@ -176,12 +176,12 @@ class Host:
             why = "sshd there forbids it: set AllowTcpForwarding" if error.code == 1 else "refused"
             raise NoAnswer(f"{where} from {self.name}: {why}") from error
         except (SSHException, EOFError, OSError) as error:
-            # Of two refusals at the same moment paramiko tells the reason of one.
+            # Of two rejections at the same time paramiko keeps one reason.
             why = "refused" if str(error).startswith("Unable to open channel") else reason(error)
             raise NoAnswer(f"{where} from {self.name}: {why}") from error
         return channel
 
 
 def reason(error: BaseException) -> str:
-    """Return what an error says, on one line."""
+    """Return the message of an error, on one line."""
     return " ".join(str(error).split()) or type(error).__name__

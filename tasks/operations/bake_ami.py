@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from ..aws import autoscaling, images, launch_templates, tags
 from ..aws.autoscaling import Group
 from ..aws.images import Image
-from ..aws.instances import Machine
+from ..aws.instances import Ec2Instance
 from ..aws.launch_templates import Version
 from ..decisions.release import image_cleaning
 from ..decisions.release.image_cleaning import BEGIN, CLEAN
@@ -36,13 +36,13 @@ def bake(run: Run, *, fresh: bool = False) -> dict[str, Version]:
     was not finished, CloudError when the image fails, TimedOut.
     """
     groups = [autoscaling.group(run.cloud, name) for name in run.settings.groups]
-    machine, host = open_management(run)
+    instance, host = open_management(run)
     with host:
-        revision = _verified(run, machine, host)
+        revision = _verified(run, instance, host)
         if run.dry:
             return foresee(run, revision, fresh=fresh)
         with run.step("image"):
-            image = _image(run, machine, host, revision, fresh)
+            image = _image(run, instance, host, revision, fresh)
     with run.step("template version"):
         for name in run.settings.groups:
             pin(run, name)
@@ -50,13 +50,13 @@ def bake(run: Run, *, fresh: bool = False) -> dict[str, Version]:
         return {t: _version(run, t, v, revision, image) for t, v in _templates(groups).items()}
 
 
-def _verified(run: Run, machine: Machine, host: Host) -> str:
+def _verified(run: Run, instance: Ec2Instance, host: Host) -> str:
     """Return the revision on the host, if a deploy has verified just that one."""
     there = host.read(commands.recorded_revision(run.settings.app)).text
-    proven = machine.tags.get(tags.REVISION, "")
+    proven = instance.tags.get(tags.REVISION, "")
     if not there or there != proven:
         raise Refused(
-            f"{machine.id} has {there[:12] or 'no revision'} checked out, but verified was {proven[:12] or 'none'}: "
+            f"{instance.id} has {there[:12] or 'no revision'} checked out, but verified was {proven[:12] or 'none'}: "
             "run deploy to its end first"
         )
     return there
@@ -102,7 +102,7 @@ def _existing(run: Run, revision: str) -> Image | None:
     return next((i for i in usable if CLEAN in i.tags), None)
 
 
-def _image(run: Run, machine: Machine, host: Host, revision: str, fresh: bool) -> Image:
+def _image(run: Run, instance: Ec2Instance, host: Host, revision: str, fresh: bool) -> Image:
     existing = None if fresh else _existing(run, revision)
     if existing:
         run.out.say(f"image {existing.id} of {revision[:12]} is {existing.state}: using it again")
@@ -114,9 +114,9 @@ def _image(run: Run, machine: Machine, host: Host, revision: str, fresh: bool) -
     tags = image_tags(prefix, revision, who(), now, run.settings.image.tags)
     with ExitStack() as stack:
         if cleaner and run.settings.image.reboot:
-            host = stack.enter_context(reboot_management(run, machine, host))
+            host = stack.enter_context(reboot_management(run, instance, host))
         stack.enter_context(quiet(run, host, cleaner))
-        id = images.create(run.cloud, machine.id, image_name(prefix, revision, now), tags, reboot=_by_ec2(run, cleaner))
+        id = images.create(run.cloud, instance.id, image_name(prefix, revision, now), tags, reboot=_by_ec2(run, cleaner))
         _begun(run, id, tags)
     _tag(run, id, {CLEAN: "yes" if cleaner else "no"})
     run.out.say(f"image {id} of {revision[:12]} begun")
@@ -166,23 +166,23 @@ def quiet(run: Run, host: Host, cleaner: str | None = None) -> Iterator[None]:
     the program on the host that puts aside; it also stops and starts the units that it knows, so that they come back though
     this run is killed.
     """
-    deadline = run.settings.app.boot_timeout
+    timeout = run.settings.app.boot_timeout
     known = host.read(image_cleaning.standing()).text.split() if cleaner else []
     services = () if _by_ec2(run, cleaner) else [u for u in run.settings.app.services if u not in known]
     try:
         for unit in services:
-            host.run(commands.systemctl("stop", unit), timeout=deadline)
+            host.run(commands.systemctl("stop", unit), timeout=timeout)
         with ExitStack() as stack:
             if cleaner:
                 # Jobs that finish what they are at take longer than the site.
                 request = image_cleaning.request(run.settings.image.secrets, _keys(run))
-                run.out.say(str(stack.enter_context(held(host, cleaner, request, deadline=run.settings.image.timeout))))
+                run.out.say(str(stack.enter_context(held(host, cleaner, request, timeout=run.settings.image.timeout))))
             else:
-                host.run("sync", timeout=deadline)
+                host.run("sync", timeout=timeout)
             yield
     finally:
         for unit in reversed(services):
-            host.run(commands.systemctl("start", unit), timeout=deadline)
+            host.run(commands.systemctl("start", unit), timeout=timeout)
 
 
 def _keys(run: Run) -> list[str] | None:

@@ -11,7 +11,7 @@ from ..decisions.release import migrations
 from ..decisions.release.migrations import find
 from ..errors import Refused
 from ..hosts import checkout
-from ..hosts.judging import judge
+from ..hosts.pending_migrations import ask_pending_migrations
 from ..hosts.pool import Hosts
 from ..hosts.ssh import Host
 from ..runtime.output import Output
@@ -19,7 +19,7 @@ from ..runtime.run import Run
 
 
 def check_migrations(run: Run, revision: str | None = None, json: bool = False) -> None:
-    """Judge the migrations of a revision against the release that serves; changes nothing.
+    """Check the migrations of a revision against the running release; changes nothing.
 
     Exit code 0 where `deploy` would go on without asking: nothing pending, or all of it compatible; 1 for anything else.
     """
@@ -34,13 +34,13 @@ def check_migrations(run: Run, revision: str | None = None, json: bool = False) 
         host = hosts.wait(running_management(run, start=False), app.boot_timeout)
         checkout.require_site(host, app)
         sha = checkout.choose(run, host, revision)
-        judgement, answer = judge(host, app, sha)
+        pending, answer = ask_pending_migrations(host, app, sha)
     if json:
         shown.say(dumps(find(answer), indent=2))
-    for line in judgement.told or ("no migration changes the database",):
+    for line in pending.lines or ("no migration changes the database",):
         run.out.say(line)
-    if judgement.verdict in ("review", "incompatible"):
-        raise Refused(f"the migrations of {sha[:12]} may not work with the running release: {judgement.verdict}")
+    if pending.verdict in ("review", "incompatible"):
+        raise Refused(f"the migrations of {sha[:12]} may not work with the running release: {pending.verdict}")
 
 
 def gate(run: Run, host: Host, sha: str, *, yes: bool, breaking: bool) -> None:
@@ -52,12 +52,12 @@ def gate(run: Run, host: Host, sha: str, *, yes: bool, breaking: bool) -> None:
     if not app.check_migrations:
         run.out.warn("app.check_migrations is false: whether the running release works with the new migrations is not checked")
         return
-    judgement, _ = judge(host, app, sha)
-    for line in judgement.told or ("no migration changes the database",):
+    pending, _ = ask_pending_migrations(host, app, sha)
+    for line in pending.lines or ("no migration changes the database",):
         run.out.say(line)
-    decision = migrations.decide(judgement.verdict, yes=yes, breaking=breaking)
+    decision = migrations.decide(pending.verdict, yes=yes, breaking=breaking)
     if decision == "refuse":
-        raise Refused(migrations.refusal(judgement, sha))
+        raise Refused(migrations.incompatible_message(pending, sha))
     if decision == "ask" and not _agreed(run):
         raise Refused(f"the migrations of {sha[:12]} need review; nothing was changed. To accept them: {_again(run)}")
 

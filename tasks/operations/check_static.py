@@ -31,7 +31,7 @@ def check_everywhere(run: Run) -> None:
     """Do what `check-static` does. Raises DeployError naming what is wrong, and where."""
     with run.step("check-static"), Hosts(run) as hosts:
         management = hosts.wait(running_management(run), run.settings.app.boot_timeout)
-        webs = [hosts.open(web.machine) for web in in_service(run.cloud, run.settings.groups)]
+        webs = [hosts.open(web.instance) for web in in_service(run.cloud, run.settings.groups)]
         _check(run, management, webs)
 
 

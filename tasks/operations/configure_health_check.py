@@ -62,6 +62,6 @@ def _warn(run: Run, group: Group, wanted: Check) -> None:
     serving = [one.id for one in group.members if one.lifecycle == "InService"]
     states = [target_groups.health(run.cloud, arn) for arn in group.target_groups]
     starting = [id for id in serving if any(state.get(id) == "initial" for state in states)]
-    ages = [now - machine.launched for machine in instances.machines(run.cloud, starting)] if starting else []
+    ages = [now - instance.launched for instance in instances.with_ids(run.cloud, starting)] if starting else []
     for line in warnings(wanted, group.health_type, group.grace, seen, ages):
         run.out.warn(f"{group.name}: {line}")

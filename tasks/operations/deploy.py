@@ -36,15 +36,15 @@ def deploy_release(run: Run, revision: str | None, *, yes: bool = False, apart: 
     app = run.settings.app
     with Hosts(run) as hosts:
         with run.step("management instance"):
-            machine = running_management(run)
+            instance = running_management(run)
         with run.step("SSH"):
-            host = hosts.wait(machine, app.boot_timeout)
+            host = hosts.wait(instance, app.boot_timeout)
             require(run, of_checkout(run, host))
         with run.step("git"):
             sha = checkout.choose(run, host, revision)
             gate(run, host, sha, yes=yes, breaking=apart is not None)
             # Until it is verified again nothing is: no image is taken of a half.
-            instances.untag(run.cloud, [machine.id], [tags.REVISION])
+            instances.untag(run.cloud, [instance.id], [tags.REVISION])
             checkout.switch(run, host, sha)
             checkout.install_requirements(run, host)
             require(run, of_site(run, host))
@@ -58,24 +58,24 @@ def deploy_release(run: Run, revision: str | None, *, yes: bool = False, apart: 
             site.restart(run, host, app.services)
         with run.step("verify"):
             site.verify(run, host, sha, manifest)
-            instances.tag(run.cloud, [machine.id], {tags.REVISION: sha})
-    return Release(sha, machine.id, added(manifest))
+            instances.tag(run.cloud, [instance.id], {tags.REVISION: sha})
+    return Release(sha, instance.id, added(manifest))
 
 
 def _foresee(run: Run, revision: str | None) -> Release:
     """Say what a deploy would do; looks at the management instance only if it runs."""
     app = run.settings.app
-    machine, sha = find(run), revision or app.branch
+    instance, sha = find(run), revision or app.branch
     with Hosts(run) as hosts:
-        if machine.state == "running":
-            sha = _look(run, hosts.open(machine), revision)
+        if instance.state == "running":
+            sha = _look(run, hosts.open(instance), revision)
         else:
-            run.out.say(f"would start the management instance {machine.id}, which is {machine.state}, and wait for SSH")
-    run.out.say(f"would fetch, check out {sha} in {app.directory} on {machine.id} and write REVISION")
+            run.out.say(f"would start the management instance {instance.id}, which is {instance.state}, and wait for SSH")
+    run.out.say(f"would fetch, check out {sha} in {app.directory} on {instance.id} and write REVISION")
     judged = "judge its migrations against the release that serves, " if app.check_migrations else ""
     run.out.say(f"would {judged}install {', '.join(app.requirements) or 'nothing'} if changed, migrate if needed, collectstatic")
     run.out.say(f"would restart {', '.join(app.services)}, then request {app.health_path} and every hashed file")
-    return Release(sha, machine.id, ())
+    return Release(sha, instance.id, ())
 
 
 def _look(run: Run, host: Host, revision: str | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..aws import autoscaling, target_groups
 from ..aws.autoscaling import Group
 from ..aws.draining import Drains, Targets
-from ..aws.serving import Web, in_service
+from ..aws.serving import WebInstance, in_service
 from ..decisions.rollout.record import TAGS
 from ..decisions.traffic.batches import may_leave
 from ..errors import Refused
@@ -49,10 +49,10 @@ def drain(run: Run, instance: str, undo: bool = False) -> None:
             _mark(run, web)
         else:
             _drains(run).leave(web, fleet)
-    run.out.say(f"{web.id} ({web.machine.address}) is out of traffic; `drain {web.id} --undo` puts it back")
+    run.out.say(f"{web.id} ({web.instance.address}) is out of traffic; `drain {web.id} --undo` puts it back")
 
 
-def _find(run: Run, id: str) -> tuple[Web, int]:
+def _find(run: Run, id: str) -> tuple[WebInstance, int]:
     """Return the instance, and how many its group has in service. Raises Refused when it is not in service."""
     webs = in_service(run.cloud, run.settings.groups)
     found = next((web for web in webs if web.id == id), None)
@@ -68,16 +68,16 @@ def _require_calm(group: Group) -> None:
         raise Refused(f"{group.name}: an unfinished rollout would wait for the instance: finish or abort it first")
 
 
-def _require_room(cloud: Cloud, web: Web, fleet: int) -> None:
+def _require_room(cloud: Cloud, web: WebInstance, fleet: int) -> None:
     if not all(may_leave(web.id, target_groups.health(cloud, arn), fleet) for arn in web.target_groups):
         raise Refused(f"{web.id}: fewer than half of the {fleet} instances of {web.group} would stay healthy")
 
 
-def _mark(run: Run, web: Web) -> None:
+def _mark(run: Run, web: WebInstance) -> None:
     """Put the file on the host, see that the site minds it, and wait until the load balancer does."""
     file = str(run.settings.health_check.draining_file)
     with Hosts(run) as hosts:
-        host = hosts.open(web.machine)
+        host = hosts.open(web.instance)
         host.run(commands.touch(file))
         seen = _answer(run, host)
         if seen != 503:
@@ -87,8 +87,8 @@ def _mark(run: Run, web: Web) -> None:
                 "HEALTH_CHECK_STATE, and leads nginx there to the ready path of the health middleware? The file was removed again"
             )
     checks = target_groups.checks(run.cloud, web.target_groups).values()
-    deadline = _MARGIN + max(2 * one.detects + one.timeout for one in checks)
-    _await(run, web, deadline, leaving=True)
+    timeout = _MARGIN + max(2 * one.detects + one.timeout for one in checks)
+    _await(run, web, timeout, leaving=True)
 
 
 def _answer(run: Run, host: Host) -> int | str:
@@ -99,23 +99,23 @@ def _answer(run: Run, host: Host) -> int | str:
         return str(error)
 
 
-def _undo(run: Run, web: Web) -> None:
+def _undo(run: Run, web: WebInstance) -> None:
     with run.step(f"put {web.id} back into traffic"):
         if run.settings.health_check.draining_file is not None:
             with Hosts(run) as hosts:
-                hosts.open(web.machine).run(commands.remove(run.settings.health_check.draining_file))
+                hosts.open(web.instance).run(commands.remove(run.settings.health_check.draining_file))
         _drains(run).come_back(web)
         _await(run, web, run.settings.restart.timeout, leaving=False)
 
 
-def _await(run: Run, web: Web, deadline: float, *, leaving: bool) -> None:
+def _await(run: Run, web: WebInstance, timeout: float, *, leaving: bool) -> None:
     def probe() -> bool | Waiting:
         states = [target_groups.health(run.cloud, arn).get(web.id, "unused") for arn in web.target_groups]
         done = all((state == "healthy") != leaving for state in states)
         return done or Waiting(f"{web.id} is {', '.join(states)}")
 
     what = f"{web.id} to be {'out of traffic' if leaving else 'healthy'}"
-    run.wait(what, probe, timeout=deadline)
+    run.wait(what, probe, timeout=timeout)
 
 
 def _drains(run: Run) -> Drains:

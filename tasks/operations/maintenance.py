@@ -98,7 +98,7 @@ def _since(run: Run) -> str:
 def _look(run: Run) -> list[Listener]:
     groups = [autoscaling.group(run.cloud, name) for name in run.settings.groups]
     arns = sorted({arn for group in groups for arn in group.target_groups})
-    return listeners.look(run.cloud, arns, listeners.site_of(run.settings.groups)) if arns else []
+    return listeners.describe(run.cloud, arns, listeners.site_of(run.settings.groups)) if arns else []
 
 
 def _bring_about(run: Run, what: str, left: Steps) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..aws import autoscaling, instances, launch_templates
 from ..aws.autoscaling import Group
-from ..aws.instances import Machine
+from ..aws.instances import Ec2Instance
 from ..aws.launch_templates import Version
 from ..aws.management import find, launched
 from ..decisions.access import roles
@@ -116,28 +116,28 @@ def stop(run: Run) -> None:
 
     Raises Refused when there is none, TimedOut.
     """
-    machine = find(run)
-    if machine.state == "stopped" or run.dry:
-        run.out.say(f"{machine.id} is stopped" if machine.state == "stopped" else f"would stop {machine.id}")
+    instance = find(run)
+    if instance.state == "stopped" or run.dry:
+        run.out.say(f"{instance.id} is stopped" if instance.state == "stopped" else f"would stop {instance.id}")
         return
 
     def probe() -> bool | Waiting:
         state = find(run).state
-        return state == "stopped" or Waiting(f"{machine.id} is {state}")
+        return state == "stopped" or Waiting(f"{instance.id} is {state}")
 
     with run.step("stop the management instance"):
-        instances.stop(run.cloud, machine.id)
-        run.wait(f"the stop of {machine.id}", probe, timeout=run.settings.app.boot_timeout)
+        instances.stop(run.cloud, instance.id)
+        run.wait(f"the stop of {instance.id}", probe, timeout=run.settings.app.boot_timeout)
 
 
-def _ready(run: Run, machine: Machine | None = None) -> None:
-    machine, host = open_management(run, machine)
+def _ready(run: Run, instance: Ec2Instance | None = None) -> None:
+    instance, host = open_management(run, instance)
     with host:
-        run.out.say(f"{machine.id} ({machine.address}) runs, SSH answers")
+        run.out.say(f"{instance.id} ({instance.address}) runs, SSH answers")
     if run.settings.management.keep_running:
-        _warn_of_tags(run, machine)
+        _warn_of_tags(run, instance)
 
 
-def _warn_of_tags(run: Run, machine: Machine) -> None:
-    if not machine.shows_tags:
-        run.out.warn(roles.hidden(machine.id))
+def _warn_of_tags(run: Run, instance: Ec2Instance) -> None:
+    if not instance.shows_tags:
+        run.out.warn(roles.hidden(instance.id))

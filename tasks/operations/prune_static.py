@@ -34,8 +34,8 @@ def prune_static(run: Run) -> None:
         for _ in range(_TRIES):
             seen = _ask(run, host, (), "")
             judged = plan(seen.at, needed, newest=static.keep_releases, grace=static.grace, now=seen.now)
-            if judged.refusal:
-                raise Refused(judged.refusal)
+            if judged.problem:
+                raise Refused(judged.problem)
             answer = _ask(run, host, judged.retired, seen.token)
             if answer.done:
                 _tell(run, seen, judged, answer)
@@ -64,10 +64,10 @@ def _needed(run: Run, revisions: Revisions) -> dict[str, str]:
         versions, _ = known_versions(run.cloud, fleet, group)
         booted = {v.number: v.revision for v in versions if v.revision}
         needed |= {v.revision: f"version {v.number} of {name} can be booted" for v in versions if v.revision and v.exists}
-        machines = {m.id: m for m in instances.machines(run.cloud, [member.id for member in group.members])}
+        machines = {m.id: m for m in instances.with_ids(run.cloud, [member.id for member in group.members])}
         for member in group.members:
-            machine = machines.get(member.id)
-            told = revisions.of(machine.address)[0] if machine and machine.address else None
+            instance = machines.get(member.id)
+            told = revisions.of(instance.address)[0] if instance and instance.address else None
             serves = {revision for revision in (told, booted.get(member.version)) if revision}
             if not serves:
                 raise Refused(

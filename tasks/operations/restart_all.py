@@ -42,7 +42,7 @@ def restart_fleet(run: Run, added: tuple[str, ...], *, batch: int | str | None =
         late = [
             web
             for web in in_service(run.cloud, run.settings.groups)
-            if web.id not in reloader.seen and web.machine.launched < began
+            if web.id not in reloader.seen and web.instance.launched < began
         ]
         reloader.reload(late, size)
     return len(webs) + len(late)

@@ -30,10 +30,10 @@ def show(run: Run) -> None:
         run.out.table(_title(fleet), COLUMNS, _rows(run, fleet, group, versions))
         for line in _remarks(fleet, group, versions):
             run.out.say(line)
-    machine = instances.find_management(run.cloud, run.settings.management)
-    if machine:
-        revision = machine.tags.get(tags.REVISION, "none verified")[:12]
-        run.out.say(f"management instance {machine.id} ({machine.address}): {machine.state}, revision {revision}")
+    instance = instances.find_management(run.cloud, run.settings.management)
+    if instance:
+        revision = instance.tags.get(tags.REVISION, "none verified")[:12]
+        run.out.say(f"management instance {instance.id} ({instance.address}): {instance.state}, revision {revision}")
     else:
         run.out.say("management instance: none; management-create makes one")
 
@@ -44,7 +44,7 @@ def _title(fleet: Fleet) -> str:
 
 def _rows(run: Run, fleet: Fleet, group: Group, versions: Sequence[Version]) -> list[list[str]]:
     revisions = {v.number: (revision_of(v.description) or v.description or "-")[:12] for v in versions}
-    launched = {m.id: m.launched for m in instances.machines(run.cloud, [i.id for i in fleet.instances])}
+    launched = {m.id: m.launched for m in instances.with_ids(run.cloud, [i.id for i in fleet.instances])}
     now = group.at or run.clock.now()
     rows = []
     for i in sorted(fleet.instances, key=lambda i: (i.zone, i.id)):

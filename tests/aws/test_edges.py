@@ -184,7 +184,7 @@ def test_a_version_that_is_not_there_is_refused(cloud: Cloud, fleet: Fleet, api:
 def test_machines_beyond_what_a_filter_takes(cloud: Cloud, fleet: Fleet, api: Api) -> None:
     ids, members = [f"i-{n:017x}" for n in range(450)], cloud.members()
     cloud.control("calls/clear", {})
-    found = instances.machines(api, [*ids[:300], *members, *ids[300:]])
+    found = instances.with_ids(api, [*ids[:300], *members, *ids[300:]])
     assert sorted(m.id for m in found) == sorted(members)
     assert cloud.control("calls")["total"] == 3
 

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from tasks.aws.instances import Machine
+from tasks.aws.instances import Ec2Instance
 from tasks.decisions.release.reload import PROPERTIES, ReloadMethod, methods
 from tasks.hosts.shell import commands
 
@@ -60,7 +60,7 @@ class Bench:
     def _reload(self, hosts: Any, address: str) -> None:
         from tasks.decisions.release.reload import read_service
 
-        host = hosts.open(Machine(address, "running", address, "", "", {}, 0.0))
+        host = hosts.open(Ec2Instance(address, "running", address, "", "", {}, 0.0))
         service = read_service(host.run(commands.show(UNIT, PROPERTIES)).stdout)
         assert methods(service)[0] is ReloadMethod.RELOAD, service
         host.run(commands.systemctl("reload", UNIT))

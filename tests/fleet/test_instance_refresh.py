@@ -193,7 +193,9 @@ def test_rollback_turns_a_refresh_back() -> None:
 def test_one_engine_does_not_meddle_with_the_other() -> None:
     with rolling(5) as world:
         leave_half_way(world)
-        with pytest.raises(Refused, match="an instance refresh to version 2 is (Pending|InProgress): let it end, or `abort` it"):
+        with pytest.raises(
+            Refused, match="an instance refresh to version 2 is (Pending|InProgress): wait for its end, or `abort` it"
+        ):
             world.roll()
         end_runs(world.run(), ("web",))
         world.when("terminate i-", interrupt)

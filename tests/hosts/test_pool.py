@@ -13,7 +13,7 @@ from botocore.credentials import Credentials
 from paramiko import PKey
 
 from tasks.aws import instance_connect, instances
-from tasks.aws.instances import Machine
+from tasks.aws.instances import Ec2Instance
 from tasks.decisions.access.host_keys import fingerprint, to_pin
 from tasks.errors import HostUnreachable, Refused, SettingsError, TimedOut
 from tasks.hosts.connecting import connect
@@ -42,12 +42,12 @@ def cloud(world: ShopWorld, monkeypatch: pytest.MonkeyPatch) -> Cloud:
     return Cloud(world.settings().aws)
 
 
-def machine(cloud: Cloud, id: str) -> Machine:
-    return instances.machines(cloud, [id])[0]
+def machine(cloud: Cloud, id: str) -> Ec2Instance:
+    return instances.with_ids(cloud, [id])[0]
 
 
 @pytest.fixture
-def web(world: ShopWorld, cloud: Cloud) -> Iterator[Machine]:
+def web(world: ShopWorld, cloud: Cloud) -> Iterator[Ec2Instance]:
     """The web instance, of which nobody has seen the key yet."""
     id = world.cloud.members()[0]
     yield machine(cloud, id)
@@ -58,7 +58,7 @@ def console_key(cloud: Cloud, id: str) -> str:
     return " ".join(instances.console(cloud, id).split("KEYS-----\n")[1].split()[:2])
 
 
-def test_the_console_vouches_at_first_and_the_tag_afterwards(world: ShopWorld, cloud: Cloud, web: Machine) -> None:
+def test_the_console_vouches_at_first_and_the_tag_afterwards(world: ShopWorld, cloud: Cloud, web: Ec2Instance) -> None:
     key = console_key(cloud, web.id)
     assert trust(cloud, web, world.settings().ssh) == Trust((key,), "its console output")
     with Hosts(world.run()) as hosts:
@@ -68,13 +68,13 @@ def test_the_console_vouches_at_first_and_the_tag_afterwards(world: ShopWorld, c
     assert trust(cloud, machine(cloud, web.id), world.settings().ssh) == Trust((pin,), "its tag ramped:host-key")
 
 
-def test_a_dry_run_pins_nothing(world: ShopWorld, cloud: Cloud, web: Machine) -> None:
+def test_a_dry_run_pins_nothing(world: ShopWorld, cloud: Cloud, web: Ec2Instance) -> None:
     with Hosts(world.run(dry=True)) as hosts:
         hosts.open(web)
     assert "ramped:host-key" not in machine(cloud, web.id).tags
 
 
-def test_known_hosts_comes_before_what_aws_says(world: ShopWorld, cloud: Cloud, web: Machine, tmp_path: Path) -> None:
+def test_known_hosts_comes_before_what_aws_says(world: ShopWorld, cloud: Cloud, web: Ec2Instance, tmp_path: Path) -> None:
     known = tmp_path / "known_hosts"
     known.write_text(f"[{web.address}]:2222 {OTHER}\n")
     with Hosts(world.run(ssh={"known_hosts": str(known)})) as hosts, pytest.raises(WrongHostKey) as caught:
@@ -86,20 +86,20 @@ def test_known_hosts_comes_before_what_aws_says(world: ShopWorld, cloud: Cloud, 
         assert hosts.open(web).run("echo in").text == "in"
 
 
-def test_a_host_whose_key_changed_is_refused_at_once(world: ShopWorld, cloud: Cloud, web: Machine) -> None:
+def test_a_host_whose_key_changed_is_refused_at_once(world: ShopWorld, cloud: Cloud, web: Ec2Instance) -> None:
     pinned = replace(web, tags={"ramped:host-key": OTHER})
     with Hosts(world.run()) as hosts, pytest.raises(WrongHostKey, match="its tag ramped:host-key says"):
         hosts.wait(pinned, 600)
 
 
-def test_a_host_is_connected_to_once_however_many_ask(world: ShopWorld, cloud: Cloud, web: Machine) -> None:
+def test_a_host_is_connected_to_once_however_many_ask(world: ShopWorld, cloud: Cloud, web: Ec2Instance) -> None:
     with Hosts(world.run()) as hosts, ThreadPoolExecutor(8) as pool:
         opened = list(pool.map(lambda _: hosts.open(web), range(8)))
         assert len({id(host) for host in opened}) == 1
         assert len(set(pool.map(lambda host: host.run("echo $SSH_CONNECTION").text, opened))) == 1
 
 
-def test_waiting_for_a_host_says_what_it_saw(world: ShopWorld, cloud: Cloud, web: Machine) -> None:
+def test_waiting_for_a_host_says_what_it_saw(world: ShopWorld, cloud: Cloud, web: Ec2Instance) -> None:
     late = rf"SSH on {web.id}: not within 1 s; last seen: .* refuses the connection"
     run = world.run(ssh={"port": sshd.free_port(web.address)})
     with Hosts(run) as hosts, pytest.raises(TimedOut, match=late):
@@ -117,7 +117,7 @@ def test_waiting_outlasts_a_boot_whose_key_nobody_knows_yet(world: ShopWorld, cl
         world.cloud.client("ec2").terminate_instances(InstanceIds=[id])
 
 
-def test_a_web_instance_is_reached_through_the_management_instance(world: ShopWorld, cloud: Cloud, web: Machine) -> None:
+def test_a_web_instance_is_reached_through_the_management_instance(world: ShopWorld, cloud: Cloud, web: Ec2Instance) -> None:
     with Hosts(world.run(ssh={"gateway": "management"})) as hosts:
         assert hosts.open(web).run("echo $SSH_CONNECTION").text.split()[0] == world.address()
         # The management instance itself is not behind anything.
@@ -157,7 +157,7 @@ def programs(folder: Path, monkeypatch: pytest.MonkeyPatch, address: str, fails:
 
 
 def test_without_an_inbound_port_a_host_is_reached_through_session_manager(
-    world: ShopWorld, cloud: Cloud, web: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    world: ShopWorld, cloud: Cloud, web: Ec2Instance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     programs(tmp_path / "bin", monkeypatch, web.address)
     # What the run has, and nothing that the profile would ask for again.
@@ -177,7 +177,7 @@ def test_without_an_inbound_port_a_host_is_reached_through_session_manager(
 
 
 def test_what_session_manager_needs_and_says_is_told(
-    world: ShopWorld, cloud: Cloud, web: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    world: ShopWorld, cloud: Cloud, web: Ec2Instance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     programs(tmp_path / "bin", monkeypatch, web.address, fails=web.id)
     with (
@@ -193,7 +193,7 @@ def test_what_session_manager_needs_and_says_is_told(
         hosts.open(web)
 
 
-def test_a_key_of_the_run_alone_is_pushed_for_a_minute(world: ShopWorld, cloud: Cloud, web: Machine, tmp_path: Path) -> None:
+def test_a_key_of_the_run_alone_is_pushed_for_a_minute(world: ShopWorld, cloud: Cloud, web: Ec2Instance, tmp_path: Path) -> None:
     sshd.make_key(tmp_path / "nobody")
     strange = {"key": str(tmp_path / "nobody")}
     with Hosts(world.run(ssh=strange)) as hosts, pytest.raises(HostUnreachable, match="authentication failed"):
@@ -212,7 +212,7 @@ def test_a_key_of_the_run_alone_is_pushed_for_a_minute(world: ShopWorld, cloud: 
 
 
 def test_an_instance_that_cannot_take_a_key_yet_is_waited_for(
-    world: ShopWorld, cloud: Cloud, web: Machine, tmp_path: Path
+    world: ShopWorld, cloud: Cloud, web: Ec2Instance, tmp_path: Path
 ) -> None:
     codes = ["EC2InstanceUnavailableException", "EC2InstanceStateInvalidException"]
 
@@ -230,7 +230,7 @@ def test_an_instance_that_cannot_take_a_key_yet_is_waited_for(
     assert "EC2InstanceUnavailableException: Wait a few minutes" in world.printed and not codes
 
 
-def _refused(world: ShopWorld, web: Machine, trusted: Trust, key: PKey) -> bool:
+def _refused(world: ShopWorld, web: Ec2Instance, trusted: Trust, key: PKey) -> bool:
     try:
         connect(web.id, web.address, world.settings().ssh, trusted, key=key).close()
     except HostUnreachable as error:
@@ -238,7 +238,7 @@ def _refused(world: ShopWorld, web: Machine, trusted: Trust, key: PKey) -> bool:
     return False
 
 
-def test_two_instances_with_one_host_key_are_told(world: ShopWorld, cloud: Cloud, web: Machine) -> None:
+def test_two_instances_with_one_host_key_are_told(world: ShopWorld, cloud: Cloud, web: Ec2Instance) -> None:
     twin = replace(web, id="i-0123456789abcdef0")
     with Hosts(world.run()) as hosts:
         hosts.open(web)
@@ -253,7 +253,9 @@ def test_the_management_instance_is_the_gateway_unless_it_is_said_otherwise() ->
 
 
 @pytest.mark.skipif(sshd.SSHD is None, reason="no sshd here: apt-get install openssh-server")
-def test_a_gateway_of_its_own_is_known_by_known_hosts_alone(world: ShopWorld, cloud: Cloud, web: Machine, tmp_path: Path) -> None:
+def test_a_gateway_of_its_own_is_known_by_known_hosts_alone(
+    world: ShopWorld, cloud: Cloud, web: Ec2Instance, tmp_path: Path
+) -> None:
     bastion = sshd.start(tmp_path / "bastion")
     try:
         keys = tmp_path / "bastion/authorized_keys"
@@ -293,7 +295,7 @@ def test_the_management_instance_is_opened_and_closed_with_its_host(world: ShopW
     assert not host.connection.is_connected
 
 
-def test_revisions_are_asked_from_a_host_near_the_instance(world: ShopWorld, cloud: Cloud, web: Machine) -> None:
+def test_revisions_are_asked_from_a_host_near_the_instance(world: ShopWorld, cloud: Cloud, web: Ec2Instance) -> None:
     _, host = open_management(world.run())
     app = world.settings().app
     with host:
@@ -313,15 +315,17 @@ def test_what_was_never_deployed_cannot_be_told(world: ShopWorld, cloud: Cloud) 
         release_on(host, world.run(app={"directory": "elsewhere"}))
 
 
-def test_instances_are_found_by_id_and_unknown_ones_are_left_out(world: ShopWorld, cloud: Cloud, web: Machine) -> None:
-    assert instances.machines(cloud, []) == []
-    assert [one.id for one in instances.machines(cloud, [web.id, "i-0123456789abcdef0"])] == [web.id]
+def test_instances_are_found_by_id_and_unknown_ones_are_left_out(world: ShopWorld, cloud: Cloud, web: Ec2Instance) -> None:
+    assert instances.with_ids(cloud, []) == []
+    assert [one.id for one in instances.with_ids(cloud, [web.id, "i-0123456789abcdef0"])] == [web.id]
     assert web.zone == "eu-central-1a" and web.image == world.image and web.launched > 0
     found = instances.find_management(cloud, world.settings(management={"instance_id": web.id}).management)
     assert found is not None and found.id == web.id
 
 
-def test_a_key_that_does_not_fit_is_told_with_the_instance(world: ShopWorld, cloud: Cloud, web: Machine, tmp_path: Path) -> None:
+def test_a_key_that_does_not_fit_is_told_with_the_instance(
+    world: ShopWorld, cloud: Cloud, web: Ec2Instance, tmp_path: Path
+) -> None:
     sshd.make_key(tmp_path / "stranger")
     refusal = rf"{web.id} \(admin@{web.address}:2222\): authentication failed"
     run = world.run(ssh={"key": str(tmp_path / "stranger")})

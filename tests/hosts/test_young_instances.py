@@ -31,7 +31,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_old_instance_without_a_console_is_refused_at_once(world: ShopWorld) -> None:
-    (web,) = instances.machines(world.run().cloud, world.cloud.members())
+    (web,) = instances.with_ids(world.run().cloud, world.cloud.members())
     assert instances.console(world.run().cloud, web.id) == ""
     old = replace(web, launched=web.launched - host_keys.CONSOLE_WAIT)
     with Hosts(world.run()) as hosts, pytest.raises(UnknownHostKey, match="nothing on its console"):
@@ -57,7 +57,7 @@ def test_where_the_live_console_is_shown_it_is_not_waited_for(
         ran = live.cloud.client("ec2").run_instances(
             ImageId=live.image, MinCount=1, MaxCount=1, SubnetId=live.subnets[2], InstanceType="t3.micro"
         )
-        (machine,) = instances.machines(live.run().cloud, [ran["Instances"][0]["InstanceId"]])
+        (machine,) = instances.with_ids(live.run().cloud, [ran["Instances"][0]["InstanceId"]])
         with Hosts(live.run()) as hosts:
             assert hosts.wait(machine, 60).read("echo in").text == "in"
         assert "nothing vouches" not in live.printed

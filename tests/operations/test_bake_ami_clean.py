@@ -155,7 +155,7 @@ def test_what_was_put_back_too_early_makes_no_image(world: ShopWorld, monkeypatc
     from tasks.decisions.release import image_cleaning
 
     monkeypatch.setattr(image_cleaning, "LIMIT", 0)
-    with pytest.raises(DeployError, match="secrets were put back before the image was begun: it is not used. Bake again"):
+    with pytest.raises(DeployError, match="secrets were restored before the snapshots began: the image is not used. Bake again"):
         bake(clean(world))
     assert not any(tag["Key"] == "ramped:clean" for one in images(world) for tag in one["Tags"])
 
@@ -196,7 +196,7 @@ def test_a_host_that_does_not_answer_is_not_waited_for_without_end(world: ShopWo
     silent.write_text("#!/bin/sh\nexec sleep 600\n")
     silent.chmod(0o755)
     _, host = open_management(fast(world))
-    with host, pytest.raises(TimedOut, match="last seen: no answer"), held(host, "~/sbin/silent", "{}", deadline=0.5):
+    with host, pytest.raises(TimedOut, match="last seen: no answer"), held(host, "~/sbin/silent", "{}", timeout=0.5):
         pass
 
 

@@ -186,7 +186,7 @@ def test_what_a_crash_or_a_lost_answer_leaves_is_finished_by_the_same_command(st
 
 
 def test_there_must_be_a_listener_for_it(still: ShopWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.aws.listeners.look", lambda *_: [])
+    monkeypatch.setattr("tasks.aws.listeners.describe", lambda *_: [])
     with pytest.raises(Refused, match="nowhere to put a page"):
         turn_on(still.run())
     monkeypatch.undo()

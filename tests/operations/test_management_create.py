@@ -136,7 +136,7 @@ def test_from_outside_it_is_reached_by_its_elastic_ip(outside: ShopWorld) -> Non
     assert machine.public == address["PublicIp"]
     # Web instances behind it keep their private addresses.
     behind = {**public, "ssh": {"address": "public", "gateway": "management"}}
-    (web,) = instances.machines(fast(outside).cloud, outside.cloud.members())
+    (web,) = instances.with_ids(fast(outside).cloud, outside.cloud.members())
     with Hosts(fast(outside, **behind)) as hosts:
         host = hosts.open(web)
         assert host.read("echo $SSH_CONNECTION").text.split()[2] == web.address
@@ -153,7 +153,7 @@ def test_from_outside_it_may_have_a_public_address_of_the_pool(outside: ShopWorl
 
 
 def test_what_cannot_be_reached_from_here_is_told_with_what_to_do(outside: ShopWorld) -> None:
-    (web,) = instances.machines(fast(outside).cloud, outside.cloud.members())
+    (web,) = instances.with_ids(fast(outside).cloud, outside.cloud.members())
     with (
         Hosts(fast(outside, ssh={"timeout": 1})) as hosts,
         pytest.raises(HostUnreachable, match="private address, which cannot be"),

@@ -19,7 +19,7 @@ from rehearsal.cloud.moto_state import LOCK
 from tasks.aws import autoscaling
 from tasks.decisions.access.locks import RELEASED, parameter, read
 from tasks.decisions.release.image_names import description
-from tasks.decisions.rollout.snapshot import Instance, Policy
+from tasks.decisions.rollout.snapshot import FleetInstance, Policy
 from tasks.operations.rollout import roll_out
 from tasks.runtime.changes import Changes
 from tasks.runtime.cloud import Cloud as Api
@@ -106,7 +106,7 @@ class RollingWorld:
             "members": len(self.staying()),
         }
 
-    def staying(self) -> list[autoscaling.Member]:
+    def staying(self) -> list[autoscaling.GroupMember]:
         """Return the members that are not on their way out: nobody waits until the last one has drained."""
         return [m for m in self.group().members if not m.lifecycle.startswith("Terminat")]
 
@@ -164,7 +164,7 @@ class RollingWorld:
             thread.join()
         assert min(self.least) >= wanted, f"only {min(self.least)} of {wanted} healthy\n{self.printed}"
 
-    def ask(self, silent: Sequence[Instance]) -> Mapping[str, str]:
+    def ask(self, silent: Sequence[FleetInstance]) -> Mapping[str, str]:
         """Ask instances for their revision over plain HTTP, as there is no host to ask from."""
         told = {}
         for one in silent:

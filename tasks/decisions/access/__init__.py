@@ -1,1 +1,1 @@
-"""Who may: host keys, certificates, locks, roles."""
+"""Access: host keys, certificates, locks, roles."""

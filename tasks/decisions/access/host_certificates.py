@@ -1,4 +1,4 @@
-"""What an SSH CA says of a host's key: which CAs a file names, and which certificates of a host they vouch for.
+"""Host certificates: which CAs a file names, and which certificates of a host they signed.
 
 Source: OpenSSH, "PROTOCOL.certkeys", ssh-keygen(1), sshd(8).
 """
@@ -18,14 +18,14 @@ _CERTIFICATE = re.compile(r"(?:^|\s)((?:ssh-|ecdsa-)\S+-cert-v01@\S+ AAAA[0-9A-Z
 
 
 class DamagedLine(ValueError):
-    """Say which line of a CA's file cannot be read, and why."""
+    """A line of a CA's file that cannot be read."""
 
 
 def authorities(data: bytes, names: Sequence[str]) -> tuple[str, ...]:
     """Return the public keys of the CAs that a file trusts for a host of these names.
 
-    A public key that stands alone is a CA for every host; a line with hosts only with `@cert-authority` and where its pattern
-    fits; a revoked key is none. Raises DamagedLine.
+    A bare public key is a CA for every host; a line with hosts only with `@cert-authority` and where its pattern
+    fits; a revoked key never. Raises DamagedLine.
     """
     lines = list(read(data, bare=True))
     for line in lines:
@@ -38,9 +38,9 @@ def authorities(data: bytes, names: Sequence[str]) -> tuple[str, ...]:
 
 
 def vouched_for(printed: str, trusted: Sequence[str], names: Sequence[str], now: float) -> tuple[tuple[str, ...], str]:
-    """Return the host keys for which a host shows a good certificate, and what is wrong with its other certificates.
+    """Return the host keys with a valid certificate, and what is wrong with the other certificates.
 
-    `printed`: by `ssh-keyscan -c`; `trusted`: the CA's public keys; `names`: by which the host may be certified; `now`: epoch
+    `printed`: by `ssh-keyscan -c`; `trusted`: the CA's public keys; `names`: allowed principals of the host; `now`: epoch
     seconds.
     """
     keys, wrong = [], []
@@ -53,7 +53,7 @@ def vouched_for(printed: str, trusted: Sequence[str], names: Sequence[str], now:
             wrong.append(fault)
         else:
             keys.append(key)
-    return tuple(keys), "; ".join(dict.fromkeys(wrong)) or "it shows none"
+    return tuple(keys), "; ".join(dict.fromkeys(wrong)) or "it presents none"
 
 
 def _read(line: str, trusted: Sequence[str], names: Sequence[str], now: float) -> tuple[str, str]:
@@ -63,7 +63,7 @@ def _read(line: str, trusted: Sequence[str], names: Sequence[str], now: float) -
     try:
         certificate = load_ssh_public_identity(line.encode())
         if not isinstance(certificate, SSHCertificate):
-            return "", "it is no certificate"
+            return "", "not a certificate"
         certificate.verify_cert_signature()
         key, by = _text(certificate.public_key()), _text(certificate.signature_key())
     except (ValueError, InvalidSignature, UnsupportedAlgorithm) as error:
@@ -82,7 +82,7 @@ def _fault(certificate: SSHCertificate, by: str, trusted: Sequence[str], names: 
     if not certificate.valid_after <= now < certificate.valid_before:
         return f"{what} is not valid now"
     if certificate.critical_options:
-        return f"{what} has critical options that are not known here"
+        return f"{what} has unknown critical options"
     principals = [name.decode(errors="replace") for name in certificate.valid_principals]
     if not principals:
         return f"{what} names no host: sign it with -n and the instance id or address"

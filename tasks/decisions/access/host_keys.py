@@ -1,4 +1,4 @@
-"""Host keys as text: their fingerprints, what an instance printed on its console, what its tag pins.
+"""Host keys as text: fingerprints, the keys on an instance's console, the pin in its tag.
 
 A key is written as OpenSSH writes it, without the comment: "ssh-ed25519 AAAA..."; a pin is its kind and fingerprint:
 "ssh-ed25519 SHA256:...".
@@ -13,24 +13,24 @@ import re
 from collections.abc import Collection
 
 CONSOLE_WAIT = 1260.0  # seconds after its launch within which EC2 posts an instance's console (reports: 5 to 20 minutes)
-CONSOLE_SIZE = 64 * 1024  # what EC2 keeps of it
+CONSOLE_SIZE = 64 * 1024  # bytes that EC2 keeps of it
 
 _BEGIN, _END = "-----BEGIN SSH HOST KEY KEYS-----", "-----END SSH HOST KEY KEYS-----"
 _BLOCK = re.compile(f"{_BEGIN}((?:(?!{_BEGIN}).)*?){_END}", re.S)
-# A console puts a time or a unit's name before a line and the host's name after it.
+# On a console a time or a unit's name precedes the line and the host's name follows it.
 _KEY = re.compile(r"\b((?:ssh|ecdsa)-[a-z0-9-]+) (AAAA[A-Za-z0-9+/=]+)")
 _PIN = re.compile(r"((?:ssh|ecdsa)-[a-z0-9-]+) (SHA256:[A-Za-z0-9+/]{43})")
 
-# The kind as a line may name it -> the kind that the key itself names (RFC 8332: signatures of the same RSA key).
+# The kind in a line -> the kind inside the key (RFC 8332: signatures of the same RSA key).
 _KINDS = {"ssh-ed25519": "ssh-ed25519", **dict.fromkeys(("ssh-rsa", "rsa-sha2-256", "rsa-sha2-512"), "ssh-rsa")}
 _CURVES = {"nistp256": 256, "nistp384": 384, "nistp521": 521}
 _KINDS |= {f"ecdsa-sha2-{curve}": f"ecdsa-sha2-{curve}" for curve in _CURVES}
-_SHORTEST_RSA = 1024  # bits; OpenSSH reads no shorter one
-_BLANKS = "\r\v\f"  # what OpenSSH skips inside of base64, besides the blanks that end it
+_SHORTEST_RSA = 1024  # bits; OpenSSH rejects shorter keys
+_BLANKS = "\r\v\f"  # skipped by OpenSSH inside of base64, besides the blanks that end it
 
 
 class ConflictingKeys(ValueError):
-    """Say that a console shows different host keys for one instance."""
+    """A console shows different host keys for one instance."""
 
 
 def fingerprint(key: str) -> str:
@@ -43,9 +43,9 @@ def fingerprint(key: str) -> str:
 
 
 def canonical(kind: str, data: str) -> str | None:
-    """Return the key that two fields of a line hold, or None when OpenSSH would read none there.
+    """Return the key in two fields of a line, or None when OpenSSH would read none.
 
-    Every length inside the key is checked: what a console or an editor cut in two is no key.
+    Every length inside the key is checked: a truncated key is none.
     """
     blob = _decoded(data)
     own = _KINDS.get(kind)
@@ -58,9 +58,9 @@ def canonical(kind: str, data: str) -> str | None:
 
 
 def from_console(console: str) -> tuple[str, ...]:
-    """Return the host keys that cloud-init printed, those that every block of them shows.
+    """Return the host keys that cloud-init printed, those in every block.
 
-    `console`: the text of GetConsoleOutput. Raises ConflictingKeys where two blocks show different keys of one kind: another
+    `console`: the text of GetConsoleOutput. Raises ConflictingKeys where two blocks differ in a key of one kind: another
     program may have printed one of them. Source: cloud-init's module "Keys to Console".
     """
     blocks = []
@@ -77,7 +77,7 @@ def from_console(console: str) -> tuple[str, ...]:
 
 
 def from_tag(value: str) -> tuple[str, ...]:
-    """Return the pin, or the key, that a tag holds; nothing when it holds neither."""
+    """Return the pin or key in a tag; empty when there is neither."""
     text = value.strip()
     if _PIN.fullmatch(text):
         return (text,)
@@ -87,7 +87,7 @@ def from_tag(value: str) -> tuple[str, ...]:
 
 
 def to_pin(key: str) -> str:
-    """Return what is written into an instance's tag for a key that it showed; of any kind, it fits there."""
+    """Return the tag value that pins a key: kind and fingerprint, short enough for every kind."""
     return f"{key.split()[0]} {fingerprint(key)}"
 
 
@@ -106,7 +106,7 @@ def _decoded(data: str) -> bytes | None:
 
 
 def _parts(blob: bytes) -> list[bytes] | None:
-    """Return the strings that a key is made of (RFC 4251, section 5), or None where a length lies."""
+    """Return the strings that a key consists of (RFC 4251, section 5), or None where a length is wrong."""
     found, at = [], 0
     while at < len(blob):
         length = int.from_bytes(blob[at : at + 4], "big")
@@ -131,7 +131,7 @@ def _whole(kind: str, parts: list[bytes]) -> bool:
 
 
 def _positive(number: bytes) -> bool:
-    """Return whether a number is written as RFC 4251 wants a positive `mpint`: without needless zeros, and no sign."""
+    """Return whether a number is a positive `mpint` of RFC 4251: no needless zeros, no sign."""
     if not number or number[0] & 0x80 or len(number) > 16384 // 8 + 1:
         return False
     return not (number[0] == 0 and (len(number) == 1 or not number[1] & 0x80))

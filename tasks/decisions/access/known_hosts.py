@@ -1,6 +1,6 @@
 """The lines of a known_hosts file, read as OpenSSH reads them.
 
-Source: sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT"; what it leaves open is held against `ssh-keygen -F` by a test.
+Source: sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT"; a test compares the rest with `ssh-keygen -F`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _SALT = 20  # bytes
 
 @dataclass(frozen=True)
 class Line:
-    """One line that says something of a host, or, without `hosts`, a public key that stands alone."""
+    """A line about a host or, without `hosts`, a bare public key."""
 
     number: int
     marker: Marker
@@ -39,7 +39,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Damaged:
-    """A line that says nothing that OpenSSH would read."""
+    """A line that OpenSSH ignores."""
 
     number: int
     why: str
@@ -63,12 +63,12 @@ def read(data: bytes, *, bare: bool = False) -> Iterator[Line | Damaged]:
 
 def keys_of(lines: Sequence[Line | Damaged], names: Sequence[str], marker: Marker) -> tuple[str, ...]:
     """Return the keys of the lines with a marker that are about a host of one of these names, each once, in order."""
-    found = (one.key for one in lines if isinstance(one, Line) and one.marker == marker and one.names(names))
+    found = (line.key for line in lines if isinstance(line, Line) and line.marker == marker and line.names(names))
     return tuple(dict.fromkeys(found))
 
 
 def matches(patterns: bytes, name: str) -> bool:
-    """Return whether a list of patterns, or a hashed name, is about a host."""
+    """Return whether a list of patterns, or a hashed name, matches a host."""
     if patterns.startswith(b"|"):
         return _is_hash_of(patterns, name.encode())
     wanted, chosen = name.encode().lower(), False
@@ -90,7 +90,7 @@ def wildcard(pattern: str, name: str) -> bool:
 
 
 def _fits(pattern: bytes, name: bytes) -> bool:
-    """Return whether a name fits a pattern of `*` and `?`; to the last star alone it goes back, so it takes no time."""
+    """Return whether a name fits a pattern of `*` and `?`; backtracks to the last star alone, so it is fast."""
     at, position, star, resume = 0, 0, -1, 0
     while position < len(name):
         if at < len(pattern) and pattern[at : at + 1] == b"*":
@@ -108,14 +108,14 @@ def _fits(pattern: bytes, name: bytes) -> bool:
 def _read(number: int, line: bytes) -> Line | Damaged:
     marker, rest = _marker(line)
     if marker is None:
-        return Damaged(number, "a marker other than @cert-authority and @revoked, or one without a blank after it")
+        return Damaged(number, "a marker other than @cert-authority and @revoked, or no blank after it")
     hosts, blank, fields = _cut(rest)
     if not blank:
         return Damaged(number, "nothing after the host names")
     if hosts.startswith(b"|") and _salt_of(hosts) is None:
         return Damaged(number, "a hashed host name that cannot be read")
     key = _key(fields)
-    return Line(number, marker, hosts, key) if key else Damaged(number, "no public key of a kind that is known here")
+    return Line(number, marker, hosts, key) if key else Damaged(number, "no public key of a known kind")
 
 
 def _bare(number: int, line: bytes) -> Line | Damaged:
@@ -131,7 +131,7 @@ def _is_bare(line: bytes) -> bool:
 def _marker(line: bytes) -> tuple[Marker | None, bytes]:
     if not line.startswith(b"@"):
         return "", line
-    # A tab ends a marker only where no blank follows on the whole line: so reads OpenSSH.
+    # A tab ends a marker only where no blank follows on the whole line, as in OpenSSH.
     end = line.find(b" ") if b" " in line else line.find(b"\t")
     word, rest = line[: max(end, 0)], line[max(end, 0) :].lstrip(b" \t")
     if len(word) > _LONGEST_MARKER or rest.startswith(b"@"):

@@ -1,4 +1,4 @@
-"""Whose a lock is, and whether it may be taken from them."""
+"""The holder of a lock, and whether the lock may be taken over."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a lock.
+    """The holder of a lock.
 
-    `machine` tells where `pid` means something; "" where it cannot be told. `lease`: seconds since it was written;
-    `since`: when it was wanted, in epoch seconds by the holder's clock, 0 where that is not told.
+    `machine`: where `pid` is valid, "" where unknown. `lease`: seconds since it was written;
+    `since`: when it was requested, in epoch seconds by the holder's clock, 0 where unknown.
     """
 
     token: str
@@ -36,37 +36,37 @@ class Holder:
     since: float = 0.0
 
 
-# Whoever gives a lock back overwrites it with this: deleting it would forbid its name for 30 seconds (DeleteParameter).
+# A released lock is overwritten with this: deleting it would block its name for 30 seconds (DeleteParameter).
 RELEASED = Holder(token="", who="", purpose="released", lease=0.0)
 
 
 def write(holder: Holder) -> str:
-    """Return a holder as the value of the parameter."""
+    """Return a holder as a parameter value."""
     return json.dumps(asdict(holder))
 
 
 def read(text: str) -> Holder:
-    """Return the holder that a parameter names.
+    """Return the holder from a parameter value.
 
-    Raises ValueError where it was written by something else.
+    Raises ValueError where another program wrote it.
     """
-    told = json_object(text)
-    if told is None:
-        raise ValueError("it is no JSON object")
+    value = json_object(text)
+    if value is None:
+        raise ValueError("not a JSON object")
     for field in fields(Holder):
         kind = _KINDS[field.name]
-        if field.name in told and (isinstance(told[field.name], bool) or not isinstance(told[field.name], kind)):
-            raise ValueError(f"{field.name} is {told[field.name]!r}")
+        if field.name in value and (isinstance(value[field.name], bool) or not isinstance(value[field.name], kind)):
+            raise ValueError(f"{field.name} is {value[field.name]!r}")
     try:
-        return Holder(**told)
+        return Holder(**value)
     except TypeError as error:
         raise ValueError(str(error)) from error
 
 
 def parameter(group: str, what: str = "lock") -> str:
-    """Return the name of a group's lock, or of `what` else is kept of it.
+    """Return the parameter name of a group's lock, or of another `what` of the group.
 
-    PutParameter: letters, digits and .-_ only; groups may be called anything.
+    PutParameter: letters, digits and .-_ only; group names allow more.
     """
     plain = re.sub(r"[^A-Za-z0-9._-]", "-", group)
     if plain != group:
@@ -75,7 +75,7 @@ def parameter(group: str, what: str = "lock") -> str:
 
 
 def describe(holder: Holder, age: float) -> str:
-    """Say who holds a lock, what for, since when and until when; `age`: seconds since it was written or renewed."""
+    """Describe a lock's holder, purpose, start and lease; `age`: seconds since it was written or renewed."""
     since = time.strftime(", since %Y-%m-%d %H:%M:%S UTC", time.gmtime(holder.since)) if holder.since else ""
     left = holder.lease - age
     lease = f"runs out in {left:.0f} s unless renewed" if left > 0 else f"ran out {-left:.0f} s ago"
@@ -83,12 +83,12 @@ def describe(holder: Holder, age: float) -> str:
     return f"held by {holder.who}{process} ({holder.purpose}){since}; {lease}"
 
 
-def free(other: Holder, age: float, machine: str, alive: Callable[[int], bool]) -> bool:
-    """Tell whether a lock may be taken over: its lease has run out, or its holder is known to be dead.
+def is_free(holder: Holder, age: float, machine: str, alive: Callable[[int], bool]) -> bool:
+    """Return whether a lock may be taken over: its lease has expired, or its holder is known to be dead.
 
     `age`: seconds since it was written or renewed, by AWS's clock; `machine`: ours; `alive` is asked for processes of this
-    machine only: elsewhere the same number is another process.
+    machine only: elsewhere the same pid is another process.
     """
-    if age > other.lease or other.token == RELEASED.token:
+    if age > holder.lease or holder.token == RELEASED.token:
         return True
-    return bool(machine) and other.machine == machine and other.pid > 0 and not alive(other.pid)
+    return bool(machine) and holder.machine == machine and holder.pid > 0 and not alive(holder.pid)

@@ -1,4 +1,4 @@
-"""Which instance runs the jobs that must run once: the one that can read in its own metadata that it is tagged for it.
+"""Which instance runs the jobs that must run once: the instance whose metadata shows the management tag.
 
 Source: EC2 User Guide, "View tags for your EC2 instances using instance metadata".
 """
@@ -14,22 +14,22 @@ _OPTIONS = ("HttpTokens", "HttpPutResponseHopLimit", "HttpEndpoint", "HttpProtoc
 
 
 def tags_of(data: Mapping[str, Any]) -> dict[str, str]:
-    """Return the tags that a template version gives to its instances."""
-    of_instances = (one for one in data.get("TagSpecifications", []) if one.get("ResourceType") == "instance")
-    return {tag["Key"]: tag.get("Value", "") for one in of_instances for tag in one.get("Tags", [])}
+    """Return the tags that a template version sets on its instances."""
+    of_instances = (spec for spec in data.get("TagSpecifications", []) if spec.get("ResourceType") == "instance")
+    return {tag["Key"]: tag.get("Value", "") for spec in of_instances for tag in spec.get("Tags", [])}
 
 
 def metadata(data: Mapping[str, Any], tags: Mapping[str, str]) -> dict[str, Any] | None:
-    """Return the metadata options with which an instance of a version sees its tags; None where EC2 would not launch it so."""
+    """Return the metadata options with which an instance of a version sees its tags; None where EC2 rejects that."""
     if _wrong({**tags_of(data), **tags}):
         return None
-    # Options given at a launch may replace those of the template as a whole.
+    # Options of a launch may replace those of the template as a whole.
     there = {key: value for key, value in data.get("MetadataOptions", {}).items() if key in _OPTIONS}
     return {**there, "InstanceMetadataTags": "enabled"}
 
 
 def unfit(tags: Iterable[str]) -> str:
-    """Say why an instance with these keys cannot be given its tags to see."""
+    """Return why an instance with these tag keys cannot see its tags, or ""."""
     return (
         f"tags {', '.join(_wrong(tags))}: with such a key (not of letters, digits and + - = . , _ : @) EC2 shows an instance "
         "none of its tags, so it takes itself for a web instance and runs no jobs"
@@ -37,7 +37,7 @@ def unfit(tags: Iterable[str]) -> str:
 
 
 def hidden(id: str) -> str:
-    """Say that an instance cannot see its tags, and what to do."""
+    """Return a warning that an instance cannot see its tags, with the fix."""
     return (
         f"{id} cannot see its tags, so it takes itself for a web instance and runs none of the jobs that run once: "
         f"aws ec2 modify-instance-metadata-options --instance-id {id} --instance-metadata-tags enabled, and reboot it"
@@ -45,16 +45,16 @@ def hidden(id: str) -> str:
 
 
 def passed_on(data: Mapping[str, Any], group: Iterable[tuple[str, str]], management: str) -> list[str]:
-    """Return what would be wrong with the tags of new instances.
+    """Return the problems with the tags of new instances.
 
-    `data`: of the template version that they boot; `group`: the tags that their group passes on; `management`: key=value of the
+    `data`: of their template version; `group`: the tags that their group propagates; `management`: key=value of the
     management instance.
     """
     tags = {**tags_of(data), **dict(group)}
     key, _, value = management.partition("=")
     found = []
     if tags.get(key) == value:
-        found.append(f"its instances are tagged {management}, so each would run the jobs that must run once: take the tag away")
+        found.append(f"its instances are tagged {management}, so each would run the jobs that must run once: remove the tag")
     if data.get("MetadataOptions", {}).get("InstanceMetadataTags") == "enabled" and _wrong(tags):
         names = ", ".join(_wrong(tags))
         found.append(

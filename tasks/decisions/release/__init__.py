@@ -1,1 +1,1 @@
-"""What a release is made of: revision, migrations, files, images."""
+"""The parts of a release: revision, migrations, files, images."""

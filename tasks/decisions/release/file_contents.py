@@ -1,4 +1,4 @@
-"""Whether what a server sends for a hashed file are the bytes that its name promises."""
+"""Whether a server sends the right bytes for a hashed file."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ _MISNAMED = "its bytes are not those of its name"
 
 
 class Digest:
-    """The sums of a file, added up piece by piece: files may be larger than the memory."""
+    """The checksums of a file, computed in chunks: files may be larger than the memory."""
 
     def __init__(self, body: bytes = b"") -> None:
         self._md5 = hashlib.md5(body, usedforsecurity=False)
         self._sha256 = hashlib.sha256(body)
 
     def update(self, piece: bytes) -> None:
-        """Add the next piece."""
+        """Add the next chunk."""
         self._md5.update(piece)
         self._sha256.update(piece)
 
     def fits(self, named: str) -> bool:
-        """Return whether a name's hash is that of the content."""
+        """Return whether the hash in a name is that of the content."""
         return self._md5.hexdigest().startswith(named)
 
     @property
@@ -35,9 +35,9 @@ class Digest:
 
 
 class Contents:
-    """The content of hashed files, as the management instance sent it; what others send is compared with that.
+    """The content of hashed files, as the management instance sent it; other servers are compared with it.
 
-    A site may hash in its own way: names are believed where that of any file fits. Used from several threads.
+    A site may hash in its own way: names count only where that of some file fits. Used from several threads.
     """
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class Contents:
         self._fits: dict[str, bool] = {}
 
     def learn(self, path: str, digest: Digest) -> str:
-        """Remember the content of a path; finds no fault yet: returns ""."""
+        """Remember the content of a path; returns "", as no fault can be found yet."""
         self._sums[path] = digest.sum
         named = _NAMED.search(path)
         if named:
@@ -54,15 +54,15 @@ class Contents:
 
     @property
     def by_name(self) -> bool:
-        """Tell whether names tell of content on this site."""
+        """Return whether names on this site are hashes of the content."""
         return any(self._fits.values())
 
     def misnamed(self) -> dict[str, str]:
-        """Return the learned paths whose bytes are not those of their names, each with what is wrong."""
+        """Return the learned paths whose bytes do not match their names, each with the fault."""
         return {path: _MISNAMED for path, fits in self._fits.items() if not fits and self.by_name}
 
     def check(self, path: str, digest: Digest) -> str:
-        """Return what is wrong with the content that a server sent for a path, or ""."""
+        """Return the fault of the content that a server sent for a path, or ""."""
         named = _NAMED.search(path)
         if named and self.by_name:
             return "" if digest.fits(named[1]) else _MISNAMED

@@ -1,4 +1,4 @@
-"""What is asked of the program that keeps secrets out of an image, and what it tells."""
+"""Requests to the program that keeps secrets out of an image, and its answers."""
 
 from __future__ import annotations
 
@@ -9,35 +9,35 @@ from shlex import quote
 
 from ..answers import json_object
 
-LIMIT = 600  # seconds after which the host puts everything back by itself
+LIMIT = 600  # seconds after which the host restores everything by itself
 BEGIN = 300  # seconds within which EC2 begins the snapshots
-CLEAN = "ramped:clean"  # the tag of an image whose bake was seen to its end: yes, or no where nothing was cleaned
+CLEAN = "ramped:clean"  # the tag of an image whose bake was completed: yes, or no where nothing was cleaned
 _UNITS = "/etc/ramped/image.conf"
 
 
 @dataclass(frozen=True)
-class Held:
-    """What was put aside on a host, or dropped."""
+class CleanedFiles:
+    """The files that were set aside or deleted on a host."""
 
     aside: int
     dropped: int
-    keys: tuple[str, ...]  # the names of the authorized keys that are left out
+    keys: tuple[str, ...]  # the names of the authorized keys left out
     frozen: bool
 
     def __str__(self) -> str:
-        """Tell it in one line."""
+        """Describe them in one line."""
         left_out = f", left out the authorized keys of {', '.join(self.keys)}" if self.keys else ""
         how = "frozen" if self.frozen else "flushed"
         return f"put {self.aside} aside, dropped {self.dropped} caches and leftovers{left_out}; the file system is {how}"
 
 
 def hold(cleaner: str) -> str:
-    """Return the command that puts aside; what it is to do it reads from its input."""
+    """Return the command that sets secrets aside; it reads its request from standard input."""
     return f"sudo -n {_path(cleaner)} hold"
 
 
 def there(cleaner: str) -> str:
-    """Return the command that succeeds where the program is."""
+    """Return the command that succeeds where the program is installed."""
     return f"test -x {_path(cleaner)}"
 
 
@@ -51,21 +51,21 @@ def standing() -> str:
 
 
 def request(secrets: Sequence[str], keys: Sequence[str] | None) -> str:
-    """Return the line that the program reads; `keys`: those that stay, None: all."""
+    """Return the request line; `keys`: those that stay, None: all."""
     return json.dumps({"secrets": list(secrets), "keys": None if keys is None else list(keys), "limit": LIMIT})
 
 
-def read(line: str) -> Held:
-    """Read what the program tells when all is aside.
+def read(line: str) -> CleanedFiles:
+    """Read the program's answer once everything is aside.
 
     Raises ValueError for anything else.
     """
-    told = json_object(line)
-    if told is None or "aside" not in told:
+    answer = json_object(line)
+    if answer is None or "aside" not in answer:
         raise ValueError(line)
-    return Held(int(told["aside"]), int(told["dropped"]), tuple(map(str, told["keys"])), bool(told["frozen"]))
+    return CleanedFiles(int(answer["aside"]), int(answer["dropped"]), tuple(map(str, answer["keys"])), bool(answer["frozen"]))
 
 
 def ended(line: str) -> str:
-    """Return what ended it: asked, gone or limit; empty for anything else."""
+    """Return why it ended: asked, gone or limit; empty for anything else."""
     return str((json_object(line) or {}).get("ended", ""))

@@ -1,4 +1,4 @@
-"""What an image and a template version are called, tagged and made of."""
+"""Names, tags and parameters of an image and a template version."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def image_name(prefix: str, revision: str, now: float) -> str:
 
 
 def image_tags(prefix: str, revision: str, by: str, now: float, more: Mapping[str, str]) -> dict[str, str]:
-    """Return the tags of an image and its snapshots: what is in it, who made it, when."""
+    """Return the tags of an image and its snapshots: content, author, time."""
     at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
     return {"Name": prefix, **more, SITE: prefix, REVISION: revision, BY: by, AT: at}
 
@@ -35,11 +35,11 @@ def revision_of(description: str) -> str | None:
 
 
 def changes(source: Mapping[str, Any], image: str, snapshots: Mapping[str, str]) -> dict[str, Any]:
-    """Return what a template version changes of its source, given as the source's own parameters.
+    """Return the parameters that a template version changes of its source's.
 
     `snapshots`: device name -> snapshot of the image. A device that pins a snapshot gets the new image's; the list of devices
-    replaces the source's as a whole (CreateLaunchTemplateVersion), so the others are carried over. One that pins a snapshot
-    of a device that the image has not keeps it.
+    replaces the source's as a whole (CreateLaunchTemplateVersion), so the others are copied. A device that pins a snapshot
+    of a device that is not in the image keeps it.
     """
     devices = [dict(d) for d in source.get("BlockDeviceMappings", [])]
     if not any("SnapshotId" in d.get("Ebs", {}) for d in devices):

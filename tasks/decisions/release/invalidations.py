@@ -1,4 +1,4 @@
-"""Which paths CloudFront is asked to forget, and in what portions."""
+"""Which paths to invalidate in CloudFront, and in what batches."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ from urllib.parse import quote
 
 from ...errors import SettingsError
 
-# CloudFront takes 3,000 paths in progress at once, or 15 wildcards; more files than that are cheaper as one wildcard.
+# CloudFront allows 3,000 paths in progress at once, or 15 wildcards; more files than that are cheaper as one wildcard.
 BATCH = 3000
 
 
-def url_paths(given: Sequence[str]) -> list[str]:
-    """Return paths as CloudFront wants them.
+def url_paths(paths: Sequence[str]) -> list[str]:
+    """Return paths as CloudFront expects them.
 
-    Raises SettingsError for one that does not begin with a slash, or has a wildcard elsewhere than at its end.
+    Raises SettingsError for a path without a leading slash, or with a wildcard before its end.
     """
-    for path in given:
+    for path in paths:
         if not path.startswith("/") or "*" in path[:-1]:
             raise SettingsError(
                 f"--path: found {path}; allowed: a path from the root, such as /static/app.css, with * at its end only"
             )
-    return sorted(set(given))
+    return sorted(set(paths))
 
 
 def batches(paths: Sequence[str], below: str) -> list[list[str]]:
-    """Return the paths in the portions to ask for, percent-encoded; too many become everything below a path."""
+    """Return the paths in batches, percent-encoded; too many become everything below a path."""
     if len(paths) > BATCH:
         return [[below + "*"]]
     return [[quote(path, safe="/*%~._-+=@:,!$&'()", errors="surrogateescape") for path in paths]]
 
 
 def reference(paths: Sequence[str], moment: int) -> str:
-    """Return a caller reference: a retried request is the same invalidation, a later one a new one."""
+    """Return a caller reference: a retried request is the same invalidation, a later request a new one."""
     digest = hashlib.sha256("\n".join(paths).encode()).hexdigest()[:16]
     return f"ramped-{moment}-{digest}"

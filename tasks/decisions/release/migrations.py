@@ -1,4 +1,4 @@
-"""What the site says of its pending migrations (`manage.py pendingmigrations`), and whether a deploy may go on."""
+"""The site's report on its pending migrations (`manage.py pendingmigrations`), and whether a deploy may continue."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ VERDICTS = ("none", "compatible", "review", "incompatible")
 
 
 class Garbled(ValueError):
-    """Say why an answer cannot be read; nothing may be concluded from it."""
+    """An answer that cannot be read; nothing may be concluded from it."""
 
 
 @dataclass(frozen=True)
-class Judged:
-    """A pending operation and what is said of it."""
+class PendingOperation:
+    """A pending operation and its verdict."""
 
-    where: str  # app and migration, with the database where it is not the default one
+    where: str  # app and migration, with the database unless it is the default
     operation: str
     verdict: str
     why: str
@@ -29,31 +29,31 @@ class Judged:
     locks: str
 
     @property
-    def told(self) -> str:
-        """Return it as an operator reads it."""
+    def line(self) -> str:
+        """Return the text for the operator."""
         instead = f" Instead: {self.instead}." if self.instead and self.verdict != "compatible" else ""
         locks = f" PostgreSQL: {self.locks}" if self.locks else ""
         return f"{self.verdict:12}  {self.where}: {self.operation}: {self.why}.{instead}{locks}"
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """All of them, and the worst of what is said."""
+class PendingMigrations:
+    """All pending operations, and the worst verdict."""
 
     verdict: str
-    operations: tuple[Judged, ...]
+    operations: tuple[PendingOperation, ...]
 
     @property
-    def told(self) -> tuple[str, ...]:
-        """Return the operations that change something, the worst first."""
-        worst = sorted(self.operations, key=lambda one: -VERDICTS.index(one.verdict))
-        return tuple(one.told for one in worst if one.verdict != "none")
+    def lines(self) -> tuple[str, ...]:
+        """Return a line for each operation that changes something, the worst first."""
+        worst = sorted(self.operations, key=lambda operation: -VERDICTS.index(operation.verdict))
+        return tuple(operation.line for operation in worst if operation.verdict != "none")
 
 
-def read(printed: str, databases: Sequence[str]) -> Judgement:
-    """Read the answer of the command among whatever else the site printed.
+def read(printed: str, databases: Sequence[str]) -> PendingMigrations:
+    """Read the command's answer from everything the site printed.
 
-    `databases`: the aliases that it was asked about. Raises Garbled for anything that is not the format that these tasks know,
+    `databases`: the aliases in the request. Raises Garbled for any other format than that of these tasks,
     and for an answer about other databases.
     """
     document = find(printed)
@@ -73,14 +73,14 @@ def read(printed: str, databases: Sequence[str]) -> Judgement:
         raise Garbled(f"it lacks {error}") from error
     if answered != sorted(databases):
         raise Garbled(f"it is about the databases {', '.join(answered) or 'none'}, asked was {', '.join(databases)}")
-    found = max((one.verdict for one in operations), key=VERDICTS.index, default="none")
+    found = max((operation.verdict for operation in operations), key=VERDICTS.index, default="none")
     if said != found:
         raise Garbled(f"it says {said} of all, and {found} of one")
-    return Judgement(said, operations)
+    return PendingMigrations(said, operations)
 
 
 def find(printed: str) -> Mapping[str, Any]:
-    """Return the document of the command among whatever else the site printed. Raises Garbled if there is none."""
+    """Return the command's document from everything the site printed. Raises Garbled without one."""
     for start in re.finditer(r"^\{", printed, re.M):
         try:
             document, _ = json.JSONDecoder().raw_decode(printed[start.start() :])
@@ -88,22 +88,22 @@ def find(printed: str) -> Mapping[str, Any]:
             continue
         if isinstance(document, dict) and "format" in document:
             return document
-    raise Garbled("it is no JSON")
+    raise Garbled("not JSON")
 
 
-def _operation(alias: str, told: Mapping[str, Any]) -> Judged:
-    where = f"{told['app']}.{told['migration']}" + (f" ({alias})" if alias != "default" else "")
-    verdict = str(told["verdict"])
+def _operation(alias: str, found: Mapping[str, Any]) -> PendingOperation:
+    where = f"{found['app']}.{found['migration']}" + (f" ({alias})" if alias != "default" else "")
+    verdict = str(found["verdict"])
     if verdict not in VERDICTS:
         raise Garbled(f"it has the verdict {verdict!r}; known: {', '.join(VERDICTS)}")
-    texts = [str(told[name]) for name in ("operation", "why", "instead", "locks")]
-    return Judged(where, texts[0], verdict, *texts[1:])
+    texts = [str(found[name]) for name in ("operation", "why", "instead", "locks")]
+    return PendingOperation(where, texts[0], verdict, *texts[1:])
 
 
 def decide(verdict: str, *, yes: bool, breaking: bool) -> str:
-    """Decide whether a deploy goes on: `go`, `ask` or `refuse`.
+    """Decide whether a deploy continues: `go`, `ask` or `refuse`.
 
-    `yes`: the operator has looked at what is to be reviewed; `breaking`: nobody is served meanwhile, so anything may.
+    `yes`: the operator has reviewed the migrations; `breaking`: no visitor is served meanwhile, so anything may run.
     """
     if breaking or verdict in ("none", "compatible"):
         return "go"
@@ -112,11 +112,11 @@ def decide(verdict: str, *, yes: bool, breaking: bool) -> str:
     return "refuse"
 
 
-def refusal(judgement: Judgement, sha: str) -> str:
-    """Return what an operator is told whose migrations do not fit the release that serves."""
+def incompatible_message(pending: PendingMigrations, sha: str) -> str:
+    """Return the error for migrations that do not work with the running release."""
     lines: Sequence[str] = [
         f"the migrations of {sha[:12]} do not work with the running release; nothing was changed:",
-        *(f"  {line}" for line in judgement.told if line.startswith("incompatible")),
+        *(f"  {line}" for line in pending.lines if line.startswith("incompatible")),
         "Either rewrite them as said above, over two releases, or show a maintenance page meanwhile: ship --maintenance",
     ]
     return "\n".join(lines)

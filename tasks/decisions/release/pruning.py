@@ -1,4 +1,4 @@
-"""Which releases' static files nobody can be asked for any more."""
+"""Which releases' static files can no longer be requested."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ MARK = "ramped-releases:"
 
 @dataclass(frozen=True)
 class Archives:
-    """The archived manifests beside the static root, as the management instance told them."""
+    """The archived manifests beside the static root, as the management instance reports them."""
 
     at: Mapping[str, float]  # revision -> when it was deployed last, in seconds since the epoch
     now: float  # by the same clock
-    token: str  # another one when an archive has come, gone or changed
-    done: bool  # whether the pruning that was asked for took place (or, dry, was counted)
+    token: str  # changes when an archive is added, removed or changed
+    done: bool  # whether the requested pruning was carried out (or, dry, counted)
     files: int  # deleted, or in a dry run to be deleted
     size: int  # of those, bytes
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to become of each archived release."""
+    """The archived releases that are kept and those that are retired."""
 
     kept: Mapping[str, str]  # revision -> why
     retired: tuple[str, ...]
-    unaccounted: Mapping[str, str]  # needed releases without an archive: their files cannot be told from others
+    unaccounted: Mapping[str, str]  # needed releases without an archive: their files are unknown
 
     @property
-    def refusal(self) -> str | None:
-        """Return why nothing may be deleted at all, or None."""
+    def problem(self) -> str | None:
+        """Return why nothing may be deleted, or None."""
         if not self.unaccounted:
             return None
         who = "; ".join(f"{revision[:12]} ({why})" for revision, why in self.unaccounted.items())
@@ -43,10 +43,10 @@ class Plan:
 
 
 def plan(at: Mapping[str, float], needed: Mapping[str, str], *, newest: int, grace: float, now: float) -> Plan:
-    """Return what is kept and what is retired.
+    """Return which releases are kept and which are retired.
 
-    `at`: when each archived release was deployed; `needed`: revision -> who may serve it still; `newest`: how many of the newest
-    are kept in any case; `grace`: seconds for which a release is kept after another one was deployed; `now`: as `at`.
+    `at`: when each archived release was deployed; `needed`: revision -> what may still serve it; `newest`: how many of the newest
+    are always kept; `grace`: seconds for which a release is kept after the next was deployed; `now`: as `at`.
     """
     order = sorted(at, key=lambda revision: (at[revision], revision))
     kept: dict[str, str] = {}
@@ -63,11 +63,11 @@ def plan(at: Mapping[str, float], needed: Mapping[str, str], *, newest: int, gra
 
 
 def read_archives(printed: str) -> Archives | None:
-    """Find the answer of the script among whatever else the site printed; None when it is not there."""
+    """Return the script's answer from everything the site printed; None without one."""
     lines = [line for line in printed.split("\n") if line.startswith(MARK)]
     if not lines:
         return None
-    told = json_object(lines[-1].removeprefix(MARK))
-    if told is None or not {"at", "now", "token", "done", "files", "size"} <= set(told):
+    answer = json_object(lines[-1].removeprefix(MARK))
+    if answer is None or not {"at", "now", "token", "done", "files", "size"} <= set(answer):
         return None
-    return Archives(told["at"], told["now"], told["token"], told["done"], told["files"], told["size"])
+    return Archives(answer["at"], answer["now"], answer["token"], answer["done"], answer["files"], answer["size"])

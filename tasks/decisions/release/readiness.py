@@ -1,4 +1,4 @@
-"""What speaks against a release before it begins: findings about groups, hosts and the site, as data."""
+"""What would make a release fail: findings about groups, hosts and the site, as data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Literal
 from ..answers import json_object
 
 MARK = "ramped-site:"
-ROOM = 1024**3  # bytes that a release should find free
+ROOM = 1024**3  # bytes that should be free for a release
 
 Level = Literal["problem", "warning", "ok"]
 LEVELS: tuple[Level, ...] = ("problem", "warning", "ok")
@@ -20,7 +20,7 @@ GRACEFUL = 30  # seconds; gunicorn's default for graceful_timeout
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     about: str  # a group, an instance, or the site
     level: Level
@@ -29,7 +29,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class SiteFacts:
-    """What the site itself says of its static files and its disk."""
+    """The site's own report on its static files and its disk."""
 
     static_url: str
     static_root: str
@@ -40,7 +40,7 @@ class SiteFacts:
 
 
 def read_facts(printed: str) -> SiteFacts | None:
-    """Find the answer of the script among whatever else the site printed; None when it is not there."""
+    """Return the script's answer from everything the site printed; None without one."""
     lines = [line for line in printed.split("\n") if line.startswith(MARK)]
     answer: Mapping[str, Any] | None = json_object(lines[-1].removeprefix(MARK)) if lines else None
     if answer is None or set(answer) != set(SiteFacts.__dataclass_fields__):
@@ -49,7 +49,7 @@ def read_facts(printed: str) -> SiteFacts | None:
 
 
 def of_site(about: str, facts: SiteFacts) -> list[Finding]:
-    """Return what the site's static files and disk mean for a release."""
+    """Return the findings about the site's static files and disk."""
     found = []
     if not facts.static_root:
         found.append(Finding(about, "problem", "STATIC_ROOT is not set: collectstatic has nowhere to put the static files"))

@@ -1,4 +1,4 @@
-"""A release: what is deployed on the management instance, and which hashed files it brought."""
+"""A release: the revision deployed on the management instance, and the hashed files that it added."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -20,46 +20,46 @@ class Release:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What the site itself says about its static files."""
+    """The site's own report on its static files."""
 
     url: str  # STATIC_URL, which may be absolute
     files: tuple[str, ...]  # hashed names
     hashed: bool  # whether the storage names files by their content at all
     problem: str = ""  # why the manifest could not be read
-    before: tuple[str, ...] = field(default=())  # hashed names before this release, where they were remembered
+    before: tuple[str, ...] = field(default=())  # hashed names before this release, where they were recorded
     unarchived: str = ""  # why the names could not be archived beside STATIC_ROOT
 
     @property
     def path(self) -> str:
-        """The path part of STATIC_URL: what the instance itself serves when a CDN stands in front."""
+        """The path part of STATIC_URL, which the instance itself serves when a CDN is in front."""
         return "/" + urlsplit(self.url).path.strip("/") + "/" if urlsplit(self.url).path.strip("/") else "/"
 
 
 def read_manifest(printed: str) -> Manifest | None:
-    """Find the answer of the manifest query among whatever else the site printed; None when it is not there."""
+    """Return the manifest query's answer from everything the site printed; None without one."""
     lines = [line for line in printed.split("\n") if line.startswith(MARK)]
     if not lines:
         return None
-    told = json_object(lines[-1].removeprefix(MARK))
-    if told is None or not {"url", "files", "hashed", "problem", "before", "unarchived"} <= set(told):
+    answer = json_object(lines[-1].removeprefix(MARK))
+    if answer is None or not {"url", "files", "hashed", "problem", "before", "unarchived"} <= set(answer):
         return None
     return Manifest(
-        url=str(told["url"]),
-        files=_names(told["files"]),
-        hashed=bool(told["hashed"]),
-        problem=str(told["problem"]),
-        before=_names(told["before"]),
-        unarchived=str(told["unarchived"]),
+        url=str(answer["url"]),
+        files=_names(answer["files"]),
+        hashed=bool(answer["hashed"]),
+        problem=str(answer["problem"]),
+        before=_names(answer["before"]),
+        unarchived=str(answer["unarchived"]),
     )
 
 
 def added(manifest: Manifest) -> tuple[str, ...]:
-    """Return the hashed files that the release has and the one before it had not, in order."""
+    """Return the hashed files that the release has and the previous release had not, in order."""
     return tuple(sorted(set(manifest.files) - set(manifest.before)))
 
 
 def url_path(base: str, name: str) -> str:
-    """Return the path to request for a static file, quoted once, just as Django's `static()` writes it into pages.
+    """Return the URL path of a static file, quoted once as by Django's `static()`.
 
     `base`: static.url; `name`: as the manifest names it. Source: Django, `filepath_to_uri` in django/utils/encoding.py.
     """
@@ -67,7 +67,7 @@ def url_path(base: str, name: str) -> str:
 
 
 def named_file(files: Iterable[str]) -> str | None:
-    """Choose the file to ask an instance for, to see that it knows the new ones: a stylesheet or script if there is one."""
+    """Choose the file by which to see that an instance serves the new files: preferably a stylesheet or script."""
     ordered = sorted(files, key=lambda name: (not name.endswith((".css", ".js")), name))
     return ordered[0] if ordered else None
 

@@ -14,7 +14,7 @@ class Worktree:
 def read_status(printed: str) -> Worktree:
     """Read `git status --porcelain=v2 -z`.
 
-    A submodule that is merely at another commit is no change: a checkout that was cut short leaves it so. Source:
+    A submodule that is merely at another commit is no change: an interrupted checkout leaves it so. Source:
     git-status(1), "Porcelain Format Version 2".
     """
     changed, untracked = [], []
@@ -26,7 +26,7 @@ def read_status(printed: str) -> Worktree:
         elif kind in ("1", "2", "u"):
             fields = rest.split(" ", {"1": 7, "2": 8, "u": 9}[kind])
             if kind == "2":
-                next(entries, None)  # the name that it had before
+                next(entries, None)  # the name before the rename
             if not (fields[1].startswith("SC") and fields[1].endswith("..")):
                 changed.append(fields[-1])
     return Worktree(tuple(changed), tuple(untracked))

@@ -1,4 +1,4 @@
-"""The rollout, its resumption and its rollback: what happens next to a fleet is a function of a snapshot.
+"""The rollout, its resumption and its rollback: the next step is a function of a snapshot.
 
 The rules come from "How AWS behaves" (EC2 Auto Scaling and Elastic Load Balancing user guides). Named safety properties, held by
 tests over generated fleets: capacity, bounded, only-old, relative, progress, clean.
@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from .pauses import before_pause, last_pause, pause
 from .record import MOST_RETURNING
-from .snapshot import Fleet, Instance, Policy, Record
+from .snapshot import Fleet, FleetInstance, Policy, Record
 from .steps import (
     Abort,
     Begin,
@@ -33,13 +33,13 @@ from .steps import (
 )
 from .view import View, waiting
 
-# Both act behind our back. Never Launch, Terminate or AlarmNotification: without scale-out a peak is an outage.
+# Both act without us. Never Launch, Terminate or AlarmNotification: without scale-out a peak is an outage.
 OURS_TO_SUSPEND = ("AZRebalance", "ScheduledActions")
 
 
 @dataclass(frozen=True)
 class Goal:
-    """What a new run shall reach; a run under way goes by its own record."""
+    """The goal of a new run; a run under way follows its own record."""
 
     run: str
     source: str
@@ -74,7 +74,7 @@ def _begin(fleet: Fleet, policy: Policy, goal: Goal, now: float) -> Step:
     old = [i for i in fleet.members if i.version != goal.target]
     if not old and fleet.version == goal.target:
         leaving = sum(1 for i in fleet.instances if i.leaving)
-        drains = f" ({leaving} more on the way out)" if leaving else ""
+        drains = f" ({leaving} more are terminating)" if leaving else ""
         return Done(f"every instance of {fleet.group} runs version {goal.target}{drains}")
     surge = min(policy.surge, len(old), policy.canary or policy.surge)
     return Begin(
@@ -98,14 +98,14 @@ def _begin(fleet: Fleet, policy: Policy, goal: Goal, now: float) -> Step:
 
 
 def at_rest(fleet: Fleet) -> str:
-    """Say what runs in a group of which no rollout is under way."""
+    """Describe a group without a rollout under way."""
     versions = Counter(i.version for i in fleet.members)
     run = ", ".join(f"{count} of version {version}" for version, count in sorted(versions.items())) or "no instances"
     return f"no rollout of {fleet.group} is under way: {run}; it launches version {fleet.version}"
 
 
 def _steps(view: View) -> Iterator[Step]:
-    """Yield what there is to do, most urgent first; the first one is the answer."""
+    """Yield the possible steps, most urgent first; `decide` takes the first."""
     fleet, record = view.fleet, view.record
     if view.old and (view.owed or not view.pointed):
         unsuspended = tuple(p for p in record.suspended if p not in fleet.suspended)
@@ -131,12 +131,12 @@ def _steps(view: View) -> Iterator[Step]:
         yield from pause(view)
         yield from _replace(view)
         yield Wait(waiting(view))
-    # What drains goes by itself, and may take as long as its target group or a hook lets it.
+    # Draining ends by itself, and may take as long as the target group or a hook allows.
     if view.missing:
         yield Wait(waiting(view))
     if view.returnable:
         if view.short:
-            # A decrement would take one that serves for one that was never launched.
+            # A decrement would terminate a serving instance for one that was never launched.
             yield Wait(waiting(view))
         yield _shrink(view)
     yield from last_pause(view)
@@ -145,7 +145,7 @@ def _steps(view: View) -> Iterator[Step]:
 
 def _point(view: View) -> Step:
     fleet, record = view.fleet, view.record
-    # Somebody may have pointed the group elsewhere after we had surged: what was surged once is not surged again.
+    # Another user may have pointed the group elsewhere after the surge: never surge twice.
     more = record.extra if record.back else 0 if view.surged else record.surge
     return Point(record.wanted, fleet.desired + more, max(fleet.maximum, record.raised))
 
@@ -158,7 +158,7 @@ def _replace(view: View) -> Iterator[Step]:
     if giving:
         ids = tuple(i.id for i in victims[: min(view.returnable, MOST_RETURNING)])
         yield Return(ids, _returning(view, ids))
-    # Not more at once than what must be replaced one for one: the last ones give the surge back.
+    # No more at once than must be replaced one for one: the last old instances give the surge back.
     plain = max(1, len(view.old) - view.owed)
     yield Terminate(tuple(i.id for i in victims[:plain]))
 
@@ -169,13 +169,13 @@ def _returning(view: View, ids: tuple[str, ...]) -> Record:
     return replace(record, returned=taken - view.owed, returning=ids)
 
 
-def _victims(view: View) -> list[Instance]:
-    """Choose old instances that may go now, those that do not serve first.
+def _victims(view: View) -> list[FleetInstance]:
+    """Choose old instances that may be terminated now, those that do not serve first.
 
-    Draining overlaps the next boot, never the next kill: at most a batch is on its way out.
+    Draining overlaps the next boot, never the next kill: at most a batch is terminating.
     """
-    # Where none of the wanted version serves, nothing is proven: it may be the database that is down, for all alike.
-    # But where none is coming either, since bad ones fill the group, one of these has to make room.
+    # Where no instance of the wanted version serves, nothing is proven: the database may be down for all of them.
+    # But where none can launch either, since bad instances fill the group, one of these has to make room.
     coming = view.new or len(view.fleet.members) < view.fleet.desired
     if coming and not any(view.gated(i) for i in view.new):
         return []
@@ -185,7 +185,7 @@ def _victims(view: View) -> list[Instance]:
     ahead = before_pause(view)
     room = room if ahead is None else min(room, ahead)
     spare = view.strength - view.floor
-    chosen: list[Instance] = []
+    chosen: list[FleetInstance] = []
     for i in _order(view):
         if len(chosen) >= room or (view.serving(i) and spare < 1):
             break
@@ -194,28 +194,28 @@ def _victims(view: View) -> list[Instance]:
     return chosen
 
 
-def _order(view: View) -> list[Instance]:
-    """Put the old instances in the order in which they go: those that do not serve first, those that give the surge back last.
+def _order(view: View) -> list[FleetInstance]:
+    """Sort the old instances as they are terminated: those that do not serve first, those that give the surge back last.
 
-    The last ones are kept where the group is fullest, so that giving them back leaves its zones balanced: else AZRebalance,
+    The last are kept in the fullest zones, so that giving them back leaves the zones balanced: else AZRebalance,
     resumed in the end, would begin to launch and to terminate. The others go evenly, for a replacement may come up in another
-    zone than the one it replaces, and as long as every zone has an old one left there is another choice for the last ones.
+    zone, and as long as every zone has an old instance left there is a choice for the last.
     """
     zones = Counter(dict.fromkeys(view.fleet.zones, 0))
     zones.update(i.zone for i in view.fleet.members)
     for _ in range(view.short if zones else 0):
         zones[min(zones, key=lambda zone: (zones[zone], zone))] += 1
-    # By likeness, each in its order: looking for the next one does not get dearer with the fleet.
-    alike: dict[tuple[bool, str], deque[Instance]] = {}
+    # By kind, each in its order: finding the next instance takes the same time in a large fleet.
+    alike: dict[tuple[bool, str], deque[FleetInstance]] = {}
     for i in sorted(view.old, key=lambda i: i.id):
         alike.setdefault((view.serving(i), i.zone), deque()).append(i)
     left = Counter(i.zone for i in view.old)
-    full, last = Counter(zones), list[Instance]()
+    full, last = Counter(zones), list[FleetInstance]()
     for _ in range(min(view.owed, len(view.old))):
         kind = max(alike, key=lambda kind: (kind[0], full[kind[1]], left[kind[1]], kind[1]))
         last.append(_take(alike, kind, -1))
         full[kind[1]] -= 1
-    order: list[Instance] = []
+    order: list[FleetInstance] = []
     while alike:
         kind = min(alike, key=lambda kind: (kind[0], -left[kind[1]], zones[kind[1]], kind[1]))
         order.append(_take(alike, kind, 0))
@@ -224,7 +224,7 @@ def _order(view: View) -> list[Instance]:
     return sorted(order + last, key=view.serving)
 
 
-def _take(alike: dict[tuple[bool, str], deque[Instance]], kind: tuple[bool, str], end: int) -> Instance:
+def _take(alike: dict[tuple[bool, str], deque[FleetInstance]], kind: tuple[bool, str], end: int) -> FleetInstance:
     taken = alike[kind].pop() if end else alike[kind].popleft()
     if not alike[kind]:
         del alike[kind]
@@ -232,19 +232,21 @@ def _take(alike: dict[tuple[bool, str], deque[Instance]], kind: tuple[bool, str]
 
 
 def _shrink(view: View) -> Step:
-    """Give the surge back where no old instance is left to take it from: they died by themselves, or the run is aborted."""
+    """Give the surge back where no old instance is left for it: they died, or the run is aborted."""
     left, zones = list(view.new), Counter(i.zone for i in view.new)
     ids = list[str]()
     while left and len(ids) < min(view.returnable, MOST_RETURNING):
-        one = min(left, key=lambda i: (i.ready, view.serving(i), i.version == view.record.target, -zones[i.zone], -i.since, i.id))
-        left.remove(one)
-        zones[one.zone] -= 1
-        ids.append(one.id)
+        instance = min(
+            left, key=lambda i: (i.ready, view.serving(i), i.version == view.record.target, -zones[i.zone], -i.since, i.id)
+        )
+        left.remove(instance)
+        zones[instance.zone] -= 1
+        ids.append(instance.id)
     return Return(tuple(ids), _returning(view, tuple(ids)))
 
 
 def _clean(view: View) -> Iterator[Step]:
-    """Leave nothing of ours behind. Old instances that are still there came in between: the next run takes them."""
+    """Remove all traces of the run. Old instances still there were launched meanwhile: the next run replaces them."""
     fleet, record = view.fleet, view.record
     protected = tuple(i.id for i in view.new if i.protected)
     if record.protect and protected and not record.back:
@@ -252,7 +254,7 @@ def _clean(view: View) -> Iterator[Step]:
     ours = tuple(p for p in record.suspended if p in fleet.suspended)
     if ours:
         yield Resume(ours)
-    # A max that somebody else has moved meanwhile is theirs; one that desired has outgrown cannot go back.
+    # A max that another user changed meanwhile stays; a max below desired cannot be restored.
     if fleet.maximum == record.raised != record.maximum and fleet.desired <= record.maximum:
         yield RestoreMax(record.maximum)
     yield Forget()

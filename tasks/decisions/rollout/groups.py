@@ -1,4 +1,4 @@
-"""Several groups in one rollout: none is over before all are ready, and one that fails takes the others back with it."""
+"""Several groups in one rollout: none ends before all are ready, and if one fails all are rolled back."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from enum import Enum
 
 
 class Progress(Enum):
-    """How far a group is."""
+    """The progress of a group's rollout."""
 
     GOING = "going"
     PAUSED = "paused"  # until the operator confirms
     READY = "ready"  # all new, and waiting for the other groups
-    ENDING = "ending"  # all groups were ready: it tidies up, whatever happens now
+    ENDING = "ending"  # all groups were ready: it cleans up, whatever happens now
     OVER = "over"
     BACK = "back"  # being rolled back
     RETURNED = "returned"  # rolled back
@@ -23,7 +23,7 @@ _ENDED = (Progress.OVER, Progress.RETURNED)
 
 @dataclass(frozen=True)
 class Instruction:
-    """What a group does next: whether it acts at all, whether it must not end yet, and why it has to go back."""
+    """What a group does next: whether it acts, whether it must not end yet, and why it must roll back."""
 
     act: bool = True
     hold: bool = False
@@ -32,7 +32,7 @@ class Instruction:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How the rollout of a group ended: OVER, RETURNED or PAUSED, and what an operator reads about it."""
+    """How the rollout of a group ended: OVER, RETURNED or PAUSED, and the text for the operator."""
 
     group: str
     progress: Progress
@@ -40,7 +40,7 @@ class Outcome:
 
 
 def instruction(group: str, progress: Mapping[str, Progress]) -> Instruction:
-    """Return what follows for one group from how far all of them are."""
+    """Return the instruction for one group from the progress of all."""
     own = progress[group]
     others = {name: far for name, far in progress.items() if name != group}
     failed = sorted(name for name, far in others.items() if far in _FAILED)
@@ -53,5 +53,5 @@ def instruction(group: str, progress: Mapping[str, Progress]) -> Instruction:
     if own is Progress.PAUSED:
         return Instruction(act=False)
     behind = [far for far in others.values() if far in (Progress.GOING, Progress.PAUSED)]
-    # A group that waits for a paused one has nothing to do either.
+    # A group that waits for a paused group has nothing to do either.
     return Instruction(act=own is Progress.GOING or not behind or Progress.GOING in behind, hold=bool(behind))

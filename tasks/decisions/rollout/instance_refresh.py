@@ -1,4 +1,4 @@
-"""A rollout that EC2 Auto Scaling makes by itself: what an instance refresh is asked for, and what follows from how it is.
+"""A rollout by an instance refresh of EC2 Auto Scaling: its preferences, and the next step from its status.
 
 The rules come from "Use an instance refresh to update instances in an Auto Scaling group" (EC2 Auto Scaling user guide).
 """
@@ -21,7 +21,7 @@ _MOST_ALARMS = 10
 
 @dataclass(frozen=True)
 class Refresh:
-    """An instance refresh, as DescribeInstanceRefreshes shows it; `version` is the one that it goes to."""
+    """An instance refresh, as DescribeInstanceRefreshes shows it; `version` is its target."""
 
     id: str
     status: str
@@ -39,12 +39,12 @@ class Refresh:
 
 @dataclass(frozen=True)
 class Pin(Step):
-    """Let the group name a numbered version: to another one a refresh does not go back."""
+    """Let the group name a numbered version: a refresh does not roll back to $Latest or $Default."""
 
     version: str
 
     def __str__(self) -> str:
-        return f"name version {self.version} in the group, so that there is a way back and no newer version is launched unproven"
+        return f"name version {self.version} in the group, so that it can roll back and launches no unproven version"
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class GoBack(Step):
 
 @dataclass(frozen=True)
 class Cancel(Step):
-    """Have the refresh under way end where it is."""
+    """Cancel the refresh under way; instances stay as they are."""
 
     def __str__(self) -> str:
         return "cancel the instance refresh: the instances stay"
@@ -79,7 +79,7 @@ class Cancel(Step):
 
 @dataclass(frozen=True)
 class Returned(Step):
-    """It was rolled back, to the end."""
+    """The rollback of the refresh is complete."""
 
     why: str
 
@@ -88,7 +88,7 @@ class Returned(Step):
 
 
 def preferences(fleet: Fleet, policy: Policy, alarms: Sequence[str] = ()) -> dict[str, Any]:
-    """Return what a refresh is to keep to, so that it goes as a rollout of ours does: launch first, skip what is there."""
+    """Return the preferences with which a refresh works as a rollout of ours: launch first, skip matching."""
     size = max(1, fleet.desired)
     shares = [*(math.ceil(100 * number / size) for number in policy.pauses), 100]
     asked: dict[str, Any] = {
@@ -110,7 +110,7 @@ def preferences(fleet: Fleet, policy: Policy, alarms: Sequence[str] = ()) -> dic
 
 
 def unfit(policy: Policy, alarms: Sequence[str], suspended: frozenset[str]) -> Iterator[str]:
-    """Yield what an instance refresh cannot do of what is asked."""
+    """Yield each requested option that an instance refresh does not support."""
     if policy.pauses and not policy.pause:
         yield "an instance refresh cannot wait for an operator (rollout.canary, rollout.checkpoints): set rollout.pause"
     if policy.pause > _LONGEST:
@@ -122,7 +122,7 @@ def unfit(policy: Policy, alarms: Sequence[str], suspended: frozenset[str]) -> I
 
 
 def foreseen(fleet: Fleet, refresh: Refresh | None, policy: Policy, goal: Goal, alarms: Sequence[str]) -> list[Step]:
-    """Return the steps of ours; what happens between them is up to AWS."""
+    """Return our steps; AWS does what happens between them."""
     asked = replace(policy, stop=policy.turn_back or policy.stop, until=float("inf"))
     first = follow(fleet, refresh, asked, goal, alarms, 0.0)
     if not isinstance(first, Pin):
@@ -132,7 +132,7 @@ def foreseen(fleet: Fleet, refresh: Refresh | None, policy: Policy, goal: Goal, 
 
 
 def follow(fleet: Fleet, refresh: Refresh | None, policy: Policy, goal: Goal, alarms: Sequence[str], now: float) -> Step:
-    """Return what follows for a group from the refresh that is to take it to the goal; None: there is none yet."""
+    """Return the next step for a group; `refresh`: the one that takes it to the goal, None before it begins."""
     if policy.abort:
         return _abort(fleet, refresh)
     if refresh is None:
@@ -149,12 +149,12 @@ def follow(fleet: Fleet, refresh: Refresh | None, policy: Policy, goal: Goal, al
     if not refresh.under_way:
         return Stop(f"{done}: {refresh.reason.rstrip('.')}; {waiting(view)}")
     if late:
-        return Stop(f"not finished in time, and it goes on by itself: {done}; {waiting(view)}")
+        return Stop(f"not finished in time; AWS continues the refresh: {done}; {waiting(view)}")
     trouble = (policy.stop or view.trouble()) if refresh.status in _GOING else None
     if trouble and policy.rollback:
         return GoBack(trouble)
     if trouble:
-        return Stop(f"{trouble}. It goes on by itself: `abort` cancels it")
+        return Stop(f"{trouble}. AWS continues the refresh: `abort` cancels it")
     return Wait(f"{done}, {refresh.percentage} %; {waiting(view)}")
 
 
@@ -168,7 +168,7 @@ def _abort(fleet: Fleet, refresh: Refresh | None) -> Step:
 
 def _successful(view: View, done: str) -> Step:
     if view.policy.stop:
-        # A refresh that has ended cannot be rolled back: another one goes the same way back.
+        # A refresh that has ended cannot be rolled back: a new refresh goes back to the old version.
         return Start(view.record.source, preferences(view.fleet, replace(view.policy, pauses=(), pause=0)))
     if view.missing or view.old:
         late = view.now > view.policy.until
@@ -179,7 +179,7 @@ def _successful(view: View, done: str) -> Step:
 
 
 def view_of(fleet: Fleet, refresh: Refresh, policy: Policy, goal: Goal, now: float) -> View:
-    """Return the fleet as a rollout of ours would see it: what is new and old, and what is wrong with it."""
+    """Return the fleet as a rollout of ours sees it: new and old instances, and what is wrong."""
     record = Record(
         run=refresh.id,
         source=goal.source,
@@ -191,5 +191,5 @@ def view_of(fleet: Fleet, refresh: Refresh, policy: Policy, goal: Goal, now: flo
         size=len(fleet.members),
         desired=fleet.desired,
     )
-    # Of its alarms, its pauses and its haste AWS takes care; capacity in between is bounded by what it was asked.
+    # AWS handles alarms, pauses and pace; the preferences bound the capacity.
     return View(replace(fleet, record=record, alarms=()), replace(policy, pause=0, together=False), record, now)

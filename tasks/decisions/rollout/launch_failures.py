@@ -1,4 +1,4 @@
-"""Why a launch failed, from what EC2 Auto Scaling says of it (StatusMessage): whether it passes by itself, and what to do.
+"""Why a launch failed, from EC2 Auto Scaling's StatusMessage: whether it passes by itself, and what to do.
 
 Sources: "Troubleshoot Amazon EC2 Auto Scaling" (user guide: instance launch failures, EC2 instance quotas, lifecycle hooks) and
 "Error codes for the Amazon EC2 API".
@@ -12,16 +12,16 @@ from enum import Enum
 
 
 class Kind(Enum):
-    """What a failed launch says of the version that was launched."""
+    """What a failed launch says about its version."""
 
     CAPACITY = "EC2 lacks capacity: it passes, and the group tries again"
-    PLACE = "one zone or subnet cannot take it: the group tries the others"
+    PLACE = "one zone or subnet rejects it: the group tries the others"
     OTHER = "no launch of this version may ever succeed"
 
 
 @dataclass(frozen=True)
 class Reason:
-    """A known reason: how AWS words it, what it means, and what an operator can do."""
+    """A known reason: AWS's wording, its meaning, and what an operator can do."""
 
     words: re.Pattern[str]
     kind: Kind
@@ -32,7 +32,7 @@ def _reason(kind: Kind, words: str, hint: str) -> Reason:
     return Reason(re.compile(words, re.IGNORECASE), kind, hint)
 
 
-# The first that matches counts: quotas say "capacity" too, and a zone that lacks the type is worded much like one without room.
+# The first match counts: quotas say "capacity" too, and a zone that lacks the type is worded much like a full zone.
 KNOWN = (
     _reason(
         Kind.OTHER,
@@ -99,8 +99,8 @@ KNOWN = (
 
 
 def reason_of(message: str) -> Reason | None:
-    """Return the known reason that a failed launch is explained by, or None."""
-    return next((one for one in KNOWN if one.words.search(message)), None)
+    """Return the known reason of a failed launch, or None."""
+    return next((reason for reason in KNOWN if reason.words.search(message)), None)
 
 
 def passes(message: str) -> bool:
@@ -110,6 +110,6 @@ def passes(message: str) -> bool:
 
 
 def explained(message: str) -> str:
-    """Return what AWS says of a failed launch, with a hint where the reason is known."""
+    """Return AWS's message about a failed launch, with a hint where the reason is known."""
     reason = reason_of(message)
     return f"{message.rstrip('.')} ({reason.hint})" if reason else message

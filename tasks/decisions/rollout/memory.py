@@ -1,4 +1,4 @@
-"""What this process has written: an answer of AWS may be older than that, and somebody may take our tags away."""
+"""What this process has written: AWS may answer with older data, and our tags may be removed by others."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from dataclasses import dataclass, replace
 from .snapshot import Fleet, Record
 from .steps import Abort, Advance, Begin, Forget, Point, Return, Rewrite, Step, Terminate, TurnBack
 
-# Seconds after a write for which an answer that contradicts it is taken for an old one ("Eventual consistency", EC2 API); later
-# it is somebody else's change.
+# Seconds after a write in which a contradicting answer counts as stale ("Eventual consistency", EC2 API); later
+# it is another user's change.
 SETTLED = 30.0
 
 
 @dataclass(frozen=True)
 class Memory:
-    """The writes of one process to one group; a process that begins anew has none, and reads what is there."""
+    """The writes of one process to one group; a new process has none, and reads what is there."""
 
     record: Record | None = None
-    over: str = ""  # the run whose tags we have dropped
-    version: str = ""  # that the group was pointed at
+    over: str = ""  # the run whose tags we have deleted
+    version: str = ""  # that we pointed the group at
     dismissed: frozenset[str] = frozenset()  # instances that we have terminated
     written: float = float("-inf")  # when the group was changed last
 
     def after(self, step: Step, at: float) -> Memory:
-        """Return what is known once a step was made, `at` epoch seconds."""
+        """Return the memory after a step was made, `at` epoch seconds."""
         match step:
             case Begin(record) | TurnBack(record) | Advance(record) | Abort(record) | Rewrite(record):
                 return replace(self, record=record)
@@ -33,7 +33,7 @@ class Memory:
             case Terminate(ids):
                 return replace(self, dismissed=self.dismissed | set(ids), written=at)
             case Point(version):
-                # Whatever becomes of the version that the group names: what was surged once is not surged again.
+                # Whatever version the group names later: never surge twice.
                 surged = replace(self.record, surged=True) if self.record else None
                 return replace(self, record=surged, version=version, written=at)
             case Forget():
@@ -41,9 +41,9 @@ class Memory:
         return self
 
     def record_of(self, shown: Record | None, kept: Callable[[], Record | None]) -> tuple[Record | None, bool]:
-        """Return the record of the run under way, and whether the tags that should hold it are gone.
+        """Return the record of the run under way, and whether its tags are missing.
 
-        `shown`: what the group's tags say, which may be old, or nothing; `kept` returns the copy of the record.
+        `shown`: from the group's tags, perhaps stale or None; `kept` returns the copy of the record.
         """
         if self.record and (shown is None or shown.run == self.record.run):
             return self.record, shown is None
@@ -53,14 +53,14 @@ class Memory:
         return record, record is not None
 
     def lags(self, fleet: Fleet, at: float) -> bool:
-        """Return whether a look at `at` does not show yet what was written."""
+        """Return whether a fleet read at `at` does not show yet what was written."""
         if at - self.written > SETTLED:
             return False
         shown = {i.id for i in fleet.instances if not i.leaving}
         return bool(self.dismissed & shown) or (bool(self.version) and fleet.version != self.version)
 
     def complete(self, fleet: Fleet) -> Fleet:
-        """Return a look with what it does not show: instances that we have terminated are leaving."""
+        """Return the fleet with what it does not show yet: instances that we have terminated are leaving."""
         gone = {i.id for i in fleet.instances if i.id in self.dismissed and not i.leaving}
         instances = tuple(replace(i, lifecycle="Terminating") if i.id in gone else i for i in fleet.instances)
         return replace(fleet, instances=instances, excused=fleet.excused | self.dismissed)

@@ -1,4 +1,4 @@
-"""What became of a release: recorded as a tag of its image, where every colleague sees it (template versions carry no tags)."""
+"""The outcome of a release: a tag of its image, where every colleague sees it (template versions carry no tags)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def value(outcome: str, now: float) -> str:
 
 
 def outcomes(progress: Progress, source: str, target: str) -> dict[str, str]:
-    """Return what became of template versions when the rollout from `source` to `target` ended."""
+    """Return the outcome of each template version after the rollout from `source` to `target`."""
     if progress is Progress.RETURNED:
         return {target: ROLLED_BACK}
     if progress is not Progress.OVER:

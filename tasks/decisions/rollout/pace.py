@@ -1,33 +1,33 @@
-"""How soon to look again: quickly where a look may let an old instance go, else at the pace that was asked for."""
+"""When to poll again: quickly while an old instance may soon be terminated, else at rollout.poll."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from .snapshot import Instance
+from .snapshot import FleetInstance
 
-# So many looks in the time of one where something is about to happen: old ones leave in time, and calls are few elsewhere.
+# Polls per interval while something is about to happen: old instances leave in time, and calls stay few elsewhere.
 QUICK = 5
-# So many polls pass between two looks where nothing can happen yet, but never more seconds: alarms and failures show in looks.
+# Polls to skip while nothing can happen yet, and the maximum of seconds: only a poll shows alarms and failures.
 SELDOM, AT_LEAST = 3, 30.0
 
 
 @dataclass(frozen=True)
 class Pace:
-    """What earlier looks have taught about how long a new instance takes; lost in a crash, it is learned anew.
+    """How long new instances took so far; lost in a crash, and measured again.
 
     `starting`: when each new instance that is not ready was seen first and last, in epoch seconds of the operator's clock;
-    `took`: seconds after which the latest one to become ready was not ready yet, and was; `launch`: seconds that the group's
-    earlier launches took at least until the instance was in service, where that is known.
+    `took`: seconds at which the latest instance to become ready was last seen not ready, and first seen ready; `launch`: the
+    minimum of seconds until in service among the group's earlier launches, where known.
     """
 
     starting: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     took: tuple[float, float] | None = None
     launch: float = 0.0
 
-    def after(self, new: Sequence[Instance], at: float) -> Pace:
-        """Return what is known after a look; `new`: the instances of the wanted version, `at`: epoch seconds."""
+    def after(self, new: Sequence[FleetInstance], at: float) -> Pace:
+        """Return what is known after a poll; `new`: the instances of the wanted version, `at`: epoch seconds."""
         starting, took = dict[str, tuple[float, float]](), self.took
         for i in new:
             first, last = self.starting.get(i.id, (at, at))
@@ -37,10 +37,10 @@ class Pace:
                 took = (last - first, at - first)
         return replace(self, starting=starting, took=took)
 
-    def rest(self, new: Sequence[Instance], polls: int, at: float, poll: float) -> float:
-        """Return the seconds until the next look.
+    def rest(self, new: Sequence[FleetInstance], polls: int, at: float, poll: float) -> float:
+        """Return the seconds until the next poll.
 
-        `polls`: looks in a row that must find an instance ready; `poll`: seconds between two looks where nothing is about to
+        `polls`: polls in a row that must find an instance ready; `poll`: seconds between two polls where nothing is about to
         happen.
         """
         if any(i.ready and i.polls < polls for i in new):

@@ -1,4 +1,4 @@
-"""Where a rollout pauses: after a canary, at checkpoints and in the end; and what ends a pause."""
+"""Where a rollout pauses: after the canary, at checkpoints and at the end; and what ends a pause."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -9,19 +9,19 @@ from .view import View, waiting
 
 
 def pauses(canary: int, checkpoints: Sequence[str], size: int) -> tuple[int, ...]:
-    """Return after how many new instances of `size` a rollout pauses; the pause after all of them is another one."""
+    """Return after how many new instances of `size` a rollout pauses; without the last pause, after all of them."""
     at = {canary} | {count(share, size) for share in checkpoints}
     return tuple(sorted(number for number in at if 0 < number < size))
 
 
 def before_pause(view: View) -> int | None:
-    """Return how many instances may still be replaced until the next pause; None where there is none any more."""
+    """Return how many instances may be replaced until the next pause; None after the last."""
     at = _next(view)
     return None if at is None else max(0, at - len(view.new) - view.short)
 
 
 def pause(view: View) -> Iterator[Step]:
-    """Yield what a pause asks for that has been reached, or nothing."""
+    """Yield the step of a pause that has been reached, if any."""
     at = _next(view)
     if at is None or before_pause(view):
         return
@@ -37,7 +37,7 @@ def pause(view: View) -> Iterator[Step]:
 
 
 def last_pause(view: View) -> Iterator[Step]:
-    """Yield what the pause in the end asks for, or nothing."""
+    """Yield the step of the pause at the end, if any."""
     if not view.watched:
         return
     size = max(1, view.record.size)
@@ -56,6 +56,6 @@ def _next(view: View) -> int | None:
 
 
 def _rest(view: View, number: int) -> float | None:
-    """Return the seconds until so many new instances have baked; None where not so many serve."""
+    """Return the seconds until `number` new instances have served long enough; None where fewer serve."""
     since = sorted(i.in_service_since or view.now for i in view.new if view.gated(i))
     return None if len(since) < number else since[number - 1] + view.policy.pause - view.now

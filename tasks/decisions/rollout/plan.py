@@ -1,11 +1,11 @@
-"""The plan of a rollout: the same `decide`, asked about a fleet in which everything goes well."""
+"""The plan of a rollout: the same `decide`, applied to a fleet in which everything goes well."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from .decide import Goal, decide
-from .snapshot import Fleet, Instance, Policy
+from .snapshot import Fleet, FleetInstance, Policy
 from .steps import (
     Abort,
     Begin,
@@ -28,7 +28,7 @@ from .steps import (
 
 
 def plan(fleet: Fleet, policy: Policy, goal: Goal) -> list[Step]:
-    """Return the steps that a rollout would take if every instance came up at once and nobody interfered."""
+    """Return the steps that a rollout would take if every instance came up at once and nothing interfered."""
     easy = replace(policy, healthy_polls=1, warm_up=0, revisions={}, until=float("inf"), pause=0, pauses=(), together=False)
     steps: list[Step] = []
     # Each instance costs at most a launch, a protection, a kill and a wait or two.
@@ -48,16 +48,16 @@ def _returned(fleet: Fleet) -> bool:
 
 
 def _settle(fleet: Fleet) -> Fleet:
-    """Let what drains be gone, and what was launched serve."""
+    """Remove draining instances, and let launched instances serve."""
     stay = list(fleet.members)
     for number in range(fleet.desired - len(stay)):
-        stay.append(Instance(f"new-{fleet.launches + number + 1}", _emptiest(fleet, stay), "InService", fleet.version))
+        stay.append(FleetInstance(f"new-{fleet.launches + number + 1}", _emptiest(fleet, stay), "InService", fleet.version))
     launches = fleet.launches + len(stay) - len(fleet.members)
     serving = tuple(replace(i, lifecycle="InService", targets=(), polls=1, in_service_since=0.0, idle_since=None) for i in stay)
     return replace(fleet, instances=serving, launches=launches, failures=(), short_since=None)
 
 
-def _emptiest(fleet: Fleet, members: list[Instance]) -> str:
+def _emptiest(fleet: Fleet, members: list[FleetInstance]) -> str:
     zones = fleet.zones or tuple({i.zone for i in members}) or ("",)
     return min(zones, key=lambda zone: (sum(1 for i in members if i.zone == zone), zone))
 

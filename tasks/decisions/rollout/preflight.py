@@ -1,4 +1,4 @@
-"""What would make a rollout fail or be unsafe: all of it named at once, before anything is written."""
+"""What would make a rollout fail or be unsafe: all reported at once, before anything is written."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def problems(
     mixed: bool,
     refresh: Refresh | None,
 ) -> list[str]:
-    """Return why a new run must not begin; an empty list when it may.
+    """Return why a new run must not begin; empty when it may.
 
     `template`: id of the launch template, "" without one; `refresh`: an instance refresh under way.
     """
@@ -37,7 +37,7 @@ def problems(
         found.append("it is attached to no target group, so nothing shows whether an instance serves")
     if refresh:
         found.append(
-            f"an instance refresh to version {refresh.version or 'unknown'} is {refresh.status}: let it end, or `abort` it"
+            f"an instance refresh to version {refresh.version or 'unknown'} is {refresh.status}: wait for its end, or `abort` it"
         )
     stopped = [p for p in NEEDED if p in fleet.suspended]
     if stopped:
@@ -46,7 +46,7 @@ def problems(
 
 
 def unsettled(fleet: Fleet) -> list[str]:
-    """Return what is not in order with the instances; no reason to refuse, for a rollout may be what mends it."""
+    """Return what is wrong with the instances; no reason to refuse, since a rollout may repair it."""
     found = []
     if len(fleet.members) != fleet.desired:
         found.append(f"it has {len(fleet.members)} instances and desires {fleet.desired}: launches or terminations are under way")
@@ -54,21 +54,21 @@ def unsettled(fleet: Fleet) -> list[str]:
         if not i.ready:
             states = "/".join(sorted(set(i.targets)))
             why = f"{i.lifecycle}, {i.health}, targets {states or 'none'}"
-            found.append(f"{i.id} does not serve ({why}): it is replaced first, and counts for nothing until then")
+            found.append(f"{i.id} does not serve ({why}): it is replaced first, and does not count as capacity")
     return found
 
 
 def alarming(names: Sequence[str], states: Mapping[str, str]) -> list[str]:
-    """Return which of the alarms that are to stop a run can tell nothing; `states`: of those that exist."""
+    """Return which alarms cannot stop a run; `states`: of those that exist."""
     found = [f"there is no alarm {name} (rollout.alarms)" for name in names if name not in states]
     gone_off = [name for name in names if states.get(name) == "ALARM"]
     return found + [f"alarm {name} is in ALARM already: it could not show whether the new version is bad" for name in gone_off]
 
 
 def slow_draining(delays: Mapping[str, int], size: int, batch: int, deadline: float) -> list[str]:
-    """Return which target groups may drain so slowly that a run meets its deadline.
+    """Return which target groups may drain so slowly that a run exceeds its timeout.
 
-    `delays`: seconds of deregistration delay by target group; a target without connections is done sooner ("Deregistration
+    `delays`: seconds of deregistration delay by target group; a target without connections ends sooner ("Deregistration
     delay" in the guide of Elastic Load Balancing), so this is no reason to refuse.
     """
     rounds = math.ceil(size / batch)
@@ -81,28 +81,28 @@ def slow_draining(delays: Mapping[str, int], size: int, batch: int, deadline: fl
 
 
 def slow_hooks(hooks: Mapping[str, int], deadline: float) -> list[str]:
-    """Return which launch hooks may hold an instance for as long as it may take; `hooks`: seconds by name.
+    """Return which launch hooks may hold an instance longer than its timeout; `hooks`: seconds by name.
 
-    What completes the hook usually does so sooner ("Lifecycle hooks" in the guide of EC2 Auto Scaling), so this is no reason
+    A hook is usually completed sooner ("Lifecycle hooks" in the guide of EC2 Auto Scaling), so this is no reason
     to refuse.
     """
     return [
         f"launch hook {name} may hold a new instance {seconds} s, and after {deadline:.0f} s (rollout.instance_timeout) it "
-        "counts as failed: see that the hook is completed sooner"
+        "counts as failed: complete the hook sooner"
         for name, seconds in hooks.items()
         if seconds >= deadline
     ]
 
 
 def slow_ends(hooks: Mapping[str, int], size: int, batch: int, deadline: float, timeout: float) -> list[str]:
-    """Return which terminating hooks may hold a rollout up, and by how much; `hooks`: seconds by name.
+    """Return which terminating hooks may delay a rollout, and by how much; `hooks`: seconds by name.
 
-    The next batch goes when the last one has left, so their time adds up.
+    The next batch begins when the last has left, so their times add up.
     """
     rounds = math.ceil(size / batch)
     return [
         f"terminating hook {name} may hold each old instance {seconds} s: {rounds} batches take up to {rounds * seconds} s more "
-        f"(rollout.timeout is {timeout:.0f} s); see that the hook is completed sooner"
+        f"(rollout.timeout is {timeout:.0f} s); complete the hook sooner"
         for name, seconds in hooks.items()
         if rounds * seconds >= min(deadline, timeout)
     ]

@@ -1,4 +1,4 @@
-"""The record of a run as tags of the group: what survives a crash, in characters that every tag takes."""
+"""The record of a run as tags of the group: it survives a crash, in characters that every tag accepts."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def to_tags(record: Record) -> dict[str, str]:
 def from_tags(tags: Mapping[str, str]) -> Record | None:
     """Return the record that the tags of a group hold, or None.
 
-    Raises ValueError where somebody has edited them.
+    Raises ValueError where they were edited by hand.
     """
     if MAIN not in tags:
         return None

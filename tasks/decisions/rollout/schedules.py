@@ -1,4 +1,4 @@
-"""Scheduled actions of a group that fall into a rollout: ScheduledActions is suspended then, and nobody makes up for them."""
+"""Scheduled actions of a group that fall into a rollout: ScheduledActions is suspended then, and AWS does not catch up."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ class ScheduledAction:
 
 
 def between(actions: Sequence[ScheduledAction], begin: float, end: float) -> list[ScheduledAction]:
-    """Return the actions that are due between two moments, the first one first."""
-    return sorted((one for one in actions if begin <= one.at <= end), key=lambda one: one.at)
+    """Return the actions that are due between two times, in order."""
+    return sorted((action for action in actions if begin <= action.at <= end), key=lambda action: action.at)
 
 
 def ahead(actions: Sequence[ScheduledAction], now: float, timeout: float) -> list[str]:
-    """Return what to know of actions that may fall into a rollout of `timeout` seconds."""
+    """Return a warning for each action that may fall into a rollout of `timeout` seconds."""
     return [
-        f"scheduled action {one} may fall into the rollout, is not carried out then, and is printed as a command at its end"
-        for one in between(actions, now, now + timeout)
+        f"scheduled action {action} may fall into the rollout, is not carried out then, and is printed as a command at its end"
+        for action in between(actions, now, now + timeout)
     ]
 
 

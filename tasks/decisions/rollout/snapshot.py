@@ -1,4 +1,4 @@
-"""What a rollout knows: one frozen snapshot of the group, its targets, its activities and our record in its tags."""
+"""The input of a rollout's decisions: one frozen snapshot of the group, its targets, its activities and our record."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -9,8 +9,8 @@ GONE = ("Terminated", "Detached", "Detaching")
 
 
 @dataclass(frozen=True)
-class Instance:
-    """One member of the group, as seen in one tick."""
+class FleetInstance:
+    """One member of the group, as seen in one poll."""
 
     id: str
     zone: str
@@ -21,33 +21,33 @@ class Instance:
     targets: tuple[str, ...] = ()  # its state in each attached target group
     since: float = 0.0  # launched, or first seen: epoch seconds
     in_service_since: float | None = None
-    idle_since: float | None = None  # since when it has not been ready; None while it is
-    polls: int = 0  # consecutive looks that found it ready
-    revision: str | None = None  # what it answered when it was asked
+    idle_since: float | None = None  # since when it has not been ready; None while it is ready
+    polls: int = 0  # consecutive polls that found it ready
+    revision: str | None = None  # that it reported
 
     @property
     def leaving(self) -> bool:
-        """Return whether it is being terminated or taken out."""
+        """Return whether it is being terminated or detached."""
         return self.lifecycle.startswith("Terminating") or self.lifecycle in GONE
 
     @property
     def retained(self) -> bool:
-        """Return whether its group keeps it for inspection (InstanceLifecyclePolicy): it stays until somebody terminates it."""
+        """Return whether its group keeps it for inspection (InstanceLifecyclePolicy): it stays until terminated by hand."""
         return self.lifecycle == "Terminating:Retained"
 
     @property
     def ready(self) -> bool:
-        """Return whether visitors can be sent to it: in service and healthy in every attached target group."""
+        """Return whether it can take traffic: in service and healthy in every attached target group."""
         return self.lifecycle == "InService" and self.health == "Healthy" and all(t == "healthy" for t in self.targets)
 
 
 @dataclass(frozen=True)
 class Record:
-    """What must survive a crash: written to the tags of the group before the step that needs it.
+    """The state that must survive a crash: written to the tags of the group before the step that needs it.
 
-    `source` and `target` are template version numbers; `maximum` is the group's own MaxSize and `raised` what we make of it;
-    `suspended` are the processes that *we* suspend; `returned` counts the surge given back, `returning` names the instances
-    whose termination is giving back more of it.
+    `source` and `target` are template version numbers; `maximum` is the group's own MaxSize and `raised` what we set;
+    `suspended` are the processes that *we* suspend; `returned` counts the surge returned, `returning` names the instances
+    whose termination returns more of it.
     """
 
     run: str
@@ -63,17 +63,17 @@ class Record:
     protect: bool = True
     pointed: bool = False  # the group named the target before we began
     latest: bool = False  # it followed $Latest
-    surged: bool = False  # known, whatever the group names by now
+    surged: bool = False  # whatever the group names by now
     back: bool = False  # rolling back to `source`
-    aborted: bool = False  # giving the surge back, and leaving the instances as they are
-    extra: int = 0  # surged once more for the way back
+    aborted: bool = False  # returning the surge, and leaving the instances as they are
+    extra: int = 0  # additional surge for the rollback
     returned: int = 0
     returning: tuple[str, ...] = ()
-    passed: int = 0  # new instances that have been looked at long enough, at a pause
+    passed: int = 0  # new instances that were confirmed at a pause
 
     @property
     def wanted(self) -> str:
-        """Return the version that the group shall launch in the end."""
+        """Return the version that the group launches at the end."""
         if self.aborted:
             return self.target if self.pointed else self.source
         return self.source if self.back else self.target
@@ -81,32 +81,32 @@ class Record:
 
 @dataclass(frozen=True)
 class Fleet:
-    """A group at one moment."""
+    """A group at one time."""
 
     group: str
     minimum: int
     maximum: int
     desired: int
     version: str  # what the group's template reference says: a number, $Latest or $Default
-    instances: tuple[Instance, ...] = ()
+    instances: tuple[FleetInstance, ...] = ()
     zones: tuple[str, ...] = ()
     suspended: frozenset[str] = frozenset()
     record: Record | None = None
-    vanished: bool = False  # somebody has removed the tags that held the record
+    vanished: bool = False  # the tags that held the record were removed
     failures: tuple[str, ...] = ()  # texts of the launches that failed since the run began, newest first
-    short_since: float | None = None  # since when the group has fewer members than it desires
+    short_since: float | None = None  # since when the group has fewer members than desired
     launches: int = 0  # launches since the run began, failed ones and those of other versions not counted
     launched: frozenset[str] = frozenset()  # ids of the launches since the run began, without those that failed
-    excused: frozenset[str] = frozenset()  # ids whose end says nothing of the new version: they have served, or were scaled in
-    died: frozenset[str] = frozenset()  # ids that left otherwise than by a user request: of themselves, or scaled in
+    excused: frozenset[str] = frozenset()  # ids whose end says nothing about the new version: they have served, or were scaled in
+    died: frozenset[str] = frozenset()  # ids that ended without a user request: failed, or scaled in
     departed: tuple[str, ...] = ()  # new instances that left without ever having passed the gate
     protects_new: bool = False
     alarms: tuple[str, ...] = ()  # of the policy, those in ALARM
-    latest: str = ""  # the newest version of its template, on the way back of a group that followed $Latest
+    latest: str = ""  # the newest version of its template, in the rollback of a group that followed $Latest
 
     @cached_property
-    def members(self) -> tuple[Instance, ...]:
-        """Return the instances that count: neither on their way out nor set aside by somebody in standby."""
+    def members(self) -> tuple[FleetInstance, ...]:
+        """Return the instances that count: neither terminating nor in standby."""
         return tuple(i for i in self.instances if not i.leaving and "Standby" not in i.lifecycle)
 
 
@@ -119,19 +119,19 @@ class Policy:
     healthy_polls: int = 3
     warm_up: float = 0
     instance_timeout: float = 900
-    until: float = float("inf")  # epoch seconds: when this command gives up
+    until: float = float("inf")  # epoch seconds: the end of the timeout
     max_failures: int = 3
     raise_max: bool = True
     rollback: bool = True
     canary: int = 0  # new instances before the first pause; the surge is no larger
     pauses: tuple[int, ...] = ()  # new instances at which it pauses, the canary among them
-    pause: float = 0  # length of a pause, and of the one in the end
-    confirmed: bool = False  # the operator confirmed that it goes on past every pause
-    together: bool = False  # with other groups: none is over before all are ready
+    pause: float = 0  # length of each pause, the last included
+    confirmed: bool = False  # the operator confirmed every pause
+    together: bool = False  # with other groups: none ends before all are ready
     hold: bool = False  # other groups are not ready
     stop: str = ""  # why another group has failed
-    turn_back: str = ""  # why the run under way is to be rolled back, whatever it looks like
-    abort: bool = False  # stop what is under way for good, and begin nothing
+    turn_back: str = ""  # why the run under way is to be rolled back, whatever its state
+    abort: bool = False  # end the run under way for good, and begin none
     revisions: Mapping[str, str] = field(default_factory=dict)  # template version -> revision its instances must report
 
 
@@ -145,8 +145,8 @@ def count(value: int | str, of: int) -> int:
 def way_back(fleet: Fleet, named: str, target: str) -> str:
     """Return the version to go back to, as a number.
 
-    `named`: what the group's reference means now. Where that is the target already ($Latest, or a group that was pointed at
-    it before), the way back is the version that most of the others run.
+    `named`: what the group's reference resolves to now. Where that is the target already ($Latest, or a group that was pointed at
+    it before), go back to the version that most of the others run.
     """
     others = Counter(i.version for i in fleet.members if i.version != target and i.version.isdecimal())
     if named != target or not others:
@@ -154,8 +154,8 @@ def way_back(fleet: Fleet, named: str, target: str) -> str:
     return max(others, key=lambda version: (others[version], int(version)))
 
 
-def gated(instance: Instance, policy: Policy, now: float) -> bool:
-    """Return whether an instance has passed: ready over consecutive looks, warmed up, and of the right revision."""
+def gated(instance: FleetInstance, policy: Policy, now: float) -> bool:
+    """Return whether an instance has passed: ready over consecutive polls, warmed up, and of the right revision."""
     since = instance.in_service_since
     warm = since is not None and now - since >= policy.warm_up
     revision = policy.revisions.get(instance.version)
@@ -164,9 +164,9 @@ def gated(instance: Instance, policy: Policy, now: float) -> bool:
 
 
 def remember(before: Fleet | None, now: Fleet, at: float, policy: Policy) -> Fleet:
-    """Carry over what one look cannot show: since when, how often in a row, which revision, which instances came and went.
+    """Carry over what one poll cannot show: since when, how often in a row, which revision, which instances came and went.
 
-    `at` is the time of the look in epoch seconds.
+    `at` is the time of the poll in epoch seconds.
     """
     known = {i.id: i for i in before.instances} if before else {}
     short_since = None
@@ -176,13 +176,13 @@ def remember(before: Fleet | None, now: Fleet, at: float, policy: Policy) -> Fle
     others = {i.id for i in (*known.values(), *instances) if now.record and i.version != now.record.wanted}
     here = {i.id for i in instances if not i.leaving}
     excused = now.excused | others
-    # The group is read before its activities: what was launched in between has not left. What was known a look ago has.
+    # The group is read before its activities: what was launched in between has not left. What the previous poll knew has.
     met: set[str] = set()
     if before:
         excused |= before.excused | {i.id for i in before.instances if gated(i, policy, at)}
         met = {*before.departed, *before.launched, *known}
     else:
-        # What left before the first look of this process may have served.
+        # What left before the first poll of this process may have served.
         excused |= now.launched - here
     return replace(
         now,
@@ -194,7 +194,7 @@ def remember(before: Fleet | None, now: Fleet, at: float, policy: Policy) -> Fle
     )
 
 
-def _with_past(now: Instance, past: Instance | None, at: float) -> Instance:
+def _with_past(now: FleetInstance, past: FleetInstance | None, at: float) -> FleetInstance:
     serving_since = past.in_service_since if past else None
     if now.lifecycle != "InService":
         serving_since = None

@@ -25,7 +25,7 @@ class Begin(Step):
 
 @dataclass(frozen=True)
 class Rewrite(Step):
-    """Write the record of the run under way into the group's tags again, from which somebody has removed it."""
+    """Write the record of the run under way into the group's tags again, after it was removed."""
 
     record: Record
 
@@ -45,7 +45,7 @@ class Suspend(Step):
 
 @dataclass(frozen=True)
 class Point(Step):
-    """Point the group at a template version and surge, in one call: either both are done or neither is."""
+    """Point the group at a template version and surge, in one call: both or neither."""
 
     version: str
     desired: int
@@ -77,7 +77,7 @@ class Terminate(Step):
 
 @dataclass(frozen=True)
 class Return(Step):
-    """Terminate instances and lower desired by as many: the surge is given back. The record is written first."""
+    """Terminate instances and lower desired by their number, returning the surge. The record is written first."""
 
     ids: tuple[str, ...]
     record: Record
@@ -88,7 +88,7 @@ class Return(Step):
 
 @dataclass(frozen=True)
 class Unprotect(Step):
-    """Take our scale-in protection off again."""
+    """Remove our scale-in protection."""
 
     ids: tuple[str, ...]
 
@@ -126,7 +126,7 @@ class Forget(Step):
 
 @dataclass(frozen=True)
 class Advance(Step):
-    """Go on after a pause. The record holds it, for a run after a crash."""
+    """Continue after a pause. The record keeps this for a run after a crash."""
 
     record: Record
 
@@ -136,7 +136,7 @@ class Advance(Step):
 
 @dataclass(frozen=True)
 class Copy(Step):
-    """Make a newest template version that copies an older one, so that $Latest means no version that was rolled back."""
+    """Copy an older template version to a new one, so that $Latest is no version that was rolled back."""
 
     version: str
     run: str
@@ -147,7 +147,7 @@ class Copy(Step):
 
 @dataclass(frozen=True)
 class Wait(Step):
-    """Look again later."""
+    """Poll again later."""
 
     why: str
 
@@ -157,7 +157,7 @@ class Wait(Step):
 
 @dataclass(frozen=True)
 class Hold(Wait):
-    """Look again later: this group is ready, others are not."""
+    """Poll again later: this group is ready, others are not."""
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ class TurnBack(Step):
 
 @dataclass(frozen=True)
 class Abort(Step):
-    """End the run where it is. The record is written first."""
+    """End the run now; instances stay. The record is written first."""
 
     record: Record
 

@@ -1,4 +1,4 @@
-"""Which launch template versions can be rolled back to, and which of them is meant."""
+"""Which launch template versions can be rolled back to, and which of them is chosen."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from ...errors import Refused
 from .outcomes import SERVED
 from .snapshot import Fleet
 
-# Of these a launch template version may differ without being another kind of instance.
+# Versions that differ only in these still launch the same kind of instance.
 _IMAGE = ("ImageId", "BlockDeviceMappings")
-# Shorter ones are rather a mistyped version number than the beginning of a revision.
+# A shorter text is rather a mistyped version number than the beginning of a revision.
 _SHORTEST = 4
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One version of a launch template with what is left of its image."""
+    """One version of a launch template with the state of its image."""
 
     number: str
     revision: str | None  # None: the version is not ours
@@ -27,11 +27,11 @@ class Candidate:
     at: str = ""  # when it was baked
     by: str = ""
     default: bool = False
-    outcome: str = ""  # what became of it, and when; "" where that was never recorded
+    outcome: str = ""  # its outcome, and when; "" where that was never recorded
 
     @property
     def served(self) -> bool:
-        """Return whether it is recorded that every instance served it, and that it was not rolled back since."""
+        """Return whether its recorded outcome is that every instance served it."""
         return self.outcome.startswith(SERVED)
 
     def __str__(self) -> str:
@@ -41,7 +41,7 @@ class Candidate:
 def live(fleet: Fleet, named: str) -> str:
     """Return the number of the version that counts as live; `named`: what the group's reference resolves to.
 
-    A group that follows $Latest names a version as soon as it is baked: there it is the one that most instances run.
+    A group that follows $Latest names a version as soon as it is baked: there the version that most instances run is live.
     """
     running = [i.version for i in fleet.members if i.version.isdecimal()]
     if not fleet.version.startswith("$") or not running:
@@ -52,7 +52,7 @@ def live(fleet: Fleet, named: str) -> str:
 def previous(candidates: Sequence[Candidate], live: str) -> Candidate | None:
     """Return the newest version of ours before the live one that served and whose image still exists.
 
-    Where none is recorded to have served, the newest of which nothing is recorded; never one that failed or was rolled back.
+    Where none is recorded as served, the newest without a record; never a version that failed or was rolled back.
     """
     older = [c for c in candidates if c.revision and c.exists and int(c.number) < int(live) and (c.served or not c.outcome)]
     return max(older, key=lambda c: (c.served, int(c.number)), default=None)
@@ -61,7 +61,7 @@ def previous(candidates: Sequence[Candidate], live: str) -> Candidate | None:
 def choose(candidates: Sequence[Candidate], live: str, to: str | None) -> Candidate:
     """Return the version to roll back to.
 
-    `to`: a version number or a revision, which may be shortened; None for the one before the live one. A revision that was
+    `to`: a version number or a revision, which may be shortened; None for the version before the live one. A revision that was
     baked several times means its newest version whose image exists. Raises Refused with the choices.
     """
     if to is None:
@@ -91,7 +91,7 @@ def _choices(candidates: Sequence[Candidate], live: str) -> str:
 
 
 def differences(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str]:
-    """Return what another version asks of its instances that ours does not, images apart; user data only by name."""
+    """Return the parameters that another version sets and ours does not, images apart; user data only by name."""
     found = []
     for key in sorted({*theirs, *ours} - set(_IMAGE)):
         if theirs.get(key) != ours.get(key):

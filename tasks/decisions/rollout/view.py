@@ -1,16 +1,16 @@
-"""A fleet in the middle of a rollout, with all that follows from it: what is old, new, owed, short, wrong."""
+"""A fleet during a rollout, with what follows from it: old and new instances, missing capacity, failures."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from .launch_failures import explained, passes
-from .snapshot import Fleet, Instance, Policy, Record, gated
+from .snapshot import Fleet, FleetInstance, Policy, Record, gated
 from .steps import Abort, Step, TurnBack
 
 
 @dataclass(frozen=True)
 class View:
-    """A fleet in the middle of a run, with what follows from it."""
+    """A fleet during a run, with what follows from it."""
 
     fleet: Fleet
     policy: Policy
@@ -18,26 +18,26 @@ class View:
     now: float
 
     @cached_property
-    def new(self) -> list[Instance]:
-        """Return the members that may stay: those of the version that is wanted."""
+    def new(self) -> list[FleetInstance]:
+        """Return the members of the wanted version."""
         stay = self.record.aborted
         return [i for i in self.fleet.members if stay or i.version == self.record.wanted]
 
     @cached_property
-    def old(self) -> list[Instance]:
-        """Return the members that have to go."""
+    def old(self) -> list[FleetInstance]:
+        """Return the members to be replaced."""
         stay = self.record.aborted
         return [i for i in self.fleet.members if not stay and i.version != self.record.wanted]
 
     @cached_property
     def surged(self) -> bool:
-        """Return whether the call that points and surges has been made: it leaves a trace that we can see after a crash."""
+        """Return whether the call that points and surges has been made, as far as the group shows it after a crash."""
         if self.record.back or self.record.surged:
             return True
         raised = self.fleet.maximum >= self.record.raised
         if self.record.pointed and self.record.surge:
             return raised
-        # Others may have pointed the group elsewhere since, and what was launched may have died: only max then bears witness.
+        # Others may have pointed the group elsewhere since, and the launched instances may have died: then only max shows it.
         if self.record.surge and self.record.raised > self.record.maximum and raised:
             return True
         launched = any(i.id in self.fleet.launched for i in self.new)
@@ -50,9 +50,9 @@ class View:
 
     @cached_property
     def owed(self) -> int:
-        """Return how much of the surge has not been given back yet."""
+        """Return how much of the surge has not been returned yet."""
         alive = {i.id for i in self.fleet.members}
-        # One that died before it was terminated has given nothing back: its place is filled.
+        # An instance that died before it was terminated has returned nothing: the group replaces it.
         gone = sum(1 for i in self.record.returning if i not in alive and i not in self.fleet.died)
         taken = self.record.surge if self.surged else 0
         if self.record.back and self.pointed:
@@ -61,7 +61,7 @@ class View:
 
     @property
     def returnable(self) -> int:
-        """Return how much can be given back: a decrement below MinSize is refused by the group."""
+        """Return how much can be returned: the group refuses a decrement below MinSize."""
         return max(0, min(self.owed, self.fleet.desired - self.fleet.minimum))
 
     @property
@@ -69,17 +69,17 @@ class View:
         """Return the instances that must serve at any moment: what the group would desire without the surge."""
         return self.fleet.desired - self.owed
 
-    def serving(self, instance: Instance) -> bool:
+    def serving(self, instance: FleetInstance) -> bool:
         """Return whether an instance counts: an old one when ready, a new one only after its gate."""
         return self.gated(instance) if instance.version == self.record.wanted else instance.ready
 
-    def gated(self, instance: Instance) -> bool:
-        """Return whether an instance has passed: ready over consecutive looks, warmed up, and of the right revision."""
+    def gated(self, instance: FleetInstance) -> bool:
+        """Return whether an instance has passed: ready over consecutive polls, warmed up, and of the right revision."""
         return gated(instance, self.policy, self.now)
 
     @property
-    def suspects(self) -> list[Instance]:
-        """Return new instances that do not serve, the oldest first: no more than somebody would read about."""
+    def suspects(self) -> list[FleetInstance]:
+        """Return new instances that do not serve, the oldest first: only as many as an operator would read about."""
         return sorted((i for i in self.new if not self.gated(i)), key=lambda i: (i.since, i.id))[:2]
 
     @property
@@ -94,22 +94,22 @@ class View:
 
     @property
     def leaving(self) -> int:
-        """Return how many instances are on their way out."""
+        """Return how many instances are terminating."""
         return sum(1 for i in self.fleet.instances if i.leaving and not i.retained)
 
     @property
     def unfinished(self) -> bool:
-        """Return whether more is left to do than to tidy up."""
+        """Return whether more is left to do than to clean up."""
         return bool(self.old or self.missing or self.owed)
 
     @property
     def watched(self) -> bool:
-        """Return whether the run may still go back though nothing is left to replace: it bakes, or other groups are not ready."""
+        """Return whether the run may still roll back though nothing is left to replace: a pause, or groups not ready."""
         policy, record = self.policy, self.record
         return not record.back and (policy.pause > 0 or policy.together) and record.passed < max(1, record.size)
 
     def trouble(self) -> str | None:
-        """Return why the run must not go on, or None."""
+        """Return why the run must not continue, or None."""
         if self.record.aborted or not (self.unfinished or self.watched):
             return None
         if not self.record.back and self.policy.stop:
@@ -137,12 +137,12 @@ class View:
             return f"the group is short of instances for more than {late:.0f} s: {reason}"
         return None
 
-    def _late(self, instance: Instance) -> bool:
+    def _late(self, instance: FleetInstance) -> bool:
         if self.gated(instance):
             return False
         silent = instance.ready and instance.version in self.policy.revisions and instance.revision is None
         since = instance.in_service_since if silent else instance.idle_since
-        # What happened before the run turned round does not count against the way back.
+        # What happened before the rollback began does not count against it.
         return since is not None and self.now - max(since, self.record.started) > self.policy.instance_timeout
 
     def _crash_loop(self) -> str | None:
@@ -160,11 +160,11 @@ class View:
         return max(0, self.floor - len(self.old) - sum(1 for i in self.new if self.gated(i)))
 
     def turn_back(self, why: str) -> Step:
-        """Return the step that turns the run round, carrying over what of the surge is still there."""
+        """Return the step that begins the rollback, with what is left of the surge."""
         owed = self.owed
         bad = len(self.new)
         extra = max(0, min(self.policy.surge, bad) - owed) if self.surged else 0
-        # What of the surge could not be launched is given up with the call that points back: nothing can be terminated for it.
+        # The part of the surge that could not launch is dropped by the call that points back: no instance to terminate for it.
         given_up = min(self.short, max(0, owed - bad))
         return TurnBack(
             replace(
@@ -175,22 +175,22 @@ class View:
                 returning=(),
                 extra=extra - given_up,
                 raised=max(self.record.raised, self.fleet.maximum) + (extra if self.policy.raise_max else 0),
-                # AWS shows times in whole seconds: what failed within this second belongs to the way there.
+                # AWS shows times in whole seconds: what failed within this second belongs to the rollout.
                 started=self.now + 1,
             ),
             why,
         )
 
     def abort(self) -> Step:
-        """Return the step that ends the run where it is."""
+        """Return the step that ends the run now."""
         aborted = replace(self.record, back=True, aborted=True, surge=self.owed, returned=0, returning=())
-        # What could not be launched is given up with the call that points the group back, where there is one.
+        # The part that could not launch is dropped by the call that points the group back, where there is one.
         given_up = min(self.short, self.owed) if self.fleet.version != aborted.wanted else 0
         return Abort(replace(aborted, extra=-given_up))
 
 
 def waiting(view: View) -> str:
-    """Say what is waited for."""
+    """Return the text that says what the run waits for."""
     starting = [describe(i) for i in view.new if not view.gated(i)]
     new = sum(1 for i in view.fleet.members if i.version == view.record.wanted)
     parts = [f"{view.strength} of {view.floor} serve", f"{new} new, {len(view.fleet.members) - new} old"]
@@ -204,8 +204,8 @@ def waiting(view: View) -> str:
     return "; ".join(parts + starting[:3])
 
 
-def describe(instance: Instance) -> str:
-    """Say in a few words what an instance looks like."""
+def describe(instance: FleetInstance) -> str:
+    """Describe an instance in a few words."""
     targets = "/".join(sorted(set(instance.targets))) or "no target group"
     revision = f", revision {instance.revision[:12]}" if instance.revision else ""
     return f"{instance.id} {instance.lifecycle}, {targets}, ready in {instance.polls} looks{revision}"

@@ -1,1 +1,1 @@
-"""What visitors meet: health checks, the maintenance page, batches."""
+"""Traffic: health checks, the maintenance page, batches."""

@@ -1,4 +1,4 @@
-"""Going through a fleet a few at a time."""
+"""Batches of a fleet."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar
@@ -13,9 +13,9 @@ def batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
 
 
 def may_leave(id: str, states: Mapping[str, str], fleet: int) -> bool:
-    """Tell whether a target may be taken out: half of the fleet, and at least one other target, must stay healthy.
+    """Return whether a target may be deregistered: half of the fleet, and at least one other target, must stay healthy.
 
-    `states`: target health by instance id; `fleet`: how many instances serve the target group when all are in it.
+    `states`: target health by instance id; `fleet`: the number of instances in the target group when all are registered.
     """
     healthy = sum(state == "healthy" for other, state in states.items() if other != id)
     return healthy >= max(1, fleet // 2)

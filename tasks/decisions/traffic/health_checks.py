@@ -1,4 +1,4 @@
-"""What a load balancer's health check means for visitors and for instances that boot."""
+"""What a load balancer's health check means for visitors and for booting instances."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -7,7 +7,7 @@ from typing import Protocol
 
 _LAUNCH = re.compile(r"Launching a new EC2 instance: (i-[0-9a-f]+)")
 _END = re.compile(r"Terminating EC2 instance: (i-[0-9a-f]+)")
-# The cause that Auto Scaling names for what it replaces ("Verify a scaling activity", health check replacement).
+# The cause of a health check replacement in Auto Scaling ("Verify a scaling activity").
 _SICK = "ELB system health check failure"
 
 
@@ -26,26 +26,26 @@ class Check:
 
     @property
     def detects(self) -> int:
-        """Return the seconds after which a dead instance gets no more visitors, at most, if it refuses or answers badly."""
+        """Return the seconds until a dead instance gets no more traffic, at most, if it refuses or answers badly."""
         return self.failures * self.interval
 
     @property
     def recovers(self) -> int:
-        """Return the seconds after which one that fell and is well again gets visitors again, at most."""
+        """Return the seconds until a recovered instance gets traffic again, at most."""
         return self.successes * self.interval
 
 
 @dataclass(frozen=True)
 class Life:
-    """What the activities of a group tell of one instance, in seconds after the beginning of its launch."""
+    """The history of one instance from the activities of its group, in seconds after its launch began."""
 
     id: str
     in_service: float | None  # None: not known
-    failed: float | None  # when it was replaced for its health checks; None: it was not
+    failed: float | None  # when it was replaced for failed health checks; None: it was not
 
 
 class Activity(Protocol):
-    """What is read of a scaling activity."""
+    """The fields of a scaling activity that are read."""
 
     @property
     def started(self) -> float: ...  # noqa: D102
@@ -60,29 +60,31 @@ class Activity(Protocol):
 
 
 def changes(before: Check, after: Check) -> list[tuple[str, str, str]]:
-    """Return name, value before and value after of everything that differs."""
-    pairs = [(one.name, getattr(before, one.name), getattr(after, one.name)) for one in fields(Check)]
+    """Return name, old and new value of each field that differs."""
+    pairs = [(field.name, getattr(before, field.name), getattr(after, field.name)) for field in fields(Check)]
     return [(name, str(old), str(new)) for name, old, new in pairs if old != new]
 
 
 def lives(activities: Sequence[Activity]) -> list[Life]:
-    """Return what is known of each instance whose successful launch is among the activities."""
-    ends = {match[1]: one for one in activities if (match := _END.match(one.description)) and _SICK in one.cause}
+    """Return the life of each instance whose successful launch is among the activities."""
+    ends = {
+        match[1]: activity for activity in activities if (match := _END.match(activity.description)) and _SICK in activity.cause
+    }
     found = []
-    for one in activities:
-        match = _LAUNCH.match(one.description)
-        if match and one.status == "Successful":
-            ready = one.ended - one.started if one.ended is not None else None
+    for activity in activities:
+        match = _LAUNCH.match(activity.description)
+        if match and activity.status == "Successful":
+            ready = activity.ended - activity.started if activity.ended is not None else None
             end = ends.get(match[1])
-            found.append(Life(match[1], ready, end.started - one.started if end else None))
+            found.append(Life(match[1], ready, end.started - activity.started if end else None))
     return found
 
 
 def warnings(check: Check, health_type: str, grace: int, seen: Sequence[Life], booting: Sequence[float] = ()) -> Iterator[str]:
-    """Tell where a group would replace instances that merely boot.
+    """Yield warnings where a group would replace instances that are still booting.
 
-    Args: grace: HealthCheckGracePeriod in seconds. seen: the lives of its latest instances. booting: the ages in seconds of
-        those in service that are not healthy yet.
+    Args: grace: HealthCheckGracePeriod in seconds. seen: the lives of its latest instances. booting: the ages in seconds of those
+        in service that are not healthy yet.
     Source: "Health checks for instances in an Auto Scaling group": the group acts on an instance that is unhealthy once it is in
         service for longer than the grace period.
     """

@@ -1,4 +1,4 @@
-"""Which listener rules put a page in front of a site, and which have to go again.
+"""Which listener rules put a page in front of a site, and which are removed again.
 
 A rule of ours stands right before each rule that forwards to the site, under the same conditions: other sites of the same load
 balancer are not touched. Bypasses for the team stand before it. Source: Elastic Load Balancing, "Listener rules for
@@ -24,7 +24,7 @@ Actions = tuple[Mapping[str, Any], ...]
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule of a listener; `ours` is page, bypass or empty, `serves` whether it forwards to the site."""
+    """A rule of a listener; `ours`: page, bypass or empty; `serves`: it forwards to the site."""
 
     arn: str
     priority: int
@@ -32,7 +32,7 @@ class Rule:
     actions: Actions
     serves: bool = False
     ours: str = ""
-    transforms: Actions = ()  # of the host or the path, before it is forwarded
+    transforms: Actions = ()  # of host or path, before forwarding
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Listener:
 
 @dataclass(frozen=True)
 class Front:
-    """What is put in front: the page's actions, and the conditions of each bypass."""
+    """The maintenance rules: the page's actions, and the conditions of each bypass."""
 
     page: Actions
     bypasses: tuple[Conditions, ...] = ()
@@ -66,7 +66,7 @@ class Make:
 
 @dataclass(frozen=True)
 class Change:
-    """Give a rule of ours other actions."""
+    """Change the actions of a rule of ours."""
 
     arn: str
     actions: Actions = field(repr=False)
@@ -80,20 +80,20 @@ class Drop:
 
 
 class NoRoom(Exception):
-    """Say at which listener no priority is free where the page has to stand."""
+    """A listener has no free priority for the page."""
 
 
 class NoBypass(Exception):
-    """Say for which rule no bypass can be made."""
+    """A rule for which no bypass can be made."""
 
 
 def serving(listeners: Iterable[Listener]) -> list[Listener]:
-    """Return the listeners through which visitors reach the site."""
-    return [one for one in listeners if any(rule.serves and not rule.ours for rule in one.rules)]
+    """Return the listeners that forward to the site."""
+    return [listener for listener in listeners if any(rule.serves and not rule.ours for rule in listener.rules)]
 
 
 def to_show(listeners: Sequence[Listener], front: Front) -> list[Make | Change | Drop]:
-    """Return what is left to do until the page is in front: first the bypasses, then the page.
+    """Return the remaining steps to show the page: first the bypasses, then the page.
 
     Raises NoRoom, NoBypass.
     """
@@ -102,7 +102,7 @@ def to_show(listeners: Sequence[Listener], front: Front) -> list[Make | Change |
 
 
 def to_hide(listeners: Sequence[Listener]) -> list[Make | Change | Drop]:
-    """Return what is left to do until nothing of ours is there: first the page goes, then the bypasses."""
+    """Return the remaining steps to remove our rules: first the page, then the bypasses."""
     ours = [rule for listener in listeners for rule in listener.rules if rule.ours]
     return [Drop(rule.arn) for rule in sorted(ours, key=lambda rule: rule.ours != PAGE)]
 
@@ -125,7 +125,7 @@ def _of_listener(listener: Listener, front: Front) -> Iterator[Make | Change | D
 
 
 def _bypasses(listener: Listener, served: Rule, front: Front) -> Iterator[Conditions]:
-    """Yield the conditions of each bypass rule before a rule; a list of values that is too long for one rule becomes several."""
+    """Yield the conditions of each bypass rule; a list of values that is too long for one rule is split."""
     if not front.bypasses:
         return
     where = _place(listener, served)
@@ -136,7 +136,7 @@ def _bypasses(listener: Listener, served: Rule, front: Front) -> Iterator[Condit
         )
     left = VALUES - sum(len(_values(condition)) for condition in served.conditions)
     if left < 1:
-        raise NoBypass(f"{where} has {VALUES} values in its conditions, the most that a rule takes: none is left for a bypass")
+        raise NoBypass(f"{where} has {VALUES} values in its conditions, the maximum for a rule: none is left for a bypass")
     for conditions in front.bypasses:
         (condition,) = conditions
         ((config, values),) = [(key, value) for key, value in condition.items() if key != "Field"]
@@ -146,14 +146,14 @@ def _bypasses(listener: Listener, served: Rule, front: Front) -> Iterator[Condit
 
 
 def _values(condition: Mapping[str, Any]) -> Sequence[Any]:
-    """Return the values of a condition, in whichever of the two ways it is told."""
+    """Return the values of a condition, in either of its two forms."""
     configs = [value["Values"] for value in condition.values() if isinstance(value, Mapping) and "Values" in value]
     found: Sequence[Any] = configs[0] if configs else condition.get("Values", [])
     return found
 
 
 def _essence(conditions: Conditions) -> list[str]:
-    """Return what conditions mean: AWS shows them, and the values in them, in an order of its own."""
+    """Return conditions in normal order: AWS returns them, and the values in them, in any order."""
 
     def plain(value: Any, key: str = "") -> Any:
         if isinstance(value, Mapping):
@@ -166,13 +166,13 @@ def _essence(conditions: Conditions) -> list[str]:
 
 
 def _alike(ours: Actions, wanted: Actions) -> bool:
-    """Compare what actions do: AWS tells more of a rule than what it was made with."""
+    """Return whether actions do the same: AWS returns more fields of a rule than it was created with."""
 
     def essence(actions: Actions) -> list[Any]:
         found: list[Any] = []
         for action in actions:
             groups = action.get("ForwardConfig", {}).get("TargetGroups") or [{"TargetGroupArn": action.get("TargetGroupArn")}]
-            targets = sorted((str(one["TargetGroupArn"]), one.get("Weight", 1)) for one in groups)
+            targets = sorted((str(group["TargetGroupArn"]), group.get("Weight", 1)) for group in groups)
             configs = {key: value for key, value in action.items() if key.endswith("Config") and key != "ForwardConfig"}
             found.append((action["Type"], targets if action["Type"] == "forward" else configs))
         return found
@@ -181,7 +181,7 @@ def _alike(ours: Actions, wanted: Actions) -> bool:
 
 
 def _before(listener: Listener, served: Rule) -> int:
-    """Return the priority of the last rule of somebody else before this one."""
+    """Return the priority of the last foreign rule before this rule."""
     return max((rule.priority for rule in listener.rules if not rule.ours and rule.priority < served.priority), default=0)
 
 
@@ -196,7 +196,7 @@ def _found(listener: Listener, served: Rule, ours: str, conditions: Conditions) 
 
 
 def _room(listener: Listener, served: Rule, missing: int, bypasses: Sequence[Rule | None], page: Rule | None) -> list[int]:
-    """Return free priorities for the missing rules, in order: right before the rule that serves, the page as the last."""
+    """Return free priorities for the missing rules, in order: right before the serving rule, the page last."""
     taken = {rule.priority for rule in listener.rules}
     below = served.priority if page is None else page.priority
     above = max([_before(listener, served), *(rule.priority for rule in bypasses if rule and page is None)])
@@ -204,7 +204,7 @@ def _room(listener: Listener, served: Rule, missing: int, bypasses: Sequence[Rul
     if len(free) < missing:
         raise NoRoom(
             f"{missing} free priorities are needed right before {_place(listener, served)}: move that rule to a higher priority,"
-            " or what stands before it to a lower one (aws elbv2 set-rule-priorities)"
+            " or the rules before it to lower priorities (aws elbv2 set-rule-priorities)"
         )
     return sorted(free)
 
@@ -215,14 +215,14 @@ def _place(listener: Listener, served: Rule) -> str:
 
 
 def page_of(own: str | None, retry_after: int) -> str:
-    """Return the page: the operator's own, or a plain one that asks again by itself.
+    """Return the page: the operator's own, or a plain page that reloads itself.
 
-    `retry_after`: seconds. Raises ValueError for one that is too long.
+    `retry_after`: seconds. Raises ValueError when it is too long.
     """
     text = own if own is not None else _PLAIN.format(seconds=retry_after)
     size = len(text.encode())
     if size > LONGEST:
-        raise ValueError(f"{size} bytes; allowed: {LONGEST}, for a load balancer's own answer is no longer")
+        raise ValueError(f"{size} bytes; allowed: {LONGEST}, the maximum of a fixed response of a load balancer")
     return text
 
 
@@ -230,5 +230,5 @@ _PLAIN = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Back soon</title>
 <meta http-equiv="Retry-After" content="{seconds}"><meta http-equiv="refresh" content="{seconds}">
 <meta name="robots" content="noindex"><meta name="viewport" content="width=device-width"></head>
-<body><h1>Under construction</h1><p>We are making changes and will be back soon. This page asks again by itself.</p></body></html>
+<body><h1>Under construction</h1><p>We are making changes and will be back soon. This page reloads by itself.</p></body></html>
 """

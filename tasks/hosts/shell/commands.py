@@ -1,6 +1,6 @@
 """The commands that run on a host, as text: builders only, nothing runs here.
 
-Paths that do not begin with a slash start in the home of the SSH user. Whatever comes from settings or from git is quoted.
+Relative paths start in the home of the SSH user. Text from settings or from git is quoted.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ _INSTALLED = ".ramped-requirements"
 
 
 def home(path: str) -> str:
-    """Quote a path of the settings; the shell there knows where home is."""
+    """Quote a path of the settings, relative to $HOME."""
     return quote(path) if path.startswith("/") else "~/" + quote(path.removeprefix("~/"))
 
 
 def touch(path: str) -> str:
-    """Make an empty file in a folder that is there."""
+    """Create an empty file in an existing folder."""
     return f"touch {home(path)}"
 
 
 def remove(path: str) -> str:
-    """Remove a file, which may be gone already."""
+    """Remove a file if it exists."""
     return f"rm -f {home(path)}"
 
 
 def locked(app: App, command: str, wait: int = WAIT) -> str:
-    """Run a command when no other one that was locked runs on the checkout; a killed deploy may have left one behind.
+    """Run a command when no other locked command runs on the checkout; a killed deploy may have left one running.
 
-    `wait`: seconds. The command exits BUSY when they pass. Source: flock(1).
+    `wait`: seconds, after which it exits BUSY. Source: flock(1).
     """
     return f"flock -o -E {BUSY} -w {wait} {home(app.directory)} sh -c {quote(command)}"
 
@@ -50,7 +50,7 @@ def python(app: App) -> str:
 
 
 def as_served(app: App, arguments: str) -> str:
-    """Run the site's Python with arguments, in the site's own folder and with the environment that its service has.
+    """Run the site's Python with arguments, in the site's folder and with the environment of its service.
 
     Without it a site that reads its database from the unit would migrate another one.
     """
@@ -64,7 +64,7 @@ def manage(app: App, arguments: str) -> str:
 
 
 def missing(app: App) -> str:
-    """Print what a deploy needs and the host has not: `checkout`, `virtualenv`, `manage`."""
+    """Print what the host lacks for a deploy: `checkout`, `virtualenv`, `manage`."""
     checkout = home(app.directory)
     return "; ".join(
         f"{test} || echo {what}"
@@ -77,7 +77,7 @@ def missing(app: App) -> str:
 
 
 def record(path: str, text: str) -> str:
-    """Write a line into a file so that a reader finds the old one or the new one, never a part."""
+    """Write a line into a file atomically."""
     new = home(f"{path}.new")
     return f"printf '%s\\n' {quote(text)} > {new} && mv -f {new} {home(path)}"
 
@@ -98,12 +98,12 @@ def requirements_hash(app: App) -> str:
 
 
 def installed_hash(app: App) -> str:
-    """Print the hash of the requirements that were installed last, if they were."""
+    """Print the hash of the requirements that were installed last, if any."""
     return f"cat {home(app.virtualenv.rstrip('/') + '/' + _INSTALLED)} 2>/dev/null || true"
 
 
 def record_installed(app: App, digest: str) -> str:
-    """Write into the virtual environment what was installed."""
+    """Record the hash of the installed requirements in the virtual environment."""
     return record(f"{app.virtualenv.rstrip('/')}/{_INSTALLED}", digest)
 
 
@@ -113,8 +113,8 @@ def install(app: App) -> str:
     return f"cd {home(app.directory)} && {python(app)} -m pip install --disable-pip-version-check --no-input --quiet {files}"
 
 
-def judge(app: App, git_directory: str, sha: str, installed: str) -> str:
-    """Print what the migrations of a revision mean for the release that serves, as `decisions.migrations` reads it.
+def pending_migrations(app: App, git_directory: str, sha: str, installed: str) -> str:
+    """Print what the migrations of a revision mean for the running release, as `decisions.migrations` reads it.
 
     `installed`: the hash of the requirements that were installed last.
     """
@@ -140,14 +140,14 @@ def collectstatic(app: App) -> str:
 
 
 def manifest(app: App, git_directory: str, sha: str, *, write: bool = False, archive: bool = False) -> str:
-    """Print what the site knows of its static files, as `releases.read_manifest` reads it."""
+    """Print the site's manifest of static files, as `releases.read_manifest` reads it."""
     keep = f"{git_directory}/ramped/{sha}.before.json"
     script = program("manifest", MARK, keep, write, sha if archive else "")
     return manage(app, f"shell -v 0 -c {quote(script)}")
 
 
 def site(app: App) -> str:
-    """Print what the site says of its static files and its disk, as `readiness.read_facts` reads it."""
+    """Print the site's facts about its static files and its disk, as `readiness.read_facts` reads them."""
     return manage(app, f"shell -v 0 -c {quote(program('site', SITE))}")
 
 
@@ -157,7 +157,7 @@ def prune(app: App, retire: Sequence[str], token: str, *, dry: bool) -> str:
 
 
 def systemctl(verb: str, unit: str) -> str:
-    """Let systemd do something with a unit."""
+    """Run systemctl on a unit as root."""
     return f"sudo -n systemctl {quote(verb)} {quote(unit)}"
 
 
@@ -165,11 +165,11 @@ def refused(units: Sequence[str], *, reload: bool = False) -> str:
     """Print each command of `restart`, and of a reload, that sudo would not run without a password, a line each."""
     verbs = ("reset-failed", "restart", *(["reload"] if reload else []))
     wanted = [f"systemctl {verb} {quote(unit)}" for unit in units for verb in verbs]
-    return "; ".join(f"sudo -n -l {one} >/dev/null 2>&1 || echo {quote(one)}" for one in wanted)
+    return "; ".join(f"sudo -n -l {command} >/dev/null 2>&1 || echo {quote(command)}" for command in wanted)
 
 
 def restart(unit: str) -> str:
-    """Restart a unit, also one that systemd gave up on: after too many failed starts it refuses every further one."""
+    """Restart a unit, also after its start limit was hit: systemd then refuses further starts."""
     return f"{systemctl('reset-failed', unit)} 2>/dev/null; {systemctl('restart', unit)}"
 
 
@@ -179,7 +179,7 @@ def show(unit: str, properties: Sequence[str]) -> str:
 
 
 def boot() -> str:
-    """Print what is another text after each boot."""
+    """Print a text that changes at each boot."""
     return "systemctl show --property=UserspaceTimestampMonotonic --property=UserspaceTimestamp"
 
 

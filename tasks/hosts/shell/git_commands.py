@@ -13,12 +13,12 @@ _OURS = ("/REVISION", "/REVISION.new", "/staticfiles.json")
 
 
 def git(app: App, arguments: str) -> str:
-    """Run git in the checkout; it never asks for a password, for nobody would answer."""
+    """Run git in the checkout, without password prompts."""
     return f"GIT_TERMINAL_PROMPT=0 git -C {home(app.directory)} {arguments}"
 
 
 def git_directory(app: App) -> str:
-    """Print the absolute path of the repository's own folder."""
+    """Print the absolute path of the .git folder."""
     return git(app, "rev-parse --absolute-git-dir")
 
 
@@ -28,7 +28,7 @@ def status(app: App) -> str:
 
 
 def exclude_ours(git_directory: str) -> str:
-    """Have git ignore the files that we and the drop-ins write into the checkout."""
+    """Make git ignore the files that we and the drop-ins write into the checkout."""
     file = quote(f"{git_directory}/info/exclude")
     adds = "; ".join(f"grep -qxF {quote(name)} {file} || echo {quote(name)} >> {file}" for name in _OURS)
     return f"mkdir -p {quote(f'{git_directory}/info')} && touch {file} && {{ {adds}; }}"
@@ -52,19 +52,19 @@ def remote_head(app: App, revision: str) -> str:
 
 
 def head(app: App) -> str:
-    """Print the full sha of what is checked out."""
+    """Print the full sha of the checkout."""
     return git(app, "rev-parse --verify HEAD")
 
 
 def interrupted(git_directory: str) -> str:
-    """Print the sha whose checkout was begun and not ended, if any."""
+    """Print the sha of an unfinished checkout, if any."""
     return f"cat {quote(f'{git_directory}/ramped/checkout')} 2>/dev/null || true"
 
 
 def checkout(app: App, git_directory: str, sha: str, *, force: bool) -> str:
-    """Check out a commit, submodules included, leaving a note that it was begun until it is done.
+    """Check out a commit, submodules included, with a marker file until it is finished.
 
-    `force`: an earlier checkout of ours was cut short: throw away the half that it left.
+    `force`: an earlier checkout of ours was interrupted: discard what it left.
     """
     note = quote(f"{git_directory}/ramped/checkout")
     steps = [f"mkdir -p {quote(f'{git_directory}/ramped')}", f"echo {quote(sha)} > {note}"]

@@ -1,4 +1,4 @@
-"""The programs that the site's own Python runs on a host, as text (scripts/); each prints what its reader knows."""
+"""The programs that the site's own Python runs on a host, as text (scripts/)."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.decisions.access.locks import LEASE, Holder, free, parameter, read, write
+from tasks.decisions.access.locks import LEASE, Holder, is_free, parameter, read, write
 
 HERE, THERE = "boot-1 pid:[1]", "boot-2 pid:[1]"
 
@@ -32,7 +32,7 @@ def everybody(pid: int) -> bool:
 def test_a_lock_is_free_when_its_lease_is_over_or_its_holder_is_known_to_be_dead(
     holder: Holder, age: float, machine: str, alive: object, may: bool
 ) -> None:
-    assert free(holder, age, machine, alive) is may  # type: ignore[arg-type]
+    assert is_free(holder, age, machine, alive) is may  # type: ignore[arg-type]
 
 
 def test_a_holder_survives_its_text() -> None:

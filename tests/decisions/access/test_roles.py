@@ -34,7 +34,7 @@ def test_a_fleet_of_management_instances_is_refused() -> None:
     role = {"ramped:role": "management"}
     for found in (passed_on(tagged(**role), (), MANAGEMENT), passed_on({}, role.items(), MANAGEMENT)):
         assert found == [
-            "its instances are tagged ramped:role=management, so each would run the jobs that must run once: take the tag away"
+            "its instances are tagged ramped:role=management, so each would run the jobs that must run once: remove the tag"
         ]
     assert passed_on(tagged(**role), {"ramped:role": "web"}.items(), MANAGEMENT) == []
     assert passed_on(tagged(team="web"), (), MANAGEMENT) == passed_on({}, (), MANAGEMENT) == []

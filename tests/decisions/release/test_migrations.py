@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.decisions.release import migrations
-from tasks.decisions.release.migrations import VERDICTS, Garbled, Judgement, decide
+from tasks.decisions.release.migrations import VERDICTS, Garbled, PendingMigrations, decide
 
 SHA = "0123456789abcdef"
 
 
-def read(printed: str, databases: Sequence[str] = ("default",)) -> Judgement:
+def read(printed: str, databases: Sequence[str] = ("default",)) -> PendingMigrations:
     return migrations.read(printed, databases)
 
 
@@ -33,14 +33,14 @@ def test_the_answer_is_found_among_what_a_site_prints() -> None:
     printed = f"connected {{to}}\n{{not json}}\n{answer('compatible', 'incompatible', alias='stock')}\nbye"
     found = read(printed, ["stock"])
     assert found.verdict == "incompatible"
-    assert found.told[0].startswith("incompatible  shop.0002 (stock): Add field: because. Instead: wait.")
-    assert found.told[1] == "compatible    shop.0002 (stock): Add field: because."
+    assert found.lines[0].startswith("incompatible  shop.0002 (stock): Add field: because. Instead: wait.")
+    assert found.lines[1] == "compatible    shop.0002 (stock): Add field: because."
 
 
 def test_what_changes_nothing_is_not_told_and_locks_are() -> None:
     text = json.loads(answer("none", "compatible"))
     text["databases"][0]["operations"][1]["locks"] = "writes wait"
-    assert read(json.dumps(text)).told == ("compatible    shop.0002: Add field: because. PostgreSQL: writes wait",)
+    assert read(json.dumps(text)).lines == ("compatible    shop.0002: Add field: because. PostgreSQL: writes wait",)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_old_code_is_never_put_on_a_schema_that_breaks_it(verdict: str, yes: boo
 
 
 def test_a_refusal_names_what_is_wrong_and_both_roads() -> None:
-    told = migrations.refusal(read(answer("compatible", "incompatible")), SHA)
+    told = migrations.incompatible_message(read(answer("compatible", "incompatible")), SHA)
     assert "0123456789ab" in told and "because. Instead: wait" in told and "nothing was changed" in told
     assert (
         "rewrite" in told and "ship --maintenance" in told and "compatible    shop" not in told.replace("incompatible  shop", "")

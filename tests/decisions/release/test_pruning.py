@@ -35,8 +35,8 @@ def test_what_is_needed_new_or_lately_left_is_kept() -> None:
 
 def test_a_needed_release_without_archive_is_a_refusal() -> None:
     judged = plan({"a" * 40: 0.0}, {"b" * 40: "version 3 of web can be booted"}, newest=1, grace=0, now=DAY)
-    assert judged.refusal is not None
-    assert "no archived manifest of bbbbbbbbbbbb (version 3 of web can be booted)" in judged.refusal
+    assert judged.problem is not None
+    assert "no archived manifest of bbbbbbbbbbbb (version 3 of web can be booted)" in judged.problem
 
 
 @given(

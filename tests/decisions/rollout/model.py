@@ -9,7 +9,7 @@ from random import Random
 
 from tasks.decisions.rollout.decide import Goal, decide
 from tasks.decisions.rollout.memory import Memory
-from tasks.decisions.rollout.snapshot import Fleet, Instance, Policy, Record, remember
+from tasks.decisions.rollout.snapshot import Fleet, FleetInstance, Policy, Record, remember
 from tasks.decisions.rollout.steps import (
     Abort,
     Advance,
@@ -161,7 +161,7 @@ class Group:
             desired=self.desired,
             version=self.version,
             instances=tuple(
-                Instance(
+                FleetInstance(
                     id=b.id,
                     zone=b.zone,
                     lifecycle=b.lifecycle(self.now),

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tasks.decisions.rollout.decide import Goal, decide
-from tasks.decisions.rollout.snapshot import Fleet, Instance, Policy, Record
+from tasks.decisions.rollout.snapshot import Fleet, FleetInstance, Policy, Record
 from tasks.decisions.rollout.steps import (
     Forget,
     Point,
@@ -29,16 +29,16 @@ POLICY = Policy(healthy_polls=2, instance_timeout=300)
 NOW = 1000.0
 
 
-def old(id: str = "i-1", zone: str = "a", **more: Any) -> Instance:
-    base = Instance(id, zone, "InService", "1", targets=("healthy",), since=1.0, in_service_since=1.0, polls=9)
+def old(id: str = "i-1", zone: str = "a", **more: Any) -> FleetInstance:
+    base = FleetInstance(id, zone, "InService", "1", targets=("healthy",), since=1.0, in_service_since=1.0, polls=9)
     return replace(base, **more)
 
 
-def new(id: str = "i-9", zone: str = "c", **more: Any) -> Instance:
+def new(id: str = "i-9", zone: str = "c", **more: Any) -> FleetInstance:
     return old(id, zone, **{"version": "2", "since": 900.0, "in_service_since": 920.0, "protected": True} | more)
 
 
-def booting(id: str = "i-9", since: float = 900.0, **more: Any) -> Instance:
+def booting(id: str = "i-9", since: float = 900.0, **more: Any) -> FleetInstance:
     return new(
         id,
         lifecycle="Pending",
@@ -52,7 +52,7 @@ def booting(id: str = "i-9", since: float = 900.0, **more: Any) -> Instance:
     )
 
 
-def surged(*members: Instance, record: Record = RECORD, **more: Any) -> Fleet:
+def surged(*members: FleetInstance, record: Record = RECORD, **more: Any) -> Fleet:
     base = Fleet("web", 1, 5, 3, "2", members, ("a", "b", "c"), frozenset(OURS), record)
     return replace(base, **more)
 
@@ -91,7 +91,7 @@ def test_a_group_that_was_pointed_before_surges_once() -> None:
         (booting(), False),
     ],
 )
-def test_the_gate(one: Instance, passes: bool) -> None:
+def test_the_gate(one: FleetInstance, passes: bool) -> None:
     assert isinstance(step(surged(*PAIR, one)), Protect if passes else Wait)
 
 
@@ -226,7 +226,7 @@ def test_the_deadline_of_the_whole_stops_and_does_not_roll_back() -> None:
 # -- turning round
 
 
-def turned(*members: Instance, policy: Policy = POLICY, **more: Any) -> Record:
+def turned(*members: FleetInstance, policy: Policy = POLICY, **more: Any) -> Record:
     answer = step(surged(*members, failures=("no such image",) * 3, **more), policy)
     assert isinstance(answer, TurnBack)
     return answer.record

@@ -3,13 +3,13 @@
 import pytest
 
 from tasks.decisions.rollout.pace import Pace
-from tasks.decisions.rollout.snapshot import Instance
+from tasks.decisions.rollout.snapshot import FleetInstance
 
 POLL, POLLS = 10.0, 3
 
 
-def new(state: str, polls: int = 0, id: str = "i-1") -> Instance:
-    return Instance(id, "a", "InService", "2", targets=(state,), polls=polls)
+def new(state: str, polls: int = 0, id: str = "i-1") -> FleetInstance:
+    return FleetInstance(id, "a", "InService", "2", targets=(state,), polls=polls)
 
 
 def learned(*looks: tuple[float, str], id: str = "i-1") -> Pace:

@@ -7,11 +7,11 @@ import pytest
 
 from tasks.decisions.rollout.instance_refresh import Refresh
 from tasks.decisions.rollout.preflight import problems, slow_draining, slow_ends, unsettled
-from tasks.decisions.rollout.snapshot import Fleet, Instance, Policy
+from tasks.decisions.rollout.snapshot import Fleet, FleetInstance, Policy
 
 
-def member(id: str, **more: Any) -> Instance:
-    return replace(Instance(id, "a", "InService", "1", targets=("healthy",)), **more)
+def member(id: str, **more: Any) -> FleetInstance:
+    return replace(FleetInstance(id, "a", "InService", "1", targets=("healthy",)), **more)
 
 
 WELL = Fleet("web", 1, 4, 2, "1", (member("i-1"), member("i-2")))
@@ -68,7 +68,7 @@ def test_an_instance_in_standby(lifecycle: str) -> None:
         (member("i-2", targets=("unused",)), "targets unused"),
     ],
 )
-def test_an_instance_that_does_not_serve_is_told_and_in_nobodys_way(instance: Instance, words: str) -> None:
+def test_an_instance_that_does_not_serve_is_told_and_in_nobodys_way(instance: FleetInstance, words: str) -> None:
     fleet = replace(WELL, instances=(member("i-1"), instance))
     (one,) = unsettled(fleet)
     assert words in one and found(fleet) == []

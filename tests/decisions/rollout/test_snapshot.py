@@ -5,16 +5,16 @@ from typing import Any
 
 import pytest
 
-from tasks.decisions.rollout.snapshot import Fleet, Instance, Policy, Record, count, remember, way_back
+from tasks.decisions.rollout.snapshot import Fleet, FleetInstance, Policy, Record, count, remember, way_back
 
 POLICY = Policy(healthy_polls=2)
 
 
-def member(id: str = "i-1", version: str = "1", **more: Any) -> Instance:
-    return replace(Instance(id, "a", "InService", version, targets=("healthy",)), **more)
+def member(id: str = "i-1", version: str = "1", **more: Any) -> FleetInstance:
+    return replace(FleetInstance(id, "a", "InService", version, targets=("healthy",)), **more)
 
 
-def fleet(*members: Instance, desired: int | None = None) -> Fleet:
+def fleet(*members: FleetInstance, desired: int | None = None) -> Fleet:
     return Fleet("web", 0, 9, len(members) if desired is None else desired, "1", members)
 
 
@@ -139,7 +139,7 @@ def test_the_way_back(named: str, target: str, others: list[str], back: str) -> 
 RUN = Record("r", "1", "2", surge=1, maximum=4, raised=5, started=0.0)
 
 
-def launched(*members: Instance, **more: Any) -> Fleet:
+def launched(*members: FleetInstance, **more: Any) -> Fleet:
     return replace(fleet(*members), record=RUN, launched=frozenset({"i-9"}), launches=1, **more)
 
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tasks.decisions.rollout.snapshot import Fleet, Instance
+from tasks.decisions.rollout.snapshot import Fleet, FleetInstance
 from tasks.decisions.rollout.versions import Candidate, choose, differences, live, previous
 from tasks.errors import Refused
 
@@ -104,5 +104,5 @@ def test_there_may_be_none_before() -> None:
     [("3", ["2", "2"], "3"), ("$Latest", ["2", "2", "4"], "2"), ("$Default", [], "4"), ("$Latest", ["lt-x:9"], "4")],
 )
 def test_the_live_version(reference: str, running: list[str], expected: str) -> None:
-    members = tuple(Instance(f"i-{n}", "a", "InService", version) for n, version in enumerate(running))
+    members = tuple(FleetInstance(f"i-{n}", "a", "InService", version) for n, version in enumerate(running))
     assert live(Fleet("web", 1, 3, 2, reference, members), "4" if reference.startswith("$") else reference) == expected

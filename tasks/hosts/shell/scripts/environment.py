@@ -1,4 +1,4 @@
-"""Run a command in the environment that a unit of systemd gives its service: secrets pass no command line and no log.
+"""Run a command in the environment of a systemd unit's service: no secrets in command lines or logs.
 
 Source: systemd.exec(5), "Environment"; systemctl(1), "show".
 """
@@ -19,14 +19,14 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def main(unit: str) -> None:
-    """Become the command in the arguments, run by this Python; what cannot be read of the unit is an error."""
+    """Become the command in the arguments, run by this Python; an unreadable environment of the unit is an error."""
     argv = [sys.executable, *sys.argv[1:]]
     try:
         environment = environment_of(unit, dict(os.environ))
     except OSError as error:
         print(
             f"{unit} reads its environment from {error.filename}, which the user here cannot: {error.strerror}. "
-            f"Let the user who deploys read it (chgrp, chmod g+r)",
+            f"Make it readable to the user who deploys (chgrp, chmod g+r)",
             file=sys.stderr,
         )
         sys.exit(UNREADABLE)
@@ -34,7 +34,7 @@ def main(unit: str) -> None:
 
 
 def environment_of(unit: str, own: dict[str, str]) -> dict[str, str]:
-    """Return an environment with what a unit sets and without what it unsets; raises OSError for a file of it."""
+    """Return an environment with the variables that a unit sets and without those it unsets; raises OSError for its files."""
     asked = ["systemctl", "show", unit, f"--property={','.join(WANTED)}"]
     try:
         shown = properties(subprocess.run(asked, capture_output=True, text=True, errors="surrogateescape").stdout)
@@ -55,7 +55,7 @@ def environment_of(unit: str, own: dict[str, str]) -> dict[str, str]:
 
 
 def properties(printed: str) -> dict[str, list[str]]:
-    """Return the values of each property: some have several lines, and a value may have line breaks."""
+    """Return the values of each property: some occupy several lines, and a value may contain line breaks."""
     found: dict[str, list[str]] = {}
     last: list[str] | None = None
     for line in printed.split("\n"):
@@ -69,7 +69,7 @@ def properties(printed: str) -> dict[str, list[str]]:
 
 
 def words(text: str) -> list[str]:
-    """Split what systemctl prints of a list: words with blanks stand in double quotes, with backslashes before quotes."""
+    """Split a list as printed by systemctl: words with blanks are in double quotes, with backslashes before quotes."""
     found, word, quoted, begun, escaped = [], "", False, False, False
     for char in text:
         if escaped:
@@ -94,9 +94,9 @@ def assignments(pairs: object) -> dict[str, str]:
 
 
 def file_of(pattern: str, optional: bool) -> dict[str, str]:
-    """Return the variables of an environment file, or of several that a pattern names.
+    """Return the variables of an environment file, or of all that match a pattern.
 
-    `optional`: it may be missing; one that is there and cannot be read is an error all the same, since systemd reads it as root.
+    `optional`: it may be missing; an unreadable file is still an error, since systemd reads it as root.
     """
     values: dict[str, str] = {}
     for path in sorted(glob.glob(pattern)) or [pattern]:
@@ -112,7 +112,7 @@ def file_of(pattern: str, optional: bool) -> dict[str, str]:
 def parse(text: str) -> dict[str, str]:
     """Return the variables of a file in the syntax of EnvironmentFile=, letter by letter as systemd reads it."""
     values: dict[str, str] = {}
-    state, key, value, end = "before", "", "", 0  # `end`: the length of the value without the blanks behind it
+    state, key, value, end = "before", "", "", 0  # `end`: the length of the value without trailing blanks
 
     def keep() -> None:
         if NAME.fullmatch(key.strip(BLANKS)):

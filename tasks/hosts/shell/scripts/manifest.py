@@ -1,4 +1,4 @@
-"""Print what the site knows of its static files; in `manage.py shell -c`."""
+"""Print the site's manifest of static files; in `manage.py shell -c`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import os
 def main(mark: str, keep: str, write: bool, archive: str) -> None:
     """Print a marked line of JSON.
 
-    `keep`: the file of the names that were there before this release; `write`: make it of the names that are there now, once: a
-    repeated run must still know what was there before; `archive`: the revision under which the names are archived beside
+    `keep`: the file of the names from before this release; `write`: create it from the current names, once: a
+    repeated run must still know the earlier names; `archive`: the revision under which the names are archived beside
     STATIC_ROOT, or "".
     """
     from django.conf import settings
@@ -22,7 +22,7 @@ def main(mark: str, keep: str, write: bool, archive: str) -> None:
         hashed = hasattr(storage, "hashed_files")
         names = sorted(set(storage.hashed_files.values())) if hashed else []
     except (ImproperlyConfigured, ValueError, TypeError, LookupError, OSError) as error:
-        # Printed, not raised: before the first collectstatic of all there is no manifest, and that is no error yet.
+        # Printed, not raised: before the very first collectstatic a missing manifest is no error.
         problem = str(error) or type(error).__name__
     before = remembered(keep, names if write else None)
     if archive and hashed and not problem:
@@ -42,7 +42,7 @@ def main(mark: str, keep: str, write: bool, archive: str) -> None:
 
 
 def remembered(keep: str, names: list[str] | None) -> list[str]:
-    """Return the names that were there before, which are remembered now unless they are already."""
+    """Return the earlier names, recording the current names unless that was done already."""
     if names is not None and not os.path.exists(keep):
         os.makedirs(os.path.dirname(keep), exist_ok=True)
         with open(keep + ".new", "w") as file:

@@ -1,7 +1,7 @@
 """Print the archived releases of a static root, and retire some of them; in `manage.py shell -c`.
 
-A manifest is renamed first and removed last: killed anywhere in between, the next run still knows which names were its own, and
-a manifest that is counted as live has all of its files.
+A manifest is renamed first and removed last: after a kill in between, the next run still knows its names, and
+a live manifest has all of its files.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any
 def main(mark: str, retire: list[str], token: str, dry: bool) -> None:
     """Print a marked line of JSON.
 
-    `retire`: revisions; what only they name is deleted, with what an earlier run left; `token`: of the archives for which
-    that was decided, and nothing is deleted when they have changed; `dry`: only count.
+    `retire`: revisions; files that only they name are deleted, with leftovers of earlier runs; `token`: of the archives for
+    which this was decided: nothing is deleted when they have changed; `dry`: only count.
     """
     from django.conf import settings
     from django.contrib.staticfiles.storage import staticfiles_storage as storage
@@ -53,9 +53,9 @@ def read(folder: str) -> tuple[dict[str, float], dict[str, set[str]]]:
 
 
 def set_aside(folder: str, leave: list[str], retire: list[str]) -> list[str]:
-    """Rename the archives of releases that are retired; return the files to remove in the end."""
+    """Rename the archives of retired releases; return the files to remove at the end."""
     for revision in retire:
-        # A name of its own: the release may have been retired, and deployed again, before.
+        # A unique name: the release may have been retired, and deployed again, before.
         aside = revision + "." + str(time.time_ns()) + ".retired"
         os.replace(os.path.join(folder, revision + ".json"), os.path.join(folder, aside))
         leave.remove(revision + ".json")

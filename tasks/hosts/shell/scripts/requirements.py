@@ -1,4 +1,4 @@
-"""Print one hash of requirement files, and of all that they name."""
+"""Print one hash of requirement files and the files they include."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ NAMED = re.compile(r"^\s*(?:-r|-c|--requirement|--constraint)[ =]?\s*([^\s#]+)",
 
 
 def digest(names: list[str], folder: str = ".") -> str:
-    """Return the hash; files named by -r and -c count too, relative to the file that names them, addresses are left to pip."""
+    """Return the hash; files named by -r and -c count too, relative to the file that names them; URLs are not followed."""
     sums, seen, left = hashlib.sha256(sys.version.encode()), set(), list(names)
     while left:
         path = os.path.normpath(left.pop(0))

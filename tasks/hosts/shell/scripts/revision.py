@@ -1,7 +1,7 @@
 """Run a management command of a revision that is not checked out; with the site's own Python, in its checkout.
 
-The revision is laid out beside the checkout, with all that git does not know there (secrets, REVISION, an SQLite file): what it
-finds around itself is what it would find in its place. Packages that it wants and the site has not are put beside it.
+The revision is written beside the checkout, with links to the untracked files there (secrets, REVISION, an SQLite file): it
+finds what it would find in the checkout. Packages that the site lacks are installed beside it.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import sys
 def main(sha: str, git: str, manage: str, arguments: list[str], requirements: list[str], hasher: str, installed: str) -> None:
     """Run it and exit with its code.
 
-    `git`: the repository's own folder; `manage`, `requirements`: relative to the checkout; `hasher`: the program that prints the
-    hash of requirement files; `installed`: the hash of those that the site has.
+    `git`: the .git folder; `manage`, `requirements`: relative to the checkout; `hasher`: the program that prints the
+    hash of requirement files; `installed`: the hash of the site's.
     """
     here = os.path.realpath(os.getcwd())
     beside = os.access(os.path.dirname(here), os.W_OK)
@@ -36,18 +36,18 @@ def main(sha: str, git: str, manage: str, arguments: list[str], requirements: li
 
 
 def clear(*folders: str) -> None:
-    """Remove what an earlier run, or this one, has laid out."""
+    """Remove the files that this run or an earlier run has written."""
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def output_of(*command: str, folder: str | None = None) -> bytes:
-    """Return what a command prints; raises CalledProcessError."""
+    """Return the output of a command; raises CalledProcessError."""
     return subprocess.run(command, check=True, cwd=folder, stdout=subprocess.PIPE).stdout
 
 
 def lay_out(sha: str, here: str, tree: str) -> None:
-    """Write a commit into a folder, and links to everything in the checkout that git does not know."""
+    """Write a commit into a folder, and links to the untracked files of the checkout."""
     os.makedirs(tree)
     subprocess.run(["sh", "-c", 'git archive --format=tar "$1" | tar -x -C "$2"', "sh", sha, tree], check=True)
     others = output_of("git", "ls-files", "-z", "--others", "--directory").split(b"\0")
@@ -63,14 +63,14 @@ def lay_out(sha: str, here: str, tree: str) -> None:
 
 
 def install(tree: str, packages: str, requirements: list[str], hasher: str, installed: str) -> bool:
-    """Install what a revision wants and the site has not into a folder; return whether there was anything."""
+    """Install packages that a revision needs and the site lacks into a folder; return whether there were any."""
     found = output_of(sys.executable, "-c", hasher, folder=tree).split()[-1].decode()
     if found == installed:
         return False
     wanted = [word for name in requirements for word in ("-r", name)]
     pip = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-    look = subprocess.run([*pip, "--dry-run", "--no-index", *wanted], cwd=tree, capture_output=True)
-    if not look.returncode and b"Would install" not in look.stdout:
+    planned = subprocess.run([*pip, "--dry-run", "--no-index", *wanted], cwd=tree, capture_output=True)
+    if not planned.returncode and b"Would install" not in planned.stdout:
         return False
     subprocess.run([*pip, "--quiet", "--target", packages, *wanted], check=True, cwd=tree, stdout=sys.stderr)
     return True

@@ -1,4 +1,4 @@
-"""Print what a deploy needs of the site and its disk; in `manage.py shell -c`. Changes nothing."""
+"""Print the facts about the site and its disk that a deploy needs; in `manage.py shell -c`. Changes nothing."""
 
 from __future__ import annotations
 

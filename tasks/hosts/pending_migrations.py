@@ -1,0 +1,34 @@
+"""The pending migrations of a revision, checked on a host by the site's own command before that revision is checked out."""
+
+from __future__ import annotations
+
+from ..decisions.release import migrations
+from ..errors import Refused, RemoteFailed
+from ..settings.model import App
+from .checkout import change, git_directory
+from .shell import commands
+from .ssh import Host
+
+
+def ask_pending_migrations(host: Host, app: App, sha: str) -> tuple[migrations.PendingMigrations, str]:
+    """Return the site's report on the migrations that a revision would run, and its raw answer.
+
+    The revision is written into a folder beside the checkout, which is unchanged. Raises Refused for a site without the
+    command or for an unreadable answer, RemoteFailed when the command fails.
+    """
+    label = f"manage.py {migrations.COMMAND}"
+    try:
+        installed = host.read(commands.installed_hash(app)).text
+        answer = change(host, app, commands.pending_migrations(app, git_directory(host, app), sha, installed), label)
+    except RemoteFailed as error:
+        if f"Unknown command: '{migrations.COMMAND}'" in str(error):
+            raise Refused(
+                f"{host.name}: {sha[:12]} has no command {migrations.COMMAND}, so it is unknown whether its migrations break the"
+                " running release: copy migration_rules.py and management/ of settings_snippets/django into one of its apps,"
+                " or set app.check_migrations: false"
+            ) from error
+        raise
+    try:
+        return migrations.read(answer.stdout, app.databases), answer.stdout
+    except migrations.Garbled as error:
+        raise Refused(f"{host.name}: the answer of {label} cannot be read, so nothing is migrated: {error}") from error
