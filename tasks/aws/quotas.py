@@ -1,4 +1,4 @@
-"""The account's quotas of vCPUs for running On-Demand instances, and how much of them is used."""
+"""The account's vCPU quotas for running On-Demand instances, and their usage."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CODES = {
 
 @dataclass(frozen=True)
 class VCpus:
-    """vCPUs of the quota that an instance type counts against."""
+    """The vCPU quota of an instance type."""
 
     each: int  # of an instance of the type
     used: int
@@ -29,9 +29,9 @@ class VCpus:
 
 
 def vcpus(cloud: Cloud, kind: str) -> VCpus | None:
-    """Return what a type counts, what is used and the quota (DescribeInstanceTypes, DescribeInstances, GetServiceQuota).
+    """Return the vCPUs of a type, the usage and the quota (DescribeInstanceTypes, DescribeInstances, GetServiceQuota).
 
-    None for a type whose quota is not known here.
+    None for a type with an unknown quota.
     """
     code = _code(kind)
     if code is None:
@@ -49,7 +49,7 @@ def _code(kind: str) -> str | None:
 
 
 def _running(cloud: Cloud) -> Counter[str]:
-    """Return how many On-Demand instances count, by type; Spot has quotas of its own."""
+    """Return the number of On-Demand instances by type; Spot has its own quotas."""
     pages = (
         cloud.client("ec2")
         .get_paginator("describe_instances")

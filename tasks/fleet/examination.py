@@ -1,4 +1,4 @@
-"""Everything that a release needs and that can be looked up before it begins, as findings; changes nothing."""
+"""The checks before a release, as findings; changes nothing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ..hosts.ssh import Host
 from ..runtime.cloud import error_code
 from ..runtime.run import Run
 from .lock import lock_of
-from .preflight import against, image_missing, worth_knowing
+from .preflight import image_missing, rollout_problems, rollout_warnings
 from .smoke_boot import left_over
 from .target import GroupTarget, target_of
 
@@ -32,9 +32,9 @@ _WIDTH = 20  # instances that are connected to at a time
 
 
 def examine(run: Run, *, web: bool = True, release: bool = False) -> list[Finding]:
-    """Return all findings, the worst first; what cannot be looked at because of an earlier problem is left out.
+    """Return all findings, the worst first; checks that an earlier problem prevents are left out.
 
-    `web`: look at the web instances over SSH too; `release`: one is about to begin, which may mend what its code says, and which
+    `web`: check the web instances over SSH too; `release`: a release is about to begin, which may repair the site, and which
     waits for the host keys of young instances.
     """
     names = run.settings.groups
@@ -51,9 +51,9 @@ def of_groups(run: Run) -> list[Finding]:
 
 def require(run: Run, findings: Sequence[Finding]) -> None:
     """Show the warnings, and raise Refused with all problems."""
-    for one in findings:
-        if one.level == "warning":
-            run.out.warn_once(f"{one.about}: {one.text}")
+    for finding in findings:
+        if finding.level == "warning":
+            run.out.warn_once(f"{finding.about}: {finding.text}")
     if readiness.worst(findings) == "problem":
         raise Refused(f"this release would fail:\n{readiness.listed(findings)}")
 
@@ -65,16 +65,18 @@ def _group(run: Run, name: str) -> list[Finding]:
     try:
         fleet, group = fleets.observe(run.cloud, name)
         target = target_of(run, name, {}, None if fleet.record else group.version)
-        # A release brings an image of its own, and ends a rollout that is under way first.
-        found = [Finding(name, "problem", text) for text in against(run, target, image=False)] if not fleet.record else []
-        found += [Finding(name, "warning", text) for text in _worth_knowing(run, target)]
+        # A release makes a new image, and first ends a rollout that is under way.
+        found = (
+            [Finding(name, "problem", text) for text in rollout_problems(run, target, image=False)] if not fleet.record else []
+        )
+        found += [Finding(name, "warning", text) for text in _warnings(run, target)]
         begins = [Finding(name, "ok", "a rollout could begin")] if readiness.worst(found) != "problem" else []
         return [*found, *begins, *_quota(run, target)]
     except DeployError as error:
         return [Finding(name, "problem", str(error))]
 
 
-def _worth_knowing(run: Run, target: GroupTarget) -> Iterator[str]:
+def _warnings(run: Run, target: GroupTarget) -> Iterator[str]:
     yield from remarks(target.fleet)
     held = lock_of(run, target.name, "doctor").held()
     if held and not target.fleet.record:
@@ -85,11 +87,11 @@ def _worth_knowing(run: Run, target: GroupTarget) -> Iterator[str]:
     left = left_over(run.cloud, target.name)
     if left:
         yield f"a smoke boot was left by an earlier run: {', '.join(left)}; the next rollout terminates it"
-    yield from worth_knowing(run, target)
+    yield from rollout_warnings(run, target)
 
 
 def _quota(run: Run, target: GroupTarget) -> Iterator[Finding]:
-    """Yield what the vCPU quota means for the surge of a group, or for its smoke boot, which is gone before that."""
+    """Yield a finding on the vCPU quota for the surge of a group, or for its smoke boot, which ends before the surge."""
     kind, record = str(target.target.data.get("InstanceType", "")), target.fleet.record
     if not kind or record or not target.fleet.members:
         return
@@ -113,7 +115,7 @@ def _opened(hosts: Hosts, instance: Ec2Instance, about: str, level: Level = "pro
 
 
 def _attempt(about: str, check: Callable[[], object], well: str) -> Finding:
-    """Return the error of a check, or that all is well."""
+    """Return the error of a check, or `well`."""
     try:
         check()
     except DeployError as error:
@@ -143,7 +145,7 @@ def _management(run: Run, hosts: Hosts, *, release: bool) -> list[Finding]:
 
 
 def of_checkout(run: Run, host: Host) -> list[Finding]:
-    """Return whether the management instance has a checkout, a virtual environment and the rights that a deploy needs."""
+    """Check the management instance for a checkout, a virtual environment and the rights that a deploy needs."""
     app = run.settings.app
     return [
         _attempt(host.name, lambda: checkout.require_site(host, app), "checkout and virtual environment exist"),
@@ -152,7 +154,7 @@ def of_checkout(run: Run, host: Host) -> list[Finding]:
 
 
 def of_site(run: Run, host: Host) -> list[Finding]:
-    """Return what the settings that are checked out, and the disk, mean for a release."""
+    """Check the settings of the checkout and the disk."""
     label = "manage.py shell (asking for the settings)"
     try:
         answer = host.read(commands.site(run.settings.app), timeout=checkout.LONG, label=label)
@@ -167,14 +169,14 @@ def _web(run: Run, hosts: Hosts, name: str) -> list[Finding]:
     try:
         webs, group = in_service(run.cloud, [name]), autoscaling.group(run.cloud, name)
     except DeployError:
-        return []  # said of the group already
+        return []  # a finding of the group already
     health = {arn: target_groups.health(run.cloud, arn) for arn in group.target_groups}
     serving = {web.id for web in webs if all(states.get(web.id) == "healthy" for states in health.values())}
     boots: dict[str, float] = {}
     graceful: dict[str, float] = {}
 
     def examine_instance(web: WebInstance) -> Finding:
-        # That an instance which serves no visitors cannot be reached is no reason to refuse the release that mends it.
+        # An unreachable instance out of traffic is no reason to refuse the release that may repair it.
         host = _opened(hosts, web.instance, web.id, "problem" if web.id in serving else "warning")
         if isinstance(host, Finding):
             return host
@@ -192,14 +194,14 @@ def _web(run: Run, hosts: Hosts, name: str) -> list[Finding]:
 
 
 def _times(run: Run, host: Host) -> tuple[float | None, float | None]:
-    """Return how many seconds an instance took to boot, and how many its web server gives open requests."""
+    """Return the seconds that an instance took to boot, and those that its web server waits for open requests."""
     unit = run.settings.app.services[0]
     boot = readiness.read_boot(host.read(commands.boot_seconds(), check=False).stdout)
     return boot, readiness.read_graceful(host.read(commands.show(unit, ["ExecStart"]), check=False).stdout)
 
 
 def of_cdn(run: Run) -> list[Finding]:
-    """Return what the CDN does with errors, where there is one that answers."""
+    """Check whether the CDN caches errors, if there is a CDN."""
     base, static = run.settings.static.cdn, run.settings.static.url
     if base is None:
         return []

@@ -30,16 +30,16 @@ def preflight(run: Run, target: GroupTarget) -> str:
             return ""
     elif target.fleet.record:
         return ""
-    found = against(run, target)
+    found = rollout_problems(run, target)
     if found:
         return _listed(name, found)
-    for line in worth_knowing(run, target):
+    for line in rollout_warnings(run, target):
         run.out.warn_once(f"{name}: {line}")
     return ""
 
 
-def against(run: Run, target: GroupTarget, *, image: bool = True) -> list[str]:
-    """Return what speaks against a rollout of a group to a version; `image`: that of this version must be there."""
+def rollout_problems(run: Run, target: GroupTarget, *, image: bool = True) -> list[str]:
+    """Return the problems of a rollout of a group to a version; `image`: the version's image must exist."""
     found = list(_of_group(run, target))
     found += passed_on(target.target.data, target.group.passed_on, run.settings.management.tag)
     if run.dry and not target.target.image:
@@ -51,7 +51,7 @@ def against(run: Run, target: GroupTarget, *, image: bool = True) -> list[str]:
 
 
 def image_missing(run: Run, target: GroupTarget) -> str:
-    """Return what is wrong with the image of a version, or nothing."""
+    """Return the problem with the image of a version, or ""."""
     version = target.target
     image = images.image(run.cloud, version.image)
     if image is not None and image.state == "available":
@@ -63,8 +63,8 @@ def _listed(name: str, found: list[str]) -> str:
     return f"{name} is not ready for a rollout:\n" + "\n".join(f"  - {problem}" for problem in found)
 
 
-def worth_knowing(run: Run, target: GroupTarget) -> Iterator[str]:
-    """Yield what is no reason to refuse a rollout, but good to know before it."""
+def rollout_warnings(run: Run, target: GroupTarget) -> Iterator[str]:
+    """Yield the warnings before a rollout."""
     group, name, size = target.group, target.name, len(target.group.members)
     if group.version.startswith("$"):
         yield f"it follows {group.version}; it will name a number from now on, so that it can be rolled back"

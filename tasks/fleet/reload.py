@@ -73,7 +73,7 @@ class FleetReloader:
     def reload(self, webs: Sequence[WebInstance], size: int) -> None:
         """Reload instances, `size` at a time; a batch begins when the previous one is healthy.
 
-        Those that serve no visitors come first, all of them at once, and hold up nothing: the release may be what mends them.
+        Instances out of traffic are reloaded first, all at once, and do not block the rest: the release may repair them.
         Raises Resumable at the first failure, with what is done, what failed and what was not reloaded.
         """
         self._fleet.update(web.group for web in webs)

@@ -53,13 +53,13 @@ class InstanceReloader:
         return done
 
     def sick(self, web: WebInstance) -> str:
-        """Return why an instance serves no visitors, or nothing; one that a run of ours took out is not sick."""
+        """Return the state that keeps an instance out of traffic, or ""; not for an instance drained by a run of ours."""
         return "" if tags.DRAINED in web.instance.tags else self._targets.unhealthy(web)
 
     def revive(self, web: WebInstance) -> str:
-        """Reload or restart an instance that serves no visitors, and wait only shortly: it must not hold up what mends it.
+        """Reload or restart an instance out of traffic, and wait only shortly: it must not block the release that may repair it.
 
-        Returns what was done, also where nothing helped.
+        Returns what was done, also if it is still out of traffic.
         """
         unit, limit = self._run.settings.app.services[0], self._run.settings.restart.timeout
         state = self.sick(web) or "not healthy"
@@ -72,7 +72,7 @@ class InstanceReloader:
             raise
         except DeployError as error:
             self._run.out.warn(f"{web.id}: {error}")
-            return f"nothing helped: it is {state}, so no visitor misses a file there"
+            return f"still out of traffic: it is {state}, so no visitor misses a file there"
         return ReloadMethod.RELOAD.value if gentle else "restart"
 
     def _answers(self, host: Host) -> bool | Waiting:
@@ -81,8 +81,8 @@ class InstanceReloader:
 
     @property
     def _patience(self) -> float:
-        given = self._run.settings.restart.patience
-        return self._run.settings.restart.timeout / 4 if given is None else given
+        patience = self._run.settings.restart.patience
+        return self._run.settings.restart.timeout / 4 if patience is None else patience
 
     def _serves_all(self, host: Host) -> bool:
         app = self._run.settings.app

@@ -17,7 +17,7 @@ from ..decisions.release.file_contents import Digest
 from .http import FILE, PAGE, Limits
 
 WIDTH = 8
-_AGE = 1.1  # seconds, so that what a CDN has stored shows an age
+_AGE = 1.1  # seconds, so that a cached answer has an Age
 _CHUNK = 65536  # bytes
 # A kept connection may be closed just before it is used again.
 _AGAIN = urllib3.Retry(total=5, connect=0, read=1, redirect=4, status=0, other=1)
@@ -47,7 +47,7 @@ def failures(
 
 
 def asked_twice(base: str, path: str, limits: Limits = PAGE) -> dict[str, str] | None:
-    """Return the headers of the second answer to a path that is not there, their names in lower case.
+    """Return the headers of the second answer to a missing path, their names in lower case.
 
     None where the CDN did not answer with an error twice.
     """

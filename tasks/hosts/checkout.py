@@ -23,8 +23,8 @@ def change(host: Host, app: App, command: str, label: str, timeout: float = LONG
     return _ended(host, app, answer, label)
 
 
-def look(host: Host, app: App, command: str, label: str, timeout: float = QUICK) -> Answer:
-    """Run a command that changes nothing, after whatever an earlier run has left running on the site; raises as `change` does."""
+def query(host: Host, app: App, command: str, label: str, timeout: float = QUICK) -> Answer:
+    """Run a command that changes nothing, after any command that an earlier run left running; raises as `change` does."""
     answer = host.read(commands.locked(app, command), check=False, timeout=timeout + commands.WAIT, label=label)
     return _ended(host, app, answer, label)
 
@@ -103,12 +103,12 @@ def switch(run: Run, host: Host, sha: str) -> None:
 def require_clean(run: Run, host: Host) -> None:
     """Refuse a tree with changed files, naming them; untracked files are only shown.
 
-    A checkout that was interrupted is nobody's work: `switch` discards it. Raises Refused.
+    An interrupted checkout is ignored: `switch` discards it. Raises Refused.
     """
     app = run.settings.app
     if host.read(git_commands.interrupted(git_directory(host, app))).text:
         return
-    tree = read_status(look(host, app, git_commands.status(app), "git status").stdout)
+    tree = read_status(query(host, app, git_commands.status(app), "git status").stdout)
     if tree.changed:
         raise Refused(
             f"{host.name}: files in {app.directory} have uncommitted changes: {_list(tree.changed)}. Commit them"

@@ -47,7 +47,7 @@ def read_login(text: str) -> Login:
 class Hosts:
     """Open hosts once in a run, from several threads too; a context manager.
 
-    `patient`: wait for the console of a young instance, which vouches for its host key.
+    `patient`: wait for the console of a new instance, which confirms its host key.
     """
 
     def __init__(self, run: Run, *, patient: bool = True) -> None:

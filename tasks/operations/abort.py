@@ -1,4 +1,4 @@
-"""`abort`: end a rollout where it is, and leave nothing of it but the instances."""
+"""`abort`: end an unfinished rollout; only its instances stay."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from ..runtime.run import Run
 
 
 def abort(run: Run) -> None:
-    """End a rollout where it is: the surge goes and the settings are restored; its instances stay, old and new side by side.
+    """End an unfinished rollout: remove the surge, restore the settings; old and new instances stay side by side.
 
-    The group launches the old version again. `rollout` would replace the rest later, `rollback` what is new already.
+    The group launches the old version again. `rollout` replaces the rest later, `rollback` what is new already.
     """
     with run.step("abort"):
         end_runs(run, run.settings.groups)
 
 
 def end_runs(run: Run, groups: Sequence[str]) -> None:
-    """Take every rollout under way to an early end; nothing is done to a group without one.
+    """End every rollout under way; groups without one are unchanged.
 
     Raises Refused while another run holds the lock, Resumable when it stopped half-way.
     """

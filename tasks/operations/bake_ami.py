@@ -30,10 +30,10 @@ def bake_ami(run: Run, fresh: bool = False) -> None:
 
 
 def bake(run: Run, *, fresh: bool = False) -> dict[str, Version]:
-    """Bake what is deployed on the management instance; return the template version made for each template.
+    """Bake the release on the management instance; return the new version of each template.
 
-    `fresh`: do not reuse an image of the same revision. A dry run says what would be made. Raises Refused when the deploy there
-    was not finished, CloudError when the image fails, TimedOut.
+    `fresh`: do not reuse an image of the same revision. A dry run says what would be made. Raises Refused when the deploy
+    there is unfinished, CloudError when the image fails, TimedOut.
     """
     groups = [autoscaling.group(run.cloud, name) for name in run.settings.groups]
     instance, host = open_management(run)
@@ -51,19 +51,19 @@ def bake(run: Run, *, fresh: bool = False) -> dict[str, Version]:
 
 
 def _verified(run: Run, instance: Ec2Instance, host: Host) -> str:
-    """Return the revision on the host, if a deploy has verified just that one."""
+    """Return the revision on the host, if a deploy has verified it."""
     there = host.read(commands.recorded_revision(run.settings.app)).text
     proven = instance.tags.get(tags.REVISION, "")
     if not there or there != proven:
         raise Refused(
-            f"{instance.id} has {there[:12] or 'no revision'} checked out, but verified was {proven[:12] or 'none'}: "
+            f"{instance.id} has {there[:12] or 'no revision'} checked out, but the verified revision is {proven[:12] or 'none'}: "
             "run deploy to its end first"
         )
     return there
 
 
 def _templates(groups: list[Group]) -> dict[str, str]:
-    """Return the version that each template's next one is made from; groups may share a template."""
+    """Return the source version for each template; groups may share a template."""
     without = [g.name for g in groups if not g.template]
     if without:
         raise Refused(f"{', '.join(without)}: no launch template of its own, so no version can be made")
@@ -71,7 +71,7 @@ def _templates(groups: list[Group]) -> dict[str, str]:
 
 
 def foresee(run: Run, revision: str, *, fresh: bool = False) -> dict[str, Version]:
-    """Say what would be baked of a revision; return the version of each template that would boot it, made or not."""
+    """Say what would be baked of a revision; return the version of each template that would boot it, existing or not."""
     for name in run.settings.groups:
         pin(run, name)
     groups = [autoscaling.group(run.cloud, name) for name in run.settings.groups]
@@ -81,24 +81,22 @@ def foresee(run: Run, revision: str, *, fresh: bool = False) -> dict[str, Versio
     for template, source in _templates(groups).items():
         known = launch_templates.versions(run.cloud, template)
         there = next((v for v in known if existing and v.image == existing.id), None)
-        next_one = str(int(known[0].number) + 1)
-        foreseen[template] = there or launch_templates.Version(
-            template, next_one, description(revision, "a new image"), False, {}
-        )
+        number = str(int(known[0].number) + 1)
+        foreseen[template] = there or launch_templates.Version(template, number, description(revision, "a new image"), False, {})
         run.out.say(
             f"version {there.number} of {template} boots it already"
             if there
-            else f"would make version {next_one} of {template} from version {source}"
+            else f"would make version {number} of {template} from version {source}"
         )
     return foreseen
 
 
 def _existing(run: Run, revision: str) -> Image | None:
-    """Return an image of this revision that is there or coming, and whose making was seen to the moment of the snapshots."""
+    """Return an available or pending image of this revision whose snapshots are known to have begun."""
     found = images.find(run.cloud, {tags.REVISION: revision, tags.SITE: run.settings.image.name})
     usable = [i for i in found if i.state in ("available", "pending")]
-    for one in (i for i in usable if CLEAN not in i.tags):
-        run.out.say(f"image {one.id} of {revision[:12]} is not used: the run that began it died; deregister it")
+    for image in (i for i in usable if CLEAN not in i.tags):
+        run.out.say(f"image {image.id} of {revision[:12]} is not used: the run that began it died; deregister it")
     return next((i for i in usable if CLEAN in i.tags), None)
 
 
@@ -107,7 +105,7 @@ def _image(run: Run, instance: Ec2Instance, host: Host, revision: str, fresh: bo
     if existing:
         run.out.say(f"image {existing.id} of {revision[:12]} is {existing.state}: using it again")
         if existing.tags[CLEAN] == "no" and run.settings.image.cleaner:
-            run.out.warn(f"{existing.id} was made without image.cleaner: bake-ami --fresh makes one that holds no secrets")
+            run.out.warn(f"{existing.id} was made without image.cleaner: bake-ami --fresh makes an image without secrets")
         return _available(run, existing.id)
     cleaner = _cleaner(run, host)
     prefix, now = run.settings.image.name, run.clock.now()
@@ -124,7 +122,7 @@ def _image(run: Run, instance: Ec2Instance, host: Host, revision: str, fresh: bo
 
 
 def _cleaner(run: Run, host: Host) -> str | None:
-    """Return the program that keeps secrets out of the image; None where there is none, which is told."""
+    """Return the program that keeps secrets out of the image; warn and return None without one."""
     cleaner = run.settings.image.cleaner
     if cleaner is None or not host.read(image_cleaning.there(cleaner), check=False).code:
         return cleaner
@@ -136,12 +134,12 @@ def _cleaner(run: Run, host: Host) -> str | None:
 
 
 def _by_ec2(run: Run, cleaner: str | None) -> bool:
-    """Say whether EC2 is to reboot the instance for the image: never while secrets are aside in its memory."""
+    """Return whether EC2 reboots the instance for the image: never while secrets are aside in its memory."""
     return run.settings.image.reboot and cleaner is None
 
 
 def _begun(run: Run, id: str, tags: Mapping[str, str]) -> None:
-    """Wait until the snapshots hold the disk as it is now."""
+    """Wait until the snapshots of the disk have begun."""
 
     def probe() -> bool | Waiting:
         return images.begun(run.cloud, id, tags) or Waiting(f"{id} has no snapshots yet")
@@ -150,7 +148,7 @@ def _begun(run: Run, id: str, tags: Mapping[str, str]) -> None:
 
 
 def _tag(run: Run, id: str, tags: Mapping[str, str]) -> None:
-    """Tag an image as soon as EC2 lets us."""
+    """Tag an image as soon as EC2 knows it."""
 
     def probe() -> bool | Waiting:
         return images.tag(run.cloud, id, tags) or Waiting(f"EC2 does not know {id} yet")
@@ -160,11 +158,11 @@ def _tag(run: Run, id: str, tags: Mapping[str, str]) -> None:
 
 @contextmanager
 def quiet(run: Run, host: Host, cleaner: str | None = None) -> Iterator[None]:
-    """Stand the site still, put secrets aside and flush the disk while the snapshot is taken.
+    """Stop the site, set secrets aside and flush the disk until the snapshot has begun.
 
     Without a reboot an image is crash-consistent only (CreateImage, NoReboot): files just written may be empty in it. `cleaner`:
-    the program on the host that puts aside; it also stops and starts the units that it knows, so that they come back though
-    this run is killed.
+    the program on the host that sets secrets aside; it also stops and starts the units that it knows, so that they start again
+    if this run is killed.
     """
     timeout = run.settings.app.boot_timeout
     known = host.read(image_cleaning.standing()).text.split() if cleaner else []
@@ -174,7 +172,7 @@ def quiet(run: Run, host: Host, cleaner: str | None = None) -> Iterator[None]:
             host.run(commands.systemctl("stop", unit), timeout=timeout)
         with ExitStack() as stack:
             if cleaner:
-                # Jobs that finish what they are at take longer than the site.
+                # Jobs that finish their current task take longer than the site.
                 request = image_cleaning.request(run.settings.image.secrets, _keys(run))
                 run.out.say(str(stack.enter_context(held(host, cleaner, request, timeout=run.settings.image.timeout))))
             else:
@@ -186,7 +184,7 @@ def quiet(run: Run, host: Host, cleaner: str | None = None) -> Iterator[None]:
 
 
 def _keys(run: Run) -> list[str] | None:
-    """Return the keys that stay in the image's authorized_keys; None, all of them, where ours is not known."""
+    """Return the keys that stay in the image's authorized_keys; None for all, where ours is unknown."""
     ours = own_keys(run.settings.ssh)
     if not ours:
         run.out.warn("neither ssh.key nor ssh-agent shows which key is ours: every authorized key stays in the image")
@@ -210,7 +208,7 @@ def _available(run: Run, id: str) -> Image:
 
 
 def _version(run: Run, template: str, source: str, revision: str, image: Image) -> Version:
-    """Find the version of a template that boots an image, or make it from the source version."""
+    """Find the version of a template that boots an image, or create it from the source version."""
     text = description(revision, image.id)
     for there in launch_templates.versions(run.cloud, template):
         if there.description == text and there.image == image.id:
@@ -219,7 +217,7 @@ def _version(run: Run, template: str, source: str, revision: str, image: Image) 
     before = launch_templates.version(run.cloud, template, source)
     data = changes(before.data, image.id, image.snapshots)
     number = launch_templates.add(run.cloud, before, text, data, token(template, before.number, image.id))
-    # The parameters of a version are not validated when it is made.
+    # EC2 does not validate the parameters of a new version.
     made = launch_templates.version(run.cloud, template, number)
     if made.image != image.id:
         raise DeployError(f"version {number} of {template} names image {made.image or 'none'}, not {image.id}")

@@ -1,4 +1,4 @@
-"""`check-migrations`: whether the release that serves goes on working with another one's migrations; the gate of `deploy`."""
+"""`check-migrations`: whether the running release keeps working with the migrations of a revision; the gate of `deploy`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ..runtime.run import Run
 def check_migrations(run: Run, revision: str | None = None, json: bool = False) -> None:
     """Check the migrations of a revision against the running release; changes nothing.
 
-    Exit code 0 where `deploy` would go on without asking: nothing pending, or all of it compatible; 1 for anything else.
+    Exit code 0 if `deploy` would continue without asking: nothing pending, or everything compatible; 1 otherwise.
     """
     if run.dry:
         run.out.say(f"would check the pending migrations of {revision or run.settings.app.branch} on the management instance")
@@ -44,9 +44,9 @@ def check_migrations(run: Run, revision: str | None = None, json: bool = False) 
 
 
 def gate(run: Run, host: Host, sha: str, *, yes: bool, breaking: bool) -> None:
-    """Let a revision pass whose migrations fit the release that serves; ask where that cannot be told.
+    """Accept a revision whose migrations work with the running release; ask where that is unknown.
 
-    `yes`: the operator has looked already; `breaking`: nobody is served meanwhile. Raises Refused; nothing is touched then.
+    `yes`: the operator has reviewed them; `breaking`: no visitor is served meanwhile. Raises Refused before any change.
     """
     app = run.settings.app
     if not app.check_migrations:
@@ -67,7 +67,7 @@ def _again(run: Run) -> str:
 
 
 def _agreed(run: Run) -> bool:
-    """Ask on a terminal; nobody is there to be asked elsewhere."""
+    """Ask on a terminal; elsewhere the answer is no."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return False
     run.out.close()

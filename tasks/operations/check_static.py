@@ -1,4 +1,4 @@
-"""`check-static`: every hashed file that a page of a live release may name is served, everywhere, with the right bytes."""
+"""`check-static`: whether every hashed file of the running releases is served everywhere, with the right bytes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _WIDTH = 4  # hosts at a time
 
 
 def check_static(run: Run) -> None:
-    """Ask every instance and the CDN for every hashed file that a running release names; says which are wrong, and where.
+    """Request every hashed file of the running releases from every instance and the CDN; compare the bytes.
 
     The releases are those of the management instance and of every in-service web instance.
     """
@@ -28,7 +28,7 @@ def check_static(run: Run) -> None:
 
 
 def check_everywhere(run: Run) -> None:
-    """Do what `check-static` does. Raises DeployError naming what is wrong, and where."""
+    """Do what `check-static` does. Raises DeployError with the wrong files and the places."""
     with run.step("check-static"), Hosts(run) as hosts:
         management = hosts.wait(running_management(run), run.settings.app.boot_timeout)
         webs = [hosts.open(web.instance) for web in in_service(run.cloud, run.settings.groups)]
@@ -40,18 +40,18 @@ def _check(run: Run, management: Host, webs: Sequence[Host]) -> None:
     with ThreadPoolExecutor(_WIDTH) as pool:
         manifests = dict(zip(webs, pool.map(lambda host: ask_manifest(host, app, ""), webs), strict=True))
         manifests[management] = ask_manifest(management, app, "")
-        nothing = "it is missing or names no file" if any(one.files for one in manifests.values()) else ""
-        faults = {host.name: one.problem or (nothing if not one.files else "") for host, one in manifests.items()}
+        nothing = "it is missing or names no file" if any(m.files for m in manifests.values()) else ""
+        faults = {host.name: m.problem or (nothing if not m.files else "") for host, m in manifests.items()}
         broken = [f"{name}: the manifest cannot be read: {fault}" for name, fault in faults.items() if fault]
         if broken:
             raise DeployError("\n".join(broken))
-        if not any(one.hashed for one in manifests.values()):
+        if not any(m.hashed for m in manifests.values()):
             run.out.warn("the static files have no hashed names (see settings_snippets/django): none of them can be checked")
             return
-        releases = {one.files for one in manifests.values()}
+        releases = {m.files for m in manifests.values()}
         paths = [url_path(static.url, name) for name in sorted({name for files in releases for name in files})]
         run.out.say(f"{len(paths)} hashed files of {len(releases)} releases, requested from {len(manifests)} instances")
-        # The first to be asked teaches what the bytes are, and whether names tell of them on this site.
+        # The first host defines the right bytes, and shows whether names are hashes on this site.
         wrong = {management.name: management.check_many(paths, headers(app), port=app.port, check=contents.learn)}
         wrong[management.name] |= contents.misnamed()
 

@@ -1,4 +1,4 @@
-"""`deploy`: put a revision on the management instance and prove it there, before any web instance hears of it."""
+"""`deploy`: deploy a revision to the management instance and verify it there, before any web instance gets it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from .check_migrations import gate
 
 
 def deploy(run: Run, revision: str | None = None, yes: bool = False) -> None:
-    """Put a revision on the management instance: git, pip, migrate, collectstatic, restart; then verify it by HTTP.
+    """Deploy a revision to the management instance: git, pip, migrate, collectstatic, restart; then verify it over HTTP.
 
-    A run that was stopped anywhere is finished by the same command.
+    A run that stopped anywhere is completed by the same command.
     """
     deploy_release(run, revision, yes=yes)
 
@@ -27,8 +27,8 @@ def deploy(run: Run, revision: str | None = None, yes: bool = False) -> None:
 def deploy_release(run: Run, revision: str | None, *, yes: bool = False, apart: Callable[[], None] | None = None) -> Release:
     """Deploy a revision on the management instance, verify it there and return it.
 
-    `revision`: tag, branch, full or short sha; None for the head of app.branch; `yes`: somebody has looked at the migrations;
-    `apart`: takes visitors away before anything migrates, so that any migration may run. A dry run changes nothing and returns
+    `revision`: tag, branch, full or short sha; None for the head of app.branch; `yes`: the operator has reviewed the migrations;
+    `apart`: called before `migrate` to stop all traffic, so that any migration may run. A dry run changes nothing and returns
     what it would deploy. Raises Refused, RemoteFailed, TimedOut, HostUnreachable, DeployError.
     """
     if run.dry:
@@ -43,7 +43,7 @@ def deploy_release(run: Run, revision: str | None, *, yes: bool = False, apart: 
         with run.step("git"):
             sha = checkout.choose(run, host, revision)
             gate(run, host, sha, yes=yes, breaking=apart is not None)
-            # Until it is verified again nothing is: no image is taken of a half.
+            # Until it is verified again, no image of an unfinished deploy is baked.
             instances.untag(run.cloud, [instance.id], [tags.REVISION])
             checkout.switch(run, host, sha)
             checkout.install_requirements(run, host)
@@ -63,7 +63,7 @@ def deploy_release(run: Run, revision: str | None, *, yes: bool = False, apart: 
 
 
 def _foresee(run: Run, revision: str | None) -> Release:
-    """Say what a deploy would do; looks at the management instance only if it runs."""
+    """Say what a deploy would do; connects to the management instance only if it runs."""
     app = run.settings.app
     instance, sha = find(run), revision or app.branch
     with Hosts(run) as hosts:
@@ -72,8 +72,8 @@ def _foresee(run: Run, revision: str | None) -> Release:
         else:
             run.out.say(f"would start the management instance {instance.id}, which is {instance.state}, and wait for SSH")
     run.out.say(f"would fetch, check out {sha} in {app.directory} on {instance.id} and write REVISION")
-    judged = "judge its migrations against the release that serves, " if app.check_migrations else ""
-    run.out.say(f"would {judged}install {', '.join(app.requirements) or 'nothing'} if changed, migrate if needed, collectstatic")
+    checked = "check its migrations against the running release, " if app.check_migrations else ""
+    run.out.say(f"would {checked}install {', '.join(app.requirements) or 'nothing'} if changed, migrate if needed, collectstatic")
     run.out.say(f"would restart {', '.join(app.services)}, then request {app.health_path} and every hashed file")
     return Release(sha, instance.id, ())
 

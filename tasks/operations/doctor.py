@@ -16,13 +16,15 @@ from ..runtime.run import Run
 def doctor(run: Run, json: bool = False) -> None:
     """Examine groups, quotas, hosts, SSH, sudo, git, disk, static files and CDN; exit code 1 if a release would fail."""
     shown = run.out
-    # Nothing is written, not even the tag of a host key that is seen for the first time.
+    # Nothing is written, not even the tag of a new host key.
     run = replace(run, dry=True, out=Output(sys.stderr) if json else run.out)
     findings = ranked([*examine(run), *of_cdn(run)])
     if json:
         shown.say(dumps([asdict(finding) for finding in findings], indent=2))
     else:
-        run.out.table("findings", ("about", "", "finding"), [[one.about, one.level, one.text] for one in findings])
+        run.out.table(
+            "findings", ("about", "", "finding"), [[finding.about, finding.level, finding.text] for finding in findings]
+        )
     problems = sum(finding.level == "problem" for finding in findings)
     if worst(findings) == "problem":
         raise DeployError(f"{problems} of {len(findings)} findings would make a release fail")

@@ -17,14 +17,14 @@ from ..runtime.cloud import Cloud
 from ..runtime.run import Run
 from ..runtime.waiting import Waiting
 
-_MARGIN = 60.0  # seconds that a load balancer may take besides
+_MARGIN = 60.0  # seconds that a load balancer may take in addition
 
 
 def drain(run: Run, instance: str, undo: bool = False) -> None:
-    """Let no new visitors reach a web instance, so that it can be looked at; with --undo let them again.
+    """Take one instance out of traffic for inspection; --undo puts it back.
 
-    It goes on running, and open requests are finished. Where the group acts on the load balancer's health checks, the instance is
-    taken out of its target groups; else its site reports not ready (health_check.draining_file).
+    It keeps running, and open requests are completed. Where the group acts on the load balancer's health checks, the instance is
+    deregistered from its target groups; else its site reports not ready (health_check.draining_file).
     """
     web, fleet = _find(run, instance)
     group = autoscaling.group(run.cloud, web.group)
@@ -53,7 +53,7 @@ def drain(run: Run, instance: str, undo: bool = False) -> None:
 
 
 def _find(run: Run, id: str) -> tuple[WebInstance, int]:
-    """Return the instance, and how many its group has in service. Raises Refused when it is not in service."""
+    """Return the instance, and the number in service in its group. Raises Refused when it is not in service."""
     webs = in_service(run.cloud, run.settings.groups)
     found = next((web for web in webs if web.id == id), None)
     if found is None:
@@ -74,7 +74,7 @@ def _require_room(cloud: Cloud, web: WebInstance, fleet: int) -> None:
 
 
 def _mark(run: Run, web: WebInstance) -> None:
-    """Put the file on the host, see that the site minds it, and wait until the load balancer does."""
+    """Create the draining file, check that the site reports not ready, and wait for the load balancer."""
     file = str(run.settings.health_check.draining_file)
     with Hosts(run) as hosts:
         host = hosts.open(web.instance)
@@ -87,7 +87,7 @@ def _mark(run: Run, web: WebInstance) -> None:
                 "HEALTH_CHECK_STATE, and leads nginx there to the ready path of the health middleware? The file was removed again"
             )
     checks = target_groups.checks(run.cloud, web.target_groups).values()
-    timeout = _MARGIN + max(2 * one.detects + one.timeout for one in checks)
+    timeout = _MARGIN + max(2 * check.detects + check.timeout for check in checks)
     _await(run, web, timeout, leaving=True)
 
 

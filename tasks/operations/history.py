@@ -12,7 +12,7 @@ COLUMNS = ("version", "revision", "image", "baked", "by", "outcome", "is")
 
 
 def history(run: Run, limit: int = 20) -> None:
-    """Show the template versions that can be rolled back to: revision, image, when it was baked and by whom, its outcome."""
+    """Show the template versions that can be rolled back to: revision, image, time, author, outcome."""
     if limit < 1:
         raise SettingsError(f"--limit: found {limit}; allowed: 1 or more")
 

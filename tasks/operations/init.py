@@ -1,4 +1,4 @@
-"""`init`: what a repository needs to use the commands."""
+"""`init`: write the files that a repository needs for the commands."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from ..errors import SettingsError
 
 _PACKAGE = Path(__file__).resolve().parents[1]
-# In a wheel the snippets lie in the package, in a clone or a fork beside it.
+# In a wheel the snippets are in the package, in a clone or a fork beside it.
 _SNIPPETS = (_PACKAGE / "settings_snippets", _PACKAGE.parent / "settings_snippets")
 _FABFILE = f'from {__package__.partition(".")[0]} import ns\n\n__all__ = ["ns"]\n'
 

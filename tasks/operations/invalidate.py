@@ -1,4 +1,4 @@
-"""`invalidate`: have CloudFront forget what it must not serve any longer, cached 404s above all."""
+"""`invalidate`: remove paths from CloudFront's cache, cached 404s above all."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from ..runtime.waiting import Waiting
 
 
 def invalidate(run: Run, path: Sequence[str] | None = None) -> None:
-    """Invalidate CloudFront paths, or every hashed file that the CDN answers with an error; waits until it is completed."""
+    """Invalidate CloudFront paths, or every hashed file that the CDN answers with an error; waits for completion."""
     invalidate_paths(run, path or ())
 
 
 def invalidate_paths(run: Run, paths: Sequence[str] = ()) -> None:
-    """Invalidate paths and wait; none given: the hashed files of the deployed release that the CDN answers with an error.
+    """Invalidate paths and wait; by default the hashed files of the deployed release that the CDN answers with an error.
 
-    Raises SettingsError without a distribution, Refused for a path that is none, TimedOut, DeployError when a file is still an
+    Raises SettingsError without a distribution, Refused for an invalid path, TimedOut, DeployError when a file is still an
     error afterwards.
     """
     static = run.settings.static
@@ -44,7 +44,7 @@ def invalidate_paths(run: Run, paths: Sequence[str] = ()) -> None:
 
 
 def forget(run: Run, paths: Sequence[str]) -> None:
-    """Have the distribution forget paths, and wait for that; one invalidation that is under way for them is not begun again.
+    """Invalidate paths of the distribution, and wait; an invalidation of the same paths in progress is reused.
 
     Raises TimedOut.
     """
@@ -53,12 +53,12 @@ def forget(run: Run, paths: Sequence[str]) -> None:
 
 
 def require_cdn(run: Run, instead: str = "") -> str:
-    """Return the address of the CDN; `instead` says what else would do.
+    """Return the address of the CDN; `instead`: an alternative for the error.
 
     Raises SettingsError when it is not set.
     """
     if run.settings.static.cdn is None:
-        wanted = "the CDN's address, so that the files can be asked for"
+        wanted = "the CDN's address, to request the files"
         raise SettingsError(f"static.cdn: found null; allowed here: {wanted}{instead}")
     return run.settings.static.cdn
 
@@ -97,7 +97,7 @@ def _require_served(run: Run, paths: Sequence[str]) -> None:
 
 
 def not_served(wrong: Mapping[str, str]) -> DeployError:
-    """Return the error for files that the CDN does not serve, though it has forgotten what it knew of them."""
+    """Return the error for files that the CDN does not serve even after the invalidation."""
     return DeployError(
         f"the CDN still has errors for {len(wrong)} files: {shown(wrong)}. Do the web instances serve them? Run restart-all"
     )

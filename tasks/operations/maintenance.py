@@ -1,4 +1,4 @@
-"""`maintenance-on`, `maintenance-off`: a page in front of the site, given by the load balancer itself."""
+"""`maintenance-on`, `maintenance-off`: a page in front of the site, served by the load balancer itself."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from ..runtime.waiting import Waiting
 
 Steps = Callable[[Sequence[Listener]], list[Make | Change | Drop]]
 
-_PATIENCE = 120  # seconds until the rules are as they should be
+_PATIENCE = 120  # seconds until the rules must be in place
 
 
 def maintenance_on(run: Run) -> None:
-    """Show every visitor a page (503) instead of the site; health checks go on, the fleet stays as it is."""
+    """Show every visitor a maintenance page (503) instead of the site; health checks and fleet stay as they are."""
     turn_on(run)
 
 
 def maintenance_off(run: Run) -> None:
-    """Take the maintenance page away: visitors reach the site again."""
+    """Remove the maintenance page: visitors reach the site again."""
     turn_off(run)
 
 
 def turn_on(run: Run) -> None:
-    """Put the page in front of the site, or what is missing of it.
+    """Create the rules of the page that are missing.
 
-    Raises SettingsError for a page that is too long, Refused where no listener leads to the site or no priority is free, and
+    Raises SettingsError for a page that is too long, Refused where no listener forwards to the site or no priority is free, and
     TimedOut.
     """
     front = _front(run)
@@ -47,14 +47,14 @@ def turn_on(run: Run) -> None:
             raise Refused(
                 "no listener of a load balancer forwards to the target groups of the groups: there is nowhere to put a page"
             )
-        for one in listeners:
-            if one not in maintenance.serving(listeners):
-                run.out.say(f"{one.name} does not forward to the site (a redirect, perhaps): unchanged")
+        for listener in listeners:
+            if listener not in maintenance.serving(listeners):
+                run.out.say(f"{listener.name} does not forward to the site (a redirect, perhaps): unchanged")
         steps = _or_refuse(lambda: maintenance.to_show(listeners, front))
         if run.dry:
             run.out.say(f"would make or change {len(steps)} rules of {len(maintenance.serving(listeners))} listeners")
             return
-        # Known before it is seen: whoever comes after a crash in between is told.
+        # Tagged before the page shows, so that the next run after a crash knows of it.
         for name in run.settings.groups:
             if tags.MAINTENANCE not in autoscaling.group(run.cloud, name).tags:
                 autoscaling.write_tags(run.cloud, name, {tags.MAINTENANCE: _since(run)})
@@ -63,7 +63,7 @@ def turn_on(run: Run) -> None:
 
 
 def turn_off(run: Run) -> None:
-    """Take the page and the ways round it away, whatever is left of them. Raises TimedOut."""
+    """Remove all rules of the page and its bypasses. Raises TimedOut."""
     with run.step("maintenance page off"):
         if run.dry:
             run.out.say(f"would delete {len(maintenance.to_hide(_look(run)))} rules")
@@ -75,12 +75,12 @@ def turn_off(run: Run) -> None:
 
 
 def is_on(run: Run) -> bool:
-    """Tell whether the page is on, or was about to be."""
+    """Return whether the page is on, or was being created."""
     return any(tags.MAINTENANCE in autoscaling.group(run.cloud, name).tags for name in run.settings.groups)
 
 
 def mention(run: Run) -> None:
-    """Warn that the maintenance page is on, if AWS answers at once; what is wrong otherwise, the command itself will meet."""
+    """Warn that the maintenance page is on, if AWS answers at once; other errors are left to the command."""
     try:
         client = run.cloud.client("autoscaling", quick=True)
         groups = client.describe_auto_scaling_groups(AutoScalingGroupNames=list(run.settings.groups))["AutoScalingGroups"]
@@ -102,22 +102,22 @@ def _look(run: Run) -> list[Listener]:
 
 
 def _bring_about(run: Run, what: str, left: Steps) -> None:
-    """Look, do what is left, and look again, until nothing is: an answer that was lost, or a crash, leaves no half."""
+    """Apply the remaining steps until none is left, so that a lost answer or a crash does no harm."""
 
     def probe() -> bool | Waiting:
         try:
             steps = left(_look(run))
         except NoRoom as error:
-            # There was room before: a rule of ours is seen before its tags.
+            # There was room before: AWS shows a rule of ours before its tags.
             return Waiting(str(error))
         for step in steps:
             try:
                 listeners.apply(run.cloud, step, {tags.GROUPS: listeners.site_of(run.settings.groups)})
             except ClientError as error:
-                # Somebody, or our own lost call, was quicker: the next look tells.
+                # Already done by another user, or by our own lost call: the next poll shows it.
                 if error_code(error) not in ("PriorityInUse", "RuleNotFound"):
                     raise
-        return Waiting(f"{len(steps)} rules were not as they should be") if steps else True
+        return Waiting(f"{len(steps)} rules were not in place") if steps else True
 
     run.wait(what, probe, timeout=_PATIENCE, every=1.0)
 
@@ -141,9 +141,9 @@ def _front(run: Run) -> Front:
 
 
 def _bypasses(run: Run) -> Iterator[Conditions]:
-    """Return the conditions of each way round the page that the settings name.
+    """Return the conditions of each bypass in the settings.
 
-    Raises SettingsError for a secret or addresses with which a rule would let in others, or nobody.
+    Raises SettingsError for a secret or addresses that would match other visitors, or none.
     """
     wanted = run.settings.maintenance
     if wanted.bypass_header:
@@ -153,7 +153,7 @@ def _bypasses(run: Run) -> Iterator[Conditions]:
             )
         value = _read("maintenance.bypass_secret", wanted.bypass_secret).strip()
         run.out.hide(value)
-        # In a rule * and ? stand for anything: with one of them others would come in.
+        # In a rule * and ? are wildcards: others would match.
         if not re.fullmatch(r"[A-Za-z0-9._~+/=-]{8,128}", value):
             raise SettingsError(
                 f"maintenance.bypass_secret: {wanted.bypass_secret}: its content does not fit; allowed: 8 to 128 letters, digits"
@@ -164,9 +164,9 @@ def _bypasses(run: Run) -> Iterator[Conditions]:
         yield ({"Field": "source-ip", "SourceIpConfig": {"Values": _networks(wanted.bypass_addresses)}},)
 
 
-def _networks(given: Sequence[str]) -> list[str]:
+def _networks(addresses: Sequence[str]) -> list[str]:
     try:
-        return [str(ipaddress.ip_network(network)) for network in given]
+        return [str(ipaddress.ip_network(network)) for network in addresses]
     except ValueError as error:
         raise SettingsError(f"maintenance.bypass_addresses: {error}; allowed: addresses such as 192.0.2.0/24") from error
 

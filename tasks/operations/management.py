@@ -1,4 +1,4 @@
-"""`management-create`, `-start`, `-stop`: the instance outside the groups on which deploys are made."""
+"""`management-create`, `-start`, `-stop`: the instance outside the groups to which a release is deployed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..runtime.waiting import Waiting
 
 @dataclass(frozen=True)
 class Options:
-    """Where the management instance is made, in place of what the template and the group say."""
+    """Where the management instance is launched, overriding template and group."""
 
     subnet: str | None = None
     security_groups: tuple[str, ...] = ()
@@ -57,12 +57,12 @@ def management_create(
         launched(run, id)
         if elastic_ip:
             instances.associate(run.cloud, elastic_ip, id)
-        # Again: it has an address now.
+        # Again: now it has an address.
         _ready(run, launched(run, id))
 
 
 def _require_reach(run: Run, options: Options) -> None:
-    """Refuse, before anything is launched, what could not be reached from here."""
+    """Refuse options with which the instance could not be reached from here."""
     ssh = run.settings.ssh
     if options.elastic_ip is None:
         return
@@ -85,7 +85,7 @@ def _launch(run: Run, group: Group, version: Version, options: Options) -> str:
         run.out.warn(roles.unfit([*roles.tags_of(version.data), *tags]))
     if "InstanceMarketOptions" in version.data:
         run.out.warn(f"version {version.number} launches Spot instances: EC2 may end the management instance at any time")
-    # Reached by a public address, it must have one from the beginning: its console is seen, and waited for, over SSH.
+    # With ssh.address public it needs a public address from the beginning: SSH and its console are waited for.
     public = run.settings.ssh.address != "private" and options.elastic_ip is None
     place = instances.Place(options.security_groups, public)
     subnets = [options.subnet] if options.subnet else group.subnets

@@ -1,4 +1,4 @@
-"""`prune-static`: hashed files that no release can name any more leave the shared disk."""
+"""`prune-static`: delete hashed files of old releases from the shared disk."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _TRIES = 5
 
 
 def prune_static(run: Run) -> None:
-    """Delete hashed files that no release names which runs, can be booted, is one of the newest or was left only lately.
+    """Delete hashed static files that no running, bootable or recent release references.
 
-    Each deploy archives its release's manifest beside STATIC_ROOT; only names in such an archive are ever deleted. Refuses when a
-    release that is needed has none. `--dry` shows what would go, and how much; see static.keep_releases and static.grace.
+    Each deploy archives its manifest beside STATIC_ROOT; only names in such an archive are ever deleted. Refuses when a
+    release that is needed has none. `--dry` shows what would be deleted. See static.keep_releases and static.grace.
     """
     static = run.settings.static
     _, host = open_management(run)
@@ -33,12 +33,12 @@ def prune_static(run: Run) -> None:
         needed = _needed(run, revisions)
         for _ in range(_TRIES):
             seen = _ask(run, host, (), "")
-            judged = plan(seen.at, needed, newest=static.keep_releases, grace=static.grace, now=seen.now)
-            if judged.problem:
-                raise Refused(judged.problem)
-            answer = _ask(run, host, judged.retired, seen.token)
+            decided = plan(seen.at, needed, newest=static.keep_releases, grace=static.grace, now=seen.now)
+            if decided.problem:
+                raise Refused(decided.problem)
+            answer = _ask(run, host, decided.retired, seen.token)
             if answer.done:
-                _tell(run, seen, judged, answer)
+                _show(run, seen, decided, answer)
                 return
             run.out.say("a release was archived meanwhile: checking again")
     raise Resumable(f"{host.name}: the archived releases changed {_TRIES} times meanwhile; nothing was deleted", run.command)
@@ -46,17 +46,17 @@ def prune_static(run: Run) -> None:
 
 def _ask(run: Run, host: Host, retire: Sequence[str], token: str) -> Archives:
     label = "manage.py shell (pruning the static files)"
-    told = change(host, run.settings.app, commands.prune(run.settings.app, retire, token, dry=run.dry), label).stdout
-    found = read_archives(told)
+    printed = change(host, run.settings.app, commands.prune(run.settings.app, retire, token, dry=run.dry), label).stdout
+    found = read_archives(printed)
     if found is None:
-        raise RemoteFailed(host.name, label, 0, gist(told))
+        raise RemoteFailed(host.name, label, 0, gist(printed))
     return found
 
 
 def _needed(run: Run, revisions: Revisions) -> dict[str, str]:
     """Return the revisions that are served or can be booted, each with one reason.
 
-    Raises Refused for an instance of which it cannot be told what it serves.
+    Raises Refused for an instance with an unknown revision.
     """
     needed: dict[str, str] = {}
     for name in run.settings.groups:
@@ -64,11 +64,11 @@ def _needed(run: Run, revisions: Revisions) -> dict[str, str]:
         versions, _ = known_versions(run.cloud, fleet, group)
         booted = {v.number: v.revision for v in versions if v.revision}
         needed |= {v.revision: f"version {v.number} of {name} can be booted" for v in versions if v.revision and v.exists}
-        machines = {m.id: m for m in instances.with_ids(run.cloud, [member.id for member in group.members])}
+        known = {m.id: m for m in instances.with_ids(run.cloud, [member.id for member in group.members])}
         for member in group.members:
-            instance = machines.get(member.id)
-            told = revisions.of(instance.address)[0] if instance and instance.address else None
-            serves = {revision for revision in (told, booted.get(member.version)) if revision}
+            instance = known.get(member.id)
+            reported = revisions.of(instance.address)[0] if instance and instance.address else None
+            serves = {revision for revision in (reported, booted.get(member.version)) if revision}
             if not serves:
                 raise Refused(
                     f"{member.id} of {name} reports no revision, and its template version names none: nothing was deleted"
@@ -77,11 +77,11 @@ def _needed(run: Run, revisions: Revisions) -> dict[str, str]:
     return needed
 
 
-def _tell(run: Run, seen: Archives, judged: Plan, answer: Archives) -> None:
+def _show(run: Run, seen: Archives, decided: Plan, answer: Archives) -> None:
     rows = [
-        [revision[:12], f"{(seen.now - at) / 86400:.1f} days", judged.kept.get(revision, "not needed")]
-        for revision, at in sorted(seen.at.items(), key=lambda one: -one[1])
+        [revision[:12], f"{(seen.now - at) / 86400:.1f} days", decided.kept.get(revision, "not needed")]
+        for revision, at in sorted(seen.at.items(), key=lambda item: -item[1])
     ]
     run.out.table(f"{len(rows)} archived releases", ("revision", "deployed", "why"), rows)
     verb = "would be deleted" if run.dry else "deleted"
-    run.out.say(f"{len(judged.retired)} retired; {answer.files} files of {answer.size / 1e6:.1f} MB {verb}")
+    run.out.say(f"{len(decided.retired)} retired; {answer.files} files of {answer.size / 1e6:.1f} MB {verb}")

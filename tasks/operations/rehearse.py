@@ -12,7 +12,7 @@ from tempfile import gettempdir
 
 from ..errors import DeployError, SettingsError
 
-# Links are followed: the package may be linked under another name, and the rehearsal lies beside the real folder.
+# Links are resolved: the package may be linked under another name, and the rehearsal is beside the real folder.
 _PACKAGE = Path(__file__).resolve().parents[1]
 _NEEDED = ("moto", "flask", "flask_cors", "h11", "asyncssh", "gunicorn", "django", "whitenoise", "pip")
 
@@ -37,7 +37,7 @@ def rehearse(hosts: str, instances: int, flags: Sequence[str], skip: Sequence[st
 
 
 def _find() -> str:
-    """Return the name of the rehearsal's package, seen from the folder around this one: it lies in it (a wheel) or beside it."""
+    """Return the name of the rehearsal's package, relative to the parent folder: in this package (a wheel) or beside it."""
     for module in (f"{_PACKAGE.name}.rehearsal", "rehearsal"):
         if (_PACKAGE.parent / module.replace(".", "/") / "__main__.py").is_file():
             return module
@@ -51,7 +51,7 @@ def _require_libraries(module: str) -> None:
 
 
 def _extra(module: str) -> str:
-    """Return what pip must install: the extra of the wheel or of the clone, or a fork's file."""
+    """Return the argument of pip: the extra of the wheel or of the clone, or a fork's requirements file."""
     if module != "rehearsal":
         return "'ramped[rehearsal]'"
     top = os.path.relpath(_PACKAGE.parent)
@@ -60,7 +60,7 @@ def _extra(module: str) -> str:
 
 
 def _prepare_machines(module: str, instances: int) -> None:
-    """See that machines can be here, and build their image now: afterwards pip does not know this user's settings any more."""
+    """Check that machines work here, and build their image now, while pip has this user's settings."""
     golden, requirements = (import_module(f"{module}.hosts.machines.{name}") for name in ("golden", "requirements"))
 
     if line := requirements.missing(instances):
@@ -72,7 +72,7 @@ def _prepare_machines(module: str, instances: int) -> None:
 
 
 def _become(module: str, arguments: Sequence[str]) -> None:
-    """Go on as the rehearsal, in an environment that names no real account and no credentials."""
+    """Replace this process by the rehearsal, in an environment without real account and credentials."""
     bare = import_module(f"{module}.sandbox").bare
     environment = bare(os.environ, Path(gettempdir())) | {"PYTHONPATH": str(_PACKAGE.parent)}
     sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""`restart-all`: the web instances see the static files of a new release before any page names them."""
+"""`restart-all`: the web instances serve the static files of a new release before any page names them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from ..runtime.run import Run
 
 
 def restart_all(run: Run, batch: str | None = None, only_if_needed: bool = False) -> None:
-    """Let every in-service web instance see the new static files: reload or restart, a batch at a time, losing no request.
+    """Reload or restart every in-service web instance, a batch at a time, so that it serves the new static files.
 
-    Stops at the first failure, says which instances are done and which were not touched; the same command goes on.
+    Stops at the first failure and lists which instances are done; the same command continues.
     """
     _, host = open_management(run)
     with host:
@@ -22,10 +22,10 @@ def restart_all(run: Run, batch: str | None = None, only_if_needed: bool = False
 
 
 def restart_fleet(run: Run, added: tuple[str, ...], *, batch: int | str | None = None, only_if_needed: bool = False) -> int:
-    """Refresh every in-service web instance of all groups; return how many there are.
+    """Reload every in-service web instance of all groups; return their number.
 
-    `added`: the hashed files that the release added, below static.url; `batch`: None for that of the settings;
-    `only_if_needed`: leave those alone that serve them all. Raises Resumable at the first failure.
+    `added`: the hashed files that the release added, below static.url; `batch`: None for restart.batch;
+    `only_if_needed`: skip instances that serve all of them. Raises Resumable at the first failure.
     """
     began = run.clock.now()
     webs = in_service(run.cloud, run.settings.groups)
@@ -38,7 +38,7 @@ def restart_fleet(run: Run, added: tuple[str, ...], *, batch: int | str | None =
         return len(webs)
     with run.step("restart-all"), FleetReloader(run, added, only_if_needed=only_if_needed) as reloader:
         reloader.reload(webs, size)
-        # Those that were booting when we began may have listed the static files before the new ones came.
+        # Instances that were booting when we began may have listed the static files before the new files were there.
         late = [
             web
             for web in in_service(run.cloud, run.settings.groups)

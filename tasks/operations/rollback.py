@@ -1,4 +1,4 @@
-"""`rollback`: back to an earlier version, or turn an unfinished rollout back."""
+"""`rollback`: go back to an earlier version, or turn an unfinished rollout back."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from .rollout import replace_instances, roll_out
 
 
 def rollback(run: Run, to: str | None = None) -> None:
-    """Roll back to the version before, or to a version or revision, by the same careful steps; turns back a rollout under way.
+    """Roll back to the previous version, or to a version or revision; turns an unfinished rollout back.
 
-    The version before is the newest older release that served and whose image still exists. The database is not rolled back.
+    The previous version is the newest older one that served and whose image still exists. The database is not rolled back.
     """
     refreshed = _refreshed(run, to)
     looked = [fleets.observe(run.cloud, name) for name in run.settings.groups]
@@ -41,17 +41,17 @@ def rollback(run: Run, to: str | None = None) -> None:
             chosen = _chosen(run.cloud, fleet, group, to)
             run.out.say(f"{group.name}: back to {chosen}")
             if not chosen.served:
-                run.out.warn(f"version {chosen} is not recorded to have served: {chosen.outcome or 'nothing is recorded of it'}")
+                run.out.warn(f"version {chosen} is not recorded as served: {chosen.outcome or 'no outcome is recorded'}")
             alone = _at_once(run, [group.name])
-            # What has served needs no proof, and a smoke boot takes minutes.
+            # A version that has served needs no smoke boot, which takes minutes.
             roll_out(alone.with_(rollout={"smoke_boot": False}) if chosen.served else alone, {}, chosen.number)
 
 
 def _refreshed(run: Run, to: str | None) -> list[str]:
     """Return the groups in which an instance refresh is under way; there a version cannot be chosen."""
-    found = {name: one for name in run.settings.groups if (one := refreshes.under_way(run.cloud, name))}
+    found = {name: refresh for name in run.settings.groups if (refresh := refreshes.under_way(run.cloud, name))}
     if found and to is not None:
-        names = ", ".join(f"{name} to version {one.version}" for name, one in found.items())
+        names = ", ".join(f"{name} to version {refresh.version}" for name, refresh in found.items())
         raise Refused(f"an instance refresh is under way ({names}): `rollback` alone turns it back")
     return list(found)
 
@@ -62,7 +62,7 @@ def _chosen(cloud: Cloud, fleet: Fleet, group: Group, to: str | None) -> Candida
 
 
 def _at_once(run: Run, groups: Sequence[str]) -> Run:
-    """Return the run for these groups, without pauses and alarms: an alarm may be why we go back."""
+    """Return the run for these groups, without pauses and alarms: an alarm may be the reason to roll back."""
     at_once = run.with_(rollout={"canary": 0, "checkpoints": (), "pause": 0, "alarms": ()})
     return replace(at_once, settings=replace(at_once.settings, groups=tuple(groups)))
 

@@ -1,4 +1,4 @@
-"""`rollout`: replace the instances of the groups by those of a launch template version, never fewer in service than before."""
+"""`rollout`: replace the instances of the groups by those of a launch template version, at full capacity."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ ENGINES = ("ramped", REFRESH)
 
 
 def rollout(run: Run, to: str | None = None, yes: bool = False, engine: str | None = None) -> None:
-    """Replace every instance by one of the newest template version, surge first; resumes a rollout that stopped half-way.
+    """Replace the instances of the groups by those of the newest template version, surge first; resumes an unfinished rollout.
 
-    A rollout under way goes on to its own version. A new version that fails is rolled back (rollout.rollback). Several groups
-    go side by side, and one that fails takes the others back with it.
+    An unfinished rollout continues to its own version. A version that fails is rolled back (rollout.rollback). Several groups
+    are replaced side by side; if one fails, all are rolled back.
     """
     roll_out(_by(run, engine), {}, to, yes=yes)
 
@@ -52,13 +52,13 @@ def _by(run: Run, engine: str | None) -> Run:
 def roll_out(run: Run, versions: Mapping[str, Version] | None = None, to: str | None = None, *, yes: bool = False) -> None:
     """Roll the groups out side by side; the parameters are those of `replace_instances`.
 
-    Raises Refused with everything that speaks against it, RolledBack, Resumable when it stopped half-way or pauses.
+    Raises Refused with all problems, RolledBack, Resumable when it stopped half-way or pauses.
     """
     ended = replace_instances(run, versions, to, yes=yes)
-    back = [one.text for one in ended if one.progress is Progress.RETURNED]
+    back = [outcome.text for outcome in ended if outcome.progress is Progress.RETURNED]
     if back:
         raise RolledBack("\n".join(back))
-    paused = [f"{one.group}: {one.text}" for one in ended if one.progress is Progress.PAUSED]
+    paused = [f"{outcome.group}: {outcome.text}" for outcome in ended if outcome.progress is Progress.PAUSED]
     if paused:
         again = run.command
         raise Resumable("\n".join(paused), again if " --yes" in again else f"{again} --yes")
@@ -72,43 +72,43 @@ def replace_instances(
     yes: bool = False,
     turn_back: str = "",
 ) -> list[Outcome]:
-    """Replace the instances of the groups side by side; return how that ended for each in which there was something to do.
+    """Replace the instances of the groups side by side; return the outcome of each group with something to do.
 
-    `versions`: the version of each launch template; `to`: the number for all others; None for the newest; `yes`: go on past every
-    pause; `turn_back`: why the rollouts under way have to go back. A dry run shows the plan, also to a version that is not made
-    yet. Raises Refused with everything that speaks against it, Resumable when it stopped half-way.
+    `versions`: the version of each launch template; `to`: the number for all others; None for the newest; `yes`: continue past
+    pauses; `turn_back`: why the rollouts under way are rolled back. A dry run shows the plan, also to a version that is not made
+    yet. Raises Refused with all problems, Resumable when it stopped half-way.
     """
     with run.step("rollout"):
         targets = [target_of(run, name, versions or {}, to) for name in run.settings.groups]
-        targets = [one.with_policy(confirmed=yes, turn_back=turn_back) for one in targets]
-        if turn_back and not all(one.refresh or one.fleet.record for one in targets):
+        targets = [target.with_policy(confirmed=yes, turn_back=turn_back) for target in targets]
+        if turn_back and not all(target.refresh or target.fleet.record for target in targets):
             raise Refused("the rollout has ended meanwhile: run the same again")
         ahead = _ahead(run, targets)
         if len(ahead) > 1:
-            ahead = [one.with_policy(together=True) for one in ahead]
-        refused = [text for one in ahead if (text := preflight(run, one))]
+            ahead = [target.with_policy(together=True) for target in ahead]
+        refused = [text for target in ahead if (text := preflight(run, target))]
         if refused:
             raise Refused("\n".join(refused))
         if run.dry:
-            for one in ahead:
-                _show(run, one)
+            for target in ahead:
+                _show(run, target)
         return _roll(run, ahead) if ahead and not run.dry else []
 
 
 def _ahead(run: Run, targets: Sequence[GroupTarget]) -> list[GroupTarget]:
-    """Return the groups in which there is something to do."""
-    turned = [one.name for one in targets if one.fleet.record and one.fleet.record.back]
+    """Return the groups with something to do."""
+    turned = [target.name for target in targets if target.fleet.record and target.fleet.record.back]
     ahead = []
-    for one in targets:
-        first = decide(one.fleet, one.policy, one.goal, one.group.at or run.clock.now())
-        if isinstance(first, Done) and not one.refresh:
+    for target in targets:
+        first = decide(target.fleet, target.policy, target.goal, target.group.at or run.clock.now())
+        if isinstance(first, Done) and not target.refresh:
             run.out.say(str(first))
             if not run.dry:
-                lock_of(run, one.name, "tidying up").sweep()
-        elif turned and not one.fleet.record:
-            run.out.say(f"{one.name} stays as it is: {turned[0]} is being rolled back, and the groups go together")
+                lock_of(run, target.name, "cleaning up").sweep()
+        elif turned and not target.fleet.record:
+            run.out.say(f"{target.name} stays as it is: {turned[0]} is being rolled back, and the groups go together")
         else:
-            ahead.append(one)
+            ahead.append(target)
     return ahead
 
 
@@ -130,13 +130,13 @@ def _foreseen(run: Run, target: GroupTarget) -> Sequence[Step]:
 
 
 def _untried(run: Run, targets: Sequence[GroupTarget]) -> list[GroupTarget]:
-    """Return one group for each version that has to prove itself in a smoke boot."""
+    """Return one group for each version that needs a smoke boot."""
     found = {
-        (one.group.template, one.target.number): one
-        for one in targets
-        if one.group.members
-        and not (one.refresh or one.goes_back)
-        and all(m.version != one.target.number for m in one.group.members)
+        (target.group.template, target.target.number): target
+        for target in targets
+        if target.group.members
+        and not (target.refresh or target.goes_back)
+        and all(m.version != target.target.number for m in target.group.members)
     }
     return list(found.values()) if run.settings.rollout.smoke_boot else []
 
@@ -145,19 +145,20 @@ def _roll(run: Run, targets: Sequence[GroupTarget]) -> list[Outcome]:
     untried = _untried(run, targets)
     with ExitStack() as stack:
         locks = {
-            one.name: stack.enter_context(lock_of(run, one.name, f"rollout to version {one.target.number}")) for one in targets
+            target.name: stack.enter_context(lock_of(run, target.name, f"rollout to version {target.target.number}"))
+            for target in targets
         }
         revisions = Revisions(run)
-        if untried or any(one.policy.revisions for one in targets):
+        if untried or any(target.policy.revisions for target in targets):
             revisions.host = stack.enter_context(open_management(run)[1])
-        for one in untried:
-            smoke_boot(run, one.group, one.target, revisions, locks[one.name])
+        for target in untried:
+            smoke_boot(run, target.group, target.target, revisions, locks[target.name])
         began = run.clock.now()
-        ended = roll([_begun(run, one, revisions, locks[one.name]) for one in targets])
+        ended = roll([_begun(run, target, revisions, locks[target.name]) for target in targets])
         _record(run, targets, ended)
         _missed(run, targets, run.clock.now() - began)
-    if len(targets) > 1 and all(one.progress is Progress.OVER for one in ended):
-        _tell_all(run, targets, run.clock.now() - began)
+    if len(targets) > 1 and all(outcome.progress is Progress.OVER for outcome in ended):
+        _show_all(run, targets, run.clock.now() - began)
     return ended
 
 
@@ -173,11 +174,11 @@ def _begun(run: Run, target: GroupTarget, revisions: Revisions, lock: Lock) -> G
 
 
 def _record(run: Run, targets: Sequence[GroupTarget], ended: Sequence[Outcome]) -> None:
-    """Record what became of the versions; one that two groups share and that was rolled back in either was rolled back."""
+    """Record the outcome of the versions; a version of two groups that was rolled back in one counts as rolled back."""
     found: dict[tuple[str, str], tuple[Version, str]] = {}
-    for target, one in zip(targets, ended, strict=True):
+    for target, result in zip(targets, ended, strict=True):
         versions = {v.number: v for v in (target.source, target.target)}
-        for number, outcome in outcomes(one.progress, target.goal.source, target.goal.target).items():
+        for number, outcome in outcomes(result.progress, target.goal.source, target.goal.target).items():
             key = (target.group.template, number)
             if key not in found or outcome == ROLLED_BACK:
                 found[key] = (versions[number], outcome)
@@ -187,13 +188,16 @@ def _record(run: Run, targets: Sequence[GroupTarget], ended: Sequence[Outcome]) 
 
 def _missed(run: Run, targets: Sequence[GroupTarget], took: float) -> None:
     """Print the scheduled actions that were due while the rollout had ScheduledActions suspended."""
-    for one in targets:
-        ours = run.settings.rollout.engine != REFRESH and "ScheduledActions" not in one.group.suspended
-        began = one.group.at or run.clock.now() - took
-        for action in between(one.scheduled, began, began + took) if ours else []:
-            run.out.warn(missed(one.name, action))
+    for target in targets:
+        ours = run.settings.rollout.engine != REFRESH and "ScheduledActions" not in target.group.suspended
+        began = target.group.at or run.clock.now() - took
+        for action in between(target.scheduled, began, began + took) if ours else []:
+            run.out.warn(missed(target.name, action))
 
 
-def _tell_all(run: Run, targets: Sequence[GroupTarget], took: float) -> None:
-    rows = [[one.name, one.goal.source, one.goal.target, str(len(one.group.members)), f"{took:.0f} s"] for one in targets]
+def _show_all(run: Run, targets: Sequence[GroupTarget], took: float) -> None:
+    rows = [
+        [target.name, target.goal.source, target.goal.target, str(len(target.group.members)), f"{took:.0f} s"]
+        for target in targets
+    ]
     run.out.table("rolled out together", ("group", "from", "to", "instances", "took"), rows)

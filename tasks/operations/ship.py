@@ -1,4 +1,4 @@
-"""`ship`: the push of a button, everything in order."""
+"""`ship`: a whole release in one command."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ NUMBERS = {
 def ship(run: Run, revision: str | None = None, skip: Sequence[str] = (), yes: bool = False, maintenance: bool = False) -> None:
     """Release a revision: everything in order, one report.
 
-    Raises SettingsError for a part that cannot be skipped, and whatever the parts raise.
+    Raises SettingsError for a part that cannot be skipped, and the errors of the parts.
     """
     unknown = [part for part in skip if part not in SKIPPABLE]
     if unknown:
@@ -75,14 +75,14 @@ def _finish(run: Run, skip: Sequence[str]) -> None:
 
 
 def _ship_behind_a_page(run: Run, revision: str | None, skip: Sequence[str], *, yes: bool) -> None:
-    """Ship what old code would not survive: visitors see a page from before the migrations until every instance is new.
+    """Ship migrations that break old code: visitors see a page from before the migrations until every instance is new.
 
-    All instances are replaced at once. Old ones leave as before only when new ones serve: the health checks know no page, and a
-    new version that does not serve leaves the old instances there to go back to. It is not rolled back by itself: old code would
+    All instances are replaced at once, old ones only when new ones serve: health checks bypass the page, and a
+    new version that does not serve leaves the old instances in place. It is not rolled back automatically: old code would
     not work on the new schema.
     """
     own = run.settings.rollout
-    # Where max must not be raised there may be room for no more than the surge that is used to.
+    # Where max must not be raised there may be room only for the usual surge.
     most = "100%" if own.raise_max else own.surge
     all_at_once = run.with_(
         rollout={
@@ -110,7 +110,7 @@ def _ship_behind_a_page(run: Run, revision: str | None, skip: Sequence[str], *, 
         if run.dry:
             run.out.say("would show a maintenance page from before `migrate` until every instance is new and has been checked")
             return
-        # Through the load balancer the CDN would meet the page.
+        # Through the load balancer the CDN would get the page.
         check_everywhere(run.with_(static={"cdn": None}))
         turn_off(run)
     except BaseException:
@@ -131,7 +131,7 @@ def _invalidate(run: Run) -> None:
 
 
 def _end_half_way(run: Run, *, yes: bool) -> None:
-    """End the rollout that an earlier run left half-way, so that the same command goes on after a crash."""
+    """End an unfinished rollout of an earlier run, so that the same command continues after a crash."""
     records = [fleets.observe(run.cloud, name)[0].record for name in run.settings.groups]
     versions = sorted({record.target for record in records if record})
     if versions:

@@ -18,7 +18,7 @@ COLUMNS = ("instance", "zone", "state", "targets", "version", "revision", "age")
 
 
 def status(run: Run) -> None:
-    """Show instances, their health, template version, revision and age; sizes, suspended processes, a rollout under way."""
+    """Show instances, target health, versions, revisions and ages; sizes, suspended processes, an unfinished rollout."""
     show(run)
 
 

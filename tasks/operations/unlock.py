@@ -1,4 +1,4 @@
-"""`unlock`: who holds the lock of a group, and an end to it."""
+"""`unlock`: show and remove the lock of a group."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from ..runtime.run import Run
 
 
 def unlock(run: Run, force: bool = False) -> None:
-    """Show who holds the lock of each group, what for and until when; remove it when the holder is gone, or with --force."""
+    """Show who holds the lock of each group; remove it when the holder is gone, or with --force."""
     held = [name for name in run.settings.groups if not _unlock(run, name, force)]
     if held:
-        raise Refused(f"{', '.join(held)}: held as shown; `unlock --force` removes it, once you know that its holder is gone")
+        raise Refused(f"{', '.join(held)}: held as shown; `unlock --force` removes it; make sure that its holder is gone")
 
 
 def _unlock(run: Run, name: str, force: bool) -> bool:
-    """Return whether the group is free in the end; a dry run shows the step that is made otherwise."""
+    """Return whether the group is free afterwards; a dry run only shows the step."""
     lock = lock_of(run, name, "unlock")
     held = lock.held()
     if held is None:

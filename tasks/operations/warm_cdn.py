@@ -1,4 +1,4 @@
-"""`warm-cdn`: the first visitor of a new release finds its static files in the CDN."""
+"""`warm-cdn`: fetch the static files of a new release into the CDN before the first visitor."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from .invalidate import forget, not_served, require_cdn
 
 
 def warm_cdn(run: Run, whole: bool = False) -> None:
-    """Fetch the release's new static files through the CDN; what it answers with an error is invalidated and fetched again.
+    """Fetch the new static files through the CDN; invalidate and fetch again what it answers with an error.
 
-    Run it when the web instances serve the new files: after restart-all. It warms the CDN's locations that answer from here.
+    Run it after restart-all, when the web instances serve the new files. It warms the edge locations that answer from here.
     """
     require_cdn(run)
     _, host = open_management(run)
@@ -28,7 +28,7 @@ def warm_cdn(run: Run, whole: bool = False) -> None:
 def warm(run: Run, files: Sequence[str]) -> None:
     """Fetch hashed files, named below static.url, through the CDN.
 
-    Raises SettingsError without the CDN's address, DeployError with those that it does not serve, TimedOut.
+    Raises SettingsError without the CDN's address, DeployError with the files that it does not serve, TimedOut.
     """
     base, static, contents = require_cdn(run), run.settings.static, Contents()
     paths = [url_path(static.url, name) for name in files]
@@ -39,7 +39,7 @@ def warm(run: Run, files: Sequence[str]) -> None:
         run.out.say(f"fetching {len(paths)} new static files through {base}")
         wrong = failures(base, paths, run.out.progress, contents.learn) | contents.misnamed()
         if wrong and static.distribution:
-            run.out.say(f"{len(wrong)} are wrong there and are invalidated: {shown(wrong)}")
+            run.out.say(f"{len(wrong)} are wrong there, invalidating them: {shown(wrong)}")
             forget(run, sorted(wrong))
             wrong = failures(base, sorted(wrong), run.out.progress, contents.check)
         if wrong:

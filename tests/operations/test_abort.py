@@ -88,7 +88,7 @@ def test_an_abort_that_was_cut_off_is_ended_before_anything_else(world: RollingW
         with pytest.raises(Refused, match="web: the rollout to version 2 is being aborted: run `abort` again"):
             begin()
     show(world.run())
-    assert "the rollout to version 2 is being aborted, or that was stopped; `abort` goes on" in world.printed
+    assert "the rollout to version 2 is being aborted, or the abort was interrupted; `abort` continues it" in world.printed
     abort(world)
     assert world.shape() == world.before and not world.locks()
 

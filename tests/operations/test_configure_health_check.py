@@ -88,5 +88,8 @@ def test_it_warns_where_a_group_would_replace_what_boots_and_only_there(world: R
 
 
 def test_without_a_target_group_there_is_nothing_to_configure() -> None:
-    with rolling(0, target_groups=0) as world, pytest.raises(Refused, match="web: no target group, so no load balancer asks"):
+    with (
+        rolling(0, target_groups=0) as world,
+        pytest.raises(Refused, match="web: no target group, so there is no health check to set"),
+    ):
         call(world)

@@ -140,7 +140,7 @@ def test_what_serves_nobody_does_not_hold_it_up(plain: ShopWorld) -> None:
     try:
         mark = len(plain.printed)
         restart_fleet(plain.run(restart=HASTY), ("c.css",))
-        assert f"{dead}: nothing helped: it is unhealthy, so no visitor misses a file there" in plain.printed[mark:]
+        assert f"{dead}: still out of traffic: it is unhealthy, so no visitor misses a file there" in plain.printed[mark:]
         assert [statuses(plain, id, "c.css") for id in plain.cloud.members() if id != dead] == [{200}] * 2
     finally:
         wsgi.write_text(text)

@@ -43,7 +43,8 @@ def test_a_rollout_that_was_stopped_and_its_way_back(world: RollingWorld) -> Non
         world.roll()
     show(world.run())
     assert (
-        "a rollout from version 1 to 2 is under way or was stopped: 2 of 2 instances are left; `rollout` goes on" in world.printed
+        "a rollout from version 1 to 2 is under way or was interrupted: 2 of 2 instances are left; `rollout` continues it"
+        in world.printed
     )
     world.cloud.control("faults", {"images": {world.image: "error"}})
     world.cloud.wait(lambda: len(world.cloud.healthy(world.fleet)) == 2)
@@ -51,7 +52,7 @@ def test_a_rollout_that_was_stopped_and_its_way_back(world: RollingWorld) -> Non
     with pytest.raises(KeyboardInterrupt):
         world.roll(instance_timeout=2)
     show(world.run())
-    assert "a rollout back from version 2 to 1 is under way or was stopped: 1 of 2 instances are left" in world.printed
+    assert "a rollout back from version 2 to 1 is under way or was interrupted: 1 of 2 instances are left" in world.printed
 
 
 def test_a_group_that_is_not_there_is_named(world: RollingWorld) -> None:

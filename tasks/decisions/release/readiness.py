@@ -72,13 +72,13 @@ def of_site(about: str, facts: SiteFacts) -> list[Finding]:
 
 
 def ranked(findings: Sequence[Finding]) -> list[Finding]:
-    """Return findings, the worst first; those of one level stay in their order."""
+    """Return findings, the worst first, otherwise in their order."""
     return sorted(findings, key=lambda finding: LEVELS.index(finding.level))
 
 
 def softened(findings: Sequence[Finding]) -> list[Finding]:
-    """Return findings of what the release itself may mend: no problem is left among them."""
-    return [replace(one, level="warning") if one.level == "problem" else one for one in findings]
+    """Return findings with problems as warnings, since the release itself may repair them."""
+    return [replace(finding, level="warning") if finding.level == "problem" else finding for finding in findings]
 
 
 def worst(findings: Sequence[Finding]) -> Level:
@@ -88,11 +88,11 @@ def worst(findings: Sequence[Finding]) -> Level:
 
 def listed(findings: Sequence[Finding]) -> str:
     """Return the problems as one text, a line each."""
-    return "\n".join(f"  - {one.about}: {one.text}" for one in findings if one.level == "problem")
+    return "\n".join(f"  - {finding.about}: {finding.text}" for finding in findings if finding.level == "problem")
 
 
 def read_boot(printed: str) -> float | None:
-    """Return how many seconds an instance took from the start of its kernel until every unit had started, from `systemctl show`.
+    """Return the seconds from the start of the kernel until every unit had started, from `systemctl show`.
 
     None while it boots. Source: org.freedesktop.systemd1(5), "FinishTimestampMonotonic".
     """
@@ -101,9 +101,9 @@ def read_boot(printed: str) -> float | None:
 
 
 def read_graceful(printed: str) -> float | None:
-    """Return how many seconds a service gives its open requests when it ends, from `systemctl show` of its ExecStart.
+    """Return the seconds that a service waits for open requests when it stops, from `systemctl show` of its ExecStart.
 
-    None where that cannot be seen: a configuration file may set it. Source: gunicorn's documentation, "graceful_timeout";
+    None where unknown: a configuration file may set it. Source: gunicorn's documentation, "graceful_timeout";
     uvicorn's, "--timeout-graceful-shutdown".
     """
     found = re.search(r"--(?:graceful-timeout|timeout-graceful-shutdown)[= ](\d+)", printed)
@@ -114,7 +114,7 @@ def read_graceful(printed: str) -> float | None:
 
 
 def short_grace(group: str, grace: int, health_type: str, boots: Mapping[str, float]) -> Iterator[Finding]:
-    """Yield a warning where a group would replace a new instance that still boots.
+    """Yield a warning where a group would replace a new instance that is still booting.
 
     `grace`: seconds (HealthCheckGracePeriod); `health_type`: EC2, or ELB where the group acts on the load balancer's checks;
     `boots`: seconds that instances took to boot, by id. Source: "Set the health check grace period" (EC2 Auto Scaling guide).
@@ -130,9 +130,9 @@ def short_grace(group: str, grace: int, health_type: str, boots: Mapping[str, fl
 
 
 def short_delay(group: str, delays: Mapping[str, int], graceful: float | None) -> Iterator[Finding]:
-    """Yield a warning for each target group that cuts off requests for which the web server would have waited.
+    """Yield a warning for each target group that drains for less time than the web server waits for open requests.
 
-    `delays`: seconds of deregistration delay by target group; `graceful`: seconds that the web server gives open requests.
+    `delays`: seconds of deregistration delay by target group; `graceful`: seconds that the web server waits.
     """
     for name, delay in delays.items():
         if graceful is not None and delay < graceful:
@@ -145,7 +145,7 @@ def short_delay(group: str, delays: Mapping[str, int], graceful: float | None) -
 
 
 def quota(group: str, limit: float, used: int, needed: int) -> Finding:
-    """Return what the account's vCPU quota means for a rollout; `needed`: vCPUs of its surge and its smoke boot."""
+    """Return the finding on the account's vCPU quota; `needed`: vCPUs of the surge and the smoke boot."""
     text = f"{used} of {limit:.0f} vCPUs of the account's quota are used, and a rollout needs {needed} more"
     if used + needed > limit:
         return Finding(group, "problem", f"{text}: raise the quota in Service Quotas, or lower rollout.surge")
@@ -153,7 +153,7 @@ def quota(group: str, limit: float, used: int, needed: int) -> Finding:
 
 
 def cached_errors(base: str, headers: Mapping[str, str]) -> Finding:
-    """Return whether a CDN stores the answer to a file that is not there yet; `headers`: of its second answer.
+    """Return the finding whether a CDN caches errors; `headers`: of its second answer.
 
     Source: RFC 9111, "Age"; "How CloudFront caches errors" (CloudFront developer guide).
     """
