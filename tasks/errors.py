@@ -1,15 +1,15 @@
-"""Every error that an operator can meet, each one line: what is wrong, where, what to do.
+"""The errors for the operator, each one line: what is wrong, where, what to do.
 
 DeployError (exit 1)
 ├── SettingsError (exit 2)      the settings or the command line are wrong; nothing was changed
-├── Refused (exit 1)            a check refused to begin; what was changed by then, the guard adds
-├── TimedOut (exit 1)           a deadline passed; says what was seen last
+├── Refused (exit 1)            a check refused to begin; the guard adds the changes so far
+├── TimedOut (exit 1)           a timeout expired; has the last state
 ├── RemoteFailed (exit 1)       a command on a host failed
-├── HostUnreachable (exit 1)    SSH could not connect, or the host is not who it should be
+├── HostUnreachable (exit 1)    SSH could not connect, or the host key is not trusted
 ├── CloudError (exit 1)         AWS refused a call
-├── Cancelled (exit 1)          a thread of a run that was stopped
+├── Cancelled (exit 1)          a thread of a cancelled run
 ├── RolledBack (exit 1)         the new version failed or was turned back; the old version serves everywhere
-└── Resumable (exit 3)          stopped half-way; names the command that goes on
+└── Resumable (exit 3)          stopped half-way; names the command that continues
 """
 
 from invoke.exceptions import Exit
@@ -28,24 +28,24 @@ class DeployError(Exit):
 
 
 class SettingsError(DeployError):
-    """Say what is wrong with the settings or the usage."""
+    """The settings or the command line are wrong."""
 
     exit_code = 2
 
 
 class Refused(DeployError):
-    """Say why a command will not begin; `Guard` adds what was changed by then."""
+    """A check refused to begin; `Guard` adds the changes so far."""
 
 
 class TimedOut(DeployError):
-    """Say what was waited for, how long, and what was seen last."""
+    """A wait exceeded its timeout; has the last state."""
 
     def __init__(self, what: str, seconds: float, seen: str) -> None:
         super().__init__(f"{what}: not within {seconds:.0f} s; last seen: {seen}")
 
 
 class RemoteFailed(DeployError):
-    """Say which command failed on which host, and the end of what it printed."""
+    """A command on a host failed; has the end of its output."""
 
     def __init__(self, host: str, command: str, code: int, tail: str) -> None:
         said = tail.strip().replace("\n", "\n   | ") or "it printed nothing"
@@ -53,23 +53,23 @@ class RemoteFailed(DeployError):
 
 
 class HostUnreachable(DeployError):
-    """Say which host cannot be reached, or trusted, and what to do."""
+    """A host cannot be reached, or not be trusted."""
 
 
 class CloudError(DeployError):
-    """Say which AWS call was refused, and why."""
+    """AWS refused a call."""
 
 
 class RolledBack(DeployError):
-    """Say which version was rolled back, and why; everything serves as before."""
+    """A version was rolled back; the old version serves everywhere."""
 
 
 class Cancelled(DeployError):
-    """Say that a wait was cancelled because the whole run was; one thread of several raises it."""
+    """A wait was cancelled with the whole run; raised in one of several threads."""
 
 
 class Resumable(DeployError):
-    """Say what stopped half-way and the command that goes on."""
+    """A command stopped half-way; names the command that continues."""
 
     exit_code = 3
 

@@ -1,1 +1,1 @@
-"""What every command runs in: its Run, what the operator sees, waits, and what goes wrong."""
+"""The runtime of every command: its Run, output, waits and errors."""

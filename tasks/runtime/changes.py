@@ -1,15 +1,15 @@
-"""Whether a run has changed anything: what an exit text says of it must be true."""
+"""Whether a run has changed anything, for the exit text."""
 
 import threading
 
 
 class Changes:
-    """Noted by every edge that writes: AWS calls that change something, commands that change something on a host."""
+    """The changes of a run: AWS calls and commands on a host that change something."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._made = False
-        self._open = 0  # calls that have begun and whose outcome is not known
+        self._open = 0  # calls that have begun, with unknown outcome
 
     @property
     def made(self) -> bool:
@@ -18,17 +18,17 @@ class Changes:
             return self._made or self._open > 0
 
     def note(self) -> None:
-        """Note that something is changed now."""
+        """Note a change."""
         with self._lock:
             self._made = True
 
     def begin(self) -> None:
-        """Note that a call begins which may change something; `settle` says whether it did."""
+        """Note the beginning of a call that may change something; `settle` notes whether it did."""
         with self._lock:
             self._open += 1
 
     def settle(self, changed: bool) -> None:
-        """Note how a call ended. One that never gets here, being interrupted, counts as a change."""
+        """Note the end of a call. An interrupted call, which never gets here, counts as a change."""
         with self._lock:
             self._open -= 1
             self._made = self._made or changed

@@ -11,7 +11,7 @@ from .changes import Changes
 if TYPE_CHECKING:
     from ..settings.model import Aws
 
-AGENT = "ramped"  # in the user agent of every call, so that CloudTrail shows whose it was
+AGENT = "ramped"  # in the user agent of every call, for CloudTrail
 # Operations that change nothing, by the first word of their name.
 _READING = ("Assume", "Describe", "Get", "List")
 # The lock is an SSM parameter: taking and releasing it changes nothing of the site.
@@ -20,10 +20,10 @@ _CACHE = Path("~/.aws/cli/cache")  # of the AWS CLI, where it keeps the credenti
 
 
 class Cloud:
-    """The boto3 clients of one run, each made when it is first asked for.
+    """The boto3 clients of one run, each created at first use.
 
-    One session means one set of credentials: an MFA code is asked for once, and a role is assumed once.
-    `changes` learns of every call that may change something; `session`: a boto3 session to use instead of a new one.
+    One session means one set of credentials: one MFA prompt, one AssumeRole.
+    `changes` records every call that may change something; `session`: a boto3 session to use instead of a new session.
     """
 
     def __init__(self, aws: Aws, changes: Changes | None = None, session: Any = None) -> None:
@@ -35,7 +35,7 @@ class Cloud:
 
     @property
     def session(self) -> Any:
-        """The boto3 session, made when it is first asked for.
+        """The boto3 session, created at first use.
 
         Raises botocore's ProfileNotFound where `aws.profile` does not exist.
         """
@@ -109,14 +109,14 @@ def writes(model: Any, body: object) -> bool:
     return not dry and model.service_model.service_name != _LOCKING and not model.name.startswith(_READING)
 
 
-# How services say that there were too many calls, after botocore's own retries.
+# Error codes of throttling, after botocore's own retries.
 THROTTLED = frozenset(
     {"RequestLimitExceeded", "Throttling", "ThrottledException", "ThrottlingException", "TooManyRequestsException"}
 )
 
 
 def throttled(error: Exception) -> bool:
-    """Return whether AWS rejected a call because there were too many."""
+    """Return whether AWS throttled a call."""
     return error_code(error) in THROTTLED
 
 

@@ -1,12 +1,12 @@
-"""`@command`: make a task of `fab` and `invoke` of a function of a `Run`; no foreseeable failure ends in a traceback.
+"""`@command`: turn a function of a `Run` into a task of `fab` and `invoke`; no foreseeable failure ends in a traceback.
 
     @command(help={"revision": "the commit, tag or branch; default: the head of the branch"})
     def deploy(run: Run, revision: str | None = None) -> None:
-        \"""Put a revision on the management instance and prove it there.\"""
+        \"""Deploy a revision to the management instance and verify it there.\"""
 
 The first line of the docstring is what `--list` shows, the whole of it what `--help` shows; the signature after `run` becomes
 the options, dashed.
-What exit texts say of changes, the edges noted (changes.py).
+Exit texts report the changes that the edges noted (changes.py).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 Body = Callable[Concatenate["Run", P], None]
 
-# What every command does before its body; the page of commands fills it.
+# Called before the body of every command; filled by commands.py.
 BEFORE_EACH: list[Callable[[Run], None]] = []
 
 
@@ -33,13 +33,13 @@ def command(function: Body[P]) -> Task[Any]: ...
 @overload
 def command(**options: Any) -> Callable[[Body[P]], Task[Any]]: ...
 def command(function: Body[P] | None = None, **options: Any) -> Any:
-    """Make a task of a function whose first argument is a Run.
+    """Turn a function whose first argument is a Run into a task.
 
     `options`: those of `invoke.task` (`help`, `iterable`, `optional`, ...). Returns the Task.
     """
     if function is None:
         return functools.partial(command, **options)
-    # `-f` must stay Invoke's own everywhere on the line, so no option takes a letter by itself.
+    # `-f` must stay Invoke's own everywhere on the line, so no option gets a letter automatically.
     return Task(_with_context(function), auto_shortflags=False, **options)
 
 
@@ -58,7 +58,7 @@ def _with_context(function: Callable[..., None]) -> Callable[..., None]:
                 first(run)
             function(run, *args, **kwargs)
 
-    # Invoke reads the options off the signature: the function's own, with the context in the place of the run.
+    # Invoke reads the options from the signature: the function's own, with the context instead of the run.
     _, *rest = inspect.signature(function).parameters.values()
     context = inspect.Parameter("c", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     vars(body)["__signature__"] = inspect.Signature([context, *rest])

@@ -1,4 +1,4 @@
-"""Explain what AWS, SSH and the network raise in one line: what was asked, what came back, what to do."""
+"""Explain errors of AWS, SSH and the network in one line: the request, the answer, what to do."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _NETWORK = {errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETUNREA
 def explain(error: BaseException, again: str) -> DeployError | None:
     """Translate an error of a library.
 
-    `again`: the command that does the same again. Returns None for what is not theirs, a fault of ours.
+    `again`: the command that does the same again. Returns None for other errors, which are bugs of ours.
     """
     for module, translate in (("botocore.exceptions", _botocore), ("paramiko", _ssh), ("invoke.exceptions", _command)):
-        # A library that was never imported has raised nothing; importing it here would cost its time.
+        # A library that was never imported cannot have raised; importing it here would cost time.
         library = sys.modules.get(module)
         explained = translate(error, library, again) if library is not None else None
         if explained is not None:

@@ -1,4 +1,4 @@
-"""Around every task: what can go wrong on the way becomes one line and an exit code."""
+"""Around every task: each error becomes one line and an exit code."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from .output import Output
     from .run import Run
 
-# SIGHUP: the operator's own connection broke. Left alone under nohup, which ignores it on purpose.
+# SIGHUP: the operator's own connection broke. Stays ignored under nohup.
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
 class Stopped(KeyboardInterrupt):
-    """The process was asked to end by a signal other than Ctrl-C."""
+    """The process received a terminating signal other than Ctrl-C."""
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:
@@ -29,7 +29,7 @@ def _stop(number: int, frame: FrameType | None) -> NoReturn:
 class Guard:
     """Turn interruptions and the errors of AWS, SSH and the network into a DeployError.
 
-    `out`: where a live line may stand. What an exit text says of changes is what the run's edges noted.
+    `out`: may have a live line. An exit text reports the changes that the run's edges noted.
     """
 
     def __init__(self, out: Output) -> None:
@@ -38,7 +38,7 @@ class Guard:
         self._before: dict[signal.Signals, object] = {}
 
     def know(self, run: Run) -> None:
-        """Learn how to run the same again, and where changes are noted."""
+        """Register the run: its command and its changes."""
         self._run = run
 
     def __enter__(self) -> Guard:
@@ -50,7 +50,7 @@ class Guard:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Raise the DeployError that the error stands for.
+        """Raise the DeployError for the error.
 
         Raises Resumable when something was changed, any other DeployError otherwise. A bug keeps its traceback.
         """
@@ -82,7 +82,7 @@ class Guard:
         return Resumable(str(explained), self._again()) if explained is not None and self._changed() else explained
 
     def _refused(self, error: Refused) -> Refused:
-        """Add what was changed by then: what refuses late must not sound as if it had refused early."""
+        """Add the changes made so far to the text: a late refusal must report them."""
         text = str(error).rstrip(".")
         if not self._changed():
             return Refused(f"{text}. Nothing was changed.")

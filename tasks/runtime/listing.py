@@ -1,6 +1,6 @@
-"""`--list` by groups: the commands that are needed daily come first.
+"""`--list` by groups: daily commands first.
 
-Invoke sorts by name, and drops any order when it copies a namespace; only how its program shows the pairs can be changed.
+Invoke sorts by name, and drops any order when it copies a namespace; only its program's display of the pairs can be changed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ OTHERS = "others"
 
 
 def grouped(pairs: Iterable[Pair], groups: Mapping[str, Sequence[str]]) -> list[Pair]:
-    """Return the pairs of name and help under the headings of their groups; what is in none comes last."""
+    """Return the pairs of name and help under the headings of their groups; pairs without a group last."""
     texts = dict(pairs)
     listed: list[Pair] = []
     rest = [name for name in texts if not any(name in names for names in groups.values())]
@@ -26,7 +26,7 @@ def grouped(pairs: Iterable[Pair], groups: Mapping[str, Sequence[str]]) -> list[
 
 
 def list_by(groups: Mapping[str, Sequence[str]]) -> None:
-    """Have `--list` show these groups wherever it lists all of their commands."""
+    """Make `--list` show these groups wherever it lists all of their commands."""
     display = Program.display_with_columns
 
     def display_grouped(self: Program, pairs: Sequence[Pair], extra: str = "") -> None:

@@ -1,4 +1,4 @@
-"""Who runs this, and in which process of which machine."""
+"""The operator: user, process and machine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 def who() -> str:
     """Return user and host, for people to read."""
-    # Imported when needed, for they cost `--list` more than all of this module.
+    # Imported when needed: they cost `--list` more than the rest of this module.
     import getpass
     import socket
 
@@ -16,7 +16,7 @@ def who() -> str:
 
 
 def machine() -> str:
-    """Return what is the same only where process ids can be compared: this boot, this namespace; "" where that is not known.
+    """Return an id of this boot and pid namespace, in which process ids can be compared; "" where unknown.
 
     A host's name would not do: containers and cloned machines share theirs.
     """

@@ -1,4 +1,4 @@
-"""Everything that the operator sees goes through here; a live line on a terminal, plain lines elsewhere."""
+"""All output for the operator: a live line on a terminal, plain lines elsewhere."""
 
 import re
 import sys
@@ -12,10 +12,10 @@ from .steps import Step
 from .terminal import Terminal, is_terminal
 from .text import hanging, quoted
 
-# What a host printed may hold escape codes: they would garble a log, and a terminal would obey them.
+# Output of a host may contain escape codes: they garble a log, and a terminal executes them.
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])?")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-# Ends of lines that only some programs know, and marks that turn the order of what follows.
+# Line ends that only some programs know, and marks that reverse the direction of text.
 _INVISIBLE = re.compile(r"[\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 
@@ -30,7 +30,7 @@ class _Backend(Protocol):
 class Output:
     """Show lines, steps, progress and tables; safe to call from several threads.
 
-    `stdout` and `stderr`: the process's own when left out; `now`: seconds from any beginning.
+    `stdout` and `stderr`: the process's own when left out; `now`: seconds from any start.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Output:
         self._warned: set[str] = set()
 
     def hide(self, secret: str | None) -> None:
-        """Never show this text again, wherever it appears; the lines of a longer secret are hidden one by one too."""
+        """Mask this text from now on; the lines of a longer secret are masked separately too."""
         with self._lock:
             self._secrets.update(part for part in (secret or "", *(secret or "").splitlines()) if len(part.strip()) > 3)
 
@@ -62,12 +62,12 @@ class Output:
             self._backend.line(hanging(self.clean(text)))
 
     def quote(self, text: str) -> None:
-        """Show what others wrote, as a block that cannot pass for lines of ours."""
+        """Show foreign text as a marked block, distinct from our own lines."""
         with self._lock:
             self._backend.line(quoted(self.clean(text)))
 
     def warn(self, text: str) -> None:
-        """Show a line that stands out, on stderr."""
+        """Show a highlighted line on stderr."""
         with self._lock:
             self._backend.warn(hanging(self.clean(f"warning: {text}")))
 
@@ -79,7 +79,7 @@ class Output:
                 self.warn(text)
 
     def progress(self, text: str) -> None:
-        """Show what a wait sees: the live line on a terminal; elsewhere a line when the text changed."""
+        """Show the state of a wait: the live line on a terminal; elsewhere a line when the text changed."""
         with self._lock:
             if not self._open:
                 self._open.append(("", self._now()))
@@ -95,7 +95,7 @@ class Output:
             self._backend.live(self.clean(step.title), "", step.began)
 
     def step_ended(self, step: Step) -> None:
-        """Show how a step ended, and how long it took."""
+        """Show the result of a step and its duration."""
         with self._lock:
             self._open = [(title, since) for title, since in self._open if title and (title, since) != (step.title, step.began)]
             self._backend.close()
@@ -116,7 +116,7 @@ class Output:
         self.table(title, ["step", "took", "result"], rows)
 
     def close(self) -> None:
-        """Take the live line away, so that what others print stands alone."""
+        """Remove the live line, so that other programs can print."""
         with self._lock:
             self._open = []
             self._backend.close()

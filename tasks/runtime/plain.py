@@ -6,7 +6,7 @@ from typing import TextIO
 
 
 def duration(seconds: float) -> str:
-    """Write a duration the way a person reads it.
+    """Return a duration as text for people.
 
     `seconds`: any number from 0. Returns "3.2 s", "2 min 05 s" or "1 h 02 min".
     """
@@ -31,8 +31,8 @@ def columns(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 def write(stream: TextIO, text: str) -> None:
     """Write a line and flush it.
 
-    A reader that has gone (`| head`, a closed terminal) must not stop a deployment half-way: from then on the
-    stream leads nowhere. What the stream's encoding lacks is replaced.
+    A closed reader (`| head`, a closed terminal) must not stop a deployment half-way: from then on the
+    stream is discarded. Characters that the stream's encoding lacks are replaced.
     """
     encoding = getattr(stream, "encoding", None) or "utf-8"
     try:
@@ -61,7 +61,7 @@ class Plain:
         write(self._stderr, text)
 
     def live(self, title: str, text: str, since: float) -> None:
-        """Write what a wait sees, when it changed; `title` and `since` are for terminals."""
+        """Write the state of a wait when it changed; `title` and `since` are for terminals."""
         if text and text != self._last:
             write(self._stdout, f"   {text}")
         self._last = text
@@ -72,5 +72,5 @@ class Plain:
             write(self._stdout, text)
 
     def close(self) -> None:
-        """Forget the last sighting."""
+        """Forget the last state."""
         self._last = ""

@@ -1,4 +1,4 @@
-"""What the body of a command is passed: settings, AWS, what the operator sees, time, and the steps and changes of this run."""
+"""The context of a command: settings, AWS, output, time, and the steps and changes of this run."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ class Run:
     out: Output
     clock: Clock
     dry: bool  # change nothing, say what would be done
-    command: str  # how to run the same again, as it would be typed
+    command: str  # the command line that runs the same again
     changes: Changes = field(default_factory=Changes)
     numbers: Mapping[str, str] = field(default_factory=dict)  # of the steps, by their names
     cloud: Cloud = None  # type: ignore[assignment]  # made below, unless it is passed on
     steps: Steps = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
-        """Make what was not passed on by another run."""
+        """Create what was not passed on by another run."""
         if self.cloud is None:
             object.__setattr__(self, "cloud", Cloud(self.settings.aws, self.changes))
         if self.steps is None:
@@ -59,7 +59,7 @@ class Run:
         return replace(self, numbers=numbers)
 
     def step(self, name: str, **facts: str) -> AbstractContextManager[Step]:
-        """Run a step: its listeners learn of its beginning and its end; `facts` are for them."""
+        """Run a step, notifying the listeners of its beginning and its end; `facts` are for them."""
         return self.steps.step(name, self.numbers.get(name, ""), facts)
 
     def report(self, title: str) -> None:
@@ -69,7 +69,7 @@ class Run:
     def wait(self, what: str, probe: Callable[[], T | Waiting], *, timeout: float, every: float = 2.0) -> T:
         """Poll until the probe returns anything but Waiting, and return that.
 
-        `timeout`, `every`: seconds. Raises TimedOut with what was seen last.
+        `timeout`, `every`: seconds. Raises TimedOut with the last state.
         """
         from .waiting import wait_for
 
@@ -77,7 +77,7 @@ class Run:
 
 
 def begin(c: Context, out: Output) -> Run:
-    """Make the run of a command from Invoke's context.
+    """Create the run of a command from Invoke's context.
 
     Raises SettingsError for a context that is one host's Connection (`fab -H`), and for wrong settings.
     """

@@ -1,4 +1,4 @@
-"""What must be done while Invoke imports the tasks, before it looks at the environment and the settings files itself."""
+"""Work that must be done while Invoke imports the tasks, before it reads environment and settings files itself."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _settings_at_fault(trace: TracebackType | None) -> str | None:
     while trace is not None:
         modules.append(trace.tb_frame.f_globals.get("__name__"))
         trace = trace.tb_next
-    # Only what Invoke did by itself, before a task began.
+    # Only errors of Invoke itself, before a task began.
     if "invoke.program" not in modules or any(str(module).startswith(_LIBRARY) for module in modules):
         return None
     from ..settings.load import complaints

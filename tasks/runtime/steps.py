@@ -1,4 +1,4 @@
-"""The steps of a run: their names, their order, how long each took and how it ended."""
+"""The steps of a run: names, order, durations and results."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Step:
     """One step of a run.
 
     `name`: such as "migrate"; `number`: its place in a numbered run, or ""; `facts`: what it is about, such as the revision;
-    `began` and `seconds`: on a clock of any beginning; `ok`: whether it came to its end.
+    `began` and `seconds`: on a clock with any start; `ok`: whether it was completed.
     """
 
     name: str
@@ -27,18 +27,18 @@ class Step:
 
     @property
     def title(self) -> str:
-        """The name as it is shown, with the number in front."""
+        """The displayed name, with the number in front."""
         return f"{self.number:<2} {self.name}" if self.number else self.name
 
 
 class Listener(Protocol):
-    """Whatever wants to know of steps as they go by."""
+    """A listener to the steps of a run."""
 
     def step_began(self, step: Step) -> None:
-        """Learn that a step begins."""
+        """Called when a step begins."""
 
     def step_ended(self, step: Step) -> None:
-        """Learn that a step has ended; `step.ok` says how."""
+        """Called when a step has ended, with `step.ok`."""
 
 
 class Steps:
@@ -52,7 +52,7 @@ class Steps:
 
     @contextmanager
     def step(self, name: str, number: str = "", facts: Mapping[str, str] | None = None) -> Iterator[Step]:
-        """Have the listeners know that a step begins and how it ended."""
+        """Run a step, and notify the listeners of its beginning and its end."""
         step = Step(name, number, facts or {}, began=self._now())
         with self._lock:
             for listener in self._listeners:

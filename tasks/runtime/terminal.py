@@ -1,4 +1,4 @@
-"""What the operator sees on a terminal: a live line with the time that it takes, tables that fit the width."""
+"""Output on a terminal: a live line with the elapsed time, tables that fit the width."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ def is_terminal(stream: TextIO) -> bool:
 
 
 class _Line:
-    """The text of the live line, drawn anew by rich's own thread; that thread takes no lock of ours."""
+    """The text of the live line, drawn by rich's own thread, which takes no lock of ours."""
 
     def __init__(self, text: str, since: float, now: Callable[[], float]) -> None:
         self.text = text
@@ -50,14 +50,14 @@ class Terminal:
             write(self._stdout, text)
 
     def warn(self, text: str) -> None:
-        """Write a line on stderr; on the same terminal it goes above the live line."""
+        """Write a line on stderr; above the live line if both are one terminal."""
         if self._console is not None and is_terminal(self._stderr):
             self._print(text, "yellow")
         else:
             write(self._stderr, text)
 
     def live(self, title: str, text: str, since: float) -> None:
-        """Show the live line, with the time passed since then."""
+        """Show the live line, with the time elapsed since `since`."""
         whole = ": ".join(part for part in (title, text.replace("\n", " ")) if part)
         if self._live is None or self._line is None:
             from rich.live import Live
@@ -80,7 +80,7 @@ class Terminal:
         self._rich().print(table)
 
     def close(self) -> None:
-        """Take the live line away."""
+        """Remove the live line."""
         if self._live is not None:
             self._live.stop()
         self._live = self._line = None

@@ -1,14 +1,14 @@
-"""Text of others, made fit to stand among lines of ours: without secrets, and unable to pass for them."""
+"""Foreign text made safe to show: without secrets, and marked as foreign."""
 
 from __future__ import annotations
 
 import re
 
-MARK = "   | "  # before every line that others wrote
-_MOST = 400  # lines of one text of others
+MARK = "   | "  # before every foreign line
+_MOST = 400  # lines of one foreign text
 
 _NAME = r"[\w.-]*(?:pass(?:word|wd|phrase)?|pwd|secret|token|credentials?|api_?key|access_?key|private_?key|secret_?key)[\w.-]*"
-# What is secret, and what is shown in its place. A port and a path after it are no password: "http://10.0.0.5:8080/a@b".
+# Secrets, and their replacements. A port and a path after it are no password: "http://10.0.0.5:8080/a@b".
 _SECRETS = (
     (r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", "***"),
     (r"(://)[^\s/?#@:]+@", r"\1***@"),
@@ -26,29 +26,29 @@ _PATTERNS = tuple((re.compile(pattern, re.I | re.S if "BEGIN" in pattern else re
 
 
 def redact(text: str) -> str:
-    """Remove passwords, tokens and keys from a text, in the forms in which programs print them."""
+    """Remove passwords, tokens and keys from a text, in the usual forms."""
     for pattern, shown in _PATTERNS:
         text = pattern.sub(shown, text)
     return text
 
 
 def gist(text: str) -> str:
-    """Return the last three lines of what a command printed on one line, without secrets.
+    """Return the last three lines of a command's output on one line, without secrets.
 
-    The end of a traceback says what it was.
+    The end of a traceback names the error.
     """
     last = [line.strip() for line in redact(text).splitlines() if line.strip()][-3:]
     return " | ".join(last)[-1000:]
 
 
 def quoted(text: str) -> str:
-    """Return what others wrote as a block of its own: every line marked, without secrets, the end of it where it is long."""
+    """Return foreign text as a block: every line marked, without secrets, only the end of a long text."""
     lines = redact(text.strip()).splitlines()
     cut = [f"... {len(lines) - _MOST} lines"] if len(lines) > _MOST else []
     return "\n".join(MARK + line for line in [*cut, *lines[-_MOST:]])
 
 
 def hanging(text: str) -> str:
-    """Return a text whose further lines are indented: none of them can pass for a line of its own."""
+    """Return a text with its further lines indented, so that none looks like a separate line."""
     first, *rest = text.split("\n")
     return "\n".join([first, *(line if line[:1] in ("", " ", "\t") else f"  {line}" for line in rest)])

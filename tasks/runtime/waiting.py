@@ -1,4 +1,4 @@
-"""One clock, one sleeper, one poller with a deadline: every wait of every task goes through here."""
+"""Clock, sleep and polling with a timeout, for every wait of every task."""
 
 import time
 from collections.abc import Callable
@@ -10,21 +10,21 @@ from ..errors import TimedOut
 T = TypeVar("T")
 
 
-# Linux's CLOCK_MONOTONIC stands still while the machine sleeps, macOS's does not.
+# Linux's CLOCK_MONOTONIC stops while the machine sleeps, macOS's does not.
 _STEADY: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class Clock(Protocol):
-    """What a wait needs of time, so that tests can run it virtually."""
+    """The clock of a wait; tests replace it by a virtual clock."""
 
     def now(self) -> float:
         """Return the time in seconds since the epoch."""
 
     def elapsed(self) -> float:
-        """Return the time in seconds on a clock that nobody can set."""
+        """Return the time in seconds on a monotonic clock."""
 
     def sleep(self, seconds: float) -> None:
-        """Let that many seconds pass."""
+        """Sleep for `seconds`."""
 
 
 class SystemClock:
@@ -35,24 +35,24 @@ class SystemClock:
         return time.time()
 
     def elapsed(self) -> float:
-        """Return the time in seconds on a clock that nobody can set, and that goes on while the machine sleeps."""
+        """Return the time in seconds on a monotonic clock that includes the machine's sleep."""
         return time.clock_gettime(_STEADY)
 
     def sleep(self, seconds: float) -> None:
-        """Let that many seconds pass."""
+        """Sleep for `seconds`."""
         time.sleep(seconds)
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """What a probe saw while it has no result yet."""
+    """The state that a probe saw while it has no result yet."""
 
     seen: str
 
 
 def jittered(seconds: float) -> float:
     """Spread a polling interval by a tenth either way, so that many operators do not poll in step."""
-    # Imported here, for it costs `--list` more than all of this module.
+    # Imported here: it costs `--list` more than the rest of this module.
     import random
 
     return seconds * random.uniform(0.9, 1.1)
@@ -69,7 +69,7 @@ def wait_for(
 ) -> T:
     """Poll until the probe returns anything but Waiting, and return that.
 
-    `timeout` and `every` are seconds; `seen` is passed what each look saw. Raises TimedOut with what was seen last.
+    `timeout` and `every` are seconds; `seen` gets the state of each poll. Raises TimedOut with the last state.
     """
     end = clock.now() + timeout
     while True:

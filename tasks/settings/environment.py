@@ -1,6 +1,6 @@
-"""The environment variables INVOKE_… and FABRIC_…: which are settings of ours, and which belong to Invoke, Fabric or others.
+"""The environment variables INVOKE_… and FABRIC_…: those of our settings, and those of Invoke, Fabric or others.
 
-Imported by every command, `--list` too: imports nothing heavy.
+Imported by every command, `--list` too: no heavy imports.
 """
 
 import difflib
@@ -32,10 +32,10 @@ _OWN = re.compile(rf"(?:{_SECTIONS})(?:_.*)?|{_VALUES}|DEBUG|RUNTIME_CONFIG")
 
 
 def take(environ: MutableMapping[str, str], known: Callable[[], tuple[Iterable[str], Iterable[str]]]) -> dict[str, str]:
-    """Take our variables out of the environment, misspelt ones included.
+    """Remove our variables from the environment, misspelt ones included, and return them.
 
     Invoke casts a variable by the type of the value that it replaces: it crashes on a list, takes "false" for True and
-    leaves a number that replaces null a text. So it must not see ours; our own schema reads them instead. `known`: returns the
+    keeps a number that replaces null as text. So it must not see ours; our own schema reads them. `known`: returns the
     variables and the sections of the settings; called only where a variable may be ours.
     """
     candidates = [name for name in environ if _PREFIX.match(name) and not _OWN.fullmatch(bare(name))]

@@ -1,4 +1,4 @@
-"""The kinds of values that a setting may have: how each is read, and how errors describe what is allowed."""
+"""The kinds of values of settings: how each is read, and how errors describe it."""
 
 import re
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""The levels that settings come from: each flattened to dotted paths, then merged and checked, with all errors at once."""
+"""The levels of settings: each flattened to dotted paths, then merged and checked, with all errors at once."""
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ from .schema import Field, schema, sections, variables
 
 @dataclass(frozen=True)
 class Found:
-    """A value as it was written, and where."""
+    """A raw value and its origin."""
 
     value: object
     origin: str  # "fabric.yaml:12", or the name of a variable
@@ -23,7 +23,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Layer:
-    """One level: what it sets by dotted path, what is wrong with it, and what should be written differently."""
+    """One level: its values by dotted path, its errors and its warnings."""
 
     leaves: Mapping[str, Found]
     errors: Sequence[str] = ()
@@ -32,13 +32,13 @@ class Layer:
 
 @dataclass(frozen=True)
 class Source:
-    """A settings file as it was read: its name for errors, its folder, and the line of each dotted path."""
+    """A parsed settings file: its name for errors, its folder, and the line of each dotted path."""
 
     document: object
     name: str
     folder: str
     lines: Mapping[str, int]
-    strict: bool = True  # unknown sections are errors; not in a file that serves other projects too
+    strict: bool = True  # unknown sections are errors; not in a file of other projects too
 
     def at(self, path: str) -> str:
         """Return file and line of the path."""
@@ -81,23 +81,23 @@ def of_environment(environment: Mapping[str, str], folder: str) -> Layer:
     return _layer(leaves, errors)
 
 
-def _layer(given: Mapping[str, Found], errors: Sequence[str]) -> Layer:
+def _layer(values: Mapping[str, Found], errors: Sequence[str]) -> Layer:
     """Move the values of old names to the new ones."""
-    leaves = {path: found for path, found in given.items() if path not in RENAMED}
+    leaves = {path: found for path, found in values.items() if path not in RENAMED}
     clashes, warnings = [], []
-    for old, found in given.items():
+    for old, found in values.items():
         new = RENAMED.get(old)
         if new is None:
             continue
         warnings.append(f"{found.origin}: {old} is now called {new}; the old name still works")
-        if new in given:
-            clashes.append(f"{found.origin}: {old}: the old name of {new}, which {given[new].origin} sets; allowed: {new} alone")
+        if new in values:
+            clashes.append(f"{found.origin}: {old}: the old name of {new}, which {values[new].origin} sets; allowed: {new} alone")
         leaves[new] = found
     return Layer(leaves, [*errors, *clashes], warnings)
 
 
 def merge(layers: Iterable[Layer]) -> dict[str, Found]:
-    """Let each level override those before it; tags are merged key by key, as Invoke merges sections."""
+    """Merge the levels, later ones overriding; tags are merged by key, as Invoke merges sections."""
     merged: dict[str, Found] = {}
     for layer in layers:
         for path, found in layer.leaves.items():
@@ -109,9 +109,9 @@ def merge(layers: Iterable[Layer]) -> dict[str, Found]:
 
 
 def check(leaves: Mapping[str, Found], name: str) -> tuple[dict[str, Any], list[str]]:
-    """Read every value by its kind.
+    """Read every value according to its kind.
 
-    `name`: the file that errors name for a missing value. Returns the values by path, and all errors.
+    `name`: the file to name in errors for missing values. Returns the values by path, and all errors.
     """
     values: dict[str, Any] = {}
     errors: list[str] = []

@@ -1,4 +1,4 @@
-"""`fabric.yaml`: found, merged with the other levels that Invoke has, and turned into Settings."""
+"""`fabric.yaml`: found, merged with Invoke's other levels, and turned into Settings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import SettingsError
 from .environment import INVOKES_OWN
 from .layers import Found, Source, check, merge, of_environment, of_file
-from .reader import TYPES, expand, read, read_given
+from .reader import TYPES, expand, read, read_option
 from .schema import build
 
 if TYPE_CHECKING:
@@ -22,27 +22,27 @@ NAME = "fabric.yaml"
 
 @dataclass(frozen=True)
 class Loaded:
-    """The settings, the keys of Invoke itself, and what should be written differently."""
+    """The settings, the keys of Invoke itself, and warnings."""
 
     settings: Settings
     invoke: dict[str, Any]
     warnings: list[str]
 
 
-def load(start: Path, given: str | None, environment: Mapping[str, str]) -> Loaded:
+def load(start: Path, option: str | None, environment: Mapping[str, str]) -> Loaded:
     """Read and check the settings.
 
-    `start`: the folder where the search for `fabric.yaml` begins, upwards; `given`: the file of `-f`; `environment`: our
+    `start`: the folder where the search for `fabric.yaml` begins, upwards; `option`: the file of `-f`; `environment`: our
     variables. The levels as in Invoke's documentation, "Configuration": system, user, project, environment, `-f`.
     Raises SettingsError with all errors, a line each.
     """
     project = find(start)
-    if project is None and given is None:
+    if project is None and option is None:
         raise SettingsError(f"{_missing(start)}: copy settings_snippets/{NAME} to the folder of fabfile.py and fill it in")
     files = list(_files(project))
-    layers = [*map(of_file, files), of_environment(environment, str(start)), *([of_file(read_given(given))] if given else [])]
+    layers = [*map(of_file, files), of_environment(environment, str(start)), *([of_file(read_option(option))] if option else [])]
     leaves = merge(layers)
-    values, wrong = check(leaves, _shown(project) if project else str(given))
+    values, wrong = check(leaves, _shown(project) if project else str(option))
     invoke = _invokes_own(files[-1]) if project else {}
     errors = [*(error for layer in layers for error in layer.errors), *wrong, *_place_paths(values, leaves)]
     if errors or (errors := _unmergeable(invoke)):
@@ -60,21 +60,21 @@ def complaints(argv: Sequence[str], environ: Mapping[str, str], environment: Map
 
     `argv`: the arguments; `environ`: may contain the path of `-f` too; `environment`: our variables.
     """
-    given = environ.get("INVOKE_RUNTIME_CONFIG")
+    option = environ.get("INVOKE_RUNTIME_CONFIG")
     for number, word in enumerate(argv):
         if word in ("-f", "--config"):
-            given = next(iter(argv[number + 1 :]), None)
+            option = next(iter(argv[number + 1 :]), None)
         elif word.startswith(("-f", "--config=")):
-            given = word.removeprefix("-f").removeprefix("--config").removeprefix("=")
+            option = word.removeprefix("-f").removeprefix("--config").removeprefix("=")
     try:
-        load(Path.cwd(), given, environment)
+        load(Path.cwd(), option, environment)
     except SettingsError as error:
         return str(error)
     return None
 
 
 def _files(project: Path | None) -> Iterator[Source]:
-    # `fab` reads fabric.* and `invoke` reads invoke.*: for ours to be alike under both, both are read, the project's last.
+    # `fab` reads fabric.* and `invoke` reads invoke.*: for the same settings under both, both are read, the project's last.
     for base in ("/etc/", f"{expand('~')}/.", *([f"{project.parent}/"] if project else [])):
         for stem in ("invoke", "fabric"):
             path = next((path for path in (Path(f"{base}{stem}{suffix}") for suffix in TYPES) if path.is_file()), None)

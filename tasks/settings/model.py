@@ -1,7 +1,7 @@
-"""The settings: one `fabric.yaml`, validated into frozen values.
+"""The settings: a `fabric.yaml`, validated into frozen values.
 
 The fields are the schema: the annotation says what is allowed, a field without a default is required, `| None` allows null.
-`settings_snippets/fabric.yaml` documents the same; a test keeps both in step.
+`settings_snippets/fabric.yaml` documents the same; a test keeps both in sync.
 """
 
 from dataclasses import dataclass, field

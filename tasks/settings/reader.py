@@ -1,4 +1,4 @@
-"""Settings files, read with the line of every key; a broken file is one error with line and column."""
+"""Settings files, read with the line of every key; an invalid file is one error with line and column."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ def read(path: Path, name: str, *, strict: bool = True) -> Source:
     return Source(document, name, str(path.absolute().parent), lines, strict)
 
 
-def read_given(given: str) -> Source:
+def read_option(option: str) -> Source:
     """Read the file of `-f`, which Invoke ignores silently when it is missing.
 
     Raises SettingsError.
     """
-    path = expand(given)
+    path = expand(option)
     if path.suffix not in TYPES:
-        raise SettingsError(f"-f {given}: found a file of type '{path.suffix}'; allowed: {', '.join(TYPES)}")
+        raise SettingsError(f"-f {option}: found a file of type '{path.suffix}'; allowed: {', '.join(TYPES)}")
     if not path.exists():
-        raise SettingsError(f"-f {given}: no such file; allowed: a settings file that exists")
-    return read(path, given)
+        raise SettingsError(f"-f {option}: no such file; allowed: a settings file that exists")
+    return read(path, option)
 
 
 def expand(text: str) -> Path:
-    """Return the path with ~ in its beginning replaced; an unknown user's stays as it is."""
+    """Return the path with a leading ~ expanded; an unknown user's is unchanged."""
     try:
         return Path(text).expanduser()
     except RuntimeError:
@@ -69,7 +69,7 @@ def _yaml(text: bytes, name: str) -> tuple[object, dict[str, int]]:
 def _loader() -> Any:
     """Return a loader that takes only plain decimals for numbers.
 
-    YAML 1.1 reads 022 as 18, 1:30 as 90 and 1_0 as 10, which nobody means: they stay text, and the schema refuses them.
+    YAML 1.1 reads 022 as 18, 1:30 as 90 and 1_0 as 10, which is never intended: they stay text, and the schema refuses them.
     """
     import yaml
 

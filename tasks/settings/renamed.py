@@ -1,4 +1,4 @@
-"""Settings under the names that they once had: they go on working, with a warning."""
+"""Old names of settings: they still work, with a warning."""
 
 from collections.abc import Mapping
 

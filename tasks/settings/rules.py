@@ -1,11 +1,11 @@
-"""Rules between settings: values that follow from others, and combinations that cannot work."""
+"""Rules between settings: derived values, and invalid combinations."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 Values = Mapping[str, Any]
 
-# A setting left out, or null, that follows from others.
+# Settings that are derived from others when left out or null.
 DERIVED: Mapping[str, tuple[str, Callable[[str], str]]] = {
     "app.health_path": ("app.domain", "/health_check/{}".format),
     "image.name": ("app.domain", str),
@@ -23,7 +23,7 @@ def derive(values: Values) -> dict[str, Any]:
 
 
 def contradictions(values: Values) -> Iterator[tuple[str, str]]:
-    """Find the combinations that cannot work.
+    """Find the invalid combinations.
 
     A rule is skipped when a value of it is missing in `values`, being invalid itself. Yields the path to change and the sentence.
     """

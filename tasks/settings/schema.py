@@ -1,4 +1,4 @@
-"""The settings' dataclasses, read as a flat table: one field for each dotted path."""
+"""The settings' dataclasses as a flat table: one field for each dotted path."""
 
 import functools
 import types
@@ -59,7 +59,7 @@ def variables() -> Mapping[str, str]:
 
 
 def build(values: Mapping[str, Any]) -> Settings:
-    """Make the settings from a value for each path."""
+    """Create the settings from the values by path."""
     parts: dict[str, Any] = {}
     for name, section in get_type_hints(Settings).items():
         if is_dataclass(section):

@@ -1,4 +1,4 @@
-"""The types of the settings' fields, each with what is allowed and a hint for its most frequent mistake."""
+"""The types of the settings' fields, each with its allowed values and a hint for the most frequent mistake."""
 
 import re
 from collections.abc import Mapping

@@ -101,7 +101,7 @@ def test_a_locked_key(ssh: Ssh, server: sshd.Sshd, tmp_path: Path, monkeypatch: 
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
     sshd.make_key(tmp_path / "locked", passphrase="open sesame")
     text = say(replace(ssh, key=str(tmp_path / "locked")), Trust((server.host_key,), "a test"))
-    assert "locked by a passphrase" in text
+    assert "protected by a passphrase" in text
 
 
 def test_a_key_that_is_not_there_is_a_setting_that_is_wrong(ssh: Ssh, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.errors import SettingsError
-from tasks.settings.reader import expand, read, read_given
+from tasks.settings.reader import expand, read, read_option
 
 
 def written(folder: Path, text: str | bytes, name: str = "fabric.yaml") -> Path:
@@ -108,7 +108,7 @@ def test_what_f_gives_must_be_a_settings_file(tmp_path: Path, monkeypatch: pytes
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder.yaml").mkdir()
     with pytest.raises(SettingsError) as caught:
-        read_given(given)
+        read_option(given)
     assert str(caught.value).startswith(found)
 
 

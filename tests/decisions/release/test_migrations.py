@@ -46,9 +46,9 @@ def test_what_changes_nothing_is_not_told_and_locks_are() -> None:
 @pytest.mark.parametrize(
     ("printed", "why"),
     [
-        ("", "no JSON"),
-        ("{}", "no JSON"),
-        ('["format"]', "no JSON"),
+        ("", "not JSON"),
+        ("{}", "not JSON"),
+        ('["format"]', "not JSON"),
         (answer("none", format=2), "format 2, these tasks know 1"),
         (answer("incompatible", said="compatible"), "says compatible of all, and incompatible of one"),
         (answer("none", said="fine"), "says fine of all"),
