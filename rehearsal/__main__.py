@@ -23,18 +23,18 @@ HOSTS = ("processes", "machines")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Rehearse; return 0 when nothing was lost, 1 when something was or the rehearsal did not get through, 2 for wrong usage."""
-    given = _parsed(arguments)
+    args = _parsed(arguments)
     # SIGINT too: a shell has the commands that it starts in the background ignore it.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
-        if given.hosts == MACHINES.name and not given.top:
-            return _in_a_box(sys.argv[1:] if arguments is None else arguments, given.instances)
-        top = given.top or Path(tempfile.mkdtemp(prefix="ramped-rehearsal-"))
-        options = {"static_middleware": given.static_middleware, "unkind": given.seed, "outside": given.outside}
-        with World(top, KINDS[given.hosts], **options) as world:
-            well = Rehearsal(world, given.instances, given.skip, further=more_scenarios.play if given.further else None).play()
-            if given.keep:
+        if args.hosts == MACHINES.name and not args.top:
+            return _in_a_box(sys.argv[1:] if arguments is None else arguments, args.instances)
+        top = args.top or Path(tempfile.mkdtemp(prefix="ramped-rehearsal-"))
+        options = {"static_middleware": args.static_middleware, "unkind": args.seed, "outside": args.outside}
+        with World(top, KINDS[args.hosts], **options) as world:
+            well = Rehearsal(world, args.instances, args.skip, further=more_scenarios.play if args.further else None).play()
+            if args.keep:
                 _keep(world)
     except (Failed, Refusal) as error:
         print(f"rehearsal: {error}", file=sys.stderr)
@@ -57,14 +57,14 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--unkind", action="store_true", help="a cloud as slow and unkind as AWS may be")
     parser.add_argument("--seed", type=int, help="what --unkind decides by where AWS may do either (default: chance)")
     parser.add_argument("--top", type=Path, help=argparse.SUPPRESS)  # the folder that was made for it: we are in a box
-    given = parser.parse_args(arguments)
-    if given.seed is not None and not given.unkind:
+    args = parser.parse_args(arguments)
+    if args.seed is not None and not args.unkind:
         parser.error("--seed needs --unkind")
-    if given.outside and given.hosts == MACHINES.name:
+    if args.outside and args.hosts == MACHINES.name:
         parser.error("--outside is not modelled for machines")
-    if given.unkind and given.seed is None:
-        given.seed = random.randrange(10_000)
-    return given
+    if args.unkind and args.seed is None:
+        args.seed = random.randrange(10_000)
+    return args
 
 
 def _in_a_box(arguments: Sequence[str], instances: int) -> int:

@@ -13,7 +13,7 @@ class Octet(AbstractContextManager["Octet"]):
     """An octet that no other process has until this is closed, however this process ends."""
 
     def __init__(self) -> None:
-        """Claim one. Raises OSError where none is left."""
+        """Claim an address. Raises OSError where none is left."""
         for number in random.sample(OCTETS, len(OCTETS)):
             if claim := _claimed(f"127.{number}.0.2"):
                 self.number, self._claim = number, claim

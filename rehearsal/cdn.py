@@ -89,7 +89,7 @@ class Cdn:
             return dict(self._counts)
 
     def invalidate(self, paths: Sequence[str]) -> None:
-        """Forget the answers to these paths (`*` at the end of one stands for anything); what is being fetched is not kept."""
+        """Remove the answers to these paths (with `*` at the end as a wildcard); responses in flight are not cached."""
         if self._loop:
             self._loop.call(self._invalidate(paths))
 

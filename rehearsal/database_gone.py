@@ -40,7 +40,7 @@ CASES = (Case("the view"), Case("the view, the never healthy too", never_healthy
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one run: replacements, seconds until the first one and until all is well again, visitors' requests."""
+    """The result of one run: replacements, seconds until the first and until recovery, visitors' requests."""
 
     replaced: int
     first: float | None
@@ -51,13 +51,13 @@ class Outcome:
     def row(self) -> list[str]:
         """Return the cells of the table."""
         began, ended = self.outage
-        during = [one for one in self.requests if began <= one.at <= ended]
-        after = [one.at - ended for one in self.requests if one.at > ended and one.problem]
+        during = [request for request in self.requests if began <= request.at <= ended]
+        after = [request.at - ended for request in self.requests if request.at > ended and request.problem]
         return [
             str(self.replaced),
             "-" if self.first is None else f"{self.first:.0f}",
-            summary([one for one in during if one.kind == "page"]),
-            summary([one for one in during if one.kind == "file"]),
+            summary([request for request in during if request.kind == "page"]),
+            summary([request for request in during if request.kind == "file"]),
             f"{max(after, default=0.0):.1f}",
             f"{self.recovered:.1f}",
         ]
@@ -76,20 +76,24 @@ COLUMNS = (
 
 def summary(requests: Sequence[traffic.Request]) -> str:
     """Return how often each status was answered, such as "12 of 500, 3 of 502"."""
-    counted = Counter(one.status for one in requests)
+    counted = Counter(request.status for request in requests)
     return ", ".join(f"{count} × {status or 'no answer'}" for status, count in sorted(counted.items())) or "none"
 
 
 def replacements(client: Any, group: str) -> list[float]:
-    """Return when each instance was replaced for its health checks, in epoch seconds, the first one first."""
+    """Return when each instance was replaced for its health checks, in epoch seconds, in order."""
     pages = client.get_paginator("describe_scaling_activities").paginate(AutoScalingGroupName=group)
-    found = [one for page in pages for one in page["Activities"]]
-    sick = [one["StartTime"].timestamp() for one in found if "Terminating" in one["Description"] and SICK in one["Cause"]]
+    found = [activity for page in pages for activity in page["Activities"]]
+    sick = [
+        activity["StartTime"].timestamp()
+        for activity in found
+        if "Terminating" in activity["Description"] and SICK in activity["Cause"]
+    ]
     return sorted(sick)
 
 
 def play(case: Case, instances: int, seconds: float, story: Report) -> Outcome:
-    """Build a fleet, take its database away for so many seconds, and give it back."""
+    """Build a fleet, stop its database for `seconds`, and start it again."""
     story.act(f"The load balancer asks {case.title}")
     top = Path(tempfile.mkdtemp(prefix="ramped-rehearsal-"))
     with World(top, health_middleware=case.middleware, options={"replace_never_healthy": case.never_healthy}) as world:
@@ -123,9 +127,9 @@ def _healthy(world: World, instances: int) -> float:
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         group = scaling.describe_auto_scaling_groups(AutoScalingGroupNames=[GROUP])["AutoScalingGroups"][0]
-        serving = {one["InstanceId"] for one in group["Instances"] if one["LifecycleState"] == "InService"}
+        serving = {member["InstanceId"] for member in group["Instances"] if member["LifecycleState"] == "InService"}
         shown = elb.describe_target_health(TargetGroupArn=group["TargetGroupARNs"][0])["TargetHealthDescriptions"]
-        well = {one["Target"]["Id"] for one in shown if one["TargetHealth"]["State"] == "healthy"}
+        well = {target["Target"]["Id"] for target in shown if target["TargetHealth"]["State"] == "healthy"}
         if len(serving & well) == instances:
             return time.monotonic()
         time.sleep(0.3)
@@ -137,10 +141,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m rehearsal.database_gone", description=__doc__)
     parser.add_argument("--instances", type=int, default=3)
     parser.add_argument("--outage", type=float, default=40.0, help="seconds; an AWS minute is six")
-    given = parser.parse_args(arguments)
+    args = parser.parse_args(arguments)
     story = Report()
     try:
-        outcomes = [play(case, given.instances, given.outage, story) for case in CASES]
+        outcomes = [play(case, args.instances, args.outage, story) for case in CASES]
     except (Failed, Refusal) as error:
         print(f"rehearsal: {error}", file=sys.stderr)
         return 1

@@ -26,7 +26,7 @@ class LoopThread:
         return asyncio.run_coroutine_threadsafe(work, self.loop)
 
     def call(self, work: Coroutine[Any, Any, T], seconds: float = 60) -> T:
-        """Run the coroutine and wait for its result, that many seconds at most."""
+        """Run the coroutine and wait for its result, `seconds` at most."""
         return self.submit(work).result(seconds)
 
     def close(self) -> None:

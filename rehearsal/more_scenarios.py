@@ -84,6 +84,6 @@ def _now(rehearsal: Rehearsal) -> float:
 def _fleet(rehearsal: Rehearsal) -> Sequence[object]:
     """Return what a release that was refused or rolled back must leave as it was."""
     group = rehearsal.world.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
-    one = next(found for found in group if found["AutoScalingGroupName"] == GROUP)
-    versions = sorted(member["LaunchTemplate"]["Version"] for member in one["Instances"])
-    return [one["MinSize"], one["MaxSize"], one["DesiredCapacity"], one["LaunchTemplate"]["Version"], versions]
+    shown = next(found for found in group if found["AutoScalingGroupName"] == GROUP)
+    versions = sorted(member["LaunchTemplate"]["Version"] for member in shown["Instances"])
+    return [shown["MinSize"], shown["MaxSize"], shown["DesiredCapacity"], shown["LaunchTemplate"]["Version"], versions]

@@ -22,7 +22,7 @@ def site(client: Callable[[str], Any], account: str, distribution: str, kind: Ki
         groups=[GROUP],
         templates=[group["LaunchTemplate"]["LaunchTemplateId"]],
         subnets=group["VPCZoneIdentifier"].split(","),
-        security_groups=[one["GroupId"] for one in client("ec2").describe_security_groups()["SecurityGroups"]],
+        security_groups=[group["GroupId"] for group in client("ec2").describe_security_groups()["SecurityGroups"]],
         target_groups=[GROUP],
         balancers=[GROUP],
         distributions=[distribution],
@@ -42,7 +42,7 @@ class Operator:
     """Who runs the commands, and from where."""
 
     key: Path  # of SSH
-    patience: int  # every duration is so many times as long as in a kind cloud
+    patience: int  # factor of every duration, compared with a kind cloud
     outside: bool  # of the VPC
 
     def settings(self, kind: Kind, endpoints: Mapping[str, Any], distribution: str) -> str:

@@ -67,7 +67,8 @@ class Report:
     def calls(self, counted: Mapping[str, Any]) -> None:
         """Show the API calls of the release by action."""
         ordered = sorted(
-            ((one["count"], one["rejected"], name) for name, one in counted["actions"].items()), key=lambda c: (-c[0], c[2])
+            ((action["count"], action["rejected"], name) for name, action in counted["actions"].items()),
+            key=lambda c: (-c[0], c[2]),
         )
         rows = [(name, count, rejected) for count, rejected, name in ordered]
         self.table(f"API calls of the release: {counted['total']}", ("action", "calls", "rejected"), rows)

@@ -38,12 +38,12 @@ class Refusal(Exception):
     """Say why a rehearsal does not start."""
 
 
-def bare(given: Mapping[str, str], home: Path) -> dict[str, str]:
+def bare(environment: Mapping[str, str], home: Path) -> dict[str, str]:
     """Return an environment with nothing of AWS in it but a closed door.
 
     `home` takes the place of the user's, so that no profile, key or settings file of theirs is read.
     """
-    kept = {name: given[name] for name in (*KEPT, *OF_MACHINES) if name in given}
+    kept = {name: environment[name] for name in (*KEPT, *OF_MACHINES) if name in environment}
     return kept | {
         "HOME": str(home),
         # What `pip install --user` has put into the user's own home is still found.
@@ -55,9 +55,9 @@ def bare(given: Mapping[str, str], home: Path) -> dict[str, str]:
     }
 
 
-def own(given: Mapping[str, str], home: Path, endpoint: str) -> dict[str, str]:
+def own(environment: Mapping[str, str], home: Path, endpoint: str) -> dict[str, str]:
     """Return the environment of an operator of the stand-in cloud."""
-    return bare(given, home) | {
+    return bare(environment, home) | {
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_ACCESS_KEY_ID": KEY,
         "AWS_SECRET_ACCESS_KEY": SECRET,

@@ -1,4 +1,4 @@
-"""The one process of a rehearsal's world: API, hosts, balancer, CDN.
+"""The process of a rehearsal's world: API, hosts, balancer, CDN.
 
 `python -m rehearsal.server --directory D --octet N --options JSON [--hosts processes|bare|machines]` prints one line of
 JSON with the endpoints when it is ready, and serves until its standard input ends or SIGTERM comes; then everything is closed.
@@ -78,7 +78,7 @@ def _hosts(kind: str, directory: Path, octet: int, values: Mapping[str, Any]) ->
 
 
 def _machines(directory: Path, octet: int, values: Mapping[str, Any]) -> Hosts:
-    """Return machine hosts. Raises ValueError where they cannot be, for one."""
+    """Return machine hosts. Raises ValueError where they cannot run."""
     from .hosts.machines.golden import GoldenError
     from .hosts.machines.hosts import MachineHosts
     from .hosts.machines.network import NetworkError
@@ -122,14 +122,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--octet", type=int, required=True, help="the N of all addresses, 127.N.x.y or 10.N.x.y")
     parser.add_argument("--options", type=json.loads, default={}, help="JSON: the cloud's options; `hosts` and `cdn` for those")
     parser.add_argument("--hosts", choices=tuple(KINDS), default="processes")
-    given = parser.parse_args(arguments)
+    args = parser.parse_args(arguments)
     # asyncio warns of every answer to an SSH client that has hung up: not our reader's business.
     logging.getLogger("asyncio").setLevel(logging.ERROR)
     until = threading.Event()
     _obey_signals(until)
     threading.Thread(target=_watch_stdin, args=(until,), name="stdin", daemon=True).start()
     try:
-        serve(given.directory, given.octet, given.options, given.hosts, until, lambda line: print(line, flush=True))
+        serve(args.directory, args.octet, args.options, args.hosts, until, lambda line: print(line, flush=True))
     except (ValueError, TypeError, OSError) as error:
         print(f"rehearsal server: {error}", file=sys.stderr)
         return 1

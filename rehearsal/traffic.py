@@ -116,12 +116,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--visitors", type=int, default=2)
     parser.add_argument("--pause", type=float, default=0.15, help="seconds between two pages of a visitor")
-    given = parser.parse_args(arguments)
+    args = parser.parse_args(arguments)
     over, write, started = threading.Event(), threading.Lock(), time.monotonic()
-    visitor = Visitor(given.balancer, given.domain, started)
+    visitor = Visitor(args.balancer, args.domain, started)
     threads = [
-        threading.Thread(target=_stroll, args=(visitor, number, write, given.out, over, given.pause))
-        for number in range(given.visitors)
+        threading.Thread(target=_stroll, args=(visitor, number, write, args.out, over, args.pause))
+        for number in range(args.visitors)
     ]
     for thread in threads:
         thread.start()

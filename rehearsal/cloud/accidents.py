@@ -60,11 +60,11 @@ class Accidents:
             self._waiting.append((self._calls.total + int(at_call), act))
 
     def alarm(self, group: str, change: int, at_call: int | None = None) -> None:
-        """Change the desired capacity by an alarm: now, or when that many more calls have come."""
+        """Change the desired capacity by an alarm: now, or after a number of further calls."""
         self._do(lambda: self._ring(group, change), at_call)
 
     def others(self, calls: Sequence[Mapping[str, Any]], at_call: int | None = None) -> None:
-        """Make calls as another tool or person (Terraform, a colleague): now, or when that many more calls have come.
+        """Make calls as another tool or person (Terraform, a colleague): now, or after a number of further calls.
 
         Each names a service, an action and params, and is not in the log; only the actions that are ours can be made.
         """

@@ -1,4 +1,4 @@
-"""CloudWatch's alarms: moto keeps them; one that is set to ALARM carries out the scaling policies that it names."""
+"""CloudWatch alarms, kept by moto; an alarm that is set to ALARM executes its scaling policies."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,7 +18,7 @@ class AlarmApi:
         self.actions = {"SetAlarmState": self.set_state}
 
     def set_state(self, params: Params) -> Any:
-        """Change an alarm's state; its actions happen when it enters ALARM. Raises moto's error for an unknown one."""
+        """Change an alarm's state; its actions happen when it enters ALARM. Raises moto's error for an unknown alarm."""
         name, state = params["AlarmName"], params["StateValue"]
         known = self._moto.cloudwatch.alarms.get(name)
         before = known.state_value if known else ""

@@ -24,7 +24,7 @@ class CallLog:
         return self.total
 
     def went(self, service: str, action: str, at: float, params: Mapping[str, Any], error: str | None) -> None:
-        """Note how a call ended; `error` is the code of its refusal, `at` is seconds since the epoch."""
+        """Note how a call ended; `error` is its error code, `at` is seconds since the epoch."""
         if error:
             self._rejected[f"{service}:{action}"] += 1
         if not action.startswith(("Describe", "Get", "List")) and error != "DryRunOperation":

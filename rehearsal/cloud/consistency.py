@@ -28,7 +28,7 @@ NOT_FOUND = {
 
 @dataclass(frozen=True)
 class Write:
-    """One write: how a copy looks that has not seen it, and how one looks that has."""
+    """One write: the state of a copy before it, and after it."""
 
     at: float
     undo: Change
@@ -83,7 +83,7 @@ class Consistency:
 
     @contextmanager
     def behind(self) -> Iterator[None]:
-        """Show things as a copy that lags has them, for one call."""
+        """Show the state of a lagging copy, for one call."""
         hidden = self._unseen()
         for write in reversed(hidden):
             write.undo()

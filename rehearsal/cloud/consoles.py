@@ -19,7 +19,7 @@ KEYS = ("ssh-", "ecdsa-")
 
 @dataclass
 class Console:
-    """What EC2 knows of one instance's console."""
+    """EC2's copy of one instance's console."""
 
     text: str = ""
     posted: float | None = None

@@ -1,4 +1,4 @@
-"""Public addresses that really lead somewhere: connections to them are passed on to the instance's private one."""
+"""Working public addresses: connections to them are forwarded to the instance's private address."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ class Doors:
 
     def keep(self, wanted: Mapping[str, tuple[Door, ...]]) -> None:
         """Open and close until exactly these addresses lead where they should."""
-        for address in [one for one, (doors, _) in self._open.items() if wanted.get(one) != doors]:
+        for address in [public for public, (doors, _) in self._open.items() if wanted.get(public) != doors]:
             _, servers = self._open.pop(address)
             self._loop.call(_close(servers))
         for address, doors in wanted.items():

@@ -22,9 +22,9 @@ class Faults:
 
     throttle: float = 0.0  # share of the calls that are refused
     throttle_actions: list[str] = field(default_factory=list)  # only these; empty: all
-    no_capacity: int = 0  # so many launches fail; -1: all
+    no_capacity: int = 0  # number of launches that fail; -1: all
     no_capacity_zones: list[str] = field(default_factory=list)  # only there; empty: everywhere
-    lost_answers: dict[str, int] = field(default_factory=dict)  # action -> how many of its answers get lost
+    lost_answers: dict[str, int] = field(default_factory=dict)  # action -> number of its answers that get lost
     denied: list[str] = field(default_factory=list)  # actions without permission
     expired: bool = False  # the credentials are no longer valid
     images: dict[str, str] = field(default_factory=dict)  # image id -> error | dead
@@ -33,8 +33,8 @@ class Faults:
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)
 
-    def refusal(self, service: str, action: str) -> ApiError | None:
-        """Return the error that a call meets before it is even looked at."""
+    def injected_error(self, service: str, action: str) -> ApiError | None:
+        """Return the error that a call gets before it is processed, or None."""
         if self.expired:
             return ApiError(*EXPIRED.get(service, ("ExpiredToken", "The security token included in the request is expired", 403)))
         if action in self.denied:
@@ -65,7 +65,7 @@ class Faults:
         )
 
     def change(self, values: Mapping[str, Any]) -> None:
-        """Set some faults. Raises ValueError, naming one that does not exist."""
+        """Set some faults. Raises ValueError for an unknown fault."""
         known = set(self.__dataclass_fields__)
         if unknown := sorted(set(values) - known):
             raise ValueError(f"no such fault: {', '.join(unknown)}; there are {', '.join(sorted(known))}")

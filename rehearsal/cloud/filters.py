@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 def tags_of(specifications: Sequence[Mapping[str, Any]], resource: str) -> dict[str, str]:
-    """Return the tags that TagSpecifications give to one type of resource."""
+    """Return the tags of TagSpecifications for one type of resource."""
     return {
         tag["Key"]: tag.get("Value", "")
         for specification in specifications
@@ -27,7 +27,7 @@ def matching(items: Sequence[T], filters: Sequence[Mapping[str, Any]], value: Ca
 
     def passes(item: T, wanted: Mapping[str, Any]) -> bool:
         have = value(item, wanted["Name"])
-        return any(fnmatchcase(one, pattern) for one in have for pattern in wanted.get("Values", ()))
+        return any(fnmatchcase(value, pattern) for value in have for pattern in wanted.get("Values", ()))
 
     return [item for item in items if all(passes(item, wanted) for wanted in filters)]
 

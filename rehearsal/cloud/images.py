@@ -127,14 +127,14 @@ class Images:
                 )
 
     def usable(self, image_id: str) -> Any:
-        """Return an image that can be launched. Raises ApiError for one that does not exist, or not yet."""
+        """Return an image that can be launched. Raises ApiError for an image that does not exist, or not yet."""
         image = self.find(image_id)
         if image.state != "available":
             raise ApiError("InvalidAMIID.Unavailable", f"The image ID '{image_id}' is not available")
         return image
 
     def find(self, image_id: str) -> Any:
-        """Return an image. Raises ApiError for one that does not exist, or no longer."""
+        """Return an image. Raises ApiError for an image that does not exist, or no longer."""
         for baking in self._baking:
             if baking.image.id == image_id:
                 return baking.image
@@ -150,7 +150,7 @@ class Images:
     def deregister(self, image_id: str, *, with_snapshots: bool) -> list[str]:
         """Drop an image; return the snapshots that went with it (none, unless asked)."""
         image = self.find(image_id)
-        for baking in [one for one in self._baking if one.image is image]:
+        for baking in [baking for baking in self._baking if baking.image is image]:
             self._moto.ec2.snapshots.update(baking.snapshots)
             self._baking.remove(baking)
         self._moto.ec2.amis.pop(image_id, None)
@@ -163,7 +163,7 @@ class Images:
 
     def tick(self, now: float) -> None:
         """Show images that are old enough to be seen, finish those that are done."""
-        for baking in [one for one in self._baking if self._copied(one.image.id)]:
+        for baking in [baking for baking in self._baking if self._copied(baking.image.id)]:
             self._moto.ec2.snapshots.update(baking.snapshots)
             if now >= min(baking.visible, baking.available) and baking.image.id not in self._moto.ec2.amis:
                 self._moto.ec2.amis[baking.image.id] = baking.image

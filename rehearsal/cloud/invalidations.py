@@ -30,7 +30,7 @@ class Invalidation:
 
 
 class Invalidations:
-    """Create, get and list them; `on_invalidated` hears the paths when one completes, and not before."""
+    """Create, get and list invalidations; `on_invalidated` is called with the paths when an invalidation completes."""
 
     def __init__(
         self, moto: MotoState, options: Options, timing: Timing, on_invalidated: Callable[[Sequence[str]], None]
@@ -49,23 +49,23 @@ class Invalidations:
     def _of(self, params: Params) -> list[Invalidation]:
         if params["DistributionId"] not in self._moto.cloudfront.distributions:
             raise ApiError("NoSuchDistribution", "The specified distribution does not exist.", 404)
-        return [one for one in self._all if one.distribution == params["DistributionId"]]
+        return [invalidation for invalidation in self._all if invalidation.distribution == params["DistributionId"]]
 
     def create(self, params: Params) -> Any:
-        """Begin an invalidation, or return the one that bears the same reference and paths."""
+        """Begin an invalidation, or return the existing invalidation with the same reference and paths."""
         batch = params["InvalidationBatch"]
         paths = tuple(batch["Paths"].get("Items", ()))
         self._check(paths, int(batch["Paths"]["Quantity"]))
         existing = self._of(params)
-        for one in existing:
-            if one.reference == batch["CallerReference"]:
-                if one.paths != paths:
+        for invalidation in existing:
+            if invalidation.reference == batch["CallerReference"]:
+                if invalidation.paths != paths:
                     message = (
                         "Your request contains a caller reference that was used for a previous invalidation batch of other paths."
                     )
                     raise ApiError("InvalidArgument", message)
-                return self._answer(one)
-        self._check_limits(paths, [one for one in existing if not one.complete])
+                return self._answer(invalidation)
+        self._check_limits(paths, [invalidation for invalidation in existing if not invalidation.complete])
         now = self._timing.now()
         new = Invalidation(
             f"I{secrets.token_hex(6).upper()}",
@@ -88,24 +88,27 @@ class Invalidations:
 
     @staticmethod
     def _check_limits(paths: Sequence[str], running: Sequence[Invalidation]) -> None:
-        pending = [*paths, *(path for one in running for path in one.paths)]
+        pending = [*paths, *(path for invalidation in running for path in invalidation.paths)]
         wildcards = sum(path.endswith("*") for path in pending)
         if len(pending) - wildcards > MAX_PATHS or wildcards > MAX_WILDCARDS:
             message = "You have exceeded the maximum number of allowable InProgress invalidation objects."
             raise ApiError("TooManyInvalidationsInProgress", message)
 
     def get(self, params: Params) -> Any:
-        """Return one."""
-        for one in self._of(params):
-            if one.id == params["Id"]:
-                return {"Invalidation": self._shown(one)}
+        """Return an invalidation."""
+        for invalidation in self._of(params):
+            if invalidation.id == params["Id"]:
+                return {"Invalidation": self._shown(invalidation)}
         raise ApiError("NoSuchInvalidation", "The specified invalidation does not exist.", 404)
 
     def list(self, params: Params) -> Any:
         """Return all of a distribution, newest first."""
         newest = self._of(params)[::-1]
         shown, token = page(newest, {**params, "NextToken": params.get("Marker")}, 100, "MaxItems")
-        items = [{"Id": one.id, "CreateTime": self._timing.date(one.created), "Status": _status(one)} for one in shown]
+        items = [
+            {"Id": invalidation.id, "CreateTime": self._timing.date(invalidation.created), "Status": _status(invalidation)}
+            for invalidation in shown
+        ]
         listed = {
             "Marker": params.get("Marker", ""),
             "MaxItems": int(params.get("MaxItems") or 100),
@@ -115,28 +118,30 @@ class Invalidations:
         }
         return {"InvalidationList": {**listed, "NextMarker": token} if token else listed}
 
-    def _answer(self, one: Invalidation) -> Any:
-        where = f"https://cloudfront.amazonaws.com/2020-05-31/distribution/{one.distribution}/invalidation/{one.id}"
-        return {"Location": where, "Invalidation": self._shown(one)}
+    def _answer(self, invalidation: Invalidation) -> Any:
+        where = (
+            f"https://cloudfront.amazonaws.com/2020-05-31/distribution/{invalidation.distribution}/invalidation/{invalidation.id}"
+        )
+        return {"Location": where, "Invalidation": self._shown(invalidation)}
 
-    def _shown(self, one: Invalidation) -> dict[str, Any]:
+    def _shown(self, invalidation: Invalidation) -> dict[str, Any]:
         return {
-            "Id": one.id,
-            "Status": _status(one),
-            "CreateTime": self._timing.date(one.created),
+            "Id": invalidation.id,
+            "Status": _status(invalidation),
+            "CreateTime": self._timing.date(invalidation.created),
             "InvalidationBatch": {
-                "Paths": {"Quantity": len(one.paths), "Items": list(one.paths)},
-                "CallerReference": one.reference,
+                "Paths": {"Quantity": len(invalidation.paths), "Items": list(invalidation.paths)},
+                "CallerReference": invalidation.reference,
             },
         }
 
     def tick(self, now: float) -> None:
         """Complete what is due."""
-        for one in self._all:
-            if not one.complete and now >= one.due:
-                one.complete = True
-                self._on_invalidated(one.paths)
+        for invalidation in self._all:
+            if not invalidation.complete and now >= invalidation.due:
+                invalidation.complete = True
+                self._on_invalidated(invalidation.paths)
 
 
-def _status(one: Invalidation) -> str:
-    return "Completed" if one.complete else "InProgress"
+def _status(invalidation: Invalidation) -> str:
+    return "Completed" if invalidation.complete else "InProgress"

@@ -9,10 +9,10 @@ from .orders import Order
 from .templates import Template, Templates, Version
 
 
-def merged(template: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay parameters over a template's data: each given one replaces the template's; tags are merged by key."""
-    result = {**template, **given}
-    result["TagSpecifications"] = [*template.get("TagSpecifications", ()), *given.get("TagSpecifications", ())]
+def merged(template: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge parameters into a template's data: each replaces the template's; tags are merged by key."""
+    result = {**template, **own}
+    result["TagSpecifications"] = [*template.get("TagSpecifications", ()), *own.get("TagSpecifications", ())]
     return result
 
 
@@ -23,7 +23,7 @@ def resolve(templates: Templates, reference: Mapping[str, Any]) -> tuple[Templat
 
 
 def template_tags(template: Template, version: Version) -> dict[str, str]:
-    """Return the tags that EC2 gives to what was launched from a template."""
+    """Return the tags that EC2 sets on instances of a template."""
     return {"aws:ec2launchtemplate:id": template.id, "aws:ec2launchtemplate:version": str(version.number)}
 
 

@@ -44,7 +44,7 @@ class Transition:
 
 
 class Machines:
-    """Launch, stop, start, reboot, terminate; `tick` lets time do the rest."""
+    """Launch, stop, start, reboot, terminate; `tick` applies what is due."""
 
     def __init__(
         self,
@@ -204,7 +204,7 @@ class Machines:
         self.consoles.changed(instance.id)
 
     def terminate(self, instance: Any, reason: str = BY_USER) -> None:
-        """Power off for ever, for one of the known reasons. Again is harmless."""
+        """Terminate, for one of the known reasons. May be repeated."""
         if instance.state in ("shutting-down", "terminated"):
             return
         self._set(instance, "shutting-down")

@@ -1,4 +1,4 @@
-"""The one door to moto: its settings, its lock, its state for one account.
+"""The only access to moto: its settings, its lock, its state for one account.
 
 moto keeps its state in the process and is not thread-safe, so every stand-in cloud has an account of its own, and requests
 and control loops take turns under one lock.
@@ -36,7 +36,7 @@ Ami.block_device_mappings = property(_mappings_of)  # type: ignore[assignment]
 
 
 class MotoState:
-    """What moto holds for one account and region."""
+    """Moto's state for one account and region."""
 
     def __init__(self, account: str, region: str) -> None:
         self.account = account

@@ -23,7 +23,7 @@ class Options:
     image_not_found: float = 0.1  # DescribeImages knows nothing of a new image for so long
     invalidation: float = 0.5  # from InProgress to Completed
     tick: float = 0.05  # the control loops take a turn this often
-    check_timeout_floor: float = 1.0  # a health check never gives up sooner, however small time_scale is
+    check_timeout_floor: float = 1.0  # the minimal timeout of a health check, however small time_scale is
     routing_lag: float = 1.0  # AWS seconds for which a deregistered target may still get new requests
     launch_retry: float = 15.0  # AWS seconds between a failed launch and the next try
     replace_deregistered: bool = False  # AWS does not document it: a target deregistered by hand has its instance replaced
@@ -53,8 +53,8 @@ class Options:
         return options
 
     def change(self, values: Mapping[str, Any]) -> None:
-        """Set some options of a cloud that may be running. Raises ValueError, naming one that does not exist."""
-        known = {one.name for one in fields(self)}
+        """Set some options of a cloud that may be running. Raises ValueError for an unknown option."""
+        known = {field.name for field in fields(self)}
         if unknown := sorted(set(values) - known):
             raise ValueError(f"no such option: {', '.join(unknown)}; there are {', '.join(sorted(known))}")
         for name, value in values.items():

@@ -12,7 +12,7 @@ def page(items: Sequence[T], params: Mapping[str, Any], limit: int, size: str = 
     """Return the requested page and the token of the next.
 
     `limit` is how many a page holds at most (and without being asked), `size` the name of the parameter that asks for fewer.
-    Raises ApiError for a token that was never given.
+    Raises ApiError for an unknown token.
     """
     token = params.get("NextToken") or "0"
     if not token.isdigit() or int(token) > len(items):

@@ -28,18 +28,18 @@ class Permissions:
             self._policies[caller] = policies
 
     def bound(self, policies: Sequence[Policy]) -> None:
-        """Put these service control policies in force: what they deny, no caller may do."""
+        """Apply these service control policies to every caller."""
         self._boundaries = policies
 
-    def refusal(self, service: str, action: str, params: Mapping[str, Any], caller: str) -> ApiError | None:
-        """Return the error that a call meets, or None where it is allowed."""
+    def denial(self, service: str, action: str, params: Mapping[str, Any], caller: str) -> ApiError | None:
+        """Return the error of a denied call, or None where it is allowed."""
         policies = self._policies.get(caller)
         if policies is None and not self._boundaries:
             return None
         try:
             needed = requests(service, action, params, self._facts)
         except Unmapped as error:
-            # What an action needs that nobody has written down is denied to those who have policies.
+            # An action with unknown requirements is denied to callers with policies.
             return self._denied(service, Request(str(error)), "because it is not in the stand-in's table") if policies else None
         for request in needed:
             if authorize_all(self._boundaries, [request]).denied_explicitly:

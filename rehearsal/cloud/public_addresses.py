@@ -1,4 +1,4 @@
-"""Public addresses of instances: one of the pool that changes with each stop and start, or an Elastic IP that stays."""
+"""Public addresses of instances: from a pool, changing with each stop and start, or an Elastic IP that stays."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -40,7 +40,7 @@ class PublicAddresses:
         return {"PublicIp": address.public_ip, "AllocationId": address.allocation_id, "Domain": "vpc"}
 
     def starts(self, instance: Any) -> None:
-        """Give an instance that starts an address of the pool, if it is to have one and has no Elastic IP."""
+        """Assign an address of the pool to a starting instance, if it wants a public address and has no Elastic IP."""
         interface = instance.nics[0]
         if interface.public_ip_auto_assign and self._elastic(instance) is None:
             interface.public_ip = self._next()
@@ -58,13 +58,15 @@ class PublicAddresses:
 
     def _elastic(self, instance: Any) -> Any | None:
         interface = instance.nics[0]
-        return next((one for one in self._moto.ec2.addresses if one.eni is interface), None)
+        return next((address for address in self._moto.ec2.addresses if address.eni is interface), None)
 
     def tick(self) -> None:
         """Let the addresses of running instances lead to them."""
         if isinstance(self._hosts, AddressedHosts):
-            running = [one for one in self._moto.instances.values() if one.state == "running" and one.public_ip]
-            self._doors.keep({one.public_ip: self._hosts.doors(one.private_ip) for one in running})
+            running = [
+                instance for instance in self._moto.instances.values() if instance.state == "running" and instance.public_ip
+            ]
+            self._doors.keep({instance.public_ip: self._hosts.doors(instance.private_ip) for instance in running})
 
     def close(self) -> None:
         """Close every door."""

@@ -54,7 +54,7 @@ class RuleApi:
         return {"Rules": [self._shown(rule)]}
 
     def modify(self, params: Params) -> Any:
-        """Change the parts of a rule that are given."""
+        """Change the parts of a rule that the request names."""
         conditions, actions = list(params.get("Conditions") or ()), list(params.get("Actions") or ())
         _check_values(conditions)
         arn = params["RuleArn"]
@@ -126,7 +126,7 @@ def _action(data: Params) -> dict[str, Any]:
 
 
 def _keep_secret(action: Params, before: Params) -> None:
-    """Carry the client's secret over. Raises ApiError where there is neither a new one nor one to keep."""
+    """Carry the client's secret over. Raises ApiError where there is neither a new nor an old secret."""
     config = action.get("AuthenticateOidcConfig")
     if config is None or config.get("ClientSecret"):
         return

@@ -13,7 +13,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Asked:
-    """What of a request rules look at."""
+    """The parts of a request that rules match."""
 
     path: str
     source: str
@@ -22,7 +22,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Fixed:
-    """An answer that a rule gives by itself."""
+    """A rule's fixed response."""
 
     status: int
     content_type: str
@@ -49,15 +49,15 @@ def _holds(condition: Mapping[str, Any], asked: Asked) -> bool:
     field = condition["Field"]
     if field == "source-ip":
         address = ipaddress.ip_address(asked.source)
-        return any(address in ipaddress.ip_network(one) for one in condition["SourceIpConfig"]["Values"])
+        return any(address in ipaddress.ip_network(network) for network in condition["SourceIpConfig"]["Values"])
     if field == "http-header":
         config = condition["HttpHeaderConfig"]
-        return _matches(asked.header(config["HttpHeaderName"]).lower(), [one.lower() for one in config["Values"]])
+        return _matches(asked.header(config["HttpHeaderName"]).lower(), [value.lower() for value in config["Values"]])
     if field == "path-pattern":
         return _matches(asked.path.partition("?")[0], _values(condition, "PathPatternConfig"))
     if field == "host-header":
         host = asked.header("host").partition(":")[0].lower()
-        return _matches(host, [one.lower() for one in _values(condition, "HostHeaderConfig")])
+        return _matches(host, [value.lower() for value in _values(condition, "HostHeaderConfig")])
     raise ValueError(f"the stand-in cloud does not know the condition {field}")
 
 

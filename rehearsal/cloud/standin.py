@@ -28,7 +28,7 @@ class _QuietHandler(MotoRequestHandler):
 
 
 class Routes:
-    """Where the requests for one target group go; with none named, for the one that the first listener forwards to."""
+    """Where the requests for one target group go; by default for the target group of the first listener."""
 
     def __init__(self, world: World, arn: str | None) -> None:
         self._world = world
@@ -71,11 +71,11 @@ class StandIn:
         ]
 
     def routes(self, target_group: str | None = None) -> Routes:
-        """Return the routes of a target group (its ARN), by default of the one behind the first listener."""
+        """Return the routes of a target group (its ARN), by default of the first listener's."""
         return Routes(self.world, target_group)
 
     def described(self, address: str) -> Described | None:
-        """Return what the instance at an address may know of itself: what a metadata service looks up."""
+        """Return the metadata of the instance at an address."""
         return self.world.moto.described(address)
 
     def observe(self, name: str, report: Callable[[], Any]) -> None:

@@ -26,18 +26,18 @@ class TagApi:
     def _existing(self, params: Params) -> list[str]:
         resources = list(params["Resources"])
         validate_resource_ids(resources)
-        for one in resources:
-            if one.startswith("lt-"):
-                self._templates.find(one, None)
-            elif one.startswith("i-") and self._moto.instance(one) is None:
-                raise ApiError("InvalidInstanceID.NotFound", f"The instance ID '{one}' does not exist")
-        self._moto.ec2.do_resources_exist([one for one in resources if not one.startswith("lt-")])
+        for id in resources:
+            if id.startswith("lt-"):
+                self._templates.find(id, None)
+            elif id.startswith("i-") and self._moto.instance(id) is None:
+                raise ApiError("InvalidInstanceID.NotFound", f"The instance ID '{id}' does not exist")
+        self._moto.ec2.do_resources_exist([id for id in resources if not id.startswith("lt-")])
         return resources
 
     def create(self, params: Params) -> Any:
         """Set tags; those of the same keys are overwritten."""
         resources = self._existing(params)
-        before = {one: self._moto.tags(one) for one in resources}
+        before = {id: self._moto.tags(id) for id in resources}
         self._moto.ec2.create_tags(resources, {tag["Key"]: tag.get("Value", "") for tag in params["Tags"]})
         self._note(before)
         return {}
@@ -46,14 +46,14 @@ class TagApi:
         """Remove tags: of a key, or of a key with this value only; without any named, all that are not AWS's own."""
         resources = list(params["Resources"])
         validate_resource_ids(resources)
-        before = {one: self._moto.tags(one) for one in resources}
-        for one in resources:
-            own = {key: None for key in before[one] if not key.startswith("aws:")}
+        before = {id: self._moto.tags(id) for id in resources}
+        for id in resources:
+            own = {key: None for key in before[id] if not key.startswith("aws:")}
             named = {tag["Key"]: tag.get("Value") for tag in params.get("Tags") or ()}
-            self._moto.ec2.delete_tags([one], named or own)
+            self._moto.ec2.delete_tags([id], named or own)
         self._note(before)
         return {}
 
     def _note(self, before: Mapping[str, Mapping[str, str]]) -> None:
-        for one, tags in before.items():
-            self._consistency.changed(self._moto.ec2.tags, one, tags)
+        for id, tags in before.items():
+            self._consistency.changed(self._moto.ec2.tags, id, tags)

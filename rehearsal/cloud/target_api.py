@@ -48,7 +48,7 @@ class TargetApi:
         return {}
 
     def deregister(self, params: Params) -> Any:
-        """Begin to drain targets; one that is not registered is no error."""
+        """Begin to drain targets; unregistered targets are no error."""
         group = self._group(params)
         for wanted in params["Targets"]:
             self._targets.deregister(group.arn, wanted["Id"], wanted.get("Port"))

@@ -65,7 +65,7 @@ class Targets:
         return next((target for target in self.of(arn) if target.id == target_id), None)
 
     def register(self, arn: str, target_id: str, port: int | None, address: str) -> None:
-        """Register a target; a draining one begins anew."""
+        """Register a target; a draining target starts again as initial."""
         target = Target(arn, target_id, port or int(self.group(arn).port), address)  # type: ignore[union-attr]
         known = self._targets.get(target.key)
         if known is None or known.state == "draining":
@@ -149,7 +149,7 @@ class Targets:
             return
         if outcome.status is not None and _matches(outcome.status, (group.matcher or {}).get("HttpCode", "200")):
             target.passes, target.failures = target.passes + 1, 0
-            # a newly registered target needs one passing check, a fallen one the threshold
+            # a newly registered target needs one passing check, an unhealthy target the threshold
             if target.state == "initial" or target.passes >= int(group.healthy_threshold_count):
                 target.become("healthy")
                 target.ever_healthy = True

@@ -55,7 +55,7 @@ class TemplateApi:
         return {"LaunchTemplate": self._shown(template)}
 
     def create_version(self, params: Params) -> Any:
-        """Add a version: the source's data, with what is given put in its place, parameter by parameter."""
+        """Add a version: the source's data, with each parameter of the request replaced."""
         template = self._find(params)
         wanted = (params.get("LaunchTemplateData"), params.get("SourceVersion"), params.get("VersionDescription"))
         token = params.get("ClientToken")
@@ -114,8 +114,8 @@ class TemplateApi:
         """List templates by id, name or filter."""
         found = self._templates.all()
         if params.get("LaunchTemplateIds") or params.get("LaunchTemplateNames"):
-            found = [self._templates.find(one, None) for one in params.get("LaunchTemplateIds", ())]
-            found += [self._templates.find(None, one) for one in params.get("LaunchTemplateNames", ())]
+            found = [self._templates.find(id, None) for id in params.get("LaunchTemplateIds", ())]
+            found += [self._templates.find(None, name) for name in params.get("LaunchTemplateNames", ())]
         found = matching(found, params.get("Filters", ()), self._value)
         shown, token = page(found, params, 200, "MaxResults")
         return {"LaunchTemplates": [self._shown(template) for template in shown], "NextToken": token}
@@ -126,17 +126,17 @@ class TemplateApi:
         return tag_values(self._moto.tags(template.id), name)
 
     def describe_versions(self, params: Params) -> Any:
-        """List versions of one template, newest first; or the latest and default ones of all."""
+        """List versions of one template, newest first; or the latest and default versions of all."""
         wanted = params.get("Versions", ())
         if params.get("LaunchTemplateId") or params.get("LaunchTemplateName"):
             template = self._find(params)
             least, most = int(params.get("MinVersion") or 0), int(params.get("MaxVersion") or template.counter)
-            chosen = [template.get(one) for one in wanted] or [
+            chosen = [template.get(number) for number in wanted] or [
                 template.versions[number] for number in sorted(template.versions, reverse=True) if least <= number <= most
             ]
             pairs = [(template, version) for version in chosen]
         elif wanted:
-            pairs = [(template, template.get(one)) for template in self._templates.all() for one in wanted]
+            pairs = [(template, template.get(number)) for template in self._templates.all() for number in wanted]
         else:
             raise ApiError("MissingParameter", "The request must contain a launch template, or $Latest or $Default as version.")
         shown, token = page(pairs, params, 200, "MaxResults")

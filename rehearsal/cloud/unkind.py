@@ -38,5 +38,5 @@ def faults(seed: int, region: str) -> dict[str, Any]:
 
 
 def calls_until_others(seed: int) -> int:
-    """Return after how many calls somebody applies infrastructure as code to the same account."""
+    """Return after how many calls another user applies infrastructure as code to the same account."""
     return random.Random(seed).randrange(100, 600)

@@ -113,7 +113,7 @@ class World:
         self.scaling.tick(now)
         self._invalidations.tick(now)
         self.first_target_group = self._first_target_group()
-        listeners = [one for balancer in self.moto.elbv2.load_balancers.values() for one in balancer.listeners.values()]
+        listeners = [listener for balancer in self.moto.elbv2.load_balancers.values() for listener in balancer.listeners.values()]
         self.first_rules = tuple(listeners[0].rules.values()) if listeners else ()
 
     def _first_target_group(self) -> str | None:

@@ -55,14 +55,14 @@ class Front:
             return refuse(error), False
         world = self.world
         world.accidents.called(world.calls.came(call.service, call.action))
-        refusal = self._refusal(call)
-        response, code = (answer(call, refusal), refusal.code) if refusal else self._carry_out(call, environ, body)
+        error = self._error(call)
+        response, code = (answer(call, error), error.code) if error else self._carry_out(call, environ, body)
         world.calls.went(call.service, call.action, world.timing.now(), call.params, code)
         return response, code is None and world.faults.loses_answer(call.action)
 
-    def _refusal(self, call: Call) -> ApiError | None:
-        refusal = self.world.faults.refusal(call.service, call.action)
-        return refusal or self.world.permissions.refusal(call.service, call.action, call.params, call.key)
+    def _error(self, call: Call) -> ApiError | None:
+        error = self.world.faults.injected_error(call.service, call.action)
+        return error or self.world.permissions.denial(call.service, call.action, call.params, call.key)
 
     def _carry_out(self, call: Call, environ: dict[str, Any], body: bytes) -> tuple[Response, str | None]:
         try:
@@ -102,7 +102,7 @@ class Front:
             headers=[(name, value) for name, value in BackendRequest(environ).headers if name != "Content-Length"],
         )
         response = Response.from_app(self._moto, again.environ)
-        # moto answers HTML where it gives up, which no client can parse
+        # moto answers HTML for an internal error, which no client can parse
         if response.status_code == 501:
             raise _not_modelled(call)
         if response.status_code == 500 and response.mimetype == "text/html":

@@ -1,1 +1,1 @@
-"""The machines behind the stand-in cloud: what one must be able to do, and the kinds that exist."""
+"""The machines behind the stand-in cloud: their interface, and the kinds that exist."""

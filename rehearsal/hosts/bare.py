@@ -57,8 +57,8 @@ class BareHosts:
 
     def launch(self, instance_id: str, address: str, image_id: str, user_data: str, tags: Mapping[str, str]) -> None:
         """Power on a new instance."""
-        given = [line.removeprefix("revision=") for line in user_data.splitlines() if line.startswith("revision=")]
-        revision = given[0] if given else self.revisions.get(image_id, "base")
+        revisions = [line.removeprefix("revision=") for line in user_data.splitlines() if line.startswith("revision=")]
+        revision = revisions[0] if revisions else self.revisions.get(image_id, "base")
         self._machines[instance_id] = Machine(address, image_id, Disk(revision))
         self._ever.append(self._machines[instance_id])
         self._power_on(instance_id)
@@ -93,7 +93,7 @@ class BareHosts:
         self.revisions.pop(image_id, None)
 
     def console(self, instance_id: str) -> str:
-        """Return the lines that the instance printed; nothing of one that is gone."""
+        """Return the lines that the instance printed; "" for a terminated instance."""
         machine = self._machines.get(instance_id)
         return "".join(f"{line}\n" for line in machine.lines) if machine else ""
 
@@ -119,7 +119,7 @@ class BareHosts:
                 self.set_instance_fault(instance_id, fault)
 
     def set_instance_fault(self, instance_id: str, fault: str | None) -> None:
-        """Let one instance fail in the same ways."""
+        """Make one instance fail in the same ways."""
         _check(fault)
         machine = self._machines[instance_id]
         machine.fault = fault
@@ -195,7 +195,7 @@ class BareHosts:
             while (await reader.readline()).strip():
                 pass
             if machine.fault == "silent":
-                await reader.read()  # until the client gives up
+                await reader.read()  # until the client disconnects
             writer.write(self._answer(machine, path))
             await writer.drain()
         except (OSError, IndexError):

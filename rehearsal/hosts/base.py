@@ -31,7 +31,7 @@ class Hosts(Protocol):
         """Copy the disk, as this image."""
 
     def forget_image(self, image_id: str) -> None:
-        """Drop the disk of an image; one that is not known is no error."""
+        """Drop the disk of an image; an unknown image is no error."""
 
     def console(self, instance_id: str) -> str:
         """Return what the machine printed since its first boot."""
@@ -78,7 +78,7 @@ class ConnectableHosts(Protocol):
     """What hosts offer whose SSH takes keys for a while (optional)."""
 
     def admit(self, instance_id: str, public_key: str, seconds: float) -> None:
-        """Let a running instance accept a public key for so many seconds."""
+        """Make a running instance accept a public key for `seconds`."""
 
 
 @runtime_checkable

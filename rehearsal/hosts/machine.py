@@ -43,7 +43,7 @@ class Machine:
         self._control: asyncio.Server | None = None
 
     def admit(self, public_key: str, seconds: float) -> None:
-        """Let SSH accept a public key for so many seconds; safe to call from any thread."""
+        """Make SSH accept a public key for `seconds`; safe to call from any thread."""
         self._sshd.guests.admit(public_key, seconds)
 
     async def first_boot(self, image: Path) -> None:

@@ -1,4 +1,4 @@
-"""The instance metadata service that hosts ask about themselves: version 2 only, for whoever asks by its address.
+"""The instance metadata service: version 2 only, answering by the client's address.
 
 Modelled: tokens and their lifetime, instance-id, address, zone, tags (where the instance shows them), user data. Not modelled:
 version 1, hop limits, credentials. Source: EC2 User Guide, "Use the Instance Metadata Service to access instance metadata".
@@ -154,7 +154,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(body)
         except ConnectionError:
-            pass  # whoever asked has lost patience
+            pass  # the client has timed out
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002, D102
         pass

@@ -1,4 +1,4 @@
-"""Where one process host keeps its things, and the environment that its processes get.
+"""The folders of one process host, and the environment of its processes.
 
 <directory>/instances/<id>/disk      the home of the SSH user: what an image copies
 <directory>/instances/<id>/          bin/ stand-ins, ssh_host_ed25519_key, console.log, journal/: outside of the disk
@@ -48,7 +48,7 @@ class Place:
 
     @property
     def hostname(self) -> str:
-        """The name that EC2 gives to an address."""
+        """The EC2 host name of an address."""
         return f"ip-{self.address.replace('.', '-')}"
 
     def mark(self, unit: str = "") -> str:

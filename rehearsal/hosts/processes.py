@@ -1,6 +1,6 @@
 """Hosts that are processes: no root, no virtual machine; a folder is the disk, an SSH server in this process is the door.
 
-This tests the orchestration, not images and not systemd: results got on these hosts are labelled so. One thread runs one
+This tests the orchestration, not images and not systemd: results from these hosts are labelled so. One thread runs one
 asyncio loop that serves SSH, the init and the front of every instance, each on its own address of 127.0.0.0/8. What the
 instances start are real processes: shells, git, gunicorn. None of them outlives the rehearsal (see `reaper.py`).
 """
@@ -128,7 +128,7 @@ class ProcessHosts:
         return path.read_text(encoding="utf-8") if path.is_file() else ""
 
     def admit(self, instance_id: str, public_key: str, seconds: float) -> None:
-        """Let the SSH of a machine accept a public key for so many seconds."""
+        """Make the SSH server of a machine accept a public key for `seconds`."""
         self._machine(instance_id).admit(public_key, seconds)
 
     def set_image_fault(self, image_id: str, fault: str | None) -> None:
@@ -139,7 +139,7 @@ class ProcessHosts:
         self._faults[image_id] = _known(fault)
 
     def set_instance_fault(self, instance_id: str, fault: str | None) -> None:
-        """Let one machine fail in the same ways, from now on: `dead` cuts its power; raises ValueError for another fault."""
+        """Make one machine fail in the same ways, from now on: `dead` cuts its power; raises ValueError for another fault."""
         self._faults[instance_id] = _known(fault)
         if fault == "dead":
             self.stop(instance_id)

@@ -96,7 +96,7 @@ def _commands(commands: Iterable[Command], begun: str, pid: int) -> str | None:
 
 
 def _quoted(word: str) -> str:
-    """Quote a word of a list as systemctl does: in double quotes where a shell would take it for more than one."""
+    """Quote a word of a list as systemctl does: in double quotes where a shell would split it."""
     if not re.search(r"[\s\"'\\`$*?\[#~=%|<>;&(){}!^]", word.partition("=")[2]):
         return word
     return '"' + re.sub(r'(["\\`$])', r"\\\1", word) + '"'

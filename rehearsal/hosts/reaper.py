@@ -63,7 +63,7 @@ def send(pids: Iterable[int], number: int) -> None:
 
 
 def sweep(prefix: str) -> None:
-    """Kill everything marked with the prefix, until two looks in a row find nothing: a look may miss a fork under way."""
+    """Kill all processes marked with the prefix, until two scans in a row find none: a scan may miss a fork under way."""
     quiet = 0
     while quiet < 2:
         found = find(prefix)
@@ -87,7 +87,7 @@ def remove_group(group: Path) -> None:
 
 
 class Reaper:
-    """The process that cleans up if this one cannot."""
+    """The process that cleans up if this process cannot."""
 
     def __init__(self, token: str, folders: Iterable[Path], within: Sequence[str] = ()) -> None:
         """Start it; `within` is a command that runs the command that follows it, in namespaces of its own."""

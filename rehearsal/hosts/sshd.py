@@ -1,6 +1,6 @@
-"""The SSH server of a process host: commands, files and forwarding, as OpenSSH's server gives them to one user.
+"""The SSH server of a process host: commands, files and forwarding, as OpenSSH's server provides them to one user.
 
-Not modelled: terminals (a request for one is refused), agent and X11 forwarding, forwarding back to the client. There is no
+Not modelled: terminals (requests are refused), agent and X11 forwarding, forwarding back to the client. There is no
 isolation of users: the key is accepted for any user name, and everything runs as the user of the rehearsal.
 """
 
@@ -22,7 +22,7 @@ HERE = ("localhost", "127.0.0.1", "::1")
 
 
 def host_key(place: Place, algorithm: str) -> str:
-    """Make the machine's host key unless it has one; return the public part as a line."""
+    """Create the machine's host key if missing; return the public part as a line."""
     if not place.host_key.exists():
         place.host_key.parent.mkdir(parents=True, exist_ok=True)
         key = asyncssh.generate_private_key(algorithm, comment=f"root@{place.hostname}")
@@ -50,7 +50,7 @@ class Guests:
         self._until: dict[bytes, float] = {}
 
     def admit(self, public_key: str, seconds: float) -> None:
-        """Accept a key for so many seconds."""
+        """Accept a key for `seconds`."""
         self._until[asyncssh.import_public_key(public_key).public_data] = time.monotonic() + seconds
 
     def accepts(self, key: asyncssh.SSHKey) -> bool:

@@ -54,7 +54,7 @@ class Systemctl:
             writer.write(json.dumps(answer.__dict__).encode())
             await writer.drain()
         except (ConnectionError, ValueError):
-            pass  # whoever asked has gone
+            pass  # the client has gone
         finally:
             writer.close()
 

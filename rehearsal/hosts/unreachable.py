@@ -29,5 +29,5 @@ class Unreachable:
 
     def close(self) -> None:
         """Free the port."""
-        for one in self._sockets:
-            one.close()
+        for filler in self._sockets:
+            filler.close()

@@ -37,7 +37,7 @@ def build(directory: Path, snippets: Path = SNIPPETS) -> tuple[str, str]:
             change(tree)
             _record(tree, release)
             _git(tree, "push", "--quiet", str(origin_of(directory)), f"{BRANCH}:refs/prepared/{release}")
-        # A ref keeps the commit, one outside of refs/heads keeps it from being fetched before its time.
+        # A ref keeps the commit; outside of refs/heads it is not fetched too early.
         _git(tree, "push", "--quiet", str(origin_of(directory)), f"{second}:refs/prepared/v2")
     return first, second
 
@@ -58,7 +58,7 @@ def origin_of(directory: Path) -> Path:
 
 
 def _commit(tree: Path, release: str, snippets: Path) -> str:
-    """Lay a release over what is there; what a release does not have stays as the one before had it."""
+    """Write a release over the files; files that it lacks stay as in the previous release."""
     shutil.copytree(SITE / release, tree, dirs_exist_ok=True, ignore=_PYTHON_LEFTOVERS)
     for name in DROP_INS:
         shutil.copyfile(snippets / name, tree / "config" / name)

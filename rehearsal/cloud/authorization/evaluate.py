@@ -15,7 +15,7 @@ _ELEMENTS = {
 
 @dataclass(frozen=True)
 class Request:
-    """One action on one resource, as IAM is asked about it; an API call may need several."""
+    """One action on one resource, as IAM evaluates it; an API call may need several."""
 
     action: str  # "ec2:StopInstances"
     resource: str = "*"  # an ARN, or * for actions without resources
@@ -48,11 +48,11 @@ def authorize(
 ) -> Decision:
     """Decide about an action on resources that share their context: all of them must be allowed.
 
-    `principal`: type and ARN of the caller, for policies that name one, such as the trust policy of a role.
+    `principal`: type and ARN of the caller, for policies with a principal, such as the trust policy of a role.
     Raises PolicyError for a policy with unknown elements.
     """
     statements = [statement for policy in policies for statement in _list(policy["Statement"])]
-    return _all([_decide(statements, Request(action, one, context or {}), principal) for one in resources])
+    return _all([_decide(statements, Request(action, resource, context or {}), principal) for resource in resources])
 
 
 def authorize_all(policies: Iterable[Policy], requests: Iterable[Request]) -> Decision:

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 
 class Facts(Protocol):
-    """The resources of one account and region; what does not exist has no tags."""
+    """The resources of one account and region; missing resources have no tags."""
 
     @property
     def partition(self) -> str:

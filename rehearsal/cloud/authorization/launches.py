@@ -26,13 +26,13 @@ def run_instances(params: Params, facts: Facts) -> Iterator[Request]:
 class _Launch:
     """One launch: the template's parameters, and those of the call that replace them."""
 
-    def __init__(self, facts: Facts, template: str, data: Params, given: Params) -> None:
+    def __init__(self, facts: Facts, template: str, data: Params, own: Params) -> None:
         self._facts = facts
         self._names = Names(facts)
         self._template = template
         self._data = data
-        self._given = given
-        self._whole = {**data, **{key: value for key, value in given.items() if key != "LaunchTemplate"}}
+        self._own = own
+        self._whole = {**data, **{key: value for key, value in own.items() if key != "LaunchTemplate"}}
 
     def requests(self) -> Iterator[Request]:
         """Yield a request for each resource, then for the tags, the role and an alias of an image."""
@@ -61,9 +61,9 @@ class _Launch:
         yield "key-pair", "KeyName", _some(self._whole.get("KeyName"))
         yield "security-group", "SecurityGroupIds", tuple(self._whole.get("SecurityGroupIds") or ())
         yield "subnet", "SubnetId", _some(self._whole.get("SubnetId"))
-        for one in interfaces:
-            yield "security-group", "NetworkInterfaces", tuple(one.get("Groups") or ())
-            yield "subnet", "NetworkInterfaces", _some(one.get("SubnetId"))
+        for interface in interfaces:
+            yield "security-group", "NetworkInterfaces", tuple(interface.get("Groups") or ())
+            yield "subnet", "NetworkInterfaces", _some(interface.get("SubnetId"))
         mappings = self._whole.get("BlockDeviceMappings") or ()
         yield (
             "snapshot",
@@ -75,13 +75,13 @@ class _Launch:
         keys: Keys = {"ec2:Region": self._facts.region}
         if self._template:
             keys["ec2:LaunchTemplate"] = self._names.ec2("launch-template", self._template)
-            keys["ec2:IsLaunchTemplateResource"] = "false" if key and key in self._given else "true"
+            keys["ec2:IsLaunchTemplateResource"] = "false" if key and key in self._own else "true"
         return Request(ACTION, self._names.ec2(kind, id), keys | context)
 
     def _tags(self, kind: str) -> dict[str, str]:
         return {
             **specified(self._data.get("TagSpecifications"), kind),
-            **specified(self._given.get("TagSpecifications"), kind),
+            **specified(self._own.get("TagSpecifications"), kind),
         }
 
     def _resource_tags(self, id: str) -> Keys:

@@ -12,7 +12,7 @@ OPERATOR = ("read", "connect", "release", "rollout", "traffic")
 
 @dataclass(frozen=True)
 class Site:
-    """The names that stand in a site's policies; the sample has one of each."""
+    """The names in a site's policies; the sample has one of each."""
 
     region: str
     account: str
@@ -56,7 +56,7 @@ def published(folder: Path, name: str) -> dict[str, Any]:
 
 def for_site(policy: Mapping[str, Any], site: Site) -> dict[str, Any]:
     """Return a policy with a site's names in place of the sample's."""
-    return {"Version": policy["Version"], "Statement": [_statement(one, site) for one in policy["Statement"]]}
+    return {"Version": policy["Version"], "Statement": [_statement(statement, site) for statement in policy["Statement"]]}
 
 
 def _statement(statement: Mapping[str, Any], site: Site) -> dict[str, Any]:
@@ -68,8 +68,8 @@ def _statement(statement: Mapping[str, Any], site: Site) -> dict[str, Any]:
 
 
 def _values(value: Any, site: Site) -> list[str]:
-    given = value if isinstance(value, list) else [value]
-    return list(dict.fromkeys(text for one in given for text in _texts(one, site.replacements())))
+    values = value if isinstance(value, list) else [value]
+    return list(dict.fromkeys(text for item in values for text in _texts(item, site.replacements())))
 
 
 def _texts(text: str, replacements: Mapping[str, Sequence[str]]) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """What calls of EC2 Auto Scaling need.
 
 Source: Service Authorization Reference, "Actions, resources, and condition keys for Amazon EC2 Auto Scaling"; its user guide,
-"Control Amazon EC2 launch template usage in Auto Scaling groups": whoever names a template needs what a launch of it needs.
+"Control Amazon EC2 launch template usage in Auto Scaling groups": naming a template needs the permissions of its launch.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,7 +19,7 @@ _ON_GROUP = {
     *("ResumeProcesses", "SuspendProcesses", "SetInstanceProtection", "SetDesiredCapacity", "UpdateAutoScalingGroup"),
     *("DeleteAutoScalingGroup", "DetachInstances", "AttachInstances", "EnterStandby", "ExitStandby", "PutLifecycleHook"),
 }
-# The parameters that UpdateAutoScalingGroup shows to policies, each when it is given.
+# The parameters of UpdateAutoScalingGroup as condition keys, each when present.
 _SHOWN = {
     "MaxSize": "autoscaling:MaxSize",
     "MinSize": "autoscaling:MinSize",
@@ -43,7 +43,7 @@ def _change(action: str, params: Params, facts: Facts) -> Iterator[Request]:
     template = params.get("LaunchTemplate") or params.get("DesiredConfiguration", {}).get("LaunchTemplate")
     keys: Keys = {}
     if action == "UpdateAutoScalingGroup":
-        keys |= {key: str(params[given]) for given, key in _SHOWN.items() if params.get(given) is not None}
+        keys |= {key: str(params[name]) for name, key in _SHOWN.items() if params.get(name) is not None}
         if subnets := params.get("VPCZoneIdentifier"):
             keys["autoscaling:VPCZoneIdentifiers"] = subnets.split(",")
         if template:

@@ -23,9 +23,9 @@ def pairs(tags: Iterable[Mapping[str, Any]] | None) -> dict[str, str]:
 
 
 def specified(specifications: Iterable[Mapping[str, Any]] | None, kind: str) -> dict[str, str]:
-    """Return the tags that TagSpecifications give to a kind of resource."""
+    """Return the tags of TagSpecifications for a kind of resource."""
     found: dict[str, str] = {}
-    for one in specifications or ():
-        if one.get("ResourceType") == kind:
-            found |= pairs(one.get("Tags"))
+    for specification in specifications or ():
+        if specification.get("ResourceType") == kind:
+            found |= pairs(specification.get("Tags"))
     return found

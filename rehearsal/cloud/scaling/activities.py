@@ -26,7 +26,7 @@ class Activities:
         return activity
 
     def end(self, activity: Activity | None, status: str = "Successful", message: str = "") -> None:
-        """Record how it ended; one that has ended stays as it is."""
+        """Record how it ended; an ended activity is unchanged."""
         if activity is None or activity.status in ENDED:
             return
         activity.status = status

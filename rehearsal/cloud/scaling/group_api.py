@@ -152,7 +152,7 @@ class GroupApi:
 
     def _processes(self, params: Params) -> list[str]:
         wanted = list(params.get("ScalingProcesses") or PROCESSES)
-        if unknown := [one for one in wanted if one not in PROCESSES]:
+        if unknown := [name for name in wanted if name not in PROCESSES]:
             raise invalid(f"Invalid process name: {unknown[0]}")
         return wanted
 

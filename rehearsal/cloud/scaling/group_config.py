@@ -21,7 +21,7 @@ class GroupConfig:
         self._moto = moto
 
     def apply(self, group: Group, params: Params) -> None:
-        """Change what the parameters name. Raises ApiError before anything is changed by a bad one."""
+        """Change what the parameters name. Raises ApiError for an invalid parameter, before any change."""
         changes = {**self._sizes(group, params), **self._launch(params), **self._network(params), **self._rules(params)}
         for name, value in changes.items():
             setattr(group, name, value)
@@ -74,8 +74,8 @@ class GroupConfig:
     def _network(self, params: Params) -> dict[str, Any]:
         changes: dict[str, Any] = {}
         if params.get("VPCZoneIdentifier"):
-            wanted = [one.strip() for one in params["VPCZoneIdentifier"].split(",")]
-            changes["subnets"] = {one: self._moto.ec2.get_subnet(one).availability_zone for one in wanted}
+            wanted = [subnet.strip() for subnet in params["VPCZoneIdentifier"].split(",")]
+            changes["subnets"] = {subnet: self._moto.ec2.get_subnet(subnet).availability_zone for subnet in wanted}
         if "TargetGroupARNs" in params:
             for arn in params["TargetGroupARNs"]:
                 if arn not in self._moto.elbv2.target_groups:
@@ -94,7 +94,7 @@ class GroupConfig:
         }
         changes.update({ours: params[theirs] for theirs, ours in plain.items() if theirs in params})
         if params.get("TerminationPolicies"):
-            if unknown := [one for one in params["TerminationPolicies"] if one not in POLICIES]:
+            if unknown := [name for name in params["TerminationPolicies"] if name not in POLICIES]:
                 raise invalid(f"Invalid termination policy: {unknown[0]}")
             changes["policies"] = list(params["TerminationPolicies"])
         if "InstanceLifecyclePolicy" in params:

@@ -27,10 +27,10 @@ class Groups:
 
     @staticmethod
     def members(group: Group, instance_ids: list[str]) -> list[Member]:
-        """Return members by id. Raises ApiError for one that is not of the group."""
-        if missing := [one for one in instance_ids if one not in group.members]:
+        """Return members by id. Raises ApiError for an instance that is not in the group."""
+        if missing := [id for id in instance_ids if id not in group.members]:
             raise invalid(f"The instance {missing[0]} is not part of Auto Scaling group {group.name}.")
-        return [group.members[one] for one in instance_ids]
+        return [group.members[id] for id in instance_ids]
 
     def set_desired(self, group: Group, desired: int, reason: str) -> None:
         """Change the desired capacity, for a reason that scaling activities will show. Raises ApiError out of bounds."""

@@ -29,7 +29,7 @@ class HookApi:
         }
 
     def put(self, params: Params) -> Any:
-        """Create a hook, or change one: what is not given keeps its value."""
+        """Create or change a hook; parameters that are left out keep their values."""
         group = self._groups.find(params["AutoScalingGroupName"])
         known = group.hooks.get(params["LifecycleHookName"])
         transition = params.get("LifecycleTransition") or (known.transition if known else "")
@@ -69,7 +69,7 @@ class HookApi:
         }
 
     def complete(self, params: Params) -> Any:
-        """End a wait: CONTINUE goes on; ABANDON gives a new instance up, and ends all waits of a terminating one."""
+        """End a wait: CONTINUE proceeds; ABANDON terminates a new instance, and ends all waits of a terminating instance."""
         group = self._groups.find(params["AutoScalingGroupName"])
         member, wait = self._hooks.find(
             group, params["LifecycleHookName"], params.get("LifecycleActionToken"), params.get("InstanceId")

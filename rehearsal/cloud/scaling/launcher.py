@@ -31,7 +31,7 @@ class Launcher:
         self.draw: Callable[[Group, str], Member | None] = lambda group, zone: None  # of the warm pool
 
     def reference(self, specification: Mapping[str, Any]) -> TemplateRef:
-        """Look a LaunchTemplateSpecification up. Raises ApiError (ValidationError) for one that does not exist."""
+        """Look a LaunchTemplateSpecification up. Raises ApiError (ValidationError) for a missing template."""
         try:
             template, _ = resolve(self._templates, specification)
         except ApiError as error:
@@ -62,7 +62,7 @@ class Launcher:
 
     def _zone(self, group: Group) -> str:
         now = self._timing.now()
-        open_zones = [one for one in group.zones if group.bad_zones.get(one, 0) <= now] or group.zones
+        open_zones = [zone for zone in group.zones if group.bad_zones.get(zone, 0) <= now] or group.zones
         return emptiest_zone(open_zones, group.counted())
 
     def _attempt(self, group: Group, zone: str, cause: str) -> Member | None:
@@ -79,11 +79,11 @@ class Launcher:
         own = override.get("LaunchTemplateSpecification")
         base = self.reference(own) if own else current(group)
         template, version = resolve(self._templates, base.shown())
-        given = {name: override[name] for name in ("InstanceType", "ImageId") if override.get(name)}
+        overrides = {name: override[name] for name in ("InstanceType", "ImageId") if override.get(name)}
         tags = {key: value for key, (value, at_launch) in group.tags.items() if at_launch}
         tags.update({"aws:autoscaling:groupName": group.name, **template_tags(template, version)})
         subnet = next(subnet for subnet, subnet_zone in group.subnets.items() if subnet_zone == zone)
-        instance = self._machines.launch(order(merged(version.data, given), subnet, tags))
+        instance = self._machines.launch(order(merged(version.data, overrides), subnet, tags))
         weight = override.get("WeightedCapacity")
         return Member(
             instance.id,

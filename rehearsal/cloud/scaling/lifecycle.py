@@ -69,7 +69,7 @@ class Lifecycle:
             member.lifecycle = "Pending:Proceed"
 
     def abandon(self, group: Group, member: Member, wait: Wait, why: str) -> None:
-        """Give up what a hook abandoned: a new instance is terminated, one on its way out is retained where the group asks so."""
+        """Handle an abandoned hook: a new instance is terminated, a terminating instance is retained where the group asks so."""
         if member.lifecycle == "Pending:Wait":
             action = f"Lifecycle Action with token {wait.token} was abandoned: {why}"
             self._activities.end(member.activity, "Cancelled", f"Instance failed to complete user's Lifecycle Action: {action}")

@@ -26,7 +26,7 @@ class Policies:
             "DescribePolicies": self.describe,
             "DeletePolicy": self.delete,
             "ExecutePolicy": self.execute,
-            "DescribeAdjustmentTypes": lambda params: {"AdjustmentTypes": [{"AdjustmentType": one} for one in ADJUSTMENTS]},
+            "DescribeAdjustmentTypes": lambda params: {"AdjustmentTypes": [{"AdjustmentType": name} for name in ADJUSTMENTS]},
         }
 
     def put(self, params: Params) -> Any:

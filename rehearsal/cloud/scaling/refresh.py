@@ -30,11 +30,11 @@ class Preferences:
     alarms: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, given: Params) -> "Preferences":
+    def of(cls, params: Params) -> "Preferences":
         """Read and check what was asked. Raises ApiError."""
-        least = int(given.get("MinHealthyPercentage", 90))
-        most = int(given["MaxHealthyPercentage"]) if "MaxHealthyPercentage" in given else None
-        alarms = tuple(given.get("AlarmSpecification", {}).get("Alarms", ()))
+        least = int(params.get("MinHealthyPercentage", 90))
+        most = int(params["MaxHealthyPercentage"]) if "MaxHealthyPercentage" in params else None
+        alarms = tuple(params.get("AlarmSpecification", {}).get("Alarms", ()))
         if len(alarms) > 10:
             raise invalid("AlarmSpecification names at most 10 alarms.")
         if most is not None and not (100 <= most <= 200 and most - least <= 100):
@@ -42,14 +42,14 @@ class Preferences:
         return cls(
             least,
             most,
-            int(given["InstanceWarmup"]) if "InstanceWarmup" in given else None,
-            bool(given.get("SkipMatching")),
-            bool(given.get("AutoRollback")),
-            given.get("ScaleInProtectedInstances", "Wait"),
-            given.get("StandbyInstances", "Wait"),
-            tuple(int(one) for one in given.get("CheckpointPercentages", ())),
-            int(given.get("CheckpointDelay", 3600)),
-            int(given.get("BakeTime", 0)),
+            int(params["InstanceWarmup"]) if "InstanceWarmup" in params else None,
+            bool(params.get("SkipMatching")),
+            bool(params.get("AutoRollback")),
+            params.get("ScaleInProtectedInstances", "Wait"),
+            params.get("StandbyInstances", "Wait"),
+            tuple(int(percentage) for percentage in params.get("CheckpointPercentages", ())),
+            int(params.get("CheckpointDelay", 3600)),
+            int(params.get("BakeTime", 0)),
             alarms,
         )
 
@@ -60,7 +60,7 @@ class Refresh:
 
     group: str
     preferences: Preferences
-    given: Params
+    requested: Params
     desired: Params  # DesiredConfiguration
     original: tuple[TemplateRef | None, Params | None]  # what the group launched before: template, mixed policy
     started: float
@@ -124,7 +124,7 @@ def shown(refresh: Refresh, dates: Mapping[str, Any]) -> dict[str, Any]:
         "Status": refresh.status,
         "PercentageComplete": refresh.percentage,
         "InstancesToUpdate": len(refresh.todo),
-        "Preferences": {"MinHealthyPercentage": 90, **refresh.given},
+        "Preferences": {"MinHealthyPercentage": 90, **refresh.requested},
         **{name: value for name, value in dates.items() if value is not None},
     }
     if refresh.reason:

@@ -42,10 +42,10 @@ class RefreshApi:
         group = self._groups.find(params["AutoScalingGroupName"])
         if any(refresh.group == group.name and refresh.running for refresh in self._refreshes):
             raise ApiError("InstanceRefreshInProgress", "An Instance Refresh is already in progress and blocks this one.")
-        given = {**_maintenance(group), **params.get("Preferences", {})}
+        requested = {**_maintenance(group), **params.get("Preferences", {})}
         desired = params.get("DesiredConfiguration", {})
         original = (group.template, group.mixed)
-        refresh = Refresh(group.name, Preferences.of(given), given, desired, original, self._timing.now())
+        refresh = Refresh(group.name, Preferences.of(requested), requested, desired, original, self._timing.now())
         if refresh.preferences.auto_rollback and refresh.before is None:
             raise invalid("AutoRollback needs a DesiredConfiguration, and a numbered launch template version in the group.")
         self._config.apply(group, desired)
@@ -56,9 +56,9 @@ class RefreshApi:
     def describe(self, params: Params) -> Any:
         """List the refreshes of a group, the newest first."""
         group, wanted = self._groups.find(params["AutoScalingGroupName"]), params.get("InstanceRefreshIds")
-        found = [one for one in self._refreshes if one.group == group.name and (not wanted or one.id in wanted)]
+        found = [refresh for refresh in self._refreshes if refresh.group == group.name and (not wanted or refresh.id in wanted)]
         listed, token = page(found, params, 100)
-        return {"InstanceRefreshes": [self._shown(one) for one in listed], "NextToken": token}
+        return {"InstanceRefreshes": [self._shown(refresh) for refresh in listed], "NextToken": token}
 
     def _shown(self, refresh: Refresh) -> dict[str, Any]:
         ended = self._timing.date(refresh.ended) if refresh.ended is not None else None

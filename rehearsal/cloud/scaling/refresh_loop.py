@@ -56,13 +56,13 @@ class RefreshLoop:
         """Take one turn; Pending becomes InProgress with the first."""
         if refresh.status == "Pending":
             refresh.status = "InProgress"
-        refresh.todo = [one for one in refresh.todo if one in group.members and self._open(group.members[one])]
+        refresh.todo = [id for id in refresh.todo if id in group.members and self._open(group.members[id])]
         if refresh.status == "Cancelling":
             self.end(refresh, group, "Cancelled", now)
         elif (
             not group.runs("InstanceRefresh")
             or self._alarmed(refresh, group, now)
-            or self._given_up(refresh, group, now)
+            or self._timed_out(refresh, group, now)
             or self._resting(refresh, group, now)
         ):
             return
@@ -90,22 +90,22 @@ class RefreshLoop:
 
     @staticmethod
     def end(refresh: Refresh, group: Group, status: str, now: float, reason: str = "") -> None:
-        """End a refresh; only one that succeeded leaves its configuration in the group."""
+        """End a refresh; only a successful refresh leaves its configuration in the group."""
         if status != "Successful":
             group.template, group.mixed = refresh.original
         refresh.status, refresh.ended = status, now
         refresh.reason = reason or refresh.reason
 
     def _warm(self, refresh: Refresh, group: Group, now: float) -> int:
-        # the group's default warm-up, or its grace period where it has none; one that was asked for overrides both, 0 too
+        # the group's default warm-up, or its grace period where it has none; the request's warm-up overrides both, 0 too
         usual = group.warmup if group.warmup >= 0 else group.grace
         asked = refresh.preferences.warmup
         seconds = self._timing.real(usual if asked is None else max(asked, 0))
         ready = [member for member in group.in_service() if self._health.ready(group, member)]
         return sum(member.units for member in ready if member.id in refresh.todo or now >= member.since + seconds)
 
-    def _given_up(self, refresh: Refresh, group: Group, now: float) -> bool:
-        left = [group.members[one] for one in refresh.todo]
+    def _timed_out(self, refresh: Refresh, group: Group, now: float) -> bool:
+        left = [group.members[id] for id in refresh.todo]
         waiting = [member for member in left if self._waits_for(refresh, member)]
         sick = [
             member for member in group.in_service() if member.id not in refresh.todo and not self._health.ready(group, member)
@@ -143,7 +143,7 @@ class RefreshLoop:
         refresh.status, group.template = "RollbackInProgress", refresh.before
         refresh.blocked_since, refresh.resting_until = None, 0.0
         for swap in group.swaps:
-            # What was launched first and is not in service yet goes, and not one of those whose place it was to take.
+            # Terminate the instance that was launched first and is not in service yet, not the instance that it would replace.
             new = group.members.get(swap.new)
             if new is not None and new.counted and swap.old:
                 self._lifecycle.leave(group, new, f"an instance was taken out of service: {_why(refresh)}")
@@ -163,7 +163,7 @@ class RefreshLoop:
 
     def _replace(self, refresh: Refresh, group: Group, now: float) -> None:
         swapped = {swap.old for swap in group.swaps}
-        left = [group.members[one] for one in refresh.todo if one not in swapped]
+        left = [group.members[id] for id in refresh.todo if id not in swapped]
         left = [member for member in left if self._may(refresh, member)]
         may_terminate, may_launch = refresh.room(group, self._warm(refresh, group, now))
         for member in left:

@@ -1,4 +1,4 @@
-"""Scheduled actions: due once, at their start time; one missed while suspended is not made up for."""
+"""Scheduled actions: due once, at their start time; an action missed while suspended is not caught up."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -51,7 +51,7 @@ class Schedules:
         return {"ScheduledUpdateGroupActions": shown, "NextToken": token}
 
     def delete(self, params: Params) -> Any:
-        """Delete one."""
+        """Delete a scheduled action."""
         if self._actions.pop((params["AutoScalingGroupName"], params["ScheduledActionName"]), None) is None:
             raise invalid("Scheduled action name not found")
         return {}

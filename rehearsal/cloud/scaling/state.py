@@ -162,7 +162,7 @@ class Group:
     metrics: list[str] = field(default_factory=list)
     warm_pool: WarmPool | None = None
     warm: dict[str, Member] = field(default_factory=dict)  # the pool's instances
-    lifecycle_policy: Mapping[str, Any] | None = None  # InstanceLifecyclePolicy, as it was given
+    lifecycle_policy: Mapping[str, Any] | None = None  # InstanceLifecyclePolicy of the request
 
     @property
     def zones(self) -> list[str]:

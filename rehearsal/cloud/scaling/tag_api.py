@@ -27,7 +27,7 @@ class TagApi:
         return self._groups.find(tag["ResourceId"])
 
     def put(self, params: Params) -> Any:
-        """Set tags; all of them, or none where one is refused."""
+        """Set all tags, or none where any is refused."""
         groups = [self._group(tag) for tag in params["Tags"]]
         for group, tag in zip(groups, params["Tags"], strict=True):
             if tag["Key"].startswith("aws:"):
@@ -41,7 +41,7 @@ class TagApi:
         return {}
 
     def delete(self, params: Params) -> Any:
-        """Remove tags; one with a value only where it has that value."""
+        """Remove tags; if a value is named, only where it matches."""
         for tag in params["Tags"]:
             tags = self._group(tag).tags
             if tag["Key"] in tags and tag.get("Value") in (None, "", tags[tag["Key"]][0]):

@@ -22,7 +22,7 @@ class WarmPoolApi:
         self.actions = {"PutWarmPool": self.put, "DescribeWarmPool": self.describe, "DeleteWarmPool": self.delete}
 
     def put(self, params: Params) -> Any:
-        """Create a pool, or change what is given of it."""
+        """Create a pool, or change the named parameters."""
         group = self._groups.find(params["AutoScalingGroupName"])
         if params.get("InstanceReusePolicy", {}).get("ReuseOnScaleIn"):
             raise invalid("Reuse on scale in is not modelled by the stand-in cloud.")

@@ -74,7 +74,7 @@ class WarmPools:
         self._machines.terminate(self._moto.instances[member.id])
 
     def draw(self, group: Group, zone: str) -> Member | None:
-        """Take a ready instance out of the pool, one of this zone if there is any; AWS does not say which version comes first."""
+        """Take a ready instance out of the pool, of this zone if possible; AWS does not document which version comes first."""
         ready = [member for member in group.warm.values() if member.lifecycle in READY.values()]
         there = [member for member in ready if member.zone == zone] or ready
         if not there:

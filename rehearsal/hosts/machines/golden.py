@@ -75,7 +75,7 @@ def in_use(layer: Path) -> Iterator[None]:
 
 
 def _layer(kind: str, key: str, build: Callable[[Path], None], say: Callable[[str], None]) -> Path:
-    """Return a layer's folder. It gets its name when it is whole; of two builders the second waits and takes the first one's."""
+    """Return a layer's folder. It is renamed when complete; a second builder waits and takes it."""
     top = cache()
     top.mkdir(parents=True, exist_ok=True)
     whole = top / f"{kind}-{key}"
@@ -95,7 +95,7 @@ def _layer(kind: str, key: str, build: Callable[[Path], None], say: Callable[[st
 
 
 def _remove_leftovers(top: Path, kind: str) -> None:
-    """Remove what a builder that was killed has left: whoever holds the lock is the only one."""
+    """Remove the leftovers of a killed builder: the holder of the lock is the only builder."""
     for partial in top.glob(f"{kind}.partial-*"):
         shutil.rmtree(partial)
 

@@ -46,7 +46,7 @@ class Machine:
 
     @property
     def hostname(self) -> str:
-        """The name that EC2 gives to an address."""
+        """The EC2 host name of an address."""
         return f"ip-{self.address.replace('.', '-')}"
 
     def first_boot(self, image: Path, user_data: str) -> None:
@@ -112,7 +112,7 @@ class Machine:
         return ["sh", "-ec", enter, "sh", *nspawn]
 
     def shut_down(self, limit: float = SHUTDOWN_LIMIT) -> None:
-        """Power off: in order, and what has not ended within that many seconds is cut off; the disk stays."""
+        """Power off gracefully, or by force after `limit` seconds; the disk stays."""
         keeper, process = self._keeper, self._process
         self._off.set()
         if not keeper or not keeper.is_alive():

@@ -55,7 +55,7 @@ def run(command: Sequence[str], folders: Sequence[Path] = (), note: Path | None 
 
 
 def wrapped(command: Sequence[str], name: str) -> list[str]:
-    """Return the command that runs a command in a box and dies with whoever starts it; `name` is for its control group."""
+    """Return the command that runs a command in a box and dies with its parent; `name` is for its control group."""
     return ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "sh", "-ec", _ENTER, name, *command]
 
 
@@ -79,7 +79,7 @@ def first(child: int) -> int | None:
 
 
 def _first(process: "subprocess.Popen[bytes]") -> int | None:
-    """Wait for process 1 of the box; None, when there will not be one."""
+    """Wait for process 1 of the box; None when it does not start."""
     while process.poll() is None:
         if inner := first(process.pid):
             return inner
@@ -88,7 +88,7 @@ def _first(process: "subprocess.Popen[bytes]") -> int | None:
 
 
 def _wait(process: "subprocess.Popen[bytes]") -> int:
-    """Wait for the box, and pass on what it should hear."""
+    """Wait for the box, and forward signals to it."""
 
     def pass_on(number: int, frame: object) -> None:
         if inner := first(process.pid):

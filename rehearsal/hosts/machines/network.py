@@ -35,7 +35,7 @@ def build(octet: int) -> None:
 def plug_in(instance_id: str, address: str, octet: int) -> None:
     """Make an instance's network namespace, /run/netns/<id>, with its address on `eth0`. Raises NetworkError.
 
-    The hardware's address follows from the other one: whoever takes an address over is found at once.
+    The MAC address is derived from the IP address: a machine that takes an address over is found at once.
     """
     cable = _cable(instance_id)
     hardware = "02:00:" + ":".join(f"{part:02x}" for part in IPv4Address(address).packed)

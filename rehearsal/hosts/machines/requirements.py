@@ -26,7 +26,7 @@ def search_path() -> str:
 
 
 def missing(instances: int = 1) -> str:
-    """Return in one line what is missing for so many instances (and the management instance), or nothing."""
+    """Return in one line what is missing for a number of instances (and the management instance), or ""."""
     release = Path("/etc/os-release")
     if not release.is_file() or "ID=debian" not in release.read_text(encoding="utf-8").splitlines():
         return "machine hosts need Debian: their image is made with its tools and packages"
@@ -51,7 +51,7 @@ def _forbidden() -> str:
 
 
 def _too_many(instances: int) -> str:
-    """Return what is to be done so that so many machines boot: past the limit they hang without a word."""
+    """Return what to do so that all machines boot: past the limit they hang silently."""
     limit, wanted = Path("/proc/sys/fs/inotify/max_user_instances"), (instances + 3) * INSTANCES_PER_MACHINE
     if int(limit.read_text(encoding="ascii")) >= wanted:
         return ""

@@ -105,9 +105,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m rehearsal.hosts.machines.services", description=__doc__)
     parser.add_argument("--origin", type=Path, required=True, help="the folder in which origin.git lies")
     parser.add_argument("--address", required=True, help="where the machines reach this box")
-    given = parser.parse_args(arguments)
+    args = parser.parse_args(arguments)
     try:
-        with database(given.address) as url, origin(given.origin, given.address) as repository:
+        with database(args.address) as url, origin(args.origin, args.address) as repository:
             print(json.dumps({"database": url, "origin": repository}), flush=True)
             while os.read(sys.stdin.fileno(), 4096):
                 continue
