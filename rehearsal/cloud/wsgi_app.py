@@ -55,14 +55,14 @@ class Front:
             return refuse(error), False
         world = self.world
         world.accidents.called(world.calls.came(call.service, call.action))
-        error = self._error(call)
-        response, code = (answer(call, error), error.code) if error else self._carry_out(call, environ, body)
+        rejection = self._error(call)
+        response, code = (answer(call, rejection), rejection.code) if rejection else self._carry_out(call, environ, body)
         world.calls.went(call.service, call.action, world.timing.now(), call.params, code)
         return response, code is None and world.faults.loses_answer(call.action)
 
     def _error(self, call: Call) -> ApiError | None:
-        error = self.world.faults.injected_error(call.service, call.action)
-        return error or self.world.permissions.denial(call.service, call.action, call.params, call.key)
+        rejection = self.world.faults.injected_error(call.service, call.action)
+        return rejection or self.world.permissions.denial(call.service, call.action, call.params, call.key)
 
     def _carry_out(self, call: Call, environ: dict[str, Any], body: bytes) -> tuple[Response, str | None]:
         try:
