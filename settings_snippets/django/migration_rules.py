@@ -1,11 +1,11 @@
-"""Whether the release that serves now goes on working while pending migrations are applied, and once they are.
+"""Whether the running release keeps working while pending migrations are applied, and afterwards.
 
-No Django in here: management/commands/pendingmigrations.py describes the tables that the applied migrations have made, and what
+No Django in this module: management/commands/pendingmigrations.py describes the tables of the applied migrations, and what
 each pending operation does to them. These rules say what that means for old code, which names in SELECT every column that it
-knows, leaves out of INSERT those that it does not know, and goes on writing what it wrote before.
+knows, leaves out of INSERT those that it does not know, and writes what it wrote before.
 
-Verdicts: `none` (nothing changes in the database), `compatible` (old code works on the new schema), `review` (the rules cannot
-tell), `incompatible` (old code fails, or the new one does). Sources: PostgreSQL, "ALTER TABLE", "CREATE INDEX",
+Verdicts: `none` (nothing changes in the database), `compatible` (old code works on the new schema), `review` (the rules do not
+know), `incompatible` (old code fails, or the new one does). Sources: PostgreSQL, "ALTER TABLE", "CREATE INDEX",
 "Explicit Locking"; Django, "Migration Operations", "SchemaEditor".
 """
 
@@ -41,20 +41,20 @@ class Column:
 
     @property
     def filled(self) -> bool:
-        """Tell whether an INSERT may leave it out."""
+        """Return whether an INSERT may leave it out."""
         return self.null or self.default or self.generated
 
 
 @dataclass(frozen=True)
 class Constraint:
-    """`kind`: unique, check, exclude, foreign, index or other; `columns`: None where they cannot be told."""
+    """`kind`: unique, check, exclude, foreign, index or other; `columns`: None where unknown."""
 
     name: str
     kind: str
     columns: tuple[str, ...] | None = None
     nulls_distinct: bool = True
     demands: bool = False  # a check that NULL does not pass
-    detail: str = ""  # tells two of the same name apart
+    detail: str = ""  # distinguishes two of the same name
     concurrently: bool = False
     as_index: bool = False  # made as an index, not as a constraint
 
@@ -96,7 +96,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is said of an operation: why, what to do instead, and which locks make visitors wait (PostgreSQL)."""
+    """The verdict on an operation: why, what to do instead, and which locks make visitors wait (PostgreSQL)."""
 
     verdict: str
     why: str
@@ -104,24 +104,24 @@ class Verdict:
     locks: str = ""
 
 
-def judge(old: Mapping[str, Table], steps: Sequence[Step], vendor: str) -> list[Verdict]:
-    """Judge every operation of a plan.
+def verdicts(old: Mapping[str, Table], steps: Sequence[Step], vendor: str) -> list[Verdict]:
+    """Return a verdict for each operation of a plan.
 
-    `old`: the tables that the serving release uses, by name; `steps`: in the order in which they run; `vendor`: `postgresql`,
-    `sqlite`, `mysql`, `oracle`. Returns one verdict for each step.
+    `old`: the tables that the running release uses, by name; `steps`: in the order in which they run; `vendor`: `postgresql`,
+    `sqlite`, `mysql`, `oracle`.
     """
     world = _World(old, vendor)
-    verdicts = [_of_step(world, step) for step in steps]
+    result = [_of_step(world, step) for step in steps]
     for number, found in world.divergences(steps):
-        verdicts[number] = worst([verdicts[number], found])
-    return verdicts
+        result[number] = worst([result[number], found])
+    return result
 
 
-def worst(verdicts: Iterable[Verdict]) -> Verdict:
+def worst(found: Iterable[Verdict]) -> Verdict:
     """Return the worst verdict, with the locks of all of them."""
-    given = list(verdicts)
-    most = max(given, key=lambda one: VERDICTS.index(one.verdict))
-    return replace(most, locks=" ".join(dict.fromkeys(one.locks for one in given if one.locks)))
+    every = list(found)
+    most = max(every, key=lambda verdict: VERDICTS.index(verdict.verdict))
+    return replace(most, locks=" ".join(dict.fromkeys(verdict.locks for verdict in every if verdict.locks)))
 
 
 def _of_step(world: _World, step: Step) -> Verdict:
@@ -137,7 +137,7 @@ def _of_step(world: _World, step: Step) -> Verdict:
 
 
 class _World:
-    """What old code uses, what the database has by now, and what the models say by now."""
+    """The tables that old code uses, and the current state of the database and of the models."""
 
     def __init__(self, old: Mapping[str, Table], vendor: str) -> None:
         self.old = old
@@ -146,20 +146,20 @@ class _World:
         self.models: dict[str, Columns | None] = {name: dict(table.columns) for name, table in old.items()}
 
     def uses(self, table: str, column: str) -> bool:
-        """Tell whether old code names the column."""
+        """Return whether old code names the column."""
         return table in self.old and column in self.old[table].columns
 
     def kept_to(self, table: str, constraint: Constraint) -> bool:
-        """Tell whether old code is held already to what a constraint over columns that it uses demands."""
-        plain = [one for one in self.old[table].constraints if (one.kind, one.detail) == ("unique", "")]
+        """Return whether old code already obeys a constraint over columns that it uses."""
+        plain = [c for c in self.old[table].constraints if (c.kind, c.detail) == ("unique", "")]
         if constraint.kind != "unique" or constraint.detail or not constraint.nulls_distinct:
-            return any(replace(one, name=constraint.name) == constraint for one in self.old[table].constraints)
+            return any(replace(c, name=constraint.name) == constraint for c in self.old[table].constraints)
         columns = set(constraint.columns or ())
         alone = any(self.old[table].columns[name].unique for name in columns)
-        return alone or any(one.columns is not None and columns.issuperset(one.columns) for one in plain)
+        return alone or any(c.columns is not None and columns.issuperset(c.columns) for c in plain)
 
     def column(self, table: str, name: str) -> Column:
-        """Return a column as it is by now; one that nobody described may be anything."""
+        """Return the current state of a column; an undescribed column may be anything."""
         return (self.real.get(table) or {}).get(name) or Column(name)
 
     def waits(self, table: str, text: str) -> str:
@@ -167,24 +167,24 @@ class _World:
         return text if self.postgresql and table in self.old else ""
 
     def divergences(self, steps: Sequence[Step]) -> Iterator[tuple[int, Verdict]]:
-        """Find where the database and the new release's models have parted: by number of the step that did it."""
+        """Find where the database and the new release's models differ, by the number of the step that caused it."""
         opaque = any(effect.kind == "opaque" for step in steps for effect in step.effects)
         for name, columns in self.models.items():
             last = _last(steps, name)
             if last is None or columns is None:
                 continue
             for text in _parted(name, columns, self.real.get(name, {})):
-                unsure = " as far as can be told (SQL or Python in the plan may change that)" if opaque else ""
+                unsure = " as far as known (SQL or Python in the plan may change that)" if opaque else ""
                 yield last, Verdict("review" if opaque else "incompatible", f"the new release fails{unsure}: {text}", _STATE_ONLY)
 
 
 _STATE_ONLY = (
-    "let the models and the database part only where a column is nullable or has a database default, and make those first"
+    "let the models and the database differ only where a column is nullable or has a database default, and make that change first"
 )
 
 
 def _last(steps: Sequence[Step], table: str) -> int | None:
-    """Return the last step that let the models of a table part from the database."""
+    """Return the last step after which the models of a table differ from the database."""
     for number, step in reversed(list(enumerate(steps))):
         if step.state is not None and any(table in (e.table, e.to) for e in (*step.state, *step.effects)):
             return number
@@ -208,7 +208,7 @@ def _parted(table: str, models: Columns, real: Columns | None) -> Iterator[str]:
 
 
 def _apply(tables: dict[str, Columns | None], effect: Effect) -> None:
-    """Follow an effect; None as the columns of a table means that they are not known."""
+    """Apply an effect; None as the columns of a table means unknown."""
     kind, table = effect.kind, effect.table
     if kind == "create_table":
         tables[table] = dict(effect.created.columns) if effect.created else None
@@ -238,7 +238,7 @@ def _create_table(world: _World, effect: Effect) -> Verdict:
 
 def _drop_table(world: _World, effect: Effect) -> Verdict:
     if effect.table not in world.old:
-        return Verdict("compatible", f"the release that serves does not use {effect.table}")
+        return Verdict("compatible", f"the running release does not use {effect.table}")
     return Verdict(
         "incompatible",
         f"old code reads and writes {effect.table}, which is dropped",
@@ -248,7 +248,7 @@ def _drop_table(world: _World, effect: Effect) -> Verdict:
 
 def _rename_table(world: _World, effect: Effect) -> Verdict:
     if effect.table not in world.old:
-        return Verdict("compatible", f"the release that serves does not use {effect.table}")
+        return Verdict("compatible", f"the running release does not use {effect.table}")
     return Verdict(
         "incompatible",
         f"old code asks for {effect.table}, which is called {effect.to} then",
@@ -259,7 +259,7 @@ def _rename_table(world: _World, effect: Effect) -> Verdict:
 def _add_column(world: _World, effect: Effect) -> Verdict:
     column, what = effect.after or Column(effect.column), f"{effect.table}.{effect.column}"
     if effect.table not in world.old:
-        return Verdict("compatible", f"{effect.table} is not used by the release that serves")
+        return Verdict("compatible", f"{effect.table} is not used by the running release")
     built = f"writes to {effect.table} wait (SHARE lock) while the index on {effect.column} is built."
     locks = world.waits(effect.table, built) if column.indexed or column.unique else ""
     if not column.filled:
@@ -280,16 +280,14 @@ def _add_column(world: _World, effect: Effect) -> Verdict:
         locks = world.waits(
             effect.table, f"every row of {effect.table} is rewritten under ACCESS EXCLUSIVE: reads and writes wait."
         )
-        return Verdict(
-            "review", f"whether the expression of {what} works for all that old code writes cannot be told", locks=locks
-        )
+        return Verdict("review", f"whether the expression of {what} works for all values of old code is unknown", locks=locks)
     return Verdict("compatible", f"old code does not know {what}, and may leave it out", locks=locks)
 
 
 def _drop_column(world: _World, effect: Effect) -> Verdict:
     what = f"{effect.table}.{effect.column}"
     if not world.uses(effect.table, effect.column):
-        return Verdict("compatible", f"the release that serves does not use {what}")
+        return Verdict("compatible", f"the running release does not use {what}")
     return Verdict(
         "incompatible",
         f"old code names {what} in every SELECT and INSERT, and it is dropped",
@@ -301,11 +299,11 @@ def _drop_column(world: _World, effect: Effect) -> Verdict:
 def _rename_column(world: _World, effect: Effect) -> Verdict:
     what = f"{effect.table}.{effect.column}"
     if not world.uses(effect.table, effect.column):
-        return Verdict("compatible", f"the release that serves does not use {what}")
+        return Verdict("compatible", f"the running release does not use {what}")
     return Verdict(
         "incompatible",
         f"old code asks for {what}, which is called {effect.to} then",
-        f"rename the field alone, with db_column='{effect.column}'; or add the new one, write both, and drop the old one later",
+        f"rename the field alone, with db_column='{effect.column}'; or add a new column, write both, and drop the old one later",
     )
 
 
@@ -313,28 +311,28 @@ def _alter_column(world: _World, effect: Effect) -> Verdict:
     before = effect.before or world.column(effect.table, effect.column)
     after = effect.after or before
     if effect.table not in world.old:
-        return Verdict("compatible", f"{effect.table} is not used by the release that serves")
+        return Verdict("compatible", f"{effect.table} is not used by the running release")
     if not world.uses(effect.table, effect.column):
         return _alter_new_column(world, effect, after)
     found = [*_changes(world, effect.table, before, after)]
     if effect.kind == "alter_column" and before.references and after.references:
-        # Whatever of the field Django alters, it drops the constraint first.
-        found.append(Verdict("compatible", "the foreign key is made anew", locks=_wait_for_both(world, effect.table, after)))
+        # Django drops the constraint before any change of the field.
+        found.append(Verdict("compatible", "the foreign key is recreated", locks=_wait_for_both(world, effect.table, after)))
     return worst(found)
 
 
 def _wait_for_both(world: _World, table: str, column: Column) -> str:
     referenced = column.references.rpartition(".")[0]
     return world.waits(
-        table, f"writes to {table} and {referenced} wait (SHARE ROW EXCLUSIVE) while every row of {table} is looked at."
+        table, f"writes to {table} and {referenced} wait (SHARE ROW EXCLUSIVE) while every row of {table} is checked."
     )
 
 
 def _alter_new_column(world: _World, effect: Effect, after: Column) -> Verdict:
     """A column that this plan itself has added: old code leaves it out."""
-    told = _add_column(world, replace(effect, kind="add_column", after=after))
-    locks = f"every row of {effect.table} is looked at under ACCESS EXCLUSIVE: reads and writes wait" if not after.null else ""
-    return replace(told, locks=world.waits(effect.table, locks) or told.locks)
+    added = _add_column(world, replace(effect, kind="add_column", after=after))
+    locks = f"every row of {effect.table} is checked under ACCESS EXCLUSIVE: reads and writes wait" if not after.null else ""
+    return replace(added, locks=world.waits(effect.table, locks) or added.locks)
 
 
 def _changes(world: _World, table: str, before: Column, after: Column) -> Iterator[Verdict]:
@@ -345,7 +343,7 @@ def _changes(world: _World, table: str, before: Column, after: Column) -> Iterat
             "incompatible",
             f"old code may write NULL into {what}, which becomes NOT NULL",
             "let this release write a value always; make it NOT NULL in the next",
-            world.waits(table, f"every row of {table} is looked at under ACCESS EXCLUSIVE: reads and writes wait."),
+            world.waits(table, f"every row of {table} is checked under ACCESS EXCLUSIVE: reads and writes wait."),
         )
     if before.default and not after.default and not after.null and not after.primary:
         yield Verdict(
@@ -357,7 +355,7 @@ def _changes(world: _World, table: str, before: Column, after: Column) -> Iterat
         yield Verdict("incompatible", f"the primary key of {table} changes", "add a new table, and copy over several releases")
     if after.generated and not before.generated:
         yield Verdict(
-            "incompatible", f"old code writes {what}, which becomes a generated column", "add the generated one beside it"
+            "incompatible", f"old code writes {what}, which becomes a generated column", "add the generated column beside it"
         )
     yield from _new_demands(world, table, before, after)
     if _plain(before.type) != _plain(after.type):
@@ -390,7 +388,7 @@ def _new_demands(world: _World, table: str, before: Column, after: Column) -> It
         yield _delete_change(what, before, after)
     if after.indexed and not before.indexed and not after.unique:
         yield Verdict(
-            "compatible", f"an index on {what}", locks=world.waits(table, f"{index}; AddIndexConcurrently lets them go on.")
+            "compatible", f"an index on {what}", locks=world.waits(table, f"{index}; AddIndexConcurrently avoids that.")
         )
 
 
@@ -407,7 +405,7 @@ def _delete_change(what: str, before: Column, after: Column) -> Verdict:
     return Verdict(
         "review",
         f"when old code deletes from {referenced}, the database does ON DELETE {after.deletes} to {what}, not {before.deletes}",
-        "see to it that no row is lost, and none left, that old code counts on",
+        "make sure that no row is lost, and none left, that old code relies on",
     )
 
 
@@ -418,7 +416,7 @@ def _type_change(world: _World, table: str, before: Column, after: Column) -> Ve
         return Verdict(
             "incompatible",
             f"{what} changes {change}: what old code writes may not fit, what it reads may be of another kind",
-            "add a new column, write both, and drop the old one releases later",
+            "add a new column, write both, and drop the old column releases later",
             world.waits(table, f"every row of {table} may be rewritten under ACCESS EXCLUSIVE: reads and writes wait."),
         )
     locks = f"every row of {table} is rewritten under ACCESS EXCLUSIVE: reads and writes wait." if rewrite else ""
@@ -429,14 +427,14 @@ def _add_constraint(world: _World, effect: Effect) -> Verdict:
     constraint = effect.constraint or Constraint("", "other")
     table, kind = effect.table, constraint.kind
     if table not in world.old:
-        return Verdict("compatible", f"{table} is not used by the release that serves")
+        return Verdict("compatible", f"{table} is not used by the running release")
     if kind == "index":
-        wait = f"writes to {table} wait (SHARE lock) while the index is built; AddIndexConcurrently lets them go on."
+        wait = f"writes to {table} wait (SHARE lock) while the index is built; AddIndexConcurrently avoids that."
         return Verdict(
             "compatible", "an index changes no answer", locks="" if constraint.concurrently else world.waits(table, wait)
         )
     if kind == "other" or constraint.columns is None:
-        return Verdict("review", f"what the new constraint {constraint.name} on {table} demands cannot be told")
+        return Verdict("review", f"what the new constraint {constraint.name} on {table} demands is unknown")
     return replace(
         _of_constraint(world, table, constraint),
         locks="" if constraint.concurrently else world.waits(table, _wait(table, constraint)),
@@ -445,11 +443,11 @@ def _add_constraint(world: _World, effect: Effect) -> Verdict:
 
 def _wait(table: str, constraint: Constraint) -> str:
     if constraint.kind == "foreign":
-        return f"writes to {table} wait (SHARE ROW EXCLUSIVE) while every row is looked at."
+        return f"writes to {table} wait (SHARE ROW EXCLUSIVE) while every row is checked."
     if constraint.kind == "unique" and (constraint.detail or constraint.as_index):
         # With a condition or expressions it is an index, and no constraint.
         return f"writes to {table} wait (SHARE lock) while the unique index is built."
-    return f"reads and writes of {table} wait (ACCESS EXCLUSIVE) while every row is looked at."
+    return f"reads and writes of {table} wait (ACCESS EXCLUSIVE) while every row is checked."
 
 
 def _of_constraint(world: _World, table: str, constraint: Constraint) -> Verdict:
@@ -477,17 +475,17 @@ def _of_constraint(world: _World, table: str, constraint: Constraint) -> Verdict
         return refused
     if all(column.null and not column.default for column in fresh):
         return Verdict("compatible", f"rows of old code are NULL where {where} looks, which passes")
-    return Verdict("review", f"whether the database default passes {where} cannot be told")
+    return Verdict("review", f"whether the database default passes {where} is unknown")
 
 
 def _drop_constraint(world: _World, effect: Effect) -> Verdict:
-    return Verdict("compatible", "what is no longer demanded hurts nobody who kept to it")
+    return Verdict("compatible", "code that obeyed the constraint works without it")
 
 
 def _opaque(world: _World, effect: Effect) -> Verdict:
     if not world.old:
         return Verdict("compatible", "no release uses this database yet")
-    return Verdict("review", effect.text, "see to it that old code works before, during and after it")
+    return Verdict("review", effect.text, "make sure that old code works before, during and after it")
 
 
 def _harmless(world: _World, effect: Effect) -> Verdict:
@@ -538,7 +536,7 @@ def _plain(kind: str) -> str:
 
 
 def widening(before: str, after: str) -> bool | None:
-    """Tell whether all values of a type fit into another one that reads alike.
+    """Return whether all values of a type fit into a compatible type.
 
     Returns None if not, else whether PostgreSQL rewrites the table.
     """
@@ -551,19 +549,19 @@ def widening(before: str, after: str) -> bool | None:
         return True if grows else None
     if (old, new) == ("real", "double precision"):
         return True
-    length, longer = (re.fullmatch(r"varchar(?:\((\d+)\))?", one) for one in (old, new))
+    length, longer = (re.fullmatch(r"varchar(?:\((\d+)\))?", text) for text in (old, new))
     if length and (
         new in ("text", "longtext") or (longer and (longer[1] is None or (length[1] and int(longer[1]) >= int(length[1]))))
     ):
         return False
-    digits, more = (re.fullmatch(r"(?:numeric|decimal)\((\d+), ?(\d+)\)", one) for one in (old, new))
+    digits, more = (re.fullmatch(r"(?:numeric|decimal)\((\d+), ?(\d+)\)", text) for text in (old, new))
     if digits and more:
         whole, fraction = (int(more[1]) - int(more[2])) - (int(digits[1]) - int(digits[2])), int(more[2]) - int(digits[2])
         return fraction > 0 if whole >= 0 and fraction >= 0 else None
     return None
 
 
-# -- SQL: as much of it as can be told for certain
+# -- SQL: the statements that are certain
 
 _IDENT = r'(?:"[^"]+"|`[^`]+`|\[[^\]]+\]|[\w$]+)'
 _NAME = rf"({_IDENT}(?:\.{_IDENT})*)"
@@ -578,10 +576,10 @@ _HARMLESS = re.compile(
 
 
 def read_sql(sql: str) -> list[Effect]:
-    """Return what SQL does, statement by statement; what cannot be told for certain is `opaque`."""
+    """Return what SQL does, statement by statement; uncertain statements are `opaque`."""
     bare = _NOISE.sub(lambda found: "''" if found[0][0] in "'$" else " ", sql)
-    statements = [" ".join(one.split()) for one in bare.split(";")]
-    return [effect for one in statements if one for effect in _statement(one)]
+    statements = [" ".join(part.split()) for part in bare.split(";")]
+    return [effect for statement in statements if statement for effect in _statement(statement)]
 
 
 def _statement(text: str) -> Iterable[Effect]:
@@ -594,7 +592,7 @@ def _statement(text: str) -> Iterable[Effect]:
     if found := match(r"DROP TABLE (?:IF EXISTS )?@( CASCADE| RESTRICT)?$"):
         return [Effect("drop_table", _bare(found[1]))]
     if found := match(r"ALTER TABLE (?:IF EXISTS )?(?:ONLY )?@ (?:\* )?(.*)$"):
-        return [_action(_bare(found[1]), one) for one in _split(found[2])]
+        return [_action(_bare(found[1]), action) for action in _split(found[2])]
     if found := match(
         rf"CREATE (UNIQUE )?INDEX (CONCURRENTLY )?(?:IF NOT EXISTS )?(?:({_IDENT}) )?ON (?:ONLY )?@ ?(?:USING \w+ ?)?(.*)$"
     ):
@@ -606,7 +604,7 @@ def _statement(text: str) -> Iterable[Effect]:
         return [Effect("add_constraint", _bare(found[4]), constraint=index)]
     if _HARMLESS.match(text):
         return [Effect("harmless", text=f"old code does not notice: {shown}")]
-    return [Effect("opaque", text=f"what this SQL means for old code cannot be told: {shown}")]
+    return [Effect("opaque", text=f"what this SQL means for old code is unknown: {shown}")]
 
 
 def _action(table: str, text: str) -> Effect:
@@ -632,7 +630,7 @@ def _action(table: str, text: str) -> Effect:
         return Effect(found[2].lower().replace(" ", "_"), table, _bare(found[1]))
     if found := match(r"ADD (?:COLUMN )?(?:IF NOT EXISTS )?(?!INDEX\b|KEY\b)@ (.+)$"):
         return _added(table, _bare(found[1]), found[2])
-    return Effect("opaque", table, text=f"what this SQL means for old code cannot be told: ALTER TABLE {table} {text}"[:160])
+    return Effect("opaque", table, text=f"what this SQL means for old code is unknown: ALTER TABLE {table} {text}"[:160])
 
 
 def _added(table: str, name: str, rest: str) -> Effect:
@@ -654,7 +652,7 @@ def _columns(text: str) -> tuple[str, ...] | None:
     found = re.match(
         rf"\(\s*({_IDENT}(?: (?:ASC|DESC|NULLS FIRST|NULLS LAST))*(?:\s*,\s*{_IDENT}(?: (?:ASC|DESC))?)*)\s*\)", text, re.I
     )
-    return tuple(_bare(one.split()[0]) for one in found[1].split(",")) if found else None
+    return tuple(_bare(name.split()[0]) for name in found[1].split(",")) if found else None
 
 
 def _split(text: str) -> list[str]:

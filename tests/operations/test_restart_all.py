@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from rehearsal.balancer import Balancer
-from tasks.aws.instances import machines
+from tasks.aws.instances import with_ids
 from tasks.errors import Refused, Resumable, SettingsError
 from tasks.hosts.pool import Hosts
 from tasks.operations.deploy import deploy_release
@@ -135,7 +135,7 @@ def test_what_serves_nobody_does_not_hold_it_up(plain: ShopWorld) -> None:
     wsgi.write_text("raise RuntimeError('a bad release')\n")
     run = plain.run()
     with Hosts(run) as hosts:
-        hosts.open(machines(run.cloud, [dead])[0]).run("systemctl restart shop.service", check=False)
+        hosts.open(with_ids(run.cloud, [dead])[0]).run("systemctl restart shop.service", check=False)
     plain.cloud.wait(lambda: dead not in plain.healthy(), 60)
     try:
         mark = len(plain.printed)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from settings_snippets.django.migration_rules import Column, Effect, Step, Table, judge
+from settings_snippets.django.migration_rules import Column, Effect, Step, Table, verdicts
 from tests.settings_snippets import postgresql
 from tests.settings_snippets.migrations.cases import CASES
 
@@ -77,9 +77,9 @@ def test_the_locks_that_are_told_are_taken(told: dict[str, Any], name: str) -> N
 
 def test_where_no_release_uses_the_database_yet_nobody_has_to_look() -> None:
     unclear = Step("shop", "0001", "Raw Python operation", (Effect("opaque", text="unclear"),))
-    assert judge({}, [unclear], "postgresql")[0].verdict == "compatible"
+    assert verdicts({}, [unclear], "postgresql")[0].verdict == "compatible"
     used = {"shop_book": Table("shop_book", {"id": Column("id")})}
-    assert judge(used, [unclear], "postgresql")[0].verdict == "review"
+    assert verdicts(used, [unclear], "postgresql")[0].verdict == "review"
 
 
 def test_both_roads_and_locks_are_told(told: dict[str, Any]) -> None:

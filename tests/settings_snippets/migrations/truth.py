@@ -70,11 +70,11 @@ def try_out(state: Any, migration: Any, *, rows: bool = True) -> dict[str, Any]:
     from django.db import connection
 
     from settings_snippets.django.management.commands import pendingmigrations
-    from settings_snippets.django.migration_rules import judge
+    from settings_snippets.django.migration_rules import verdicts
     from tests.settings_snippets.migrations import exercise, touched
 
     steps = pendingmigrations.Reader("default").follow(state, [migration])
-    found = judge(*steps, connection.vendor)
+    found = verdicts(*steps, connection.vendor)
     ranks = ("none", "compatible", "review", "incompatible")
     said = max((one.verdict for one in found), key=ranks.index, default="none")
     changed = touched.tables(state, migration)

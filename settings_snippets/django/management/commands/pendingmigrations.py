@@ -1,9 +1,9 @@
-"""`manage.py pendingmigrations`: what the pending migrations mean for the release that serves now, as JSON.
+"""`manage.py pendingmigrations`: what the pending migrations mean for the running release, as JSON.
 
 Copy the folder `management` and the file `migration_rules.py` into an app of the project that is in INSTALLED_APPS. `fab deploy`
-asks this command before it migrates; nothing is changed by it. Made for Django 4.2 to 6.1.
+runs this command before it migrates; it changes nothing. Made for Django 4.2 to 6.1.
 
-The pending operations are compared with the state of the *applied* migrations: that is what the serving release uses.
+The pending operations are compared with the state of the *applied* migrations, which the running release uses.
 """
 
 # mypy: allow-subclassing-any, allow-untyped-decorators
@@ -24,7 +24,7 @@ from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 from django.db.models import NOT_PROVIDED
 
-from ...migration_rules import VERDICTS, Column, Constraint, Effect, Step, Table, judge, read_sql
+from ...migration_rules import VERDICTS, Column, Constraint, Effect, Step, Table, read_sql, verdicts
 
 FORMAT = 1
 Key = tuple[str, ...]
@@ -34,51 +34,51 @@ Tables = dict[Key, Table]
 class Command(BaseCommand):
     """Print the verdict on every pending operation."""
 
-    help = "Judge whether the release that serves now goes on working with the pending migrations; prints JSON."
+    help = "Check whether the running release keeps working with the pending migrations; prints JSON."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Take the databases to look at."""
+        """Add the option --database."""
         parser.add_argument(
             "--database", action="append", choices=list(connections), help="an alias, repeatable; default: the default database"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Judge, and print; an exception ends it with another exit code than 0."""
-        databases = [judge_database(alias) for alias in options["database"] or [DEFAULT_DB_ALIAS]]
-        verdict = _worst(one["verdict"] for one in databases)
-        told = {"format": FORMAT, "django": django.get_version(), "verdict": verdict, "databases": databases}
-        self.stdout.write(json.dumps(told, indent=2))
+        """Print the verdicts; an exception ends it with an exit code other than 0."""
+        databases = [database_verdicts(alias) for alias in options["database"] or [DEFAULT_DB_ALIAS]]
+        verdict = _worst(database["verdict"] for database in databases)
+        document = {"format": FORMAT, "django": django.get_version(), "verdict": verdict, "databases": databases}
+        self.stdout.write(json.dumps(document, indent=2))
 
 
-def judge_database(alias: str) -> dict[str, Any]:
-    """Judge the migrations that are pending on one database."""
+def database_verdicts(alias: str) -> dict[str, Any]:
+    """Return the verdicts on the pending migrations of one database."""
     connection = connections[alias]
     reader = Reader(alias)
     old, steps = reader.read()
-    found = judge(old, steps, connection.vendor)
+    found = verdicts(old, steps, connection.vendor)
     operations_ = [
         {
             "app": step.app,
             "migration": step.migration,
             "operation": step.operation,
-            "verdict": one.verdict,
-            "why": one.why,
-            "instead": one.instead,
-            "locks": one.locks,
+            "verdict": verdict.verdict,
+            "why": verdict.why,
+            "instead": verdict.instead,
+            "locks": verdict.locks,
         }
-        for step, one in zip(steps, found, strict=True)
+        for step, verdict in zip(steps, found, strict=True)
     ]
-    verdict = _worst(one["verdict"] for one in operations_)
-    return {"alias": alias, "vendor": connection.vendor, "verdict": verdict, "operations": operations_}
+    worst = _worst(operation["verdict"] for operation in operations_)
+    return {"alias": alias, "vendor": connection.vendor, "verdict": worst, "operations": operations_}
 
 
-def _worst(verdicts: Iterable[str]) -> str:
-    return max(verdicts, key=VERDICTS.index, default=VERDICTS[0])
+def _worst(found: Iterable[str]) -> str:
+    return max(found, key=VERDICTS.index, default=VERDICTS[0])
 
 
 class Reader:
-    """Follow the pending plan of one database operation by operation, and describe each."""
+    """Follow the pending plan of a database operation by operation, and describe each."""
 
     def __init__(self, alias: str) -> None:
         self.alias = alias
@@ -86,14 +86,14 @@ class Reader:
         self._described: dict[type[models.Model], Table] = {}
 
     def read(self) -> tuple[dict[str, Table], list[Step]]:
-        """Return the tables that the serving release uses, by name, and the pending operations."""
+        """Return the tables that the running release uses, by name, and the pending operations."""
         executor = MigrationExecutor(self.connection)
         plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
         state = executor._create_project_state(with_applied_migrations=True)
         return self.follow(state, [migration for migration, _ in plan])
 
     def follow(self, state: ProjectState, migrations: Iterable[Migration]) -> tuple[dict[str, Table], list[Step]]:
-        """Return the tables of a state by name, and what migrations would do to it; the state stays as it is."""
+        """Return the tables of a state by name, and what migrations would do to it; the state is unchanged."""
         old = {table.name: table for table in self.tables(state).values()}
         steps = []
         for migration in migrations:
@@ -105,7 +105,7 @@ class Reader:
         return old, steps
 
     def tables(self, state: ProjectState) -> Tables:
-        """Describe every table that migrations make on this database, those between two models too."""
+        """Describe every table that migrations create on this database, join tables too."""
         found: Tables = {}
         for model in state.apps.get_models(include_auto_created=True, include_swapped=True):
             meta = model._meta
@@ -135,7 +135,7 @@ class Reader:
             return (), ()
         effects = tuple(self._diff(operation, app, before, after))
         if type(operation).__module__.split(".")[0] != "django" and _does_its_own(operation):
-            text = f"what the operation {type(operation).__name__} does to the database cannot be told"
+            text = f"what the operation {type(operation).__name__} does to the database is unknown"
             return (Effect("opaque", text=text),), effects
         return effects, None
 
@@ -157,7 +157,7 @@ class Reader:
 
     def _python(self, operation: operations.RunPython, app: str) -> Iterator[Effect]:
         if self._allowed(operation, app) and operation.code is not operations.RunPython.noop:
-            yield Effect("opaque", text="what Python code does to the data cannot be told")
+            yield Effect("opaque", text="what Python code does to the data is unknown")
 
     # -- what differs between two states
 
@@ -183,7 +183,7 @@ def _forwards(operation: Operation, app: str, state: ProjectState) -> ProjectSta
 
 
 def _does_its_own(operation: Operation) -> bool:
-    """Tell whether somebody else than Django wrote what the operation does to the database."""
+    """Return whether the operation is not Django's own."""
     return not type(operation).database_forwards.__module__.startswith("django.")
 
 
@@ -192,7 +192,7 @@ def _concurrent(operation: Operation) -> bool:
 
 
 class _Renaming:
-    """Which model or field an operation gives another name."""
+    """The model or field that an operation renames."""
 
     def __init__(self, operation: Operation, app: str) -> None:
         self._app = app
@@ -244,14 +244,14 @@ def _altered(old: Table, new: Table, fields: Mapping[str, str], *, concurrently:
 
 
 def _constrained(old: Table, new: Table, renamed: Mapping[str, str], *, concurrently: bool) -> Iterator[Effect]:
-    """Compare the constraints; one of which only the name or that of a column is new is the same."""
+    """Compare the constraints; a constraint with only a new name, or a renamed column, is the same."""
 
-    def essence(one: Constraint, columns: Mapping[str, str]) -> tuple[Any, ...]:
-        names = None if one.columns is None else tuple(columns.get(name, name) for name in one.columns)
-        return one.kind, names, one.nulls_distinct, one.detail
+    def essence(constraint: Constraint, columns: Mapping[str, str]) -> tuple[Any, ...]:
+        names = None if constraint.columns is None else tuple(columns.get(name, name) for name in constraint.columns)
+        return constraint.kind, names, constraint.nulls_distinct, constraint.detail
 
-    before = {essence(one, renamed): one for one in old.constraints}
-    after = {essence(one, {}): one for one in new.constraints}
+    before = {essence(constraint, renamed): constraint for constraint in old.constraints}
+    after = {essence(constraint, {}): constraint for constraint in new.constraints}
     for key, constraint in after.items():
         if key not in before:
             yield Effect("add_constraint", new.name, constraint=replace(constraint, concurrently=concurrently))
@@ -280,8 +280,8 @@ def describe(model: type[models.Model], connection: Any) -> Table:
     """Describe the table of a model on a connection."""
     meta = model._meta
     columns = [_column(field, connection) for field in meta.local_concrete_fields]
-    constraints = (*_together(model), *(_constraint(model, one) for one in meta.constraints), *_indexes(model))
-    return Table(meta.db_table, {one.name: one for one in columns if one}, constraints)
+    constraints = (*_together(model), *(_constraint(model, constraint) for constraint in meta.constraints), *_indexes(model))
+    return Table(meta.db_table, {column.name: column for column in columns if column}, constraints)
 
 
 def _column(field: Any, connection: Any) -> Column | None:
@@ -337,14 +337,14 @@ def _constraint(model: type[models.Model], constraint: Any) -> Constraint:
 
 
 def _detail(made: Any) -> str:
-    """Tell a constraint or index from others over the same columns; "" for a plain one."""
+    """Return what distinguishes a constraint or index from others over the same columns; "" when plain."""
     _, arguments, options = made.deconstruct()
-    told = {name: str(value) for name, value in options.items() if name not in ("name", "fields")}
-    return repr((arguments, sorted(told.items()))) if arguments or told else ""
+    details = {name: str(value) for name, value in options.items() if name not in ("name", "fields")}
+    return repr((arguments, sorted(details.items()))) if arguments or details else ""
 
 
 def _columns(model: type[models.Model], names: Iterable[str] | None) -> tuple[str, ...] | None:
-    """Return the columns of fields; None where one of them cannot be told."""
+    """Return the columns of fields; None where any is unknown."""
     own = {field.name: field.column for field in model._meta.local_concrete_fields}
     own |= {field.attname: field.column for field in model._meta.local_concrete_fields} | {"pk": own.get(_pk(model), "")}
     found = [own.get(name.lstrip("-").split("__")[0], "") for name in names] if names is not None else [""]
@@ -355,18 +355,18 @@ def _pk(model: type[models.Model]) -> str:
     return str(model._meta.pk.name) if model._meta.pk else ""
 
 
-def _names(given: Any) -> list[str] | None:
-    """Return the names of the fields that conditions or expressions speak of; None where they cannot be told."""
+def _names(expressions: Any) -> list[str] | None:
+    """Return the names of the fields in conditions or expressions; None where unknown."""
     found: list[str] = []
-    for one in given if isinstance(given, list | tuple) else [given]:
-        if isinstance(one, models.F):
-            names: list[str] | None = [one.name]
-        elif isinstance(one, str):
-            names = [one]
-        elif isinstance(one, models.Q):
-            names = _of_condition(one)
-        elif hasattr(one, "get_source_expressions"):
-            names = _names([inner for inner in one.get_source_expressions() if inner is not None])
+    for item in expressions if isinstance(expressions, list | tuple) else [expressions]:
+        if isinstance(item, models.F):
+            names: list[str] | None = [item.name]
+        elif isinstance(item, str):
+            names = [item]
+        elif isinstance(item, models.Q):
+            names = _of_condition(item)
+        elif hasattr(item, "get_source_expressions"):
+            names = _names([inner for inner in item.get_source_expressions() if inner is not None])
         else:
             return None
         if names is None:
