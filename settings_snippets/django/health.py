@@ -1,4 +1,4 @@
-"""The view that the load balancer and the deployment ask: does this process answer, with which release, and its database?
+"""The health view for load balancer and deployment: does this process answer, with which release, and its database?
 
 Copy this file into the project and give the view a path (settings_snippets/django/urls.py has the lines). Its settings:
 
@@ -39,12 +39,12 @@ logger = logging.getLogger(__name__)
 
 MAX_PROBES = 8  # threads that a frozen database can hold in one process
 _slots = threading.BoundedSemaphore(MAX_PROBES)
-_idle = threading.Semaphore(0)  # threads that wait for a probe: a new one for each would cost more than it asks
+_idle = threading.Semaphore(0)  # threads that wait for a probe: a new thread for each would cost more than its query
 _waiting: SimpleQueue[Probe] = SimpleQueue()
 
 
 class ApplicationStatus(View):
-    """Answer 200 with the revision when every database answers in time, else 500; what went wrong is in the log alone."""
+    """Answer 200 with the revision when every database answers in time, else 500; errors are only logged."""
 
     http_method_names = ["get", "head"]
 
@@ -58,23 +58,23 @@ class ApplicationStatus(View):
         return view  # type: ignore[no-any-return]
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Answer, never to be cached: what never_cache says, without its parsing of the headers each time."""
+        """Answer, never to be cached: like never_cache, without its parsing of the headers."""
         response = super().dispatch(request, *args, **kwargs)
         response.headers["Cache-Control"] = "max-age=0, no-cache, no-store, must-revalidate, private"
         return response
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """Ask the databases at once, and wait for all of them."""
+        """Query the databases in parallel, and wait for all of them."""
         if databases_answer(round_trip):
             return JsonResponse({"status": "ok", "revision": getattr(settings, "REVISION", None)})
         return JsonResponse({"status": "error"}, status=500)
 
 
 def databases_answer(question: Callable[[Any], None]) -> bool:
-    """Ask all databases of the settings at once, and wait for all of them, at most HEALTH_CHECK_TIMEOUT.
+    """Query all databases of the settings in parallel, and wait for all of them, at most HEALTH_CHECK_TIMEOUT.
 
-    Args: question: asks over the fresh connection that it is given, in a thread; its exceptions are logged.
-    Returns: whether each one answered in time and without an exception.
+    Args: question: called with a fresh connection, in a thread; its exceptions are logged.
+    Returns: whether each answered in time and without an exception.
     """
     deadline = time.monotonic() + getattr(settings, "HEALTH_CHECK_TIMEOUT", 2)
     aliases = getattr(settings, "HEALTH_CHECK_DATABASES", ["default"])
@@ -83,11 +83,11 @@ def databases_answer(question: Callable[[Any], None]) -> bool:
 
 
 def start_probe(alias: str, question: Callable[[Any], None], deadline: float) -> Probe | None:
-    """Start to ask one database.
+    """Start to query one database.
 
     Args: alias: of the database. question: see databases_answer. deadline: time.monotonic() in seconds until which to
         wait for one of the MAX_PROBES slots.
-    Returns: the thread, or None when earlier ones still hold every slot.
+    Returns: the thread, or None when earlier threads still hold every slot.
     """
     if not _slots.acquire(timeout=max(0, deadline - time.monotonic())):
         logger.error("Health check: %d earlier checks still wait for a database, %r was not asked", MAX_PROBES, alias)
@@ -104,7 +104,7 @@ def start_probe(alias: str, question: Callable[[Any], None], deadline: float) ->
 
 
 class Probe:
-    """One question to one database."""
+    """One query of one database."""
 
     def __init__(self, alias: str, question: Callable[[Any], None]) -> None:
         self.alias = alias
@@ -113,7 +113,7 @@ class Probe:
         self.done = threading.Event()
 
     def ask(self) -> None:
-        """Ask over a connection of its own; what is not the database's error ends the thread, by threading.excepthook."""
+        """Query over a new connection; an error other than the database's ends the thread, by threading.excepthook."""
         try:
             connection = _fresh_connection(self.alias)
             try:
@@ -125,14 +125,14 @@ class Probe:
             logger.exception("Health check: the database %r failed", self.alias)
 
     def answered(self, deadline: float) -> bool:
-        """Wait for the answer until the deadline (time.monotonic() in seconds); return whether it came and was good."""
+        """Wait for the answer until the deadline (time.monotonic() in seconds); return whether it came and was successful."""
         if not self.done.wait(max(0, deadline - time.monotonic())):
             logger.error("Health check: the database %r did not answer in time", self.alias)
         return self.healthy
 
 
 def _work() -> None:
-    """Answer probes, in a thread; a daemon, so that a frozen database does not keep the process from stopping."""
+    """Answer probes, in a thread; a daemon, so that a frozen database does not prevent the process from stopping."""
     while True:
         probe = _waiting.get()
         try:
@@ -189,7 +189,7 @@ DEADLINE = 5  # seconds; the view itself answers earlier
 
 
 def _fresh_connection(alias: str) -> Any:
-    """Return a connection that nobody else uses, with deadlines of the driver's own so that its thread ends some day."""
+    """Return a new connection, with timeouts of the driver so that its thread ends eventually."""
     configured = connections.settings[alias]
     options = {name: value for name, value in configured["OPTIONS"].items() if name != "pool"}
     wrapper = load_backend(configured["ENGINE"]).DatabaseWrapper
@@ -197,13 +197,13 @@ def _fresh_connection(alias: str) -> Any:
 
 
 def _deadlines(vendor: str, engine: str) -> dict[str, Any]:
-    """Return the driver's options for deadlines; those of the settings go before them."""
+    """Return the driver's options for timeouts; those of the settings have priority."""
     if vendor == "postgresql":
         # libpq, "Database Connection Control Functions": in seconds, and in milliseconds.
         return {"connect_timeout": DEADLINE, "tcp_user_timeout": DEADLINE * 1000}
     if vendor == "mysql" and engine.startswith("mysql.connector"):
         return {"connection_timeout": DEADLINE}
     if vendor == "mysql":
-        # mysqlclient and PyMySQL: in seconds. Each answer is waited for so long; without them for ever.
+        # mysqlclient and PyMySQL: in seconds. The timeout of each answer; without them unlimited.
         return dict.fromkeys(("connect_timeout", "read_timeout", "write_timeout"), DEADLINE)
     return {}

@@ -1,16 +1,16 @@
-"""Health answers before any other middleware: is the process alive, may it have visitors, did the deployment work?
+"""Health answers before any other middleware: is the process alive, is it ready for traffic, did the deployment work?
 
-Copy this file and health.py into one package of the project, and name `HealthMiddleware` *first* in MIDDLEWARE: so neither
-ALLOWED_HOSTS nor SECURE_SSL_REDIRECT, neither a session nor a database comes in between. Three paths, each for somebody else:
+Copy this file and health.py into one package of the project, and name `HealthMiddleware` *first* in MIDDLEWARE, so that neither
+ALLOWED_HOSTS nor SECURE_SSL_REDIRECT, neither a session nor a database is involved. Three paths, each for another client:
 
-    live    is the process alive? Asks nothing, opens nothing: for whoever restarts processes, and for you in an outage.
-    ready   may it have visitors? For the load balancer's target group. 503 while the host is drained, and until the database has
+    live    is the process alive? Opens no connection: for a process supervisor, and for you in an outage.
+    ready   ready for traffic? For the load balancer's target group. 503 while the host is drained, and until the database has
             answered once since the host's boot. After that an outage of the database never fails it: all instances would fail
-            together, which cures nothing, and an Auto Scaling group with ELB health checks would replace every one of them.
+            together, which does not help, and an Auto Scaling group with ELB health checks would replace all of them.
     deep    does the release work? For the deployment. Asks every database each time: 503 if one fails, or lacks migrations.
 
-Each tells the release and the hash of its static files' manifest. Requests that were forwarded for a visitor (X-Forwarded-For)
-get the bare status, and 404 for deep. The settings, with what holds without them:
+Each reports the release and the hash of its static files' manifest. Requests that were forwarded for a visitor (X-Forwarded-For)
+get only the status, and 404 for deep. The settings, with their defaults:
 
     HEALTH_CHECK_LIVE, _READY, _DEEP   the paths: "/health/live/", "/health/ready/", "/health/deep/", with or without the last
                                        slash; None: there is no such path
@@ -79,7 +79,7 @@ class HealthMiddleware:
         return self._answer_async(request, answer) if self._is_async else self._answer(request, answer)
 
     async def _answer_async(self, request: HttpRequest, answer: Callable[[], HttpResponse]) -> HttpResponse:
-        # Only what may ask a database needs a thread: the others must answer even when every thread waits for one.
+        # Only paths that may query a database need a thread: the others must answer even when all threads wait for it.
         if answer == self._live or (answer == self._ready and self._answered):
             return self._answer(request, answer)
         return await sync_to_async(self._answer, thread_sensitive=False)(request, answer)
@@ -94,7 +94,7 @@ class HealthMiddleware:
         if forwarded:
             response.content = b""
         if response.status_code == 503:
-            # Else Django logs each answer as an error, and mails it to ADMINS where that is set up. Failures are logged here.
+            # Else Django logs each answer as an error, and mails it to ADMINS if configured. Failures are logged here.
             response._has_been_logged = True
         return response
 
@@ -102,7 +102,7 @@ class HealthMiddleware:
         if not self._ok:
             release = _release()
             content = json.dumps({"status": "ok", **release})
-            if release["static"] is None:  # a storage that found no manifest may find one later
+            if release["static"] is None:  # the manifest may appear later
                 return HttpResponse(content, headers=HEADERS)
             self._ok = content.encode()
         return HttpResponse(self._ok, headers=HEADERS)
@@ -115,7 +115,7 @@ class HealthMiddleware:
         return _unavailable("starting")
 
     def _has_answered(self) -> bool:
-        """Return whether the database has answered any process of this host since its boot, asking it if none knows."""
+        """Return whether the database has answered any process of this host since its boot, querying it if none has."""
         if self._memory is not None and self._memory.exists():
             self._answered = True
         elif databases_answer(round_trip):
@@ -139,7 +139,7 @@ class HealthMiddleware:
 
 def unapplied_migrations(connection: Any) -> list[str]:
     """Return the migrations of this release, as app.name, that the database lacks; a newer release may have applied more."""
-    # Not by the recorder: it would ask over another connection, the thread's own, which nobody closes.
+    # Not by the recorder: it would use the thread's own connection, which is never closed.
     rows = migrations(connection)
     if rows is None:
         return []
@@ -147,7 +147,7 @@ def unapplied_migrations(connection: Any) -> list[str]:
     nodes, replaces = _migrations()
 
     def is_applied(key: Key) -> bool:
-        # What a squashed migration replaces may be squashed itself (Django 6.0).
+        # A replaced migration may be squashed itself (Django 6.0).
         return key in applied or (key in replaces and all(map(is_applied, replaces[key])))
 
     return [f"{app}.{name}" for app, name in nodes if not is_applied((app, name))]
@@ -155,14 +155,14 @@ def unapplied_migrations(connection: Any) -> list[str]:
 
 @cache
 def _migrations() -> tuple[list[Key], dict[Key, list[Key]]]:
-    """Return the migrations of the release that runs, and what each squashed one replaces; read once, as the code itself."""
+    """Return the migrations of the running release, and those that each squashed migration replaces; read once."""
     loader = MigrationLoader(None)
-    replaces = {key: [(app, name) for app, name in one.replaces] for key, one in loader.disk_migrations.items() if one.replaces}
+    replaces = {key: [(app, name) for app, name in m.replaces] for key, m in loader.disk_migrations.items() if m.replaces}
     return list(loader.graph.nodes), replaces
 
 
 def _release() -> dict[str, str | None]:
-    """Return what this process runs: its revision, and the hash of the manifest that it has read, None where there is none."""
+    """Return the revision of this process, and the hash of its manifest, None where there is none."""
     return {
         "revision": getattr(settings, "REVISION", None),
         "static": getattr(staticfiles_storage, "manifest_hash", None) or None,

@@ -1,22 +1,22 @@
-"""The local-manifest storage for big trees: `collectstatic` again costs what has changed, not what there is.
+"""The local-manifest storage for big trees: the time of a repeated `collectstatic` depends on the changes, not on the size.
 
 Copy this file and its sibling local_manifest_storage.py into the project, and name IncrementalStaticFilesStorage as the backend
-of "staticfiles" in STORAGES. Manifest and files are those of LocalManifestStaticFilesStorage, and so of stock; what differs:
+of "staticfiles" in STORAGES. Manifest and files are those of LocalManifestStaticFilesStorage, and so of stock. Differences:
 
-- STATIC_ROOT is listed once, by several threads. What the list has is neither read nor compressed nor written again; only the
-  sources are read. (collectstatic counts as "copied" whatever it compared.)
-- CSS and JS are rewritten only where they, what they name, or the rules have changed: the settings or the storage's code.
-- Beside STATIC_ROOT, in `.<its name>.incoming/`, lies `originals.json`: which content the unhashed files have, what became of
-  CSS and JS, and which files are not worth compressing. It is taken away before the first unhashed file is written and put back
-  in the end: a run that was killed leaves none, and the next one compares the files themselves. Where that folder cannot be
-  made, every run does.
+- STATIC_ROOT is listed once, by several threads. Listed files are neither read nor compressed nor written again; only the
+  sources are read. (collectstatic counts compared files as "copied".)
+- CSS and JS are rewritten only where they, their references, or the rules have changed: the settings or the storage's code.
+- Beside STATIC_ROOT, in `.<its name>.incoming/`, lies `originals.json`: the content of the unhashed files, the results for
+  CSS and JS, and which files are not worth compressing. It is removed before the first unhashed file is written and restored
+  at the end: a killed run leaves none, and the next run compares the files themselves. Where that folder cannot be
+  created, every run does.
 - Runs on one STATIC_ROOT wait for each other (flock on a file in that folder; NFSv4, and so EFS, has it), for
-  STATICFILES_LOCK_TIMEOUT at most (a setting; 900 s without it), and say for which process on which machine.
-- New files do not wait in memory: what was rewritten lies in the machine's temporary folder until it is published.
+  STATICFILES_LOCK_TIMEOUT at most (a setting; 900 s without it), and print for which process on which machine.
+- New files are not kept in memory: rewritten files are in the machine's temporary folder until they are published.
 
-A file that was cut short or altered by something else keeps its name, so the list cannot tell. STATICFILES_VERIFY=1 in the
-environment (`STATICFILES_VERIFY=1 manage.py collectstatic`), or "OPTIONS": {"verify": True}, reads all that this release names,
-with its .gz and .br, and publishes anew what is not what it should be.
+A file that was truncated or altered by another program keeps its name, so the list does not show it. STATICFILES_VERIFY=1 in the
+environment (`STATICFILES_VERIFY=1 manage.py collectstatic`), or "OPTIONS": {"verify": True}, reads all files of this release,
+with their .gz and .br, and publishes wrong files again.
 """
 
 # mypy: allow-subclassing-any
@@ -55,26 +55,26 @@ LISTING_THREADS = 16
 
 @dataclass(frozen=True)
 class _Rewritten:
-    """What became of a CSS or JS file."""
+    """The result for a CSS or JS file."""
 
     source: str  # hash of its content
     hashed: str
-    named: dict[str, list[str | None]]  # the files that it names: their hashed names, and the hashes of their sources
+    named: dict[str, list[str | None]]  # the referenced files: their hashed names, and the hashes of their sources
 
 
 @dataclass
 class _Run:
-    """What one run of collectstatic knows."""
+    """The state of one run of collectstatic."""
 
     held: ExitStack
     record: Path | None
     present: set[str]
     originals: dict[str, str] = field(default_factory=dict)  # name: hash of the content
     known: dict[str, _Rewritten] = field(default_factory=dict)  # by earlier runs
-    bare: set[str] = field(default_factory=set)  # names whose missing .gz or .br is not worth having
+    bare: set[str] = field(default_factory=set)  # names that are not worth compressing
     digests: dict[str, str] = field(default_factory=dict)
     hashing: str | None = None  # the hash of the content that is being named, where it is known
-    origins: dict[str, str] = field(default_factory=dict)  # of which name a hashed name was made
+    origins: dict[str, str] = field(default_factory=dict)  # hashed name: original name
     sources: dict[str, tuple[Any, str]] = field(default_factory=dict)
     rewritten: dict[str, tuple[int, int]] = field(default_factory=dict)  # where in the spool
     spool: Any = None
@@ -97,7 +97,7 @@ class IncrementalStaticFilesStorage(LocalManifestStaticFilesStorage):
     # What collectstatic asks while it copies.
 
     def exists(self, name: str) -> bool:
-        """Return whether there is such a file; collectstatic's first question, for STATIC_ROOT itself, begins a run."""
+        """Return whether a file exists; collectstatic's first call, for STATIC_ROOT itself, begins a run."""
         if str(name) == str(self.location):
             super().exists(name)  # which refuses `--link`
             self._end()
@@ -110,7 +110,7 @@ class IncrementalStaticFilesStorage(LocalManifestStaticFilesStorage):
         return name not in self._publication.hashed and (name in run.sources or name in run.present or super().exists(name))
 
     def open(self, name: str, mode: str = "rb") -> Any:
-        """Open a file; while files are published, the source of it."""
+        """Open a file; during publication its source."""
         if self._run is not None and name in self._run.sources:
             storage, path = self._run.sources[name]
             return storage.open(path)
@@ -133,14 +133,14 @@ class IncrementalStaticFilesStorage(LocalManifestStaticFilesStorage):
         return hashed
 
     def file_hash(self, name: str, content: Any = None) -> Any:
-        """Return the hash of a file; that of a source is made once."""
+        """Return the hash of a file; a source is hashed once."""
         known = self._run.hashing if self._run is not None else None
         return super().file_hash(name, content) if known is None else known
 
     # Publishing.
 
     def post_process(self, paths: dict[str, Any], dry_run: bool = False, **options: Any) -> Iterator[tuple[str, str | None, Any]]:
-        """Publish what is missing, then the manifest, then note what the unhashed files are."""
+        """Publish missing files, then the manifest, then record the unhashed files."""
         run = self._begin()
         try:
             if not dry_run:
@@ -153,7 +153,7 @@ class IncrementalStaticFilesStorage(LocalManifestStaticFilesStorage):
             self._end()
 
     def _take(self, run: _Run, paths: dict[str, Any]) -> None:
-        """Note where the sources are; what a storage in front of this one has put into STATIC_ROOT is its own source."""
+        """Note the sources; a file that another storage has put into STATIC_ROOT is its own source."""
         for name, (storage, path) in paths.items():
             if not self._is_ours(storage, path):
                 run.sources[name] = (storage, path)
@@ -162,7 +162,7 @@ class IncrementalStaticFilesStorage(LocalManifestStaticFilesStorage):
                     run.digests[name] = str(super().file_hash(name, file))
 
     def _post_process(self, paths: Any, adjustable_paths: Any, hashed_files: Any) -> Iterator[tuple[Any, ...]]:
-        """Leave to Django what has to be rewritten; let it look names up in a set, and keep from it what needs no look-up."""
+        """Leave to Django the files to rewrite; give it a set for look-ups, without files that need none."""
         run, adjustable = self._run, frozenset(adjustable_paths)
         assert run is not None
         if run.settled is None:
@@ -183,7 +183,7 @@ class IncrementalStaticFilesStorage(LocalManifestStaticFilesStorage):
                 run.plain.append(item[:3])
 
     def _settled(self, run: _Run, adjustable: frozenset[str]) -> dict[str, str]:
-        """Return the CSS and JS of which an earlier run tells what becomes of them."""
+        """Return the CSS and JS with a known result of an earlier run."""
         run.done = {
             name: known
             for name, known in run.known.items()
@@ -211,15 +211,15 @@ class IncrementalStaticFilesStorage(LocalManifestStaticFilesStorage):
         return stored
 
     def save_manifest(self) -> None:
-        """Save the manifest, in the order in which Django alone would have named the files."""
+        """Save the manifest, in Django's order."""
         if self._run is not None and self._publication is None:
-            # What a hashing loop of somebody else's has named stays, too.
+            # Names of another hashing loop stay, too.
             known = {key: self.hashed_files[key] for key in map(self.hash_key, self._run.order) if key in self.hashed_files}
             self.hashed_files = {**known, **self.hashed_files}
         super().save_manifest()
 
     def compress_files(self, paths: Iterable[str]) -> Iterable[tuple[str, str]]:
-        """Publish the rewritten files, and whatever compressed file is missing."""
+        """Publish the rewritten files, and missing compressed files."""
         plain = self._run.plain if self._run else []
         names = {*paths, *(name for name, _, _ in plain), *(hashed for _, hashed, _ in plain)}
         if self._run and self._run.spool:
@@ -249,7 +249,7 @@ class IncrementalStaticFilesStorage(LocalManifestStaticFilesStorage):
                 run.record.unlink(missing_ok=True)
             run.bare.discard(name)
             for variant in {f"{name}.gz", f"{name}.br"} & run.present:
-                Path(self.path(variant)).unlink(missing_ok=True)  # the new content may not be worth one
+                Path(self.path(variant)).unlink(missing_ok=True)  # the new content may not be worth compressing
                 run.present.discard(variant)
             self._place_file(run, name, content)
         run.originals[name] = digest
@@ -275,7 +275,7 @@ class IncrementalStaticFilesStorage(LocalManifestStaticFilesStorage):
 
     def _before_placing(self, temporary: Path, full_path: Path) -> None:
         if self._run is not None and self._publication is None:
-            return  # an unhashed one: pages name it nowhere, so it may be compressed later, with the others side by side
+            return  # an unhashed file: no page names it, so it may be compressed later, in parallel with others
         super()._before_placing(temporary, full_path)
         if self._run is not None:
             name = full_path.relative_to(self.location).as_posix()
@@ -290,7 +290,7 @@ class IncrementalStaticFilesStorage(LocalManifestStaticFilesStorage):
     def _is_compressed(self, full_path: Path) -> bool:
         return super()._is_compressed(full_path) if self._run is None else False
 
-    # What is there, and is it good?
+    # Checks of existing files.
 
     def _is_good(self, run: _Run, name: str) -> bool:
         if name not in run.present:
@@ -305,7 +305,7 @@ class IncrementalStaticFilesStorage(LocalManifestStaticFilesStorage):
             return bool(super().hashed_name(run.origins[name], file) == name)
 
     def _is_ours(self, storage: Any, path: str) -> bool:
-        """Return whether a file that is to be published lies in STATIC_ROOT already."""
+        """Return whether a file to publish is already in STATIC_ROOT."""
         try:
             return bool(os.path.commonpath((self.location, os.path.abspath(storage.path(path)))) == self.location)  # noqa: PTH100
         except (NotImplementedError, ValueError):
@@ -316,7 +316,7 @@ class IncrementalStaticFilesStorage(LocalManifestStaticFilesStorage):
             return str(super().file_hash(name, file))
 
     def _has_variants(self, run: _Run, name: str) -> bool:
-        """Return whether the compressed variants are there, or known to be not worth having."""
+        """Return whether the compressed variants exist, or are known to be useless."""
         suffixes = [".gz", ".br"] if self.compressor.use_brotli else [".gz"]
         there = [suffix for suffix in suffixes if name + suffix in run.present]
         if self.verify and name not in run.bare:
@@ -394,20 +394,20 @@ class IncrementalStaticFilesStorage(LocalManifestStaticFilesStorage):
         return f"{self.compressor.use_brotli} {self.compressor.extension_re.pattern}"
 
     def _rules_mark(self) -> str:
-        """Tell apart by what files are rewritten: the settings, and the code, which an upgrade or a subclass may change."""
+        """Return a mark of the rules for rewriting: the settings, and the code, which an upgrade or a subclass may change."""
         modules = {kind.__module__ for kind in type(self).__mro__} - {"builtins"}
         digest = hashlib.md5(usedforsecurity=False)
         for file in sorted(str(sys.modules[module].__file__) for module in modules):
             try:
                 digest.update(Path(file).read_bytes())
             except OSError:
-                return secrets.token_hex(8)  # code that cannot be read may be another the next time
+                return secrets.token_hex(8)  # unreadable code may change
         digest.update(repr((settings.STATIC_URL, _plain(self._patterns), self.support_js_module_import_aggregation)).encode())
         return digest.hexdigest()
 
 
 def _plain(rule: Any) -> Any:
-    """Return rules without what differs from process to process: compiled patterns by their text, lazy ones too (Django 6.1)."""
+    """Return rules in a form that is equal in all processes: compiled patterns as text, lazy patterns too (Django 6.1)."""
     if isinstance(rule, dict):
         return [(name, _plain(value)) for name, value in rule.items()]
     if isinstance(rule, list | tuple):
@@ -416,21 +416,21 @@ def _plain(rule: Any) -> Any:
 
 
 def _lock(lock: int, root: Path) -> None:
-    """Wait until no other run publishes into the same directory, and say for whom."""
+    """Wait until no other run publishes into the same directory, and print its process."""
     seconds = getattr(settings, "STATICFILES_LOCK_TIMEOUT", 900)
-    deadline, told = time.monotonic() + seconds, False
+    deadline, printed = time.monotonic() + seconds, False
     while True:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.pread(lock, 200, 0).decode(errors="replace") or "one that has just begun"
+            holder = os.pread(lock, 200, 0).decode(errors="replace") or "just started"
             if time.monotonic() >= deadline:
                 raise CommandError(
                     f"Another collectstatic still publishes into {root} after {seconds} s (STATICFILES_LOCK_TIMEOUT): {holder}."
                 ) from None
-            if not told:
+            if not printed:
                 print(f"Waiting for another collectstatic that publishes into {root}: {holder}", file=sys.stderr, flush=True)
-                told = True
+                printed = True
             time.sleep(0.1)
         else:
             break
@@ -439,7 +439,7 @@ def _lock(lock: int, root: Path) -> None:
 
 
 def _source(run: _Run, name: str) -> str | None:
-    """Return the hash of the file that a reference leads to (HashedFilesMixin.hashed_name)."""
+    """Return the hash of a referenced file (HashedFilesMixin.hashed_name)."""
     return run.digests.get(name) or run.digests.get(_path(name))
 
 

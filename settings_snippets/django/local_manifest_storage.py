@@ -1,17 +1,17 @@
-"""Static files of several releases in one shared directory, each release with a manifest of its own.
+"""Static files of several releases in one shared directory, each release with its own manifest.
 
 Copy this file into the project and name it in the settings (settings_snippets/django/settings.py has the lines). STATIC_ROOT is
-shared by all instances; `staticfiles.json` is not: it lies in BASE_DIR, or in the directory that the setting
-STATICFILES_MANIFEST_ROOT names. So old code goes on naming old files while new code names new ones. What differs from
+shared by all instances; `staticfiles.json` is not: it is in BASE_DIR, or in the directory of the setting
+STATICFILES_MANIFEST_ROOT. So old code keeps naming old files while new code names new ones. Differences from
 WhiteNoise's CompressedManifestStaticFilesStorage, on which this is built:
 
 - `collectstatic` only adds. A published hashed file is neither deleted nor written again, unless its size shows that it is
-  broken. `--clear` and WHITENOISE_KEEP_ONLY_HASHED_FILES are refused: running instances may serve what they would delete. So is
-  `--link`: a link into this machine's checkout is broken on every other one, and stops each WhiteNoise that starts there.
+  broken. `--clear` and WHITENOISE_KEEP_ONLY_HASHED_FILES are refused: running instances may still serve the deleted files. So is
+  `--link`: a link into this machine's checkout is broken on every other machine, and stops each WhiteNoise that starts there.
 - A file appears under its name complete, after its .gz and .br; the manifest comes last.
 - Modes do not depend on the umask: they are FILE_UPLOAD_PERMISSIONS and FILE_UPLOAD_DIRECTORY_PERMISSIONS, or 0644 and 0755.
-- A missing or broken manifest is an error that says what to run, and a process that met it looks again.
-- Storages that put bundles of their own into STATIC_ROOT while they post-process (asset packagers) may stand in front of it.
+- A missing or broken manifest is an error that says what to run, and the process reads it again next time.
+- Storages that put bundles into STATIC_ROOT while they post-process (asset packagers) may wrap it.
 
 Made for Django 4.2 to 6.1 and WhiteNoise 6.12.
 """
@@ -43,11 +43,11 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 
 class ManifestError(ValueError):
-    """Say that a static file cannot be named, and what to run; a ValueError, as Django's own error is."""
+    """A static file has no known name; a ValueError, like Django's own error."""
 
 
 class _AtomicFiles(FileSystemStorage):
-    """Write a file so that nobody ever sees a part of it, with modes that do not depend on the umask."""
+    """Write files atomically, with modes that do not depend on the umask."""
 
     @cached_property
     def file_permissions_mode(self) -> int:
@@ -58,7 +58,7 @@ class _AtomicFiles(FileSystemStorage):
         return self._directory_permissions_mode or settings.FILE_UPLOAD_DIRECTORY_PERMISSIONS or 0o755
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
-        """Return the name itself: what has it already is replaced."""
+        """Return the name itself: an existing file is replaced."""
         return str(name).replace("\\", "/")
 
     def _staging(self, full_path: Path) -> Path:
@@ -78,11 +78,11 @@ class _AtomicFiles(FileSystemStorage):
         return str(name).replace("\\", "/")
 
     def _before_placing(self, temporary: Path, full_path: Path) -> None:
-        """Do what must be done before the file appears under its name."""
+        """Called before the file appears under its name."""
 
     @contextmanager
     def _staged(self, full_path: Path) -> Iterator[Path]:
-        """Lend the name of a temporary file that is to be placed; what is left of it after an error is removed."""
+        """Yield the name of a temporary file to be placed; remove it after an error."""
         temporary = self._staging(full_path) / f".{full_path.name[:80]}.{secrets.token_hex(8)}.tmp"
         try:
             yield temporary
@@ -108,24 +108,24 @@ class _AtomicFiles(FileSystemStorage):
 
 
 class ManifestStorage(_AtomicFiles):
-    """Keep `staticfiles.json` in its directory: readers find the old one or the new one, whole."""
+    """Keep `staticfiles.json` in its directory, replaced atomically."""
 
     def delete(self, name: str) -> None:
-        """Leave the file: Django deletes the manifest before it saves one, and saving replaces it."""
+        """Keep the file: Django deletes the manifest before it saves it, and saving replaces it."""
 
     def _before_placing(self, temporary: Path, full_path: Path) -> None:
-        # An image of the machine may be taken soon: a name without its content must not get into it.
+        # An image of the machine may be taken soon: it must not contain an empty manifest.
         with temporary.open("rb") as stream:
             os.fsync(stream.fileno())
 
 
 @dataclass
 class _Publication:
-    """What one run of post_process remembers."""
+    """The state of one run of post_process."""
 
     originals: frozenset[str]
     hashed: set[str] = field(default_factory=set)
-    rewritten: dict[str, File[Any]] = field(default_factory=dict)  # CSS and JS; which pass is the last is known in the end
+    rewritten: dict[str, File[Any]] = field(default_factory=dict)  # CSS and JS; the last pass is only known at the end
 
 
 class LocalManifestStaticFilesStorage(_AtomicFiles, CompressedManifestStaticFilesStorage):
@@ -142,7 +142,7 @@ class LocalManifestStaticFilesStorage(_AtomicFiles, CompressedManifestStaticFile
         if support_js_module_import_aggregation is not None:
             self.support_js_module_import_aggregation = support_js_module_import_aggregation
         self._publication: _Publication | None = None
-        self._replaced: set[str] = set()  # names whose files are about to be written anew
+        self._replaced: set[str] = set()  # names whose files are about to be replaced
         storage = manifest_storage or ManifestStorage(location=_manifest_root())
         self._manifest_place = str(Path(getattr(storage, "location", "")) / self.manifest_name)
         self._manifest_problem: str | None = None
@@ -151,7 +151,7 @@ class LocalManifestStaticFilesStorage(_AtomicFiles, CompressedManifestStaticFile
     # Naming files: what a web process does.
 
     def load_manifest(self) -> tuple[dict[str, str], str]:
-        """Read the manifest; a missing or broken one is remembered for `stored_name`, as collectstatic must run without it."""
+        """Read the manifest; an error is kept for `stored_name`, as collectstatic must run without a manifest."""
         self._manifest_problem = None
         try:
             if self.read_manifest() is None:
@@ -165,7 +165,7 @@ class LocalManifestStaticFilesStorage(_AtomicFiles, CompressedManifestStaticFile
         return paths, digest
 
     def stored_name(self, name: str) -> str:
-        """Return the hashed name of a file; raise ManifestError where the manifest cannot tell it."""
+        """Return the hashed name of a file; raise ManifestError where the manifest lacks it."""
         if self._manifest_problem:
             self.hashed_files, self.manifest_hash = self.load_manifest()
         if self._manifest_problem and self.manifest_strict:
@@ -186,12 +186,12 @@ class LocalManifestStaticFilesStorage(_AtomicFiles, CompressedManifestStaticFile
     # Publishing files: what collectstatic does.
 
     def get_modified_time(self, name: str) -> Any:
-        """Return when the file was modified; collectstatic asks before it replaces a file, not before `--clear` deletes one."""
+        """Return when the file was modified; collectstatic calls this before it replaces a file, but not for `--clear`."""
         self._replaced.add(name)
         return super().get_modified_time(name)
 
     def save(self, name: Any, content: Any, max_length: int | None = None) -> str:
-        """Save a file; a storage in front of this one may delete meanwhile what has its name."""
+        """Save a file; a wrapping storage may delete the old file meanwhile."""
         self._replaced.add(name)
         try:
             return str(super().save(name, content, max_length))
@@ -199,7 +199,7 @@ class LocalManifestStaticFilesStorage(_AtomicFiles, CompressedManifestStaticFile
             self._replaced.discard(name)
 
     def delete(self, name: str) -> None:
-        """Leave a file that is about to be replaced; raise CommandError for any other."""
+        """Keep a file that is about to be replaced; raise CommandError for any other."""
         if name not in self._replaced and self._publication is None:
             raise CommandError(
                 f"{self.path(name)} is not deleted: running instances may still serve it. Run collectstatic without --clear."
@@ -207,8 +207,8 @@ class LocalManifestStaticFilesStorage(_AtomicFiles, CompressedManifestStaticFile
         self._replaced.discard(name)
 
     def exists(self, name: str) -> bool:
-        """Return whether there is such a file; while hashed files are published, `_save` decides instead."""
-        if str(name) == str(self.location) and _is_linking():  # the first question of collectstatic
+        """Return whether a file exists; during the publication of hashed files `_save` decides instead."""
+        if str(name) == str(self.location) and _is_linking():  # the first call of collectstatic
             raise CommandError(
                 f"{name} is shared, and links into this machine's checkout are broken on every other machine. "
                 "Run collectstatic without --link."
@@ -225,7 +225,7 @@ class LocalManifestStaticFilesStorage(_AtomicFiles, CompressedManifestStaticFile
         return hashed
 
     def post_process(self, paths: dict[str, Any], dry_run: bool = False, **options: Any) -> Iterator[tuple[str, str | None, Any]]:
-        """Publish the hashed and the compressed files, then save the manifest, which so names only what is complete."""
+        """Publish the hashed and the compressed files, then save the manifest, so that it names only complete files."""
         if self.keep_only_hashed_files:
             raise CommandError(
                 "WHITENOISE_KEEP_ONLY_HASHED_FILES deletes what running instances may still serve: take it out of the settings."
@@ -233,7 +233,7 @@ class LocalManifestStaticFilesStorage(_AtomicFiles, CompressedManifestStaticFile
         self._publication = _Publication(frozenset(paths))
         try:
             yield from super().post_process(paths, dry_run=dry_run, **options)
-            # A hashing loop of somebody else's need not tell all that it has named.
+            # Another hashing loop need not report all of its names.
             self.compress_files(self._publication.rewritten.keys() & set(self.hashed_files.values()))
         finally:
             self._publication = None
@@ -247,7 +247,7 @@ class LocalManifestStaticFilesStorage(_AtomicFiles, CompressedManifestStaticFile
         self.save_manifest()
 
     def save_manifest(self) -> None:
-        """Save the manifest; Django's call comes before the files are complete and is put off."""
+        """Save the manifest; Django's own call, before the files are complete, is postponed."""
         if self._publication is None:
             super().save_manifest()
             self._manifest_problem = None
@@ -260,7 +260,7 @@ class LocalManifestStaticFilesStorage(_AtomicFiles, CompressedManifestStaticFile
         return helpful
 
     def compress_files(self, paths: Iterable[str]) -> Iterable[tuple[str, str]]:
-        """Publish the rewritten files, and whatever compressed file is missing."""
+        """Publish the rewritten files, and missing compressed files."""
         with ThreadPoolExecutor() as executor:
             list(executor.map(self._complete, paths))
         return ()
@@ -291,7 +291,7 @@ class LocalManifestStaticFilesStorage(_AtomicFiles, CompressedManifestStaticFile
                 temporary.unlink()
 
     def _is_compressed(self, full_path: Path) -> bool:
-        """Return whether the compressed variants are there; a .gz ends in the length of what it holds (RFC 1952, ISIZE)."""
+        """Return whether the compressed variants exist; a .gz ends in the length of its content (RFC 1952, ISIZE)."""
         try:
             if self.compressor.use_brotli:
                 Path(f"{full_path}.br").stat()
@@ -302,7 +302,7 @@ class LocalManifestStaticFilesStorage(_AtomicFiles, CompressedManifestStaticFile
             return False
 
     def _before_placing(self, temporary: Path, full_path: Path) -> None:
-        # A WhiteNoise that starts when the file is there and its variants are not would serve it uncompressed for life.
+        # A WhiteNoise that starts when the file exists without its variants would always serve it uncompressed.
         if self.compressor.should_compress(full_path.name):
             for variant in map(Path, self.compressor.compress(str(temporary))):
                 place = Path(f"{full_path}{variant.suffix}")
@@ -312,19 +312,19 @@ class LocalManifestStaticFilesStorage(_AtomicFiles, CompressedManifestStaticFile
                     self._place(variant, place)
 
     def _holds(self, place: Path, variant: Path) -> bool:
-        """Return whether a compressed file is there already, as it should be."""
+        """Return whether a correct compressed file exists already."""
         try:
             return place.stat().st_size == variant.stat().st_size and place.read_bytes() == variant.read_bytes()
         except FileNotFoundError:
             return False
 
     def _staging(self, full_path: Path) -> Path:
-        """Return a directory beside STATIC_ROOT where it is on the same file system, and else the directory of the target."""
+        """Return a directory beside STATIC_ROOT if it is on the same file system, else the directory of the target."""
         return self._beside or full_path.parent
 
     @cached_property
     def _beside(self) -> Path | None:
-        # A WhiteNoise that starts meanwhile lists STATIC_ROOT, and dies of a file that vanishes between listing and stat.
+        # A starting WhiteNoise lists STATIC_ROOT, and fails if a file vanishes between listing and stat.
         root = Path(self.location).resolve()
         if root.stat().st_dev != root.parent.stat().st_dev or not os.access(root.parent, os.W_OK | os.X_OK):
             return None
@@ -334,7 +334,7 @@ class LocalManifestStaticFilesStorage(_AtomicFiles, CompressedManifestStaticFile
 
 
 def _link_or_copy(path: Path, temporary: Path) -> None:
-    """Give a file a second name to compress it by; a copy where the disk knows no hard links."""
+    """Link a file to a second name for compression; copy it where hard links are not supported."""
     try:
         temporary.hardlink_to(path)
     except OSError:
@@ -342,7 +342,7 @@ def _link_or_copy(path: Path, temporary: Path) -> None:
 
 
 def _is_linking() -> bool:
-    """Return whether a `collectstatic --link` asks; it makes its links itself, and tells the storage nothing."""
+    """Return whether `collectstatic --link` is the caller; it creates links itself, without the storage."""
     frame: FrameType | None = sys._getframe()
     while frame is not None:
         command = frame.f_locals.get("self")

@@ -10,7 +10,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent  # the checkout; yours has thi
 
 # --- The release -------------------------------------------------------------------------------------------------------------
 # `fab deploy` writes the revision that it has checked out into this file; the health view reports it. It has to be read here,
-# once, at start: read later or elsewhere it could name another release than the one that runs. Put REVISION, staticfiles.json
+# once, at start: read later or elsewhere it could name another release than the running one. Put REVISION, staticfiles.json
 # and .staticfiles.json.* into .gitignore: `fab deploy` refuses a dirty tree.
 _revision = BASE_DIR / "REVISION"
 REVISION = _revision.read_text().strip() if _revision.exists() else None
@@ -23,7 +23,7 @@ STATIC_ROOT = os.environ.get("STATIC_ROOT", BASE_DIR.parent / "shared" / "static
 # With a CDN, whose origin is the load balancer: its address ("https://d111111abcdef8.cloudfront.net/static/").
 STATIC_URL = os.environ.get("STATIC_URL", "/static/")
 
-# The manifest lies in BASE_DIR, so each instance goes on naming the files of its own release. To move it:
+# The manifest is in BASE_DIR, so each instance keeps naming the files of its own release. To move it:
 # STATICFILES_MANIFEST_ROOT = "/srv/shop/state"
 
 # Django 4.2 and later. Before, or where the old setting is still used:
@@ -41,10 +41,10 @@ STORAGES = {
 }
 # In your tests no manifest is needed with {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}.
 # WHITENOISE_KEEP_ONLY_HASHED_FILES must stay off: the storage refuses it. WHITENOISE_MANIFEST_STRICT must stay on (the default):
-# off, a name that the manifest lacks is made up from the newest release's file.
+# off, a name that the manifest lacks is computed from the newest release's file.
 
 MIDDLEWARE = [
-    "config.health_middleware.HealthMiddleware",  # first: nothing may come before it
+    "config.health_middleware.HealthMiddleware",  # first: before all others
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",  # right after SecurityMiddleware
     # or, to find new files without a restart: "config.static_middleware.StaticFilesMiddleware" in its place
@@ -52,17 +52,17 @@ MIDDLEWARE = [
 ]
 
 # --- Behind CloudFront, the load balancer and nginx ----------------------------------------------------------------------------
-# nginx sets this header itself, and so nobody can forge it (settings_snippets/nginx/site.conf).
+# nginx sets this header itself, so visitors cannot forge it (settings_snippets/nginx/site.conf).
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = True
-ALLOWED_HOSTS = ["www.example.com"]  # no addresses: nginx gives the health check the site's name
+ALLOWED_HOSTS = ["www.example.com"]  # no addresses: nginx sets the site's name in health checks
 
 # --- Health --------------------------------------------------------------------------------------------------------------------
 # The load balancer asks /health/ready/ of the middleware: an outage of the database does not fail it, so no instance is replaced
-# for what no replacement cures. You and the deployment ask /health/deep/. /health/live/ asks nothing at all: it is for whatever
-# restarts processes. Without the middleware the load balancer asks the view in urls.py, which an outage fails on every instance:
+# where that does not help. You and the deployment ask /health/deep/. /health/live/ asks nothing at all: it is for process
+# supervisors. Without the middleware the load balancer asks the view in urls.py, which fails on every instance in an outage:
 # leave the Auto Scaling group's health check type at EC2 then.
-HEALTH_CHECK_STATE = "/run/shop"  # made by gunicorn.service; `fab drain` puts a file there
+HEALTH_CHECK_STATE = "/run/shop"  # created by gunicorn.service; `fab drain` creates a file there
 HEALTH_CHECK_TIMEOUT = 2  # seconds; less than the target group's timeout (5 by default)
 HEALTH_CHECK_DATABASES = ["default"]
 

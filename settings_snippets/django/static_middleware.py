@@ -1,22 +1,22 @@
-"""Serve static files that are looked up when they are asked for, in place of WhiteNoise's reading of all of them at start.
+"""Serve static files that are looked up at each request, instead of WhiteNoise's reading of all files at start.
 
 Copy this file into the project and name `StaticFilesMiddleware` in MIDDLEWARE where `whitenoise.middleware.WhiteNoiseMiddleware`
-stood; all WHITENOISE_ settings go on meaning what they meant, and answers are WhiteNoise's. What differs:
+was; all WHITENOISE_ settings keep their meaning, and answers are WhiteNoise's. Differences:
 
-- A process starts without reading STATIC_ROOT, and serves a file that appears there later: nothing has to be restarted.
-- A file is served for ever (`immutable`) once its content was seen to have the hash that its name bears, other releases' files
-  too: by MD5, or by the storage's own `file_hash` where the manifest names it. A .gz or .br is unpacked for that. One that does
-  not unpack is not served; a .br that this machine cannot unpack (no Brotli here) is, but not for ever. Only a site's own
-  WHITENOISE_IMMUTABLE_FILE_TEST is believed unseen.
-- What such a file needs is remembered, for the last 10,000 of them; any other file is looked at anew. Neither is sent if what was
-  opened is not what the headers promise.
-- A 404 below the static URL is `no-store`, so that no CDN keeps it. It is remembered for a second, so a flood of them is cheap.
+- A process starts without reading STATIC_ROOT, and serves a file that appears there later: no restart is needed.
+- A file is served as `immutable` once its content was seen to have the hash in its name, other releases' files
+  too: by MD5, or by the storage's own `file_hash` where the manifest names it. A .gz or .br is unpacked for that. If it does
+  not unpack is not served; a .br that this machine cannot unpack (no Brotli here) is, but not as `immutable`. Only a site's own
+  WHITENOISE_IMMUTABLE_FILE_TEST is trusted unchecked.
+- The headers of such files are kept, for the last 10,000; any other file is read again. Neither is sent if the
+  opened file does not match the headers.
+- A 404 below the static URL is `no-store`, so that no CDN caches it. It is kept for a second, so a flood of requests is cheap.
 - A file that is pruned while the process runs is a 404.
 - HTTP as in RFC 9110: ranges of a byte, If-Range, lists of ETags and weak ones, `q=0`, and an ETag for each encoding.
-- Under ASGI files are read in threads, and streamed without blocking; answers without a body warn of nothing.
+- Under ASGI files are read in threads, and streamed without blocking; answers without a body cause no warnings.
 
-WHITENOISE_ROOT and WHITENOISE_USE_FINDERS are still read at start; under DEBUG (WHITENOISE_AUTOREFRESH) this is WhiteNoise as it
-is. On EFS mount with `lookupcache=positive`: else the NFS client remembers for up to a minute that a file was missing.
+WHITENOISE_ROOT and WHITENOISE_USE_FINDERS are still read at start; under DEBUG (WHITENOISE_AUTOREFRESH) this is plain
+WhiteNoise. On EFS mount with `lookupcache=positive`: else the NFS client caches for up to a minute that a file was missing.
 
 Made for Django 4.2 to 6.1 and WhiteNoise 6.12.
 """
@@ -61,8 +61,8 @@ Version = tuple[int, int, int]
 KEPT = 10_000  # files and verdicts; some 4 KB each
 MISSES = 10_000
 MISS_SECONDS = 1.0
-LONGEST_MISS = 512  # characters; a longer one is not remembered
-SETTLED_SECONDS = 3600.0  # a younger file without .gz may still get one from a storage that compresses last
+LONGEST_MISS = 512  # characters; a longer path is not kept
+SETTLED_SECONDS = 3600.0  # a younger file may still get a .gz from a storage that compresses last
 CHUNK = 64 * 1024  # bytes
 _HASHED = re.compile(r"\.([0-9a-f]{12})(\.[^.]*)?$")  # Django's HashedFilesMixin.file_hash: 12 digits of the MD5
 _FOR_EVER = f"max-age={WhiteNoiseMiddleware.FOREVER}, public, immutable"
@@ -73,7 +73,7 @@ _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
 
 
 class _Representation:
-    """A file, or a compressed variant of it, as it was when it was looked up."""
+    """A file, or a compressed variant of it, at the time of the look-up."""
 
     __slots__ = ("encoding", "path", "size", "headers", "encoded", "not_modified", "version")
 
@@ -81,20 +81,20 @@ class _Representation:
         self.encoding, self.path, self.size, self.headers = encoding, path, size, headers
         self.encoded = ResponseHeaders(headers)._store  # encoding them is half of what a response costs
         self.not_modified = StaticFile.get_not_modified_response(headers)
-        self.version: Version | None = None  # the one whose content was seen to have the hash in its name
+        self.version: Version | None = None  # whose content was seen to have the hash in its name
 
     def is_not_modified(self, meta: dict[str, Any]) -> bool:
         """Evaluate If-None-Match, or else If-Modified-Since."""
-        if (given := meta.get("HTTP_IF_NONE_MATCH")) is not None:
+        if (tags := meta.get("HTTP_IF_NONE_MATCH")) is not None:
             own = self.headers.get("ETag", "")
-            return given == own or given.strip() in ("*", own) or own.removeprefix("W/") in _TAG.findall(given)
+            return tags == own or tags.strip() in ("*", own) or own.removeprefix("W/") in _TAG.findall(tags)
         if (date := meta.get("HTTP_IF_MODIFIED_SINCE")) is None:
             return False
         since, modified = parsedate(date), parsedate(self.headers.get("Last-Modified"))
         return since is not None and modified is not None and since >= modified
 
     def range(self, meta: dict[str, Any]) -> tuple[int, int] | None:
-        """Return the first byte that is asked for, and the one after the last; equal where there are none; None: all of it."""
+        """Return the requested range of bytes, its end excluded; equal for an empty range; None for the whole file."""
         if "HTTP_RANGE" not in meta:
             return None
         asked = _RANGE.fullmatch(meta["HTTP_RANGE"])
@@ -107,15 +107,15 @@ class _Representation:
             return None  # no range at all
         return (start, min(end + 1, self.size)) if start < self.size else (self.size, self.size)
 
-    def _is_same(self, given: str | None) -> bool:
-        if given is None:
+    def _is_same(self, condition: str | None) -> bool:
+        if condition is None:
             return True
-        if given.endswith('"'):
-            return given == self.headers.get("ETag") and not given.startswith("W/")
-        return parsedate(given) is not None and parsedate(given) == parsedate(self.headers.get("Last-Modified"))
+        if condition.endswith('"'):
+            return condition == self.headers.get("ETag") and not condition.startswith("W/")
+        return parsedate(condition) is not None and parsedate(condition) == parsedate(self.headers.get("Last-Modified"))
 
     def opened(self, method: str) -> tuple[BinaryIO | None, bool]:
-        """Open the file for a GET, and return whether it is what the headers promise."""
+        """Open the file for a GET, and return whether it matches the headers."""
         if method == "HEAD":
             return None, self._is_promised(os.stat(self.path))  # noqa: PTH116
         file = open(self.path, "rb")  # noqa: PTH123, SIM115
@@ -126,10 +126,10 @@ class _Representation:
 
 
 class ServedFile(StaticFile):
-    """WhiteNoise's file, answered as RFC 9110 has it.
+    """WhiteNoise's file, answered according to RFC 9110.
 
-    `prove`: for a file that claims to be immutable, tells which version of a path, packed with an encoding or None, has the hash
-    in its name: None if it has not, False if that cannot be told. `plain`: the Cache-Control of what is not proven.
+    `prove`: for a file with a hash in its name, returns the version of a path, packed with an encoding or None, that has the hash
+    in its name: None if it has not, False if unknown. `plain`: the Cache-Control of an unproven file.
     """
 
     alternatives: list[_Representation]
@@ -140,7 +140,7 @@ class ServedFile(StaticFile):
 
     @staticmethod
     def get_alternatives(base_headers: Any, files: Any) -> list[_Representation]:
-        """Return what may be served, the smallest first."""
+        """Return the variants, the smallest first."""
         found = []
         # As WHITENOISE_ADD_HEADERS_FUNCTION may have spelled them.
         names = {name.lower(): name for name in ("Cache-Control", "ETag", "Last-Modified")}
@@ -155,60 +155,62 @@ class ServedFile(StaticFile):
         return found
 
     def chosen(self, accept: str) -> _Representation:
-        """Return what to serve."""
+        """Return the variant to serve."""
         accepted, identity = _accepted(accept)
-        for one in self.alternatives:
-            if (one.encoding in accepted if one.encoding else identity) and (one.version is not None or self._is_good(one)):
-                return one
-        last = next(one for one in self.alternatives if one.encoding is None)
+        for variant in self.alternatives:
+            if (variant.encoding in accepted if variant.encoding else identity) and (
+                variant.version is not None or self._is_good(variant)
+            ):
+                return variant
+        last = next(variant for variant in self.alternatives if variant.encoding is None)
         self._is_good(last)
         return last
 
-    def _is_good(self, one: _Representation) -> bool:
-        """Return whether it may be served."""
+    def _is_good(self, variant: _Representation) -> bool:
+        """Return whether a variant may be served."""
         if self._prove is None:
             return True
-        version = self._prove(one.path, one.encoding)
+        version = self._prove(variant.path, variant.encoding)
         if version:
-            one.version = version
-        return bool(version) or version is False or one.encoding is None
+            variant.version = version
+        return bool(version) or version is False or variant.encoding is None
 
-    def _headers(self, one: _Representation) -> dict[str, str]:
-        """Return the headers of what is served; what is not proven is served for a while."""
-        if self._prove is None or one.version is not None or one.headers.get("Cache-Control") != _FOR_EVER:
-            return one.headers
-        headers = {name: value for name, value in one.headers.items() if name != "Cache-Control"}
+    def _headers(self, variant: _Representation) -> dict[str, str]:
+        """Return the headers of a variant; an unproven variant is cached only for a while."""
+        if self._prove is None or variant.version is not None or variant.headers.get("Cache-Control") != _FOR_EVER:
+            return variant.headers
+        headers = {name: value for name, value in variant.headers.items() if name != "Cache-Control"}
         return headers if self._plain is None else {**headers, "Cache-Control": self._plain}
 
     def answer(self, method: str, meta: dict[str, Any]) -> tuple[Response, _Representation | None] | None:
-        """Return the response, and what is served with it; None: the file is another by now than when it was looked up."""
+        """Return the response, and the variant that it serves; None: the file has changed since the look-up."""
         if method not in ("GET", "HEAD"):
             return NOT_ALLOWED_RESPONSE, None
-        one = self.chosen(meta.get("HTTP_ACCEPT_ENCODING", ""))
-        if one.is_not_modified(meta):
-            headers = self._headers(one)
-            return one.not_modified if headers is one.headers else self.get_not_modified_response(headers), one
-        file, promised = one.opened(method)
+        variant = self.chosen(meta.get("HTTP_ACCEPT_ENCODING", ""))
+        if variant.is_not_modified(meta):
+            headers = self._headers(variant)
+            return variant.not_modified if headers is variant.headers else self.get_not_modified_response(headers), variant
+        file, promised = variant.opened(method)
         if promised:
-            return self._response(one, file, one.range(meta)), one
+            return self._response(variant, file, variant.range(meta)), variant
         if file is not None:
             file.close()
         return None
 
-    def _response(self, one: _Representation, file: BinaryIO | None, part: tuple[int, int] | None) -> Response:
+    def _response(self, variant: _Representation, file: BinaryIO | None, part: tuple[int, int] | None) -> Response:
         if part is None:
-            return Response(HTTPStatus.OK, self._headers(one), file)
+            return Response(HTTPStatus.OK, self._headers(variant), file)
         start, end = part
         if start >= end:
-            return self.get_range_not_satisfiable_response(file, one.size)
-        headers = {name: value for name, value in self._headers(one).items() if name != "Content-Length"}
-        headers |= {"Content-Range": f"bytes {start}-{end - 1}/{one.size}", "Content-Length": str(end - start)}
+            return self.get_range_not_satisfiable_response(file, variant.size)
+        headers = {name: value for name, value in self._headers(variant).items() if name != "Content-Length"}
+        headers |= {"Content-Range": f"bytes {start}-{end - 1}/{variant.size}", "Content-Length": str(end - start)}
         return Response(HTTPStatus.PARTIAL_CONTENT, headers.items(), file and SlicedFile(file, start, end - 1))
 
 
 @lru_cache(maxsize=512)
 def _accepted(header: str) -> tuple[frozenset[str], bool]:
-    """Return the encodings that an Accept-Encoding names, and whether it lets the file go as it is."""
+    """Return the encodings that an Accept-Encoding names, and whether it accepts the file unencoded."""
     accepted, identity = set(), True
     for item in header.lower().split(","):
         name, *parameters = item.split(";")
@@ -221,7 +223,7 @@ def _accepted(header: str) -> tuple[frozenset[str], bool]:
 
 
 class StaticFilesMiddleware(WhiteNoiseMiddleware):
-    """Serve what lies below STATIC_ROOT at the time of the request."""
+    """Serve the files below STATIC_ROOT at the time of the request."""
 
     sync_capable = True
     async_capable = True
@@ -265,7 +267,7 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):
         return response
 
     def _own_answer(self, request: HttpRequest) -> Any:
-        """Return the answer if it can be given here."""
+        """Return the answer for a static file, or None."""
         url = request.path_info
         static_file = self.files.get(url)
         if static_file is None or self.autorefresh:
@@ -289,22 +291,22 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):
         return None
 
     def _served(self, url: str, static_file: Any, request: HttpRequest) -> Any:
-        """Return the response, None if the file is another by now; a file whose content is proven is kept."""
+        """Return the response, None if the file has changed; a file with proven content is kept."""
         if not isinstance(static_file, ServedFile):
             return _response(static_file.get_response(request.method, request.META))
         answered = static_file.answer(request.method or "", request.META)
         if answered is None:
             return None
-        response, one = answered
-        if one is not None and url not in self.files and self._lasts(url, static_file, one):
+        response, variant = answered
+        if variant is not None and url not in self.files and self._lasts(url, static_file, variant):
             self._keep(url, static_file)
-        return _response(response, one.encoded if one is not None and response.headers is one.headers else None)
+        return _response(response, variant.encoded if variant is not None and response.headers is variant.headers else None)
 
     def _passed_on(self, request: HttpRequest, response: Any) -> Any:
         url = request.path_info
         if response.status_code == 404 and self._is_below(url):
             response.headers["Cache-Control"] = "no-store"
-            # Where a view matched, it decides each time anew.
+            # Where a view matched, it decides each time.
             if request.resolver_match is None and len(url) <= LONGEST_MISS and not self.autorefresh:
                 self._remember_miss(url)
         return response
@@ -312,7 +314,7 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):
     # Looking up.
 
     def find_file(self, url: str) -> Any:
-        """Return the file of this URL path as it lies on the disk now, or None."""
+        """Return the current file of this URL path, or None."""
         if not self.autorefresh and not self._is_below(url):
             return None
         try:
@@ -347,32 +349,32 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):
 
     @property
     def _is_believed(self) -> bool:
-        """Tell whether the site tests by itself what is immutable: WhiteNoise then sets the test on the instance."""
+        """Return whether the site has its own test for immutable files: WhiteNoise then sets it on the instance."""
         return "immutable_file_test" in self.__dict__
 
     def immutable_file_test(self, path: str, url: str) -> bool:
-        """Return whether a name bears a hash; before it counts the content has to prove it."""
+        """Return whether a name contains a hash; the content has to prove it before it counts."""
         if self.autorefresh:
             return bool(super().immutable_file_test(path, url))
         if not url.startswith(self.static_prefix):
             return False
         return _HASHED.search(url) is not None or bool(super().immutable_file_test(path, url))
 
-    def _lasts(self, url: str, static_file: ServedFile, one: _Representation) -> bool:
-        """Return whether what a file needs may be remembered: its content cannot change any more."""
+    def _lasts(self, url: str, static_file: ServedFile, variant: _Representation) -> bool:
+        """Return whether a file may be kept: its content cannot change any more."""
         if self.autorefresh:
             return False
-        if one.version is None and not (self._is_believed and self.immutable_file_test(one.path, url)):
+        if variant.version is None and not (self._is_believed and self.immutable_file_test(variant.path, url)):
             return False
-        path = one.path if one.encoding is None else one.path[:-3]
+        path = variant.path if variant.encoding is None else variant.path[:-3]
         return len(static_file.alternatives) > 1 or not self._compressor.should_compress(path) or _is_settled(path)
 
     def _proven(self, name: str, path: str, encoding: str | None) -> Version | bool | None:
-        """Return the version of a file whose content has the hash in the name; None if it has not, False if nobody can tell."""
+        """Return the version of a file whose content has the hash in the name; None if it has not, False if unknown."""
         if encoding == "br" and brotli is None:
             return False
         try:
-            # An NFS client asks its server at each opening.
+            # An NFS client revalidates at each opening.
             known = self._verdicts.get(path)
             if known is None or known[0] != _version(os.stat(path)):  # noqa: PTH116
                 with open(path, "rb") as stream:  # noqa: PTH123
@@ -425,7 +427,7 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):
 
     def _remember_miss(self, url: str) -> None:
         with self._lock:
-            self._misses.pop(url, None)  # a dictionary keeps the first place of a key
+            self._misses.pop(url, None)  # a dictionary keeps the first position of a key
             _trim(self._misses, MISSES - 1)
             self._misses[url] = time.monotonic() + MISS_SECONDS
 
@@ -444,7 +446,7 @@ def _is_settled(path: str) -> bool:
 
 
 def _unpacked(stream: BinaryIO, encoding: str | None) -> Any:
-    """Return the content of a file or of its compressed variant; one that is broken may say so only when it is read."""
+    """Return the content of a file or of its compressed variant; a broken file may raise only when it is read."""
     if encoding == "gzip":
         return gzip.GzipFile(fileobj=stream)
     if encoding == "br":
@@ -456,9 +458,9 @@ def _unpacked(stream: BinaryIO, encoding: str | None) -> Any:
 
 
 def _response(response: Response, encoded: dict[str, Any] | None = None) -> Any:
-    """Return Django's response, with headers that have been encoded already, if there are such."""
+    """Return Django's response, with already encoded headers, if any."""
     kind = HttpResponse if response.file is None else WhiteNoiseFileResponse  # a stream of nothing would make ASGI warn
-    # A type that is given saves the making of the default one.
+    # An explicit type saves the creation of the default.
     made = kind(response.file or (), status=int(response.status), content_type="text/plain")
     made.headers._store = dict(encoded) if encoded is not None else ResponseHeaders(dict(response.headers))._store
     return made
