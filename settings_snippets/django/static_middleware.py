@@ -6,7 +6,7 @@ was; all WHITENOISE_ settings keep their meaning, and answers are WhiteNoise's. 
 - A process starts without reading STATIC_ROOT, and serves a file that appears there later: no restart is needed.
 - A file is served as `immutable` once its content was seen to have the hash in its name, other releases' files
   too: by MD5, or by the storage's own `file_hash` where the manifest names it. A .gz or .br is unpacked for that. If it does
-  not unpack is not served; a .br that this machine cannot unpack (no Brotli here) is, but not as `immutable`. Only a site's own
+  not unpack, it is not served; a .br that this machine cannot unpack (no Brotli) is, but not as `immutable`. Only a site's own
   WHITENOISE_IMMUTABLE_FILE_TEST is trusted unchecked.
 - The headers of such files are kept, for the last 10,000; any other file is read again. Neither is sent if the
   opened file does not match the headers.
