@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from ..decisions.answers import revision
 from ..decisions.release.file_contents import Contents
+from ..decisions.release.readiness import SiteFacts, read_facts
 from ..decisions.release.releases import MARK, Manifest, added, read_manifest, url_path
 from ..errors import DeployError, Refused, RemoteFailed, TimedOut
 from ..runtime.run import Run
@@ -40,17 +41,30 @@ def migrate(run: Run, host: Host) -> None:
         change(host, app, commands.migrate(app, database), "manage.py migrate")
 
 
-def collect(run: Run, host: Host, sha: str) -> Manifest:
-    """Collect the static files; return the site's manifest, with the files from before this release.
+def ask_before_release(run: Run, host: Host, sha: str) -> SiteFacts:
+    """Ask the site, as it is checked out, for its static files and disk, and record the files from before this revision.
 
     Raises Refused when static.url differs from the site's STATIC_URL, RemoteFailed.
     """
-    app = run.settings.app
-    before = ask_manifest(host, app, sha, write=True)
+    app, label = run.settings.app, "manage.py shell (asking for the settings)"
+    command = commands.before_release(app, git_directory(host, app), sha)
+    answer = host.run(command, timeout=LONG, label=label)
+    facts, before = read_facts(answer.stdout), read_manifest(answer.stdout)
+    if facts is None or before is None:
+        raise RemoteFailed(host.name, label, answer.code, gist(answer.stderr or answer.stdout))
     if before.path != run.settings.static.url:
         raise Refused(
             f"static.url: found {run.settings.static.url}, but the site has STATIC_URL {before.url}; allowed here: {before.path}"
         )
+    return facts
+
+
+def collect(run: Run, host: Host, sha: str) -> Manifest:
+    """Collect the static files; return the site's manifest, with the files from before this release.
+
+    Raises RemoteFailed.
+    """
+    app = run.settings.app
     # One command under one lock: nothing that the new release found is pruned in between.
     command = f"{commands.collectstatic(app)} && {commands.manifest(app, git_directory(host, app), sha, archive=True)}"
     printed = change(host, app, command, "manage.py collectstatic").stdout
@@ -67,14 +81,14 @@ def collect(run: Run, host: Host, sha: str) -> Manifest:
     return manifest
 
 
-def ask_manifest(host: Host, app: App, sha: str, *, write: bool = False) -> Manifest:
+def ask_manifest(host: Host, app: App, sha: str) -> Manifest:
     """Ask the site on a host for its manifest of static files.
 
-    `write`: record them as the files from before this revision, unless recorded already. Raises RemoteFailed.
+    Raises RemoteFailed.
     """
     label = "manage.py shell (asking for the manifest)"
-    command = commands.manifest(app, git_directory(host, app), sha, write=write)
-    answer = host.run(command, timeout=LONG, label=label)
+    command = commands.manifest(app, git_directory(host, app), sha)
+    answer = host.read(command, timeout=LONG, label=label)
     manifest = read_manifest(answer.stdout)
     if manifest is None:
         raise RemoteFailed(host.name, label, answer.code, gist(answer.stderr or answer.stdout))

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from ..aws import instances, tags
 from ..aws.management import find, running_management
+from ..decisions.release import readiness
 from ..decisions.release.releases import Release, added
-from ..fleet.examination import of_checkout, of_site, require
+from ..fleet.examination import of_checkout, require
 from ..hosts import checkout, site
 from ..hosts.pool import Hosts
 from ..hosts.shell import git_commands
@@ -47,7 +48,7 @@ def deploy_release(run: Run, revision: str | None, *, yes: bool = False, apart: 
             instances.untag(run.cloud, [instance.id], [tags.REVISION])
             checkout.switch(run, host, sha)
             checkout.install_requirements(run, host)
-            require(run, of_site(run, host))
+            require(run, readiness.of_site(host.name, site.ask_before_release(run, host, sha)))
         if apart:
             apart()
         with run.step("migrate"):

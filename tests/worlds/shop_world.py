@@ -23,6 +23,7 @@ from rehearsal.cloud.options import Options
 from rehearsal.cloud.standin import StandIn
 from rehearsal.hosts.processes import ProcessHosts
 from rehearsal.site import repository
+from tasks.hosts.shell import commands
 from tasks.runtime.changes import Changes
 from tasks.runtime.cloud import Cloud as Api
 from tasks.runtime.output import Output
@@ -40,6 +41,16 @@ CHECK = {
     "HealthyThresholdCount": 2,
     "UnhealthyThresholdCount": 2,
 }
+
+
+APP = App(
+    directory="app",
+    services=("shop.service",),
+    domain=DOMAIN,
+    health_path=f"/health_check/{DOMAIN}",
+    port=8080,
+    boot_timeout=60,
+)
 
 
 def sh(command: str, at: Path) -> str:
@@ -71,6 +82,9 @@ class Golden:
             "../venv/bin/python manage.py migrate -v0 && ../venv/bin/python manage.py collectstatic -v0 --noinput",
             self.disk / "app",
         )
+        # As a deploy leaves it: the requirements are installed.
+        digest = sh(f"export HOME={self.disk}; {commands.requirements_hash(APP)}", self.disk).split()[-1]
+        (self.disk / "venv/.ramped-requirements").write_text(f"{digest}\n")
 
 
 class _Shared(io.StringIO):
@@ -192,14 +206,7 @@ class ShopWorld(AbstractContextManager["ShopWorld"]):
             groups=("web",),
             management=Management(),
             ssh=Ssh(user="admin", key=str(self.key), port=2222, timeout=20, gateway="direct"),
-            app=App(
-                directory="app",
-                services=("shop.service",),
-                domain=DOMAIN,
-                health_path=f"/health_check/{DOMAIN}",
-                port=8080,
-                boot_timeout=60,
-            ),
+            app=APP,
             image=Image(name="shop", cleaner=None),
             rollout=RolloutPolicy(),
             restart=Restart(timeout=60),

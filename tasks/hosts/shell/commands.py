@@ -139,21 +139,36 @@ def collectstatic(app: App) -> str:
     return manage(app, "collectstatic --noinput --no-color")
 
 
-def manifest(app: App, git_directory: str, sha: str, *, write: bool = False, archive: bool = False) -> str:
+def manifest(app: App, git_directory: str, sha: str, *, archive: bool = False) -> str:
     """Print the site's manifest of static files, as `releases.read_manifest` reads it."""
-    keep = f"{git_directory}/ramped/{sha}.before.json"
-    script = program("manifest", MARK, keep, write, sha if archive else "")
-    return manage(app, f"shell -v 0 -c {quote(script)}")
+    return _shell(app, _manifest(git_directory, sha, write=False, archive=archive))
 
 
 def site(app: App) -> str:
     """Print the site's facts about its static files and its disk, as `readiness.read_facts` reads them."""
-    return manage(app, f"shell -v 0 -c {quote(program('site', SITE))}")
+    return _shell(app, program("site", SITE))
+
+
+def before_release(app: App, git_directory: str, sha: str) -> str:
+    """Print what `site` prints and what `manifest` prints, whose names are recorded as those from before a revision.
+
+    Both in one process: Django takes a while to start.
+    """
+    scripts = [program("site", SITE), _manifest(git_directory, sha, write=True, archive=False)]
+    return _shell(app, f"for script in {scripts!r}: exec(script, {{}})")
+
+
+def _manifest(git_directory: str, sha: str, *, write: bool, archive: bool) -> str:
+    return program("manifest", MARK, f"{git_directory}/ramped/{sha}.before.json", write, sha if archive else "")
+
+
+def _shell(app: App, script: str) -> str:
+    return manage(app, f"shell -v 0 -c {quote(script)}")
 
 
 def prune(app: App, retire: Sequence[str], token: str, *, dry: bool) -> str:
     """Print the archived releases, as `pruning.read_archives` reads them, and retire some."""
-    return manage(app, f"shell -v 0 -c {quote(program('prune', PRUNED, list(retire), token, dry))}")
+    return _shell(app, program("prune", PRUNED, list(retire), token, dry))
 
 
 def systemctl(verb: str, unit: str) -> str:

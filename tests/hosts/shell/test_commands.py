@@ -1,3 +1,4 @@
+import ast
 import shlex
 import subprocess
 from pathlib import Path
@@ -53,11 +54,15 @@ def test_manage() -> None:
 
 
 def test_manifest() -> None:
-    command = commands.manifest(APP, "/home/me/app/.git", "abc", write=True)
+    command = commands.manifest(APP, "/home/me/app/.git", "abc", archive=True)
     _, (*rest, script) = parts(command)
     assert rest == ["manage.py", "shell", "-v", "0", "-c"]
-    assert script.endswith("\nmain('ramped-manifest:', '/home/me/app/.git/ramped/abc.before.json', True, '')")
-    assert command != commands.manifest(APP, "/home/me/app/.git", "abc", write=False)
+    assert script.endswith("\nmain('ramped-manifest:', '/home/me/app/.git/ramped/abc.before.json', False, 'abc')")
+    _, (*rest, script) = parts(commands.before_release(APP, "/home/me/app/.git", "abc"))
+    assert rest == ["manage.py", "shell", "-v", "0", "-c"]
+    site, manifest = ast.literal_eval(script.removeprefix("for script in ").removesuffix(": exec(script, {})"))
+    assert site.endswith("\nmain('ramped-site:')")
+    assert manifest.endswith("\nmain('ramped-manifest:', '/home/me/app/.git/ramped/abc.before.json', True, '')")
 
 
 def test_pip() -> None:
