@@ -67,7 +67,7 @@ def test_tags_that_vanish_after_a_crash_are_known_from_their_copy(then: str) -> 
         remove_tags(world)
         show(world.run())
         assert "the tags of the rollout under way are missing" in world.printed
-        assert "a rollout from version 1 to 2 is in progress or was interrupted" in world.printed
+        assert "a rollout from version 1 to 2 is under way or was interrupted" in world.printed
         with world.watched():
             if then == "rollout":
                 world.roll()

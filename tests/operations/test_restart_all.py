@@ -237,6 +237,7 @@ def test_an_instance_that_leaves_meanwhile_is_left_out(golden: Golden, tmp_path:
         assert statuses(world, order[2]) == {200}
 
 
+@pytest.mark.long
 def test_an_instance_that_the_group_replaces_while_it_drains_is_left_out(golden: Golden, tmp_path: Path) -> None:
     with fleet(golden, tmp_path, conf=PRELOAD, units="bound", health="ELB", replace_deregistered=True) as world, visitors(world):
         first = world.cloud.members()
