@@ -13,7 +13,7 @@ from types import FrameType
 from . import more_scenarios
 from .account import DOMAIN
 from .host_kinds import KINDS, MACHINES
-from .sandbox import KEY, REGION, SECRET, Refusal, command
+from .sandbox import REGION, SECRET, Refusal, command
 from .scenario import Failed, Rehearsal
 from .world import World
 
@@ -107,7 +107,7 @@ The stand-in cloud keeps running until Ctrl-C. In another terminal:
 
 {namespaces}  cd {folder}
   export AWS_ENDPOINT_URL={api} AWS_REGION={REGION} AWS_DEFAULT_REGION={REGION}
-  export AWS_ACCESS_KEY_ID={KEY} AWS_SECRET_ACCESS_KEY={SECRET}
+  export AWS_ACCESS_KEY_ID={world.key} AWS_SECRET_ACCESS_KEY={SECRET}
   unset AWS_PROFILE AWS_SESSION_TOKEN AWS_IGNORE_CONFIGURED_ENDPOINT_URLS
 
   {inv} status                         any task: fabric.yaml there points at the stand-in

@@ -4,8 +4,10 @@ Two traps of the SDK's endpoint setting are closed here: an explicit endpoint wi
 AWS_IGNORE_CONFIGURED_ENDPOINT_URLS sends every call to the real AWS.
 """
 
+import base64
 import json
 import os
+import secrets
 import site
 import subprocess
 import sys
@@ -13,9 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-# The operator has the published policies; the builder of the world may do everything.
-BUILDER = "AKIABUILDER000000000"
-KEY, SECRET = "AKIAREHEARSAL0000000", "nothing-that-anybody-would-accept"
+SECRET = "nothing-that-anybody-would-accept"
 REGION = "eu-central-1"
 # What a program needs to find its files and to print; nothing of AWS's endpoints or credentials.
 KEPT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TERM", "COLUMNS", "LINES", "NO_COLOR", "TMPDIR", "TZ", "SYSTEMROOT")
@@ -55,18 +55,23 @@ def bare(environment: Mapping[str, str], home: Path) -> dict[str, str]:
     }
 
 
-def own(environment: Mapping[str, str], home: Path, endpoint: str) -> dict[str, str]:
+def access_key() -> str:
+    """Return a new access key, that nobody else on this machine knows."""
+    return f"AKIA{base64.b32encode(secrets.token_bytes(10)).decode()}"
+
+
+def own(environment: Mapping[str, str], home: Path, endpoint: str, key: str) -> dict[str, str]:
     """Return the environment of an operator of the stand-in cloud."""
     return bare(environment, home) | {
         "AWS_ENDPOINT_URL": endpoint,
-        "AWS_ACCESS_KEY_ID": KEY,
+        "AWS_ACCESS_KEY_ID": key,
         "AWS_SECRET_ACCESS_KEY": SECRET,
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
     }
 
 
-def require_own(environment: Mapping[str, str], endpoint: str, services: Sequence[str] = SERVICES) -> None:
+def require_own(environment: Mapping[str, str], endpoint: str, own_key: str, services: Sequence[str] = SERVICES) -> None:
     """Have the SDK itself say where it would go, and with whose key, in an environment.
 
     Raises Refusal, where that is not the rehearsal's own endpoint on loopback and its own key.
@@ -79,7 +84,7 @@ def require_own(environment: Mapping[str, str], endpoint: str, services: Sequenc
     for service, (url, key) in json.loads(done.stdout).items():
         if url != endpoint:
             raise Refusal(f"calls to {service} would go to {url}, not to the rehearsal's {endpoint}: nothing was started")
-        if key != KEY:
+        if key != own_key:
             raise Refusal(
                 f"calls to {service} would be made with the key {key}, not with the rehearsal's own: nothing was started"
             )

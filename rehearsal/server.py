@@ -25,6 +25,7 @@ from .hosts.bare import BareHosts
 from .hosts.base import Hosts
 from .hosts.metadata import MetadataService
 from .hosts.processes import ProcessHosts
+from .keys import KEYS, Keys
 
 DATA_PORT = 8080
 DEFAULT_TTL = 86_400.0  # CloudFront's default for a 200 without Cache-Control, in seconds
@@ -32,7 +33,13 @@ ERROR_TTL = 10.0  # CloudFront's error caching minimum, in seconds
 
 
 def serve(
-    directory: Path, octet: int, values: Mapping[str, Any], kind: str, until: threading.Event, say: Callable[[str], None]
+    directory: Path,
+    octet: int,
+    values: Mapping[str, Any],
+    kind: str,
+    keys: Keys,
+    until: threading.Event,
+    say: Callable[[str], None],
 ) -> None:
     """Build the world, print its endpoints, and serve until `until` is set.
 
@@ -46,7 +53,7 @@ def serve(
     with ExitStack() as stack:
         stack.callback(hosts.close)
         cdn = Cdn(f"{base}.0.4", DATA_PORT, (f"{base}.0.3", DATA_PORT), host=KINDS[kind].cdn_host, **ttls)
-        standin = StandIn(options, hosts, f"127.{octet}.0.2", API_PORT, cdn.invalidate)
+        standin = StandIn(options, hosts, f"127.{octet}.0.2", API_PORT, cdn.invalidate, keys)
         stack.pop_all()
         stack.callback(standin.close)
         balancer = Balancer(f"{base}.0.3", DATA_PORT, standin.routes(), scheme=KINDS[kind].scheme)
@@ -101,6 +108,12 @@ def _endpoints(standin: StandIn, base: str, octet: int) -> dict[str, Any]:
     }
 
 
+def _keys() -> Keys:
+    """Take the keys out of the environment, which other users cannot read, and which hosts must not inherit."""
+    given = json.loads(os.environ.pop(KEYS, "{}"))
+    return Keys(frozenset(given.get("callers", ())), given.get("control", ""))
+
+
 def _watch_stdin(until: threading.Event) -> None:
     # a buffered reader still waiting for its lock would abort the interpreter at its end
     while os.read(sys.stdin.fileno(), 4096):
@@ -129,7 +142,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _obey_signals(until)
     threading.Thread(target=_watch_stdin, args=(until,), name="stdin", daemon=True).start()
     try:
-        serve(args.directory, args.octet, args.options, args.hosts, until, lambda line: print(line, flush=True))
+        serve(args.directory, args.octet, args.options, args.hosts, _keys(), until, lambda line: print(line, flush=True))
     except (ValueError, TypeError, OSError) as error:
         print(f"rehearsal server: {error}", file=sys.stderr)
         return 1

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import secrets
 import subprocess
 import sys
 import urllib.request
@@ -17,6 +18,7 @@ from .account import DOMAIN, Account
 from .addresses import Octet
 from .host_kinds import MACHINES, PROCESSES, Kind
 from .hosts.reaper import VARIABLE, Reaper
+from .keys import KEY_HEADER, KEYS
 from .site import repository
 
 # AWS's durations pass ten times as fast, so that a rehearsal takes two minutes and not twenty.
@@ -98,6 +100,9 @@ class World:
         self.distribution = ""
         self.v1, self.v2 = "", ""
         self._token = f"rehearsal-{random.randrange(16**12):012x}"
+        # The operator has the published policies; the builder of the world may do everything.
+        self.key, self._builder = sandbox.access_key(), sandbox.access_key()
+        self._control_key = secrets.token_hex(16)
         self._stack = ExitStack()
 
     def __enter__(self) -> "World":
@@ -113,7 +118,7 @@ class World:
             if self.unkind is not None:
                 self.control("unkind", {"seed": self.unkind})
             self._write_operator()
-            sandbox.require_own(self.environment, self.endpoints["api"])
+            sandbox.require_own(self.environment, self.endpoints["api"], self.key)
             self._stack = stack.pop_all()
         return self
 
@@ -168,26 +173,30 @@ class World:
         octet = self._stack.enter_context(Octet()).number
         places = ["--directory", str(self.places.top), "--octet", str(octet), "--hosts", self.kind.name]
         server = [sys.executable, "-m", f"{__package__}.server", *places, "--options", json.dumps(options)]
-        self.endpoints = self._start_part(server, "the stand-in cloud")
+        keys = {"callers": [self.key, self._builder], "control": self._control_key}
+        # In the environment: a command line is seen by every user of the machine.
+        self.endpoints = self._start_part(server, "the stand-in cloud", {KEYS: json.dumps(keys)})
         if self.kind is MACHINES:
             beside = [sys.executable, "-m", f"{__package__}.hosts.machines.services", "--origin", str(self.places.top)]
             self.endpoints |= self._start_part([*beside, "--address", f"{self.kind.base(octet)}.0.1"], "the database")
-        self.environment = sandbox.own(os.environ, self.places.home, self.endpoints["api"])
+        self.environment = sandbox.own(os.environ, self.places.home, self.endpoints["api"], self.key)
 
-    def _start_part(self, command: list[str], what: str) -> dict[str, Any]:
+    def _start_part(self, command: list[str], what: str, more: Mapping[str, str] | None = None) -> dict[str, Any]:
         """Start a part that prints its endpoints as a line of JSON. Raises Refusal where it exits instead."""
-        part = self.start(command)
+        part = self.start(command, more)
         line = part.stdout.readline() if part.stdout else b""
         if not line:
             raise sandbox.Refusal(f"{what} did not start; what it printed stands above")
         endpoints: dict[str, Any] = json.loads(line)
         return endpoints
 
-    def start(self, command: list[str]) -> "subprocess.Popen[bytes]":
+    def start(self, command: list[str], more: Mapping[str, str] | None = None) -> "subprocess.Popen[bytes]":
         """Start a part of the rehearsal in the background; it ends when its standard input does, at the latest with the world."""
-        environment = sandbox.bare(os.environ, self.places.home) | {
+        environment = {
+            **sandbox.bare(os.environ, self.places.home),
             VARIABLE: f"{self._token}/part/",
             "PYTHONPATH": str(installation.ROOT),
+            **(more or {}),
         }
         # A session of its own: Ctrl-C is for this process, which ends its parts in order.
         process = subprocess.Popen(
@@ -200,13 +209,14 @@ class World:
         """Return a boto3 client of the stand-in cloud, which may do everything."""
         import boto3
 
-        session = boto3.Session(sandbox.BUILDER, sandbox.SECRET, region_name=sandbox.REGION)
+        session = boto3.Session(self._builder, sandbox.SECRET, region_name=sandbox.REGION)
         return session.client(service, endpoint_url=self.endpoints["api"])
 
     def control(self, name: str, values: Mapping[str, Any] | None = None) -> Any:
         """Call the control endpoint: GET, or POST where there are values."""
         data = None if values is None else json.dumps(values).encode()
-        with urllib.request.urlopen(self.endpoints["control"] + name, data, timeout=60) as answer:
+        request = urllib.request.Request(self.endpoints["control"] + name, data, {KEY_HEADER: self._control_key})
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
 
     def _build_cloud(self) -> None:
@@ -219,7 +229,7 @@ class World:
     def _grant(self) -> None:
         """Give the operator the published policies and nothing else."""
         site = operator_setup.site(self.client, self.endpoints["account"], self.distribution, self.kind)
-        self.control("policies", {"caller": sandbox.KEY, "policies": operator_setup.policies(site)})
+        self.control("policies", {"caller": self.key, "policies": operator_setup.policies(site)})
 
     def publish(self) -> None:
         """Push version 2 to the branch that is deployed."""

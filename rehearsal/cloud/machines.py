@@ -2,6 +2,7 @@
 
 import base64
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 from typing import Any
 
 from moto.core.types import Base64EncodedString
@@ -82,6 +83,9 @@ class Machines:
     def check(self, order: Order) -> Any:
         """Return the image that an order names. Raises ApiError where it could not be launched."""
         image, subnet = self.exist(order)
+        if not IPv4Network(subnet.cidr_block).subnet_of(IPv4Network(self._hosts.network)):
+            text = f"Subnet {subnet.id} is {subnet.cidr_block}; the stand-in launches in {self._hosts.network} alone."
+            raise ApiError("InvalidParameterValue", text)
         for mapping in order.mappings:
             pinned = mapping.get("Ebs", {}).get("SnapshotId")
             if pinned and mapping["DeviceName"] == image.root_device_name and pinned not in self._images.snapshots(image):

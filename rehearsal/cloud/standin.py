@@ -10,6 +10,7 @@ from werkzeug.serving import make_server
 
 from ..hosts.base import Hosts
 from ..hosts.metadata import Described
+from ..keys import OPEN, Keys
 from .control import Control
 from .moto_state import LOCK
 from .options import Options
@@ -54,12 +55,13 @@ class StandIn:
         address: str,
         port: int = API_PORT,
         on_invalidated: Callable[[Sequence[str]], None] = lambda paths: None,
+        keys: Keys = OPEN,
     ) -> None:
         self.options = options
         self._hosts = hosts
         self.world = World(options, hosts, on_invalidated, f"{address.rsplit('.', 2)[0]}.{PUBLIC}")
         self._control = Control(self.world)
-        front = Front(self.world, self._control)
+        front = Front(self.world, self._control, f"{address}:{port}", keys)
         self._server = make_server(address, port, front, threaded=True, request_handler=_QuietHandler)
         self._server.daemon_threads = True  # type: ignore[attr-defined]
         self.url = f"http://{address}:{port}"

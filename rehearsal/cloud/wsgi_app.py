@@ -4,6 +4,7 @@ import json
 import logging
 import socket
 from collections.abc import Callable, Iterable
+from hmac import compare_digest
 from typing import Any
 
 from moto.core.exceptions import ServiceException
@@ -11,6 +12,7 @@ from moto.moto_server.werkzeug_app import BackendRequest, DomainDispatcherApplic
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
+from ..keys import KEY_HEADER, Keys
 from .aws_protocol import Call, answer, read, refuse
 from .errors import ApiError
 from .moto_state import LOCK
@@ -29,16 +31,21 @@ CONTROL_PREFIX = "/_rehearsal/"
 class Front:
     """The WSGI application: `/_rehearsal/...` is the control endpoint, everything else the AWS API."""
 
-    def __init__(self, world: World, control: Control) -> None:
+    def __init__(self, world: World, control: Control, host: str, keys: Keys) -> None:
         self.world = world
         self._control = control
+        self._host = host
+        self._keys = keys
         self._moto: Any = DomainDispatcherApplication(_moto_app)
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer one request."""
         environ["HTTP_X_MOTO_ACCOUNT_ID"] = self.world.account
         request = BackendRequest(environ)
-        if request.path.startswith(CONTROL_PREFIX):
+        control = request.path.startswith(CONTROL_PREFIX)
+        if stranger := self._stranger(request, control=control):
+            return stranger(environ, start_response)
+        if control:
             with LOCK:
                 return self._control(request)(environ, start_response)
         body = request.get_data()
@@ -48,11 +55,23 @@ class Front:
             environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
         return response(environ, start_response)
 
+    def _stranger(self, request: BackendRequest, *, control: bool) -> Response | None:
+        """Return what is answered to a request that is not of this rehearsal: another user of the machine may send any."""
+        # A page in a browser may send requests to every address, by a name that leads there too (DNS rebinding).
+        if request.headers.get("Host") != self._host or "Origin" in request.headers:
+            return Response(f"only for programs that call {self._host}", status=403)
+        if control and self._keys.control and not compare_digest(request.headers.get(KEY_HEADER, ""), self._keys.control):
+            return Response(f"the control endpoint wants the key of this rehearsal ({KEY_HEADER})", status=403)
+        return None
+
     def _api(self, request: BackendRequest, environ: dict[str, Any], body: bytes) -> tuple[Response, bool]:
         try:
             call = read(request)
         except ApiError as error:
             return refuse(error), False
+        if self._keys.callers and call.key not in self._keys.callers:
+            message = "The AWS access key Id you provided does not exist in our records."
+            return answer(call, ApiError("InvalidClientTokenId", message, 403)), False
         world = self.world
         world.accidents.called(world.calls.came(call.service, call.action))
         rejection = self._error(call)

@@ -43,6 +43,8 @@ class BareHosts:
     changes that of an instance, and an image made of the instance takes it along.
     """
 
+    network = "127.0.0.0/8"
+
     def __init__(self, port: int = 8080, app_start: float = 0.0) -> None:
         self.port = port
         self.revisions: dict[str, str] = {}

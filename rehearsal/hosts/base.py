@@ -12,6 +12,8 @@ class Hosts(Protocol):
     Called with the cloud's lock held: every method starts its work and returns within 50 ms.
     """
 
+    network: str  # in which instances may have their addresses: what serves must not be reached from other machines
+
     def launch(self, instance_id: str, address: str, image_id: str, user_data: str, tags: Mapping[str, str]) -> None:
         """Power on a new instance at this address: its first boot, from a copy of the image's disk."""
 

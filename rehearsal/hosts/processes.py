@@ -32,6 +32,8 @@ class ProcessHosts:
     `directory/images` belong to it, and are removed by `close` as by a sudden death.
     """
 
+    network = "127.0.0.0/8"
+
     def __init__(
         self,
         directory: Path,

@@ -217,15 +217,16 @@ def test_dry_only_says_what_it_would_do(temporary: Path) -> None:
 )
 def test_an_environment_that_leads_elsewhere_is_refused(tmp_path: Path, variable: str, value: str, expected: str) -> None:
     endpoint = "http://127.77.0.2:8000"
-    environment = sandbox.own(os.environ, tmp_path, endpoint)
-    sandbox.require_own(environment, endpoint)
+    key = sandbox.access_key()
+    environment = sandbox.own(os.environ, tmp_path, endpoint, key)
+    sandbox.require_own(environment, endpoint, key)
     with pytest.raises(sandbox.Refusal, match=re.escape(expected)):
-        sandbox.require_own(environment | {variable: value}, endpoint)
+        sandbox.require_own(environment | {variable: value}, endpoint, key)
 
 
 def test_an_endpoint_outside_of_this_machine_is_refused(tmp_path: Path) -> None:
     with pytest.raises(sandbox.Refusal, match="never leaves this machine"):
-        sandbox.require_own({}, "https://ec2.eu-central-1.amazonaws.com")
+        sandbox.require_own({}, "https://ec2.eu-central-1.amazonaws.com", "AKIA")
 
 
 # What the tasks call only where gunicorn must be drained to be restarted (tests/test_restart.py), where alarms are set

@@ -21,6 +21,8 @@ class MachineHosts:
     `directory`/images are removed by `close`; at a sudden death the box's reaper removes the directory.
     """
 
+    network = "10.0.0.0/8"
+
     def __init__(self, directory: Path, octet: int, *, authorized_key: str, shared: str = "") -> None:
         """Build the network and be ready to launch.
 

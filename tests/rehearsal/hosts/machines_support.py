@@ -195,7 +195,7 @@ class Machines:
         import boto3
 
         if service not in self._clients:
-            session = boto3.Session(sandbox.KEY, sandbox.SECRET, region_name=sandbox.REGION)
+            session = boto3.Session(sandbox.access_key(), sandbox.SECRET, region_name=sandbox.REGION)
             self._clients[service] = session.client(service, endpoint_url=self.world["api"])
         return self._clients[service]
 
