@@ -90,6 +90,12 @@ def group(cloud: Cloud, name: str) -> Group:
     return _group(answer["AutoScalingGroups"][0], _time(answer))
 
 
+def templates(cloud: Cloud, names: Sequence[str]) -> set[str]:
+    """Return the ids of the launch templates of those of the groups that exist."""
+    shown = cloud.client("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=list(names))["AutoScalingGroups"]
+    return {_group(one, None).template for one in shown} - {""}
+
+
 def _time(answer: Mapping[str, Any]) -> float | None:
     date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
     return parsedate_to_datetime(date).timestamp() if date else None

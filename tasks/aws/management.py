@@ -5,20 +5,30 @@ from __future__ import annotations
 from ..errors import DeployError, Refused
 from ..runtime.run import Run
 from ..runtime.waiting import Waiting
-from . import instances
+from . import autoscaling, instances
 from .instances import Ec2Instance
+from .tags import TEMPLATE
 
 
 def find(run: Run) -> Ec2Instance:
     """Find the management instance, in any state.
 
-    Raises Refused when there is none, or several.
+    A tag alone proves nothing, for others may set it: the instance must come from the launch template of a group too. Raises
+    Refused when there is none, or several.
     """
     management = run.settings.management
     instance = instances.find_management(run.cloud, management)
     if instance is None:
         wanted = management.instance_id or f"an instance with the tag {management.tag}"
         raise Refused(f"no management instance: {wanted} does not exist. Create it with management-create")
+    if management.instance_id is None:
+        templates = autoscaling.templates(run.cloud, run.settings.groups)
+        if templates and instance.tags.get(TEMPLATE) not in templates:
+            raise Refused(
+                f"{instance.id} has the tag {management.tag}, but was not launched from the launch template of a group"
+                f" ({', '.join(sorted(templates))}), so anybody may have tagged it. To use it all the same set"
+                f" management.instance_id to {instance.id}"
+            )
     return instance
 
 

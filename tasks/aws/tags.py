@@ -12,6 +12,9 @@ GROUP = "ramped:group"  # the group for which a smoke instance was booted
 HOST_KEY = "ramped:host-key"  # the fingerprint of the SSH host key that its console confirmed
 DRAINED = "ramped:drained"  # the command that deregistered it from its target groups and has not registered it again yet
 
+# AWS's own, which no caller can set: what instances were launched from.
+TEMPLATE = "aws:ec2launchtemplate:id"
+
 # On a listener rule; and, without the groups, on an Auto Scaling group: since when and by whom the page is shown.
 MAINTENANCE = "ramped:maintenance"  # page or bypass
 GROUPS = "ramped:groups"  # the groups that the rule protects, with a colon between them
@@ -31,4 +34,5 @@ __all__ = [
     "ROLE",
     "ROLLOUT",  # of a group: the record of its unfinished rollout
     "SITE",  # of an image and its snapshots: image.name, which identifies the images of a site
+    "TEMPLATE",
 ]

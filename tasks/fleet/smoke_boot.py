@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..aws import instances, tags
+from ..aws import autoscaling, instances, tags
 from ..aws.autoscaling import Group
 from ..aws.diagnosis import findings
 from ..aws.launch_templates import Version
@@ -81,8 +81,13 @@ def _terminate(run: Run, id: str) -> None:
 
 
 def left_over(cloud: Cloud, group: str) -> list[str]:
-    """Return the smoke boots of a group that a run which was stopped has left."""
-    return [m.id for m in instances.with_tags(cloud, {tags.ROLE: _SMOKE, tags.GROUP: group})]
+    """Return the smoke boots of a group that an interrupted run has left.
+
+    Others may set our tags, but not AWS's own: an instance that does not come from the group's template is not ours.
+    """
+    found = instances.with_tags(cloud, {tags.ROLE: _SMOKE, tags.GROUP: group})
+    template = autoscaling.group(cloud, group).template if found else ""
+    return [instance.id for instance in found if instance.tags.get(tags.TEMPLATE) == template]
 
 
 def clear(run: Run, group: str) -> None:

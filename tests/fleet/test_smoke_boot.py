@@ -9,7 +9,7 @@ from tasks.aws import instances, launch_templates
 from tasks.decisions.rollout.outcomes import TAG
 from tasks.errors import DeployError, Refused
 from tasks.fleet.lock import lock_of
-from tasks.fleet.smoke_boot import smoke_boot
+from tasks.fleet.smoke_boot import left_over, smoke_boot
 from tests.worlds.rolling_world import REVISION, RollingWorld, rolling
 from tests.worlds.shop_world import credentials
 
@@ -146,3 +146,13 @@ def test_it_carries_the_tags_that_the_group_passes_on_in_dry_runs_too(monkeypatc
         boot(world)
         world.roll(dry=True)
         assert len(asked) == 2 and all(tags["CostCenter"] == "42" and tags["ramped:role"] == "smoke" for tags in asked)
+
+
+def test_an_instance_that_somebody_tagged_as_ours_is_not_terminated(world: RollingWorld) -> None:
+    ec2 = world.cloud.client("ec2")
+    ran = ec2.run_instances(ImageId=world.image, MinCount=1, MaxCount=1, SubnetId=world.fleet.subnets[0])
+    foreign = ran["Instances"][0]["InstanceId"]
+    ec2.create_tags(Resources=[foreign], Tags=[{"Key": "ramped:role", "Value": "smoke"}, {"Key": "ramped:group", "Value": "web"}])
+    assert left_over(world.api, "web") == []
+    boot(world)
+    assert world.cloud.instance(foreign)["State"]["Name"] in ("pending", "running")

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tasks.aws import instances
+from tasks.aws.management import find
 from tasks.errors import DeployError, HostUnreachable, Refused
 from tasks.hosts.pool import Hosts
 from tasks.operations.management import management_create
@@ -162,3 +163,13 @@ def test_what_cannot_be_reached_from_here_is_told_with_what_to_do(outside: ShopW
     for address, what in (("public", "public address"), ("dns", "public DNS name")):
         with Hosts(fast(outside, ssh={"address": address})) as hosts, pytest.raises(HostUnreachable, match=f"it has no {what}"):
             hosts.open(web)
+
+
+def test_an_instance_that_somebody_tagged_is_no_management_instance(world: ShopWorld) -> None:
+    tags = [{"ResourceType": "instance", "Tags": [{"Key": "role", "Value": "builder"}]}]
+    where = {"ImageId": world.image, "SubnetId": world.subnets[1]}
+    ran = world.cloud.client("ec2").run_instances(MinCount=1, MaxCount=1, TagSpecifications=tags, **where)
+    id = ran["Instances"][0]["InstanceId"]
+    with pytest.raises(Refused, match=f"{id} has the tag role=builder, but was not launched from the launch template of a group"):
+        find(fast(world, management=OTHER))
+    assert find(fast(world, management={**OTHER, "instance_id": id})).id == id
