@@ -9,6 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from ..errors import Refused
 from ..runtime.cloud import Cloud, error_code
 
 
@@ -56,7 +57,7 @@ def create(cloud: Cloud, instance: str, name: str, tags: Mapping[str, str], *, r
     """Begin to create an image from an instance and return its id; image and snapshots are tagged at creation.
 
     `name` is the idempotency key: EC2 refuses it a second time (CreateImage has no client token) and names the existing image,
-    which is ours, from a call whose answer was lost.
+    from a call whose answer was lost. Raises Refused where that image has not our tags: somebody else made it.
     """
     pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
     try:
@@ -70,6 +71,9 @@ def create(cloud: Cloud, instance: str, name: str, tags: Mapping[str, str], *, r
         begun = re.search(r"\bami-[0-9a-f]+\b", str(error))
         if error_code(error) != "InvalidAMIName.Duplicate" or begun is None:
             raise
+        there = image(cloud, begun[0])
+        if there is not None and {key: there.tags.get(key) for key in tags} != dict(tags):
+            raise Refused(f"image {there.id} has the name {name} already, and is not of this run: run the same again") from error
         return begun[0]
     return str(answer["ImageId"])
 
