@@ -12,7 +12,7 @@ from typing import Any
 
 from paramiko import Channel
 
-from ..decisions.answers import json_object
+from ..decisions.release.answers import json_object
 from ..errors import HostUnreachable
 
 Dial = Callable[[str, int, float], "Channel"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from ..decisions.answers import revision
+from ..decisions.release.answers import revision
 from ..decisions.release.file_contents import Contents
 from ..decisions.release.readiness import SiteFacts, read_facts
 from ..decisions.release.releases import MARK, Manifest, added, read_manifest, url_path

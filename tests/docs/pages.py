@@ -8,7 +8,7 @@ ROOT = Path(__file__).parents[2]
 GENERATED = ROOT / "docs/reference"
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 WRITTEN = [path for path in PAGES if path.parent != GENERATED]
-TOP = [ROOT / name for name in ("README.md", "CHANGELOG.md", "settings_snippets/README.md")]
+TOP = [ROOT / name for name in ("README.md", "CHANGELOG.md", "SECURITY.md", "settings_snippets/README.md")]
 
 
 def name(path: Path) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tasks.aws import images
+from tasks.aws.images import create
 from tasks.errors import CloudError, Refused, RemoteFailed, TimedOut
 from tasks.hosts.management import open_management
 from tasks.hosts.ssh import Host
@@ -103,10 +103,10 @@ def test_an_image_that_is_still_coming_is_picked_up(world: ShopWorld, monkeypatc
 
 def test_an_image_of_the_same_name_that_somebody_else_made_is_not_taken(world: ShopWorld) -> None:
     api = fast(world).cloud
-    theirs = images.create(api, world.management, "shop-taken", {"Name": "theirs"}, reboot=False)
-    assert images.create(api, world.management, "shop-taken", {"Name": "theirs"}, reboot=False) == theirs
+    theirs = create(api, world.management, "shop-taken", {"Name": "theirs"}, reboot=False)
+    assert create(api, world.management, "shop-taken", {"Name": "theirs"}, reboot=False) == theirs
     with pytest.raises(Refused, match=f"image {theirs} has the name shop-taken already, and is not of this run"):
-        images.create(api, world.management, "shop-taken", {"Name": "ours"}, reboot=False)
+        create(api, world.management, "shop-taken", {"Name": "ours"}, reboot=False)
 
 
 def test_a_lost_answer_makes_no_second_image(world: ShopWorld) -> None:

@@ -9,6 +9,7 @@ from tasks.errors import SettingsError
 from tasks.operations.rollout import roll_out
 from tasks.operations.ship import ship
 from tests.rehearsal.hosts.support import ask
+from tests.worlds.canaries import Canaries
 from tests.worlds.shipping_world import changes, fast, world_in
 from tests.worlds.shop_world import DOMAIN, ShopWorld, credentials
 
@@ -54,7 +55,9 @@ def test_everything_in_order_then_nothing_is_left_to_do_then_half_way(world: Sho
 
     old = world.cloud.members()
     mark = len(world.printed)
-    go(fast(world, management={"keep_running": True}))
+    with Canaries(world) as canaries:
+        go(fast(world, management={"keep_running": True}))
+    assert canaries.lines and canaries.seen() == {}
     assert revisions(world) == {world.v2} and not set(old) & set(world.cloud.members())
     steps = [line.removeprefix("-> ") for line in world.printed[mark:].splitlines() if line.startswith("-> ")]
     assert [step.split(maxsplit=1)[-1] for step in steps] == [

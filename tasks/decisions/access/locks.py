@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 
-from ..answers import json_object
+from ..release.answers import json_object
 
 LEASE = 300.0  # seconds; renewed after a third of it
 _KINDS: Mapping[str, tuple[type, ...]] = {

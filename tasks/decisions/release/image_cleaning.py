@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from shlex import quote
 
-from ..answers import json_object
+from .answers import json_object
 
 LIMIT = 600  # seconds after which the host restores everything by itself
 BEGIN = 300  # seconds within which EC2 begins the snapshots

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..answers import json_object
+from .answers import json_object
 
 MARK = "ramped-releases:"
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from ..answers import json_object
+from .answers import json_object
 
 MARK = "ramped-site:"
 ROOM = 1024**3  # bytes that should be free for a release

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit
 
-from ..answers import json_object
+from .answers import json_object
 
 MARK = "ramped-manifest:"
 
