@@ -55,7 +55,7 @@ def test_it_sets_the_missions_values_once_and_shows_before_and_after(world: Roll
     assert now["HealthCheckIntervalSeconds"] == "30" and now["HealthCheckTimeoutSeconds"] == "5"
     assert (now["UnhealthyThresholdCount"], now["HealthyThresholdCount"]) == ("2", "3")
     assert now["HealthCheckPath"] == "/health_check/shop.example.com"
-    assert "the health check is as it should be" in call(world)
+    assert "the health check is up to date" in call(world)
     assert [one["action"] for one in world.cloud.control("calls")["changes"]] == ["elbv2:ModifyTargetGroup"]
 
 
