@@ -93,7 +93,7 @@ def _launch(run: Run, group: Group, version: Version, options: Options) -> str:
     # A command that was killed after its launch and is run again launches no second instance, though EC2 may not show the first
     # one yet; one that was terminated since is made anew.
     ended = instances.ended_with_tags(run.cloud, {key: value})
-    once = " ".join(["management", str(options), str(int(run.clock.now() // 3600)), *ended])
+    once = " ".join(["management", run.settings.management.tag, str(options), str(int(run.clock.now() // 3600)), *ended])
     return instances.launch(run.cloud, *described, subnets, tags, metadata, place, once=once)
 
 

@@ -206,7 +206,7 @@ def test_a_lost_file_comes_back(tmp_path: Path, name: str, end: str) -> None:
         assert outcome(project, project.manifest) == expected
 
 
-@pytest.mark.parametrize("way", ["environment", "option"])
+@pytest.mark.parametrize("way", [pytest.param("environment", marks=pytest.mark.long), "option"])
 def test_verify_finds_and_mends_what_was_cut_short_or_altered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
     project = checkout(tmp_path)
     project.collectstatic()
