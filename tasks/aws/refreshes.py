@@ -71,7 +71,7 @@ def _apply(cloud: Cloud, group: Group, step: Step) -> None:
     match step:
         case Pin(version):
             client.update_auto_scaling_group(AutoScalingGroupName=name, LaunchTemplate=_template(group, version))
-        case Start(version, preferences):
+        case Start(version=version, preferences=preferences):
             wanted = {"LaunchTemplate": _template(group, version)}
             client.start_instance_refresh(AutoScalingGroupName=name, Preferences=dict(preferences), DesiredConfiguration=wanted)
         case GoBack():

@@ -60,7 +60,9 @@ class RefreshEngine:
     def decide(self, observed: Observation, instruction: Instruction) -> Step:
         """Return the next step."""
         stop = "" if self.backwards else instruction.stop or self.policy.turn_back
-        policy = replace(self.policy, hold=instruction.hold, stop=stop)
+        # From the old version there is no other way back.
+        rollback = self.policy.rollback and not self.backwards
+        policy = replace(self.policy, hold=instruction.hold, stop=stop, rollback=rollback)
         step = follow(observed.fleet, self.refresh, policy, self.goal, self.run.settings.rollout.alarms, observed.now)
         if isinstance(step, Done) and self.backwards:
             step = Returned(str(step))

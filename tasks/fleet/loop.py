@@ -9,7 +9,7 @@ from ..aws.diagnosis import findings
 from ..aws.fleets import LAGS
 from ..aws.lock import Lock
 from ..decisions.rollout.groups import Instruction, Outcome, Progress, instruction
-from ..decisions.rollout.instance_refresh import GoBack, Returned
+from ..decisions.rollout.instance_refresh import GoBack, Returned, Start
 from ..decisions.rollout.pace import Pace
 from ..decisions.rollout.snapshot import Fleet, FleetInstance, remember
 from ..decisions.rollout.steps import Done, Pause, Step, Stop, TurnBack, Wait
@@ -59,7 +59,7 @@ class GroupRollout:
         if observed is None:
             return
         step = self.engine.decide(observed, asked)
-        if isinstance(step, TurnBack | GoBack | Returned):
+        if isinstance(step, TurnBack | GoBack | Returned | Start):
             self.why = self.why or step.why
         if isinstance(step, TurnBack | GoBack | Returned | Stop) and not isinstance(step, Pause):
             self._explain(observed)

@@ -85,9 +85,10 @@ def test_a_bad_image_is_rolled_back(fault: str) -> None:
         assert "web finds it" in world.printed and "the end of its console:" in world.printed
 
 
-def test_a_wrong_revision_is_rolled_back() -> None:
+@pytest.mark.parametrize("poll", [0.1, 3.0])  # the refresh goes on, or has ended, when that is seen
+def test_a_wrong_revision_is_rolled_back(poll: float) -> None:
     with rolling(2) as world:
-        run = world.run(engine=REFRESH)
+        run = world.run(engine=REFRESH, poll=poll)
         with world.watched():
             outcome = following(world, run, "v3")
         assert outcome.progress is Progress.RETURNED and "reports revision v2, not v3" in outcome.text

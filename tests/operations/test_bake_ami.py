@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tasks.aws.images import create
+from tasks.aws import images as amis
 from tasks.errors import CloudError, Refused, RemoteFailed, TimedOut
 from tasks.hosts.management import open_management
 from tasks.hosts.ssh import Host
@@ -103,10 +103,12 @@ def test_an_image_that_is_still_coming_is_picked_up(world: ShopWorld, monkeypatc
 
 def test_an_image_of_the_same_name_that_somebody_else_made_is_not_taken(world: ShopWorld) -> None:
     api = fast(world).cloud
-    theirs = create(api, world.management, "shop-taken", {"Name": "theirs"}, reboot=False)
-    assert create(api, world.management, "shop-taken", {"Name": "theirs"}, reboot=False) == theirs
+    of = {"Name": "shop", "ramped:site": "shop", "ramped:by": "somebody", "ramped:at": "2026-01-01T00:00:00Z"}
+    theirs = amis.create(api, world.management, "shop-taken", {**of, "ramped:revision": "1" * 40}, reboot=False)
+    world.cloud.wait(lambda: amis.image(api, theirs))
+    assert amis.create(api, world.management, "shop-taken", {**of, "ramped:revision": "1" * 40}, reboot=False) == theirs
     with pytest.raises(Refused, match=f"image {theirs} has the name shop-taken already, and is not of this run"):
-        create(api, world.management, "shop-taken", {"Name": "ours"}, reboot=False)
+        amis.create(api, world.management, "shop-taken", {**of, "ramped:revision": "2" * 40}, reboot=False)
 
 
 def test_a_lost_answer_makes_no_second_image(world: ShopWorld) -> None:

@@ -49,14 +49,15 @@ class Pin(Step):
 
 @dataclass(frozen=True)
 class Start(Step):
-    """Start an instance refresh."""
+    """Start an instance refresh; `why`: the reason of one that goes back."""
 
     version: str
     preferences: Mapping[str, Any]
+    why: str = ""
 
     def __str__(self) -> str:
         bounds = f"{self.preferences['MinHealthyPercentage']} to {self.preferences['MaxHealthyPercentage']} %"
-        return f"start an instance refresh to version {self.version}, {bounds} in service"
+        return f"start an instance refresh to version {self.version}, {bounds} in service{f': {self.why}' if self.why else ''}"
 
 
 @dataclass(frozen=True)
@@ -167,9 +168,12 @@ def _abort(fleet: Fleet, refresh: Refresh | None) -> Step:
 
 
 def _successful(view: View, done: str) -> Step:
-    if view.policy.stop:
+    trouble = view.policy.stop or view.trouble()
+    if trouble and (view.policy.stop or view.policy.rollback):
         # A refresh that has ended cannot be rolled back: a new refresh goes back to the old version.
-        return Start(view.record.source, preferences(view.fleet, replace(view.policy, pauses=(), pause=0)))
+        return Start(view.record.source, preferences(view.fleet, replace(view.policy, pauses=(), pause=0)), trouble)
+    if trouble:
+        return Stop(f"{done}, but {trouble}")
     if view.missing or view.old:
         late = view.now > view.policy.until
         return Stop(f"{done}, but {waiting(view)}") if late else Wait(f"{done}; {waiting(view)}")

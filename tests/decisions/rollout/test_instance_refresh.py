@@ -79,6 +79,15 @@ def test_without_rollback_trouble_stops_it_here_and_not_there() -> None:
     assert isinstance(answer, Stop) and "`abort` cancels it" in str(answer)
 
 
+def test_what_is_found_wrong_after_its_end_goes_back_by_a_refresh_of_its_own() -> None:
+    wrong = surged(new("i-8", revision="b"), new("i-9", revision="a"), record=None, desired=2)
+    back = step(wrong, status("Successful"), revisions={"2": "a"})
+    assert isinstance(back, Start) and back.version == "1" and "i-8 reports revision b, not a" in back.why
+    assert back.why in str(back)
+    stopped = step(wrong, status("Successful"), revisions={"2": "a"}, rollback=False)
+    assert isinstance(stopped, Stop) and "Successful, but i-8 reports revision b, not a" in str(stopped)
+
+
 @pytest.mark.parametrize("refresh", [GOING, status("Successful")])
 def test_out_of_time_is_not_a_failure_of_the_version(refresh: Refresh) -> None:
     answer = step(refresh=refresh, now=2000.0, until=1500.0, instance_timeout=1e9)
