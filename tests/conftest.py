@@ -24,7 +24,7 @@ botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 # Random in every run; a failure prints how to see it again. No deadline for an example: it would find slow machines.
 settings.register_profile("quick", max_examples=150, deadline=None, print_blob=True, suppress_health_check=list(HealthCheck))
 settings.register_profile("brief", settings.get_profile("quick"), max_examples=30)
-settings.register_profile("long", settings.get_profile("quick"), max_examples=100_000)
+settings.register_profile("long", settings.get_profile("quick"), max_examples=10_000)
 settings.load_profile("quick")
 
 # In the background of a script, or under nohup, these are ignored, by children too: what the tests start could not be stopped.

@@ -7,7 +7,7 @@ relative   a change of desired made by somebody else survives
 progress   it ends, and with a quiet adversary after exactly N launches, however often the operator is killed
 clean      at the end nothing of ours is suspended, protected, tagged; max is what it was
 
-Each run proves other histories: a few hundred, and 100,000 with `bash tests/run --all` (profiles of tests/conftest.py). A history
+Each run proves other histories: some hundred, and 10,000 with `bash tests/run --all` (profiles of tests/conftest.py). A history
 that ever broke a property stands above its test as an @example.
 """
 
