@@ -36,7 +36,8 @@ class ImageApi:
         """Begin an image of an instance; tags go to the image and, where asked, to every snapshot of it."""
         instance = self._source(params)
         no_reboot = bool(params.get("NoReboot"))
-        image = self._images.bake(instance, params["Name"], params.get("Description", ""), no_reboot=no_reboot)
+        without = [mapping["DeviceName"] for mapping in params.get("BlockDeviceMappings", ()) if "NoDevice" in mapping]
+        image = self._images.bake(instance, params["Name"], params.get("Description", ""), no_reboot=no_reboot, without=without)
         self._tag(image, params)
         return {"ImageId": image.id}
 

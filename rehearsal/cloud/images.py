@@ -61,10 +61,14 @@ class Images:
         image.real_mappings = [dict(mapping) for mapping in mappings]
         return image
 
-    def bake(self, instance: Any, name: str, description: str, *, no_reboot: bool) -> Any:
-        """Begin an image of an instance's disk, and snapshots of its volumes; reboot the instance unless `no_reboot`."""
+    def bake(self, instance: Any, name: str, description: str, *, no_reboot: bool, without: Sequence[str] = ()) -> Any:
+        """Begin an image of an instance's disk, and snapshots of its volumes; reboot the instance unless `no_reboot`.
+
+        `without`: devices that are left out.
+        """
         image = self._new(name, description, [], instance=instance)
-        image.real_mappings = [self._snapshot(instance, image.id, device, block) for device, block in self._devices(instance)]
+        devices = [(device, block) for device, block in self._devices(instance) if device not in without]
+        image.real_mappings = [self._snapshot(instance, image.id, device, block) for device, block in devices]
         image.state = "pending"
         now = self._timing.now()
         # A snapshot that can be described is begun, so it must hold the disk as it is then.

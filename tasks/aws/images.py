@@ -24,6 +24,7 @@ class Image:
     created: str
     tags: Mapping[str, str]
     snapshots: Mapping[str, str]  # device name -> snapshot id
+    sizes: Mapping[str, int]  # device name -> GiB
 
 
 def find(cloud: Cloud, tags: Mapping[str, str]) -> list[Image]:
@@ -53,9 +54,10 @@ def existing(cloud: Cloud, ids: Sequence[str]) -> dict[str, Image]:
     return {shown["ImageId"]: _image(shown) for answer in answers for shown in answer["Images"]}
 
 
-def create(cloud: Cloud, instance: str, name: str, tags: Mapping[str, str], *, reboot: bool) -> str:
+def create(cloud: Cloud, instance: str, name: str, tags: Mapping[str, str], *, reboot: bool, without: Sequence[str] = ()) -> str:
     """Begin to create an image from an instance and return its id; image and snapshots are tagged at creation.
 
+    `without`: devices that it does not hold.
     `name` is the idempotency key: EC2 refuses it a second time (CreateImage has no client token) and names the existing image,
     from a call whose answer was lost. Raises Refused where that image has not our tags: somebody else made it.
     """
@@ -65,6 +67,7 @@ def create(cloud: Cloud, instance: str, name: str, tags: Mapping[str, str], *, r
             InstanceId=instance,
             Name=name,
             NoReboot=not reboot,
+            **({"BlockDeviceMappings": [{"DeviceName": device, "NoDevice": ""} for device in without]} if without else {}),
             TagSpecifications=[{"ResourceType": kind, "Tags": pairs} for kind in ("image", "snapshot")],
         )
     except ClientError as error:
@@ -114,4 +117,5 @@ def _image(shown: Mapping[str, Any]) -> Image:
             for m in shown.get("BlockDeviceMappings", [])
             if "SnapshotId" in m.get("Ebs", {})
         },
+        sizes={m["DeviceName"]: m["Ebs"].get("VolumeSize", 0) for m in shown.get("BlockDeviceMappings", []) if "Ebs" in m},
     )

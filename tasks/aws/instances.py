@@ -44,6 +44,8 @@ class Ec2Instance:
     public: str = ""  # address
     dns: str = ""  # public name
     reason: str = ""  # of its last change of state
+    root: str = ""  # the device of its root volume
+    devices: tuple[str, ...] = ()  # of its EBS volumes
 
     @property
     def ended(self) -> bool:
@@ -281,6 +283,8 @@ def _instance(shown: Mapping[str, Any]) -> Ec2Instance:
         public=shown.get("PublicIpAddress", ""),
         dns=shown.get("PublicDnsName", ""),
         reason=shown.get("StateReason", {}).get("Message") or shown.get("StateTransitionReason", ""),
+        root=shown.get("RootDeviceName", ""),
+        devices=tuple(device["DeviceName"] for device in shown.get("BlockDeviceMappings", [])),
     )
 
 

@@ -15,6 +15,7 @@ from ..settings.model import Ssh
 from .ssh import Host, reason
 
 _LONGEST = 1024 * 1024  # bytes of an answer
+_SHOWN = 16_000  # characters of a refusal, which has a line for each reason
 
 
 @contextmanager
@@ -96,7 +97,7 @@ class _Talk:
         with suppress(OSError):
             while more := self._channel.recv_stderr(4096):
                 errors += more
-        tail = errors.decode(errors="replace").strip()[-1000:]
+        tail = errors.decode(errors="replace").strip()[-_SHOWN:]
         return RemoteFailed(self._host.name, self._command, self._channel.exit_status, tail)
 
 

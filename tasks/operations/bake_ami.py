@@ -12,7 +12,7 @@ from ..aws.instances import Ec2Instance
 from ..aws.launch_templates import Version
 from ..decisions.release import image_cleaning
 from ..decisions.release.image_cleaning import BEGIN, CLEAN
-from ..decisions.release.image_names import changes, description, image_name, image_tags, token
+from ..decisions.release.image_names import changes, description, image_name, image_tags, token, too_small
 from ..errors import CloudError, DeployError, Refused
 from ..fleet.pin import pin
 from ..hosts.holding import held, own_keys
@@ -114,11 +114,22 @@ def _image(run: Run, instance: Ec2Instance, host: Host, revision: str, fresh: bo
         if cleaner and run.settings.image.reboot:
             host = stack.enter_context(reboot_management(run, instance, host))
         stack.enter_context(quiet(run, host, cleaner))
-        id = images.create(run.cloud, instance.id, image_name(prefix, revision, now), tags, reboot=_by_ec2(run, cleaner))
+        name, reboot = image_name(prefix, revision, now), _by_ec2(run, cleaner)
+        id = images.create(run.cloud, instance.id, name, tags, reboot=reboot, without=_left_out(run, instance))
         _begun(run, id, tags)
     _tag(run, id, {CLEAN: "yes" if cleaner else "no"})
     run.out.say(f"image {id} of {revision[:12]} begun")
     return _available(run, id)
+
+
+def _left_out(run: Run, instance: Ec2Instance) -> list[str]:
+    """Return the devices that the image does not hold: a volume for data would be copied to every web instance."""
+    if run.settings.image.volumes == "all":
+        return []
+    found = [device for device in instance.devices if device != instance.root]
+    if found and instance.root:
+        run.out.say(f"not in the image: {', '.join(found)} (image.volumes: root)")
+    return found if instance.root else []
 
 
 def _cleaner(run: Run, host: Host) -> str | None:
@@ -174,7 +185,10 @@ def quiet(run: Run, host: Host, cleaner: str | None = None) -> Iterator[None]:
             if cleaner:
                 # Jobs that finish their current task take longer than the site.
                 request = image_cleaning.request(run.settings.image.secrets, _keys(run))
-                run.out.say(str(stack.enter_context(held(host, cleaner, request, timeout=run.settings.image.timeout))))
+                cleaned = stack.enter_context(held(host, cleaner, request, timeout=run.settings.image.timeout))
+                run.out.say(str(cleaned))
+                for line in cleaned.remarks():
+                    run.out.warn(f"{host.name}: {line}")
             else:
                 host.run("sync", timeout=timeout)
             yield
@@ -201,6 +215,7 @@ def _available(run: Run, id: str) -> Image:
                 f"image {id} is {image.state}: {image.reason or 'no reason given'}. Run bake-ami again for a new one"
             )
         if image and image.state == "available":
+            run.out.say(f"image {id} holds {', '.join(f'{device} ({size} GiB)' for device, size in image.sizes.items())}")
             return image
         return Waiting(f"{id} is {image.state if image else 'not known yet'}")
 
@@ -215,6 +230,11 @@ def _version(run: Run, template: str, source: str, revision: str, image: Image) 
             run.out.say(f"version {there.number} of {template} boots {image.id} already")
             return there
     before = launch_templates.version(run.cloud, template, source)
+    small = too_small(before.data, image.sizes)
+    if small:
+        raise Refused(
+            f"version {before.number} of {template} could not boot {image.id}: {small}. Make a version with larger ones"
+        )
     data = changes(before.data, image.id, image.snapshots)
     number = launch_templates.add(run.cloud, before, text, data, token(template, before.number, image.id))
     # EC2 does not validate the parameters of a new version.

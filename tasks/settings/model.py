@@ -43,6 +43,7 @@ from .values import (
     TagMap,
     Units,
     UrlPath,
+    Volumes,
     WarmUp,
     Yes,
 )
@@ -107,6 +108,7 @@ class Image:
 
     name: ImageName  # as health_path
     reboot: Yes = False
+    volumes: Volumes = "root"  # or all
     cleaner: Line | None = "/usr/local/sbin/ramped-image"  # on the management instance
     secrets: Paths = ("~/.aws", "~/.netrc", "~/.git-credentials", "~/.pypirc", "~/.ssh/id_*")
     authorized_keys: PublicKeys = ()  # in addition to those that deploy

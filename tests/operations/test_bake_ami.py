@@ -196,6 +196,41 @@ def test_snapshots_that_the_template_pins_are_those_of_the_new_image(world: Shop
     assert root != old
 
 
+def test_the_image_holds_the_root_volume_alone_unless_all_are_wanted(world: ShopWorld) -> None:
+    ec2 = world.cloud.client("ec2")
+    zone = world.cloud.instance(world.management)["Placement"]["AvailabilityZone"]
+    volume = ec2.create_volume(AvailabilityZone=zone, Size=100)["VolumeId"]
+    ec2.attach_volume(VolumeId=volume, InstanceId=world.management, Device="/dev/sdf")
+    try:
+        bake(fast(world))
+        assert [one["DeviceName"] for one in images(world)[0]["BlockDeviceMappings"]] == ["/dev/sda1"]
+        assert "not in the image: /dev/sdf (image.volumes: root)" in world.printed and "holds /dev/sda1 (8 GiB)" in world.printed
+        bake(fast(world, image={"volumes": "all"}), fresh=True)
+        newest = max(images(world), key=lambda image: image["CreationDate"])
+        assert [one["DeviceName"] for one in newest["BlockDeviceMappings"]] == ["/dev/sda1", "/dev/sdf"]
+        assert "/dev/sdf (100 GiB)" in world.printed
+    finally:
+        ec2.detach_volume(VolumeId=volume)
+
+
+def test_a_template_whose_volume_is_too_small_gets_no_version(world: ShopWorld) -> None:
+    ec2 = world.cloud.client("ec2")
+    lt, before = template(world)
+    small = [{"DeviceName": "/dev/sda1", "Ebs": {"VolumeSize": 4}}]
+    made = ec2.create_launch_template_version(
+        LaunchTemplateId=lt, SourceVersion="1", LaunchTemplateData={"BlockDeviceMappings": small}
+    )["LaunchTemplateVersion"]
+    reference = {"LaunchTemplateId": lt, "Version": str(made["VersionNumber"])}
+    scaling = world.cloud.client("autoscaling")
+    scaling.update_auto_scaling_group(AutoScalingGroupName="web", LaunchTemplate=reference)
+    try:
+        with pytest.raises(Refused, match="its /dev/sda1 has 4 GiB, that of the image 8"):
+            bake(fast(world))
+        assert len(template(world)[1]) == len(before) + 1
+    finally:
+        scaling.update_auto_scaling_group(AutoScalingGroupName="web", LaunchTemplate=reference | {"Version": "1"})
+
+
 def test_the_services_come_back_though_the_image_cannot_be_made(world: ShopWorld) -> None:
     from botocore.exceptions import ClientError
 

@@ -23,12 +23,21 @@ class CleanedFiles:
     dropped: int
     keys: tuple[str, ...]  # the names of the authorized keys left out
     frozen: bool
+    left_out: tuple[str, ...] = ()  # what could not be set aside, and why
+    found: tuple[tuple[str, str], ...] = ()  # what the image will hold although it looks like a secret: path and kind
+    unscanned: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """Describe them in one line."""
         left_out = f", left out the authorized keys of {', '.join(self.keys)}" if self.keys else ""
         how = "frozen" if self.frozen else "flushed"
         return f"put {self.aside} aside, dropped {self.dropped} caches and leftovers{left_out}; the file system is {how}"
+
+    def remarks(self) -> list[str]:
+        """Return what an operator should know of the image's contents, a line each."""
+        lines = [f"not set aside: {why}" for why in self.left_out]
+        lines += [f"the image holds {path}: {kind}" for path, kind in self.found]
+        return lines + [f"not scanned for secrets: {why}" for why in self.unscanned]
 
 
 def hold(cleaner: str) -> str:
@@ -63,7 +72,16 @@ def read(line: str) -> CleanedFiles:
     answer = json_object(line)
     if answer is None or "aside" not in answer:
         raise ValueError(line)
-    return CleanedFiles(int(answer["aside"]), int(answer["dropped"]), tuple(map(str, answer["keys"])), bool(answer["frozen"]))
+    found = [f for f in answer.get("found", ()) if isinstance(f, dict)]
+    return CleanedFiles(
+        aside=int(answer["aside"]),
+        dropped=int(answer["dropped"]),
+        keys=tuple(map(str, answer["keys"])),
+        frozen=bool(answer["frozen"]),
+        left_out=tuple(map(str, answer.get("left_out", ()))),
+        found=tuple((str(f.get("path", "")), str(f.get("kind", ""))) for f in found),
+        unscanned=tuple(map(str, answer.get("unscanned", ()))),
+    )
 
 
 def ended(line: str) -> str:

@@ -51,6 +51,19 @@ def changes(source: Mapping[str, Any], image: str, snapshots: Mapping[str, str])
     return {"ImageId": image, "BlockDeviceMappings": devices}
 
 
+def too_small(source: Mapping[str, Any], sizes: Mapping[str, int]) -> str:
+    """Return which volumes of a template version are smaller than those of an image, or nothing; `sizes` in GiB by device.
+
+    EC2 refuses such a launch ("Volume of size N is smaller than snapshot").
+    """
+    wanted = {d.get("DeviceName", ""): d.get("Ebs", {}).get("VolumeSize") for d in source.get("BlockDeviceMappings", [])}
+    return ", ".join(
+        f"its {device} has {wanted[device]} GiB, that of the image {size}"
+        for device, size in sizes.items()
+        if wanted.get(device) is not None and int(wanted[device]) < size
+    )
+
+
 def token(*parts: str) -> str:
     """Return a client token that is the same for the same request (CreateLaunchTemplateVersion, RunInstances)."""
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:64]

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tasks.decisions.release.image_names import changes, description, image_name, image_tags, revision_of, token
+from tasks.decisions.release.image_names import changes, description, image_name, image_tags, revision_of, token, too_small
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
 
@@ -61,6 +61,12 @@ def test_a_pinned_snapshot_becomes_that_of_the_image_and_everything_else_stays()
     assert changed["ImageId"] == "ami-2"
     assert changed["BlockDeviceMappings"] == [{**root, "Ebs": {**root["Ebs"], "SnapshotId": "snap-2"}}, data, swap, plain]
     assert root["Ebs"]["SnapshotId"] == "snap-1"  # the source is not touched
+
+
+def test_volumes_that_could_not_hold_the_image_are_named() -> None:
+    source = {"BlockDeviceMappings": [{"DeviceName": "/dev/sda1", "Ebs": {"VolumeSize": 8}}, {"DeviceName": "/dev/sdb"}]}
+    assert too_small(source, {"/dev/sda1": 10, "/dev/sdb": 5, "/dev/sdf": 9}) == "its /dev/sda1 has 8 GiB, that of the image 10"
+    assert too_small(source, {"/dev/sda1": 8}) == too_small({}, {"/dev/sda1": 8}) == ""
 
 
 def test_tokens_are_equal_for_equal_requests_only() -> None:
