@@ -210,7 +210,7 @@ def test_the_image_holds_the_root_volume_alone_unless_all_are_wanted(world: Shop
         assert [one["DeviceName"] for one in newest["BlockDeviceMappings"]] == ["/dev/sda1", "/dev/sdf"]
         assert "/dev/sdf (100 GiB)" in world.printed
     finally:
-        ec2.detach_volume(VolumeId=volume)
+        ec2.detach_volume(VolumeId=volume, InstanceId=world.management, Device="/dev/sdf")
 
 
 def test_a_template_whose_volume_is_too_small_gets_no_version(world: ShopWorld) -> None:

@@ -8,9 +8,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from rehearsal.cdn import Cdn
-from tasks.errors import DeployError
+from tasks.errors import DeployError, Refused
 from tasks.fleet.examination import examine, of_cdn
 from tasks.operations.doctor import doctor
+from tasks.operations.ship import ship
 from tests.worlds.shipping_world import changes, fast, world_in
 from tests.worlds.shop_world import ShopWorld, credentials
 
@@ -66,6 +67,37 @@ def test_what_is_wrong_with_the_group_is_found(world: ShopWorld) -> None:
         assert "Launch suspended" in "".join(problems(world))
     finally:
         scaling.resume_processes(AutoScalingGroupName="web", ScalingProcesses=["Launch"])
+
+
+MIXED = {
+    "LaunchTemplate": {
+        "LaunchTemplateSpecification": {"LaunchTemplateName": "web", "Version": "1"},
+        "Overrides": [{"InstanceType": "m5.large"}, {"InstanceType": "m5a.large"}],
+    }
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "undo", "says"),
+    [
+        ({"MixedInstancesPolicy": MIXED}, {"LaunchTemplate": {"LaunchTemplateName": "web", "Version": "1"}}, "mixed-instances"),
+        ({"HealthCheckType": "EC2"}, {}, "ReplaceUnhealthy suspended"),
+    ],
+)
+def test_a_group_that_cannot_be_rolled_out_is_refused_before_the_first_step(
+    world: ShopWorld, change: dict[str, object], undo: dict[str, object], says: str
+) -> None:
+    scaling = world.cloud.client("autoscaling")
+    scaling.update_auto_scaling_group(AutoScalingGroupName="web", **change)
+    if not undo:
+        scaling.suspend_processes(AutoScalingGroupName="web", ScalingProcesses=["ReplaceUnhealthy"])
+    try:
+        with changes(world) as calls, pytest.raises(Refused, match=f"this release would fail:\n(.*\n)*.*{says}"):
+            ship(fast(world))
+        assert set(calls) <= {"CreateTags"}, "no more than the pins of host keys"
+    finally:
+        scaling.resume_processes(AutoScalingGroupName="web", ScalingProcesses=["ReplaceUnhealthy"])
+        scaling.update_auto_scaling_group(AutoScalingGroupName="web", **undo)
 
 
 def test_a_host_that_cannot_be_reached_is_found(world: ShopWorld) -> None:

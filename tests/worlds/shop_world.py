@@ -36,7 +36,7 @@ from tests.rehearsal.standin import FAST, Cloud
 DOMAIN = "shop.example.com"
 CHECK = {
     "HealthCheckPath": f"/health_check/{DOMAIN}",
-    "HealthCheckIntervalSeconds": 5,
+    "HealthCheckIntervalSeconds": 15,  # 0.3 s here; each check costs the site a query
     "HealthCheckTimeoutSeconds": 4,
     "HealthyThresholdCount": 2,
     "UnhealthyThresholdCount": 2,
@@ -59,6 +59,12 @@ def sh(command: str, at: Path) -> str:
     return done.stdout.strip()
 
 
+def _alone(units: Path) -> None:
+    """One worker for each gunicorn: starting them is most of what these tests cost."""
+    for unit in units.glob("*.service"):
+        unit.write_text(unit.read_text().replace("--workers 2", "--workers 1"))
+
+
 class Golden:
     """A disk with the first release of the shop, its origin, and what all instances share."""
 
@@ -71,6 +77,7 @@ class Golden:
             (self.shared / name).mkdir(parents=True)
         self.disk.mkdir()
         shutil.copytree(repository.UNITS[unit], self.disk / "systemd")
+        _alone(self.disk / "systemd")
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(self.disk / "venv")], check=True)
         packages = next((self.disk / "venv/lib").glob("python*/site-packages"))
         (packages / "outer.pth").write_text(f"{Path(gunicorn.__file__).parent.parent}\n")
@@ -156,6 +163,7 @@ class ShopWorld(AbstractContextManager["ShopWorld"]):
         if units is not None:
             shutil.rmtree(disk / "systemd")
             shutil.copytree(repository.UNITS[units], disk / "systemd")
+            _alone(disk / "systemd")
         return disk
 
     def _build(self, web: int, delay: int, health: str) -> None:
