@@ -12,6 +12,7 @@ from ..decisions.release.image_names import token
 from ..errors import Refused, SettingsError
 from ..runtime.cloud import Cloud, error_code, throttled
 from ..settings.model import Management
+from .launch_templates import NOT_FOUND
 
 _NOT_FOUND = "InvalidInstanceID.NotFound"
 # Terminated instances stay visible for an hour.
@@ -174,7 +175,8 @@ def launch_error(
             request = _launch(template, version, data, subnet, Place())
             cloud.client("ec2").run_instances(DryRun=True, **request, **_tagged(tags or {}), **_OURS)
         except ClientError as error:
-            if error_code(error) == "DryRunOperation" or throttled(error):
+            # That the version exists is known: an answer of EC2 that lags may not show it yet.
+            if error_code(error) in ("DryRunOperation", *NOT_FOUND) or throttled(error):
                 return None
             why = _message(error)
             if error_code(error) in _OF_A_PLACE:

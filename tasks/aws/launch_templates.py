@@ -9,7 +9,10 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ..errors import Refused
-from ..runtime.cloud import Cloud
+from ..runtime.cloud import Cloud, error_code
+
+# Errors for a version, or its template, that EC2 does not know, or not yet.
+NOT_FOUND = ("InvalidLaunchTemplateId.VersionNotFound", "InvalidLaunchTemplateId.NotFound")
 
 
 @dataclass(frozen=True)
@@ -37,20 +40,29 @@ def versions(cloud: Cloud, template: str) -> list[Version]:
     return sorted(found, key=lambda v: -int(v.number))
 
 
+def find(cloud: Cloud, template: str, reference: str) -> Version | None:
+    """Return one version, or None where EC2 does not know it, which may be so right after it was created.
+
+    `reference` is a number, $Latest or $Default.
+    """
+    try:
+        answer = cloud.client("ec2").describe_launch_template_versions(LaunchTemplateId=template, Versions=[reference])
+    except ClientError as error:
+        if error_code(error) not in NOT_FOUND:
+            raise
+        return None
+    return next(map(_version, answer["LaunchTemplateVersions"]), None)
+
+
 def version(cloud: Cloud, template: str, reference: str) -> Version:
     """Return one version; `reference` is a number, $Latest or $Default.
 
     Raises Refused when the template has no such version.
     """
-    try:
-        answer = cloud.client("ec2").describe_launch_template_versions(LaunchTemplateId=template, Versions=[reference])
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in ("InvalidLaunchTemplateId.VersionNotFound", "InvalidLaunchTemplateId.NotFound"):
-            raise
-        answer = {"LaunchTemplateVersions": []}
-    if not answer["LaunchTemplateVersions"]:
+    found = find(cloud, template, reference)
+    if found is None:
         raise Refused(f"launch template {template} has no version {reference}: `bake-ami` makes one, `status` shows those in use")
-    return _version(answer["LaunchTemplateVersions"][0])
+    return found
 
 
 def _version(shown: Mapping[str, Any]) -> Version:

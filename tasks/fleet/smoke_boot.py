@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from botocore.exceptions import ClientError
+
 from ..aws import autoscaling, instances, tags
 from ..aws.autoscaling import Group
 from ..aws.diagnosis import findings
-from ..aws.launch_templates import Version
+from ..aws.launch_templates import NOT_FOUND, Version
 from ..aws.lock import Lock
 from ..decisions.access import roles
 from ..decisions.release.image_names import revision_of
 from ..decisions.rollout.outcomes import FAILED
 from ..errors import DeployError, TimedOut
 from ..hosts.revisions import Revisions
-from ..runtime.cloud import Cloud
+from ..runtime.cloud import Cloud, error_code
 from ..runtime.run import Run
 from ..runtime.waiting import Waiting
 from .outcomes import record_outcome
@@ -36,7 +38,16 @@ def smoke_boot(run: Run, group: Group, target: Version, revisions: Revisions, lo
     # It sees its tags, so that it knows its role and checks its disk (settings_snippets, ramped-whole.service).
     metadata = roles.metadata(target.data, own)
     version = (target.template, target.number, target.data, group.subnets)
-    id = instances.launch(run.cloud, *version, own, metadata, once=lock.token, stops=False)
+
+    def launch() -> str | Waiting:
+        try:
+            return instances.launch(run.cloud, *version, own, metadata, once=lock.token, stops=False)
+        except ClientError as error:
+            if error_code(error) not in NOT_FOUND:
+                raise
+            return Waiting(f"EC2 does not know version {target.number} yet")
+
+    id = run.wait(f"the launch of version {target.number}", launch, timeout=_UNKNOWN_FOR, every=1.0)
     run.out.say(f"smoke boot of version {target.number}: {id}")
     try:
         _prove(run, id, revision_of(target.description), revisions, lock)

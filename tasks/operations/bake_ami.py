@@ -23,6 +23,8 @@ from ..runtime.operator import who
 from ..runtime.run import Run
 from ..runtime.waiting import Waiting
 
+_CONSISTENT = 3  # answers in a row
+
 
 def bake_ami(run: Run, fresh: bool = False) -> None:
     """Bake an image of the management instance and make a launch template version of it; reuses what exists."""
@@ -222,6 +224,19 @@ def _available(run: Run, id: str) -> Image:
     return run.wait(f"image {id}", probe, timeout=run.settings.image.timeout, every=run.settings.rollout.poll)
 
 
+def _known(run: Run, template: str, number: str) -> Version:
+    """Return a version that was just created, once EC2 shows it in several answers: each may come from a copy that lags."""
+    shown = 0
+
+    def probe() -> Version | Waiting:
+        nonlocal shown
+        found = launch_templates.find(run.cloud, template, number)
+        shown = shown + 1 if found else 0
+        return found if found and shown >= _CONSISTENT else Waiting(f"EC2 does not show version {number} of {template} yet")
+
+    return run.wait(f"version {number}", probe, timeout=BEGIN, every=min(1.0, run.settings.rollout.poll))
+
+
 def _version(run: Run, template: str, source: str, revision: str, image: Image) -> Version:
     """Find the version of a template that boots an image, or create it from the source version."""
     text = description(revision, image.id)
@@ -238,7 +253,7 @@ def _version(run: Run, template: str, source: str, revision: str, image: Image) 
     data = changes(before.data, image.id, image.snapshots)
     number = launch_templates.add(run.cloud, before, text, data, token(template, before.number, image.id))
     # EC2 does not validate the parameters of a new version.
-    made = launch_templates.version(run.cloud, template, number)
+    made = _known(run, template, number)
     if made.image != image.id:
         raise DeployError(f"version {number} of {template} names image {made.image or 'none'}, not {image.id}")
     run.out.say(f"version {number} of {template} made from {before.number}, boots {image.id} ({revision[:12]})")

@@ -213,6 +213,16 @@ def test_the_image_holds_the_root_volume_alone_unless_all_are_wanted(world: Shop
         ec2.detach_volume(VolumeId=volume, InstanceId=world.management, Device="/dev/sdf")
 
 
+def test_a_version_that_ec2_does_not_show_yet_is_waited_for(world: ShopWorld) -> None:
+    before = world.cloud.control("options")["read_lag"]
+    world.cloud.control("options", {"read_lag": 60.0})
+    try:
+        ((_, made),) = bake(fast(world)).items()
+    finally:
+        world.cloud.control("options", {"read_lag": before})
+    assert made.number == str(template(world)[1][0]["VersionNumber"]) and made.image == images(world)[0]["ImageId"]
+
+
 def test_a_template_whose_volume_is_too_small_gets_no_version(world: ShopWorld) -> None:
     ec2 = world.cloud.client("ec2")
     lt, before = template(world)
