@@ -206,6 +206,7 @@ def build(cloud: Cloud, desired: int, **fleet: Any) -> RollingWorld:
     built = cloud.build_fleet(desired, **fleet)
     for activity in cloud.standin.world.scaling.groups.find(built.group).activities:
         activity.started -= 3600  # a fleet is not rolled out within the second of its birth
+        activity.ended = activity.ended and activity.ended - 3600
     image = cloud.build_image(f"next-{built.group}", "v2")
     world = RollingWorld(cloud, built, image, of_ours(cloud, built, image), {})
     world.before = world.shape()

@@ -53,4 +53,5 @@ class Pace:
         if self.took is None:
             return min(seldom, max(poll, first + self.launch - at))
         early, late = (first + seconds for seconds in self.took)
-        return poll if at > late + poll else min(seldom, max(poll / QUICK, early - at))
+        # Where it is known only roughly when, a fifth of that time is close enough.
+        return poll if at > late + poll else min(seldom, max(poll / QUICK, (late - early) / QUICK, early - at))

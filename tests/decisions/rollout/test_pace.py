@@ -49,6 +49,12 @@ def test_the_next_one_is_expected_when_the_one_before_was_ready(since: float, re
     assert begun.rest([new("healthy", 9), new("initial", id="i-2")], POLLS, 2000 + since, POLL) == rest
 
 
+def test_within_a_wide_window_a_fifth_of_it_is_close_enough() -> None:
+    pace = learned((1000, "initial"), (1170, "initial"), (1200, "healthy"))
+    begun = pace.after([new("initial", id="i-2")], 2000)
+    assert begun.rest([new("initial", id="i-2")], POLLS, 2175, POLL) == 6.0
+
+
 @pytest.mark.parametrize(("since", "rest"), [(0, 30.0), (100, 30.0), (135, 15.0), (145, POLL), (200, POLL)])
 def test_before_the_first_one_the_launches_of_the_past_count(since: float, rest: float) -> None:
     begun = Pace(launch=150).after([new("initial")], 1000)
