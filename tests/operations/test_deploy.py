@@ -310,6 +310,7 @@ def test_a_checkout_that_was_cut_short_is_finished(world: ShopWorld) -> None:
 @pytest.mark.long
 def test_killed_again_and_again_the_same_command_finishes(world: ShopWorld, tmp_path: Path) -> None:
     world.publish(world.v2)
+    (world.disk() / "venv/.ramped-requirements").unlink()
     (tmp_path / "operator").mkdir()
     folder = Folder(tmp_path / "operator", "from ops import ns\n", world.fabric_yaml())
     for moment in ("-> git", "requirements: changed", "-> migrate", "-> collectstatic", "-> restart", "-> verify"):

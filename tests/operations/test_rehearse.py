@@ -268,7 +268,7 @@ ELSEWHERE = {
     "ssmmessages:OpenDataChannel",
     "ssm:GetParameters",
 }
-SERVICES = {"elbv2": "elasticloadbalancing"}
+SERVICES = {"elbv2": "elasticloadbalancing", "service-quotas": "servicequotas"}
 
 
 @pytest.mark.long
