@@ -60,7 +60,8 @@ class Front:
         # A page in a browser may send requests to every address, by a name that leads there too (DNS rebinding).
         if request.headers.get("Host") != self._host or "Origin" in request.headers:
             return Response(f"only for programs that call {self._host}", status=403)
-        if control and self._keys.control and not compare_digest(request.headers.get(KEY_HEADER, ""), self._keys.control):
+        shown = request.headers.get(KEY_HEADER, "").encode()
+        if control and self._keys.control and not compare_digest(shown, self._keys.control.encode()):
             return Response(f"the control endpoint wants the key of this rehearsal ({KEY_HEADER})", status=403)
         return None
 

@@ -16,6 +16,7 @@ from .launch_templates import NOT_FOUND
 
 _NOT_FOUND = "InvalidInstanceID.NotFound"
 # Terminated instances stay visible for an hour.
+_TOKEN_SIZE = 64  # characters of a client token (RunInstances)
 _ALIVE = ["pending", "running", "stopping", "stopped"]
 # Errors of one zone or subnet; another may have capacity ("Error codes for the Amazon EC2 API").
 _OF_A_PLACE = (
@@ -45,6 +46,7 @@ class Ec2Instance:
     public: str = ""  # address
     dns: str = ""  # public name
     reason: str = ""  # of its last change of state
+    token: str = ""  # of the call that launched it
     root: str = ""  # the device of its root volume
     devices: tuple[str, ...] = ()  # of its EBS volumes
 
@@ -127,14 +129,15 @@ def launch(
     place: Place | None = None,
     *,
     once: str = "",
+    purpose: str = "",
     stops: bool = True,
 ) -> str:
     """Launch one instance of a template version outside every group, tagged at launch, and return its id.
 
     `data`: the version's parameters; `subnets`: those of the group, tried in turn where a subnet lacks capacity or the type;
     `metadata` and `place`: metadata options and location that override the version's; `once`: a client token with which a
-    repeated call launches no second instance; `stops`: it will be stopped and started again. EC2 may not know the id at first.
-    Raises Refused where every subnet rejects it.
+    repeated call launches no second instance, and `purpose` its beginning; `stops`: it will be stopped and started again. EC2
+    may not know the id at first. Raises Refused where every subnet rejects it.
     """
     more: dict[str, Any] = {"MetadataOptions": dict(metadata)} if metadata else {}
     if stops and data.get("InstanceMarketOptions", {}).get("MarketType") == "spot":
@@ -142,7 +145,7 @@ def launch(
     full = []
     for subnet in subnets or [""]:
         if once:
-            more["ClientToken"] = token(once, template, version, subnet)
+            more["ClientToken"] = (purpose + token(once, template, version, subnet))[:_TOKEN_SIZE]
         try:
             request = _launch(template, version, data, subnet, place or Place())
             answer = cloud.client("ec2").run_instances(**request, **_tagged(tags), **_OURS, **more)
@@ -285,6 +288,7 @@ def _instance(shown: Mapping[str, Any]) -> Ec2Instance:
         public=shown.get("PublicIpAddress", ""),
         dns=shown.get("PublicDnsName", ""),
         reason=shown.get("StateReason", {}).get("Message") or shown.get("StateTransitionReason", ""),
+        token=shown.get("ClientToken", ""),
         root=shown.get("RootDeviceName", ""),
         devices=tuple(device["DeviceName"] for device in shown.get("BlockDeviceMappings", [])),
     )

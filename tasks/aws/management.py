@@ -7,7 +7,7 @@ from ..runtime.run import Run
 from ..runtime.waiting import Waiting
 from . import autoscaling, instances
 from .instances import Ec2Instance
-from .tags import TEMPLATE
+from .tags import MEMBER, TEMPLATE
 
 
 def find(run: Run) -> Ec2Instance:
@@ -21,6 +21,9 @@ def find(run: Run) -> Ec2Instance:
     if instance is None:
         wanted = management.instance_id or f"an instance with the tag {management.tag}"
         raise Refused(f"no management instance: {wanted} does not exist. Create it with management-create")
+    if management.instance_id is None and MEMBER in instance.tags:
+        group = instance.tags[MEMBER]
+        raise Refused(f"{instance.id} has the tag {management.tag}, but is an instance of {group}: take the tag away from it")
     if management.instance_id is None:
         templates = autoscaling.templates(run.cloud, run.settings.groups)
         if templates and instance.tags.get(TEMPLATE) not in templates:

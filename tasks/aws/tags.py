@@ -14,6 +14,7 @@ DRAINED = "ramped:drained"  # the command that deregistered it from its target g
 
 # AWS's own, which no caller can set: what instances were launched from.
 TEMPLATE = "aws:ec2launchtemplate:id"
+MEMBER = "aws:autoscaling:groupName"
 
 # On a listener rule; and, without the groups, on an Auto Scaling group: since when and by whom the page is shown.
 MAINTENANCE = "ramped:maintenance"  # page or bypass
@@ -35,4 +36,5 @@ __all__ = [
     "ROLLOUT",  # of a group: the record of its unfinished rollout
     "SITE",  # of an image and its snapshots: image.name, which identifies the images of a site
     "TEMPLATE",
+    "MEMBER",
 ]

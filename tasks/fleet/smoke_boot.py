@@ -20,6 +20,7 @@ from ..runtime.waiting import Waiting
 from .outcomes import record_outcome
 
 _SMOKE = "smoke"  # the role
+_TOKEN = "ramped-smoke-"  # begins the client token of its launch, which no later call can change
 _UNKNOWN_FOR = 120.0  # seconds for which EC2 may not know an instance that was just launched
 
 
@@ -41,7 +42,7 @@ def smoke_boot(run: Run, group: Group, target: Version, revisions: Revisions, lo
 
     def launch() -> str | Waiting:
         try:
-            return instances.launch(run.cloud, *version, own, metadata, once=lock.token, stops=False)
+            return instances.launch(run.cloud, *version, own, metadata, once=lock.token, purpose=_TOKEN, stops=False)
         except ClientError as error:
             if error_code(error) not in NOT_FOUND:
                 raise
@@ -94,11 +95,16 @@ def _terminate(run: Run, id: str) -> None:
 def left_over(cloud: Cloud, group: str) -> list[str]:
     """Return the smoke boots of a group that an interrupted run has left.
 
-    Others may set our tags, but not AWS's own: an instance that does not come from the group's template is not ours.
+    Others may set our tags, but neither AWS's own nor the token of a launch: what does not come from the group's template, is in
+    a group, or was launched by another call is not ours.
     """
     found = instances.with_tags(cloud, {tags.ROLE: _SMOKE, tags.GROUP: group})
     template = autoscaling.group(cloud, group).template if found else ""
-    return [instance.id for instance in found if instance.tags.get(tags.TEMPLATE) == template]
+    return [
+        instance.id
+        for instance in found
+        if instance.tags.get(tags.TEMPLATE) == template and tags.MEMBER not in instance.tags and instance.token.startswith(_TOKEN)
+    ]
 
 
 def clear(run: Run, group: str) -> None:

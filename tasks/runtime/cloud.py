@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,13 +87,32 @@ def _session(aws: Aws) -> Any:
     import boto3
     import botocore.session
     from botocore.credentials import JSONFileCache
+    from dateutil.parser import parse
 
     core = botocore.session.Session()
     if aws.profile is not None:
         core.set_config_variable("profile", aws.profile)
     made = boto3.Session(botocore_session=core, region_name=aws.region, profile_name=aws.profile)
     # As the AWS CLI does: the credentials of a role last for an hour, and its MFA code is not asked for again until then.
-    core.get_component("credential_provider").get_provider("assume-role").cache = JSONFileCache(str(_CACHE.expanduser()))
+    try:
+        cache = str(_CACHE.expanduser())
+    except RuntimeError:  # no home
+        return made
+
+    class Forgiving(JSONFileCache):  # type: ignore[misc]
+        """A cache that is never in the way: what cannot be read is not there, what cannot be written is not kept."""
+
+        def __contains__(self, key: str) -> bool:
+            try:
+                return bool(parse(self[key]["Credentials"]["Expiration"]))
+            except (KeyError, TypeError, ValueError, OverflowError, OSError):
+                return False
+
+        def __setitem__(self, key: str, value: object) -> None:
+            with suppress(OSError):
+                super().__setitem__(key, value)
+
+    core.get_component("credential_provider").get_provider("assume-role").cache = Forgiving(cache)
     return made
 
 

@@ -1,6 +1,5 @@
 """All output for the operator: a live line on a terminal, plain lines elsewhere."""
 
-import re
 import sys
 import threading
 import time
@@ -10,13 +9,7 @@ from typing import Protocol, TextIO
 from .plain import Plain, duration
 from .steps import Step
 from .terminal import Terminal, is_terminal
-from .text import hanging, quoted
-
-# Output of a host may contain escape codes: they garble a log, and a terminal executes them.
-_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])?")
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-# Line ends that only some programs know, and marks that reverse the direction of text.
-_INVISIBLE = re.compile(r"[\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+from .text import hanging, quoted, stripped
 
 
 class _Backend(Protocol):
@@ -51,10 +44,10 @@ class Output:
 
     def clean(self, text: str) -> str:
         """Return the text as it may be shown: secrets masked, escape codes and control characters gone."""
+        text = stripped(text)
         for secret in sorted(self._secrets, key=len, reverse=True):
             text = text.replace(secret, "***")
-        text = _ESCAPES.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
-        return _INVISIBLE.sub("", _CONTROLS.sub("", text))
+        return text
 
     def say(self, text: str) -> None:
         """Show a line."""

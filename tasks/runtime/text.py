@@ -7,26 +7,44 @@ import re
 MARK = "   | "  # before every foreign line
 _MOST = 400  # lines of one foreign text
 
-_NAME = r"[\w.-]*(?:pass(?:word|wd|phrase)?|pwd|secret|token|credentials?|api_?key|access_?key|private_?key|secret_?key)[\w.-]*"
+_MARGIN, _SIZE = 400, 64 * 1024  # lines and characters before what is shown, so that no secret is cut in two
+
+# Output of a host may contain escape codes: they garble a log, and a terminal executes them.
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])?")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# Line ends that only some programs know, and marks that reverse the direction of text.
+_INVISIBLE = re.compile(r"[\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+
+# A name begins where no part of one stands before, and has an end: a host may print millions of letters and dashes.
+_BEGIN, _PART = r"(?<![\w.-])", r"[\w.-]{0,200}"
+_WORDS = "pass(?:word|wd|phrase)?|pwd|secret|token|credentials?|api_?key|access_?key|private_?key|secret_?key"
+_NAME = rf"{_PART}(?:{_WORDS}){_PART}"
 # Secrets, and their replacements. A port and a path after it are no password: "http://10.0.0.5:8080/a@b".
 _SECRETS = (
     (r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", "***"),
     (r"(://)[^\s/?#@:]+@", r"\1***@"),
-    (r"(://)[^\s/?#@:]*:(?!\d{1,5}(?:[/?#\s]|$))(?:\S*@|[^\s@]*(?: [^\s@]+){1,4}@)", r"\1***@"),
+    (r"(://)[^\s/?#@:]*:(?!\d{1,5}(?:[/?#\s]|$))(?:\S{0,300}@|[^\s@]{0,300}(?: [^\s@]{1,300}){1,4}@)", r"\1***@"),
     (rf"([?&;](?:{_NAME}|key|sig|[\w-]*signature|code|auth)=)[^&\s\"'#]+", r"\1***"),
     (r"((?:proxy-)?authorization\s*[:=]\s*[\"']?\w+\s+)[^\s\"']+", r"\1***"),
     (r"(\bbearer\s+)[\w.~+/=-]{8,}", r"\1***"),
-    (rf"(--?{_NAME}[ =])(?:\"[^\"]*\"|'[^']*'|\S+)", r"\1***"),
-    (rf"(\b{_NAME}[\"']?\s*[=:]\s*)(?:\"[^\"]*\"|'[^']*'|[^\s,;\"']+)", r"\1***"),
+    (rf"{_BEGIN}(--?{_NAME}[ =])(?:\"[^\"]*\"|'[^']*'|\S+)", r"\1***"),
+    (rf"{_BEGIN}({_NAME}[\"']?\s*[=:]\s*)(?:\"[^\"]*\"|'[^']*'|[^\s,;\"']+)", r"\1***"),
     (r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b", "***"),
     (r"\b(?:gh[pousr]_|github_pat_|glpat-|xox[abprs]-|sk_live_|rk_live_|pypi-|AIza)[\w-]{16,}", "***"),
-    (r"\beyJ[\w-]{4,}\.[\w-]{8,}\.[\w-]*", "***"),  # a JSON Web Token
+    (r"\beyJ[\w-]{4,2000}\.[\w-]{8,2000}\.[\w-]*", "***"),  # a JSON Web Token
 )
 _PATTERNS = tuple((re.compile(pattern, re.I | re.S if "BEGIN" in pattern else re.I), shown) for pattern, shown in _SECRETS)
 
 
+def stripped(text: str) -> str:
+    """Return a text without escape codes, control characters and invisible marks; its lines end in newlines."""
+    text = _ESCAPES.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return _INVISIBLE.sub("", _CONTROLS.sub("", text))
+
+
 def redact(text: str) -> str:
-    """Remove passwords, tokens and keys from a text, in the usual forms."""
+    """Remove passwords, tokens and keys from a text, in the usual forms; colours may not stand between their parts."""
+    text = stripped(text)
     for pattern, shown in _PATTERNS:
         text = pattern.sub(shown, text)
     return text
@@ -37,14 +55,23 @@ def gist(text: str) -> str:
 
     The end of a traceback names the error.
     """
-    last = [line.strip() for line in redact(text).splitlines() if line.strip()][-3:]
+    last = [line.strip() for line in redact(_end(text)[0]).splitlines() if line.strip()][-3:]
     return " | ".join(last)[-1000:]
+
+
+def _end(text: str) -> tuple[str, int]:
+    """Return the end of a text, with a margin, and how many lines stand before it: a host may print without end."""
+    lines = text.strip()[-_SIZE:].splitlines()
+    end = lines[-(_MOST + _MARGIN) :]
+    return "\n".join(end), text.count("\n", 0, max(0, len(text.strip()) - _SIZE)) + len(lines) - len(end)
 
 
 def quoted(text: str) -> str:
     """Return foreign text as a block: every line marked, without secrets, only the end of a long text."""
-    lines = redact(text.strip()).splitlines()
-    cut = [f"... {len(lines) - _MOST} lines"] if len(lines) > _MOST else []
+    end, before = _end(text)
+    lines = redact(end).splitlines()
+    before += max(0, len(lines) - _MOST)
+    cut = [f"... {before} lines"] if before else []
     return "\n".join(MARK + line for line in [*cut, *lines[-_MOST:]])
 
 

@@ -44,6 +44,10 @@ def test_the_mfa_code_of_a_role_is_asked_for_once_in_an_hour(tmp_path: Path, mon
                 assert api.client(service).meta.region_name == "eu-central-1"
             api.client("ec2").describe_instances()
             api.client("autoscaling").describe_auto_scaling_groups()
-    assert len(asked) == 1 and "mfa/operator" in asked[0]
-    (kept,) = (Path.home() / ".aws/cli/cache").iterdir()
-    assert kept.stat().st_mode & 0o077 == 0, "nobody else reads it"
+        assert len(asked) == 1 and "mfa/operator" in asked[0]
+        (kept,) = (Path.home() / ".aws/cli/cache").iterdir()
+        assert kept.stat().st_mode & 0o077 == 0, "nobody else reads it"
+        for torn in ("", "{", "{}", "[]", '{"Credentials": {"Expiration": "soon"}}'):
+            kept.write_text(torn)
+            Api(Aws(region="eu-central-1", profile="releases", endpoint=cloud.url)).client("ec2").describe_instances()
+        assert len(asked) == 6, "what cannot be read is not there"

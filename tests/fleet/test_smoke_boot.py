@@ -153,6 +153,17 @@ def test_an_instance_that_somebody_tagged_as_ours_is_not_terminated(world: Rolli
     ran = ec2.run_instances(ImageId=world.image, MinCount=1, MaxCount=1, SubnetId=world.fleet.subnets[0])
     foreign = ran["Instances"][0]["InstanceId"]
     ec2.create_tags(Resources=[foreign], Tags=[{"Key": "ramped:role", "Value": "smoke"}, {"Key": "ramped:group", "Value": "web"}])
+    # An instance of the group, and one that somebody launched from its template.
+    member = world.cloud.members()[0]
+    template = {"LaunchTemplateId": world.fleet.template, "Version": "1"}
+    where = {"SubnetId": world.fleet.subnets[0], "MinCount": 1, "MaxCount": 1}
+    theirs = ec2.run_instances(LaunchTemplate=template, **where)["Instances"][0]["InstanceId"]
+    ec2.create_tags(
+        Resources=[member, theirs], Tags=[{"Key": "ramped:role", "Value": "smoke"}, {"Key": "ramped:group", "Value": "web"}]
+    )
     assert left_over(world.api, "web") == []
     boot(world)
+    for id in (member, theirs):
+        assert world.cloud.instance(id)["State"]["Name"] in ("pending", "running")
+    ec2.delete_tags(Resources=[member], Tags=[{"Key": "ramped:role"}])
     assert world.cloud.instance(foreign)["State"]["Name"] in ("pending", "running")

@@ -173,3 +173,14 @@ def test_an_instance_that_somebody_tagged_is_no_management_instance(world: ShopW
     with pytest.raises(Refused, match=f"{id} has the tag role=builder, but was not launched from the launch template of a group"):
         find(fast(world, management=OTHER))
     assert find(fast(world, management={**OTHER, "instance_id": id})).id == id
+
+
+def test_an_instance_of_the_group_is_no_management_instance(world: ShopWorld) -> None:
+    ec2, tag = world.cloud.client("ec2"), {"Key": "role", "Value": "builder"}
+    member = world.cloud.members()[0]
+    ec2.create_tags(Resources=[member], Tags=[tag])
+    try:
+        with pytest.raises(Refused, match=f"{member} has the tag role=builder, but is an instance of web"):
+            find(fast(world, management=OTHER))
+    finally:
+        ec2.delete_tags(Resources=[member], Tags=[tag])

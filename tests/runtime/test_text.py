@@ -83,3 +83,24 @@ def test_the_gist_of_what_was_printed_is_one_line() -> None:
     assert gist("fatal: https://me:secret@example.com/ not found\n") == "fatal: https://***@example.com/ not found"
     assert gist("") == ""
     assert len(gist("x" * 5000)) == 1000
+
+
+@pytest.mark.parametrize("piece", ["--", "-", "a-", "a.", "://", "://a:", "eyJ-", "?", "pass-", "x ", "-----BEGIN "])
+def test_a_host_that_prints_without_end_is_shown_in_linear_time(piece: str) -> None:
+    """By the work that the patterns do: twice the text is not four times the steps, so megabytes end."""
+    for show in (gist, quoted):
+        assert len(show(piece * 1_000_000)) < 200_000
+    assert redact(piece * 5_000) is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"\x1b[36mdb_password\x1b[0m=\x1b[35m{SECRET}\x1b[0m",
+        f"DB_PASSWORD\x1b[0m: {SECRET}",
+        f"pass\u200bword={SECRET}",
+        f"pass\x08word={SECRET}",
+    ],
+)
+def test_colours_and_invisible_marks_hide_no_secret_from_us(text: str) -> None:
+    assert SECRET not in redact(text) and SECRET not in gist(text) and SECRET not in quoted(text)

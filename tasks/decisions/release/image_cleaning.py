@@ -69,18 +69,20 @@ def read(line: str) -> CleanedFiles:
 
     Raises ValueError for anything else.
     """
-    answer = json_object(line)
-    if answer is None or "aside" not in answer:
+    answer = json_object(line) or {}
+    lists = {name: answer.get(name, []) for name in ("keys", "left_out", "found", "unscanned")}
+    counts = [answer.get("aside"), answer.get("dropped")]
+    whole = all(isinstance(value, list) for value in lists.values()) and all(type(count) is int for count in counts)
+    if not whole or type(answer.get("frozen")) is not bool or "keys" not in answer:
         raise ValueError(line)
-    found = [f for f in answer.get("found", ()) if isinstance(f, dict)]
     return CleanedFiles(
-        aside=int(answer["aside"]),
-        dropped=int(answer["dropped"]),
-        keys=tuple(map(str, answer["keys"])),
-        frozen=bool(answer["frozen"]),
-        left_out=tuple(map(str, answer.get("left_out", ()))),
-        found=tuple((str(f.get("path", "")), str(f.get("kind", ""))) for f in found),
-        unscanned=tuple(map(str, answer.get("unscanned", ()))),
+        aside=answer["aside"],
+        dropped=answer["dropped"],
+        keys=tuple(map(str, lists["keys"])),
+        frozen=answer["frozen"],
+        left_out=tuple(map(str, lists["left_out"])),
+        found=tuple((str(f.get("path", "")), str(f.get("kind", ""))) for f in lists["found"] if isinstance(f, dict)),
+        unscanned=tuple(map(str, lists["unscanned"])),
     )
 
 

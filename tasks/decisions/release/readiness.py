@@ -39,13 +39,16 @@ class SiteFacts:
     free_checkout: int
 
 
+_FIELDS = {name: field.type for name, field in SiteFacts.__dataclass_fields__.items()}
+
+
 def read_facts(printed: str) -> SiteFacts | None:
     """Return the script's answer from everything the site printed; None without one."""
     lines = [line for line in printed.split("\n") if line.startswith(MARK)]
     answer: Mapping[str, Any] | None = json_object(lines[-1].removeprefix(MARK)) if lines else None
-    if answer is None or set(answer) != set(SiteFacts.__dataclass_fields__):
+    if answer is None or {name: type(value).__name__ for name, value in answer.items()} != _FIELDS:
         return None
-    return SiteFacts(**answer)
+    return SiteFacts(**answer) if max(answer["free_static"], answer["free_checkout"]) < 2**63 else None
 
 
 def of_site(about: str, facts: SiteFacts) -> list[Finding]:
@@ -96,7 +99,7 @@ def read_boot(printed: str) -> float | None:
 
     None while it boots. Source: org.freedesktop.systemd1(5), "FinishTimestampMonotonic".
     """
-    found = re.search(rf"^{BOOT}=(\d+)$", printed, re.MULTILINE)
+    found = re.search(rf"^{BOOT}=([0-9]{{1,18}})$", printed, re.MULTILINE)
     return int(found[1]) / 1e6 if found and int(found[1]) else None
 
 
@@ -106,7 +109,7 @@ def read_graceful(printed: str) -> float | None:
     None where unknown: a configuration file may set it. Source: gunicorn's documentation, "graceful_timeout";
     uvicorn's, "--timeout-graceful-shutdown".
     """
-    found = re.search(r"--(?:graceful-timeout|timeout-graceful-shutdown)[= ](\d+)", printed)
+    found = re.search(r"--(?:graceful-timeout|timeout-graceful-shutdown)[= ]([0-9]{1,9})\b", printed)
     if found:
         return float(found[1])
     plain = "gunicorn" in printed and not re.search(r"(?:^|\s)(?:-c|--config)[= ]", printed)
@@ -158,7 +161,7 @@ def cached_errors(base: str, headers: Mapping[str, str]) -> Finding:
     Source: RFC 9111, "Age"; "How CloudFront caches errors" (CloudFront developer guide).
     """
     age = headers.get("age", "").strip()
-    if not (age.isdigit() and int(age) > 0) and "hit" not in headers.get("x-cache", "").lower():
+    if not (re.fullmatch("[0-9]{1,18}", age) and int(age) > 0) and "hit" not in headers.get("x-cache", "").lower():
         return Finding(base, "ok", "the CDN does not store the answer to a file that is not there yet")
     return Finding(
         base,

@@ -31,7 +31,10 @@ def test_an_older_program_says_less() -> None:
     assert read(json.dumps(ANSWER)).remarks() == []
 
 
-@pytest.mark.parametrize("line", ["", "[]", "{}", "refused", '{"aside": "x", "dropped": 1, "keys": [], "frozen": 1}'])
+WRONG = ({"aside": "x"}, {"aside": []}, {"keys": 5}, {"found": 3}, {"left_out": None}, {"aside": float("inf")}, {"frozen": "no"})
+
+
+@pytest.mark.parametrize("line", ["", "[]", "{}", "refused", '{"aside": 1}', *(json.dumps({**ANSWER, **one}) for one in WRONG)])
 def test_anything_else_is_no_answer(line: str) -> None:
     with pytest.raises(ValueError):
         read(line)

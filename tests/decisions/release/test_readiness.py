@@ -1,6 +1,17 @@
 import pytest
 
-from tasks.decisions.release.readiness import MARK, ROOM, Finding, SiteFacts, of_site, read_facts, worst
+from tasks.decisions.release.readiness import (
+    BOOT,
+    MARK,
+    ROOM,
+    Finding,
+    SiteFacts,
+    cached_errors,
+    of_site,
+    read_boot,
+    read_facts,
+    worst,
+)
 
 WELL = SiteFacts("/static/", "/srv/static", True, False, 5 * ROOM, 5 * ROOM)
 
@@ -31,3 +42,24 @@ def test_an_answer_is_found_among_other_lines_or_there_is_none() -> None:
     for printed in ("", f"{MARK}[", f"{MARK}{'[' * 100_000}", f'{MARK}{{"static_url": 1}}'):
         assert read_facts(printed) is None
     assert worst([Finding("a", "ok", ""), Finding("b", "warning", "")]) == "warning"
+
+
+@pytest.mark.parametrize(
+    "value", [{"free_static": "x"}, {"free_static": None}, {"free_checkout": []}, {"free_static": 10**400}, {"static_root": [1]}]
+)
+def test_an_answer_of_other_types_is_none(value: dict[str, object]) -> None:
+    import json
+    from dataclasses import asdict
+
+    assert read_facts(MARK + json.dumps({**asdict(WELL), **value})) is None
+
+
+@pytest.mark.parametrize("digits", ["", "0", "9" * 400, "9" * 5000, "-1", "x"])
+def test_a_boot_that_cannot_be_read_is_not_known(digits: str) -> None:
+    assert read_boot(f"{BOOT}={digits}\n") is None and read_boot(f"{BOOT}=12500000\n") == 12.5
+
+
+@pytest.mark.parametrize("age", ["", "0", "\xb2", "9" * 5000, "-1"])
+def test_only_a_real_age_shows_a_stored_error(age: str) -> None:
+    assert cached_errors("http://cdn", {"age": age}).level == "ok"
+    assert cached_errors("http://cdn", {"age": "3"}).level == cached_errors("http://cdn", {"x-cache": "Hit"}).level == "warning"
