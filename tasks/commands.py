@@ -212,7 +212,7 @@ def check_migrations(run: Run, revision: str | None = None, json: bool = False) 
 
 @command(help={"json": "print the findings as JSON, and nothing else, on standard output"})
 def doctor(run: Run, json: bool = False) -> None:
-    """Examine groups, management instance, SSH, sudo, git, disk and static files before a release; changes nothing.
+    """Examine groups, quotas, instances, SSH, sudo, git, disk, static files and CDN before a release; changes nothing.
 
     Exit code 1 if a release would fail.
     """

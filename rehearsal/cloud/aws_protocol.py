@@ -47,7 +47,8 @@ class Call:
     key: str
 
 
-def _credential(request: BackendRequest) -> list[str]:
+def credential(request: BackendRequest) -> list[str]:
+    """Return the parts of the credential that a request shows: the access key, the date, the region, the service."""
     header = request.headers.get("Authorization", "")
     _, found, rest = header.partition("Credential=")
     return rest.split(",")[0].split("/") if found else []
@@ -55,7 +56,7 @@ def _credential(request: BackendRequest) -> list[str]:
 
 def read(request: BackendRequest) -> Call:
     """Understand a request. Raises ApiError where its service or action is unknown."""
-    scope = _credential(request)
+    scope = credential(request)
     if len(scope) < 5:
         raise ApiError("MissingAuthenticationToken", "Request is missing Authentication Token", 403)
     if scope[3] not in MODELS:

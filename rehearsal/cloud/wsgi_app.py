@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from ..keys import KEY_HEADER, Keys
-from .aws_protocol import Call, answer, read, refuse
+from .aws_protocol import Call, answer, credential, read, refuse
 from .errors import ApiError
 from .moto_state import LOCK
 from .world import World
@@ -63,6 +63,9 @@ class Front:
         shown = request.headers.get(KEY_HEADER, "").encode()
         if control and self._keys.control and not compare_digest(shown, self._keys.control.encode()):
             return Response(f"the control endpoint wants the key of this rehearsal ({KEY_HEADER})", status=403)
+        if not control and self._keys.callers and self._keys.callers.isdisjoint(credential(request)[:1]):
+            message = "The AWS access key Id you provided does not exist in our records."
+            return refuse(ApiError("InvalidClientTokenId", message, 403))
         return None
 
     def _api(self, request: BackendRequest, environ: dict[str, Any], body: bytes) -> tuple[Response, bool]:
@@ -70,9 +73,6 @@ class Front:
             call = read(request)
         except ApiError as error:
             return refuse(error), False
-        if self._keys.callers and call.key not in self._keys.callers:
-            message = "The AWS access key Id you provided does not exist in our records."
-            return answer(call, ApiError("InvalidClientTokenId", message, 403)), False
         world = self.world
         world.accidents.called(world.calls.came(call.service, call.action))
         rejection = self._error(call)

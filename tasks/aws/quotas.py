@@ -31,15 +31,17 @@ class VCpus:
 def vcpus(cloud: Cloud, kind: str) -> VCpus | None:
     """Return the vCPUs of a type, the usage and the quota (DescribeInstanceTypes, DescribeInstances, GetServiceQuota).
 
-    None for a type with an unknown quota.
+    None for a type that EC2 does not know, or whose quota is unknown here.
     """
     code = _code(kind)
     if code is None:
         return None
-    quota = cloud.client("service-quotas").get_service_quota(ServiceCode="ec2", QuotaCode=code)["Quota"]["Value"]
+    # A network without a way to this service must not hold a release up.
+    quota = cloud.client("service-quotas", quick=True).get_service_quota(ServiceCode="ec2", QuotaCode=code)["Quota"]["Value"]
     running = {name: count for name, count in _running(cloud).items() if _code(name) == code}
     sizes = _sizes(cloud, sorted({kind, *running}))
-    return VCpus(sizes[kind], sum(sizes[name] * count for name, count in running.items()), quota)
+    used = sum(sizes.get(name, 0) * count for name, count in running.items())
+    return VCpus(sizes[kind], used, quota) if kind in sizes else None
 
 
 def _code(kind: str) -> str | None:

@@ -42,6 +42,11 @@ def attributes(cloud: Cloud, arn: str) -> Mapping[str, str]:
     return {attribute["Key"]: attribute["Value"] for attribute in shown["Attributes"]}
 
 
+def deregistration_delays(cloud: Cloud, arns: Sequence[str]) -> dict[str, int]:
+    """Return the deregistration delay of each target group in seconds, by its name."""
+    return {arn.split("/")[1]: deregistration_delay(cloud, arn) for arn in arns}
+
+
 def deregistration_delay(cloud: Cloud, arn: str) -> int:
     """Return the seconds that a target of this group drains at most."""
     return int(attributes(cloud, arn).get("deregistration_delay.timeout_seconds", 300))

@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from ..aws import autoscaling, fleets, quotas, target_groups
 from ..aws.instances import Ec2Instance
 from ..aws.management import find
-from ..aws.serving import WebInstance, in_service
+from ..aws.serving import WebInstance, in_service, serves
 from ..decisions.release import readiness
-from ..decisions.release.readiness import Finding, Level
+from ..decisions.release.readiness import Finding
 from ..decisions.rollout.remarks import remarks
 from ..errors import DeployError, Refused
 from ..hosts import cdn, checkout
@@ -25,6 +25,7 @@ from ..runtime.cloud import error_code
 from ..runtime.run import Run
 from .lock import lock_of
 from .preflight import image_missing, rollout_problems, rollout_warnings
+from .reload import CancellableClock
 from .smoke_boot import left_over
 from .target import GroupTarget, target_of
 
@@ -37,10 +38,10 @@ def examine(run: Run, *, web: bool = True, release: bool = False) -> list[Findin
     `web`: check the web instances over SSH too; `release`: a release is about to begin, which may repair the site, and which
     waits for the host keys of young instances.
     """
-    names = run.settings.groups
-    with Hosts(run, patient=release) as hosts:
+    names, clock = run.settings.groups, CancellableClock(run.clock)
+    with Hosts(replace(run, clock=clock), patient=release) as hosts:
         on_hosts = _management(run, hosts, release=release)
-        on_hosts += [finding for name in names if web for finding in _web(run, hosts, name)]
+        on_hosts += [finding for name in names if web for finding in _web(run, hosts, clock, name)]
     return readiness.ranked([*of_groups(run), *on_hosts])
 
 
@@ -97,8 +98,9 @@ def _quota(run: Run, target: GroupTarget) -> Iterator[Finding]:
         return
     try:
         vcpus = quotas.vcpus(run.cloud, kind)
-    except ClientError as error:
-        yield Finding(target.name, "warning", f"the account's vCPU quota cannot be read: {error_code(error)}")
+    except (BotoCoreError, ClientError) as error:
+        why = error_code(error) or error
+        yield Finding(target.name, "warning", f"the account's vCPU quota cannot be read: {why}")
         return
     if vcpus is not None:
         yield readiness.quota(target.name, vcpus.limit, vcpus.used, vcpus.each * max(1, target.policy.surge))
@@ -107,11 +109,11 @@ def _quota(run: Run, target: GroupTarget) -> Iterator[Finding]:
 # -- hosts
 
 
-def _opened(hosts: Hosts, instance: Ec2Instance, about: str, level: Level = "problem") -> Host | Finding:
+def _opened(hosts: Hosts, instance: Ec2Instance, about: str) -> Host | Finding:
     try:
         return hosts.open(instance)
     except DeployError as error:
-        return Finding(about, level, str(error))
+        return Finding(about, "problem", str(error))
 
 
 def _attempt(about: str, check: Callable[[], object], well: str) -> Finding:
@@ -164,7 +166,7 @@ def of_site(run: Run, host: Host) -> list[Finding]:
     return readiness.of_site(host.name, facts) if facts else [Finding(host.name, "problem", f"{label} printed no answer")]
 
 
-def _web(run: Run, hosts: Hosts, name: str) -> list[Finding]:
+def _web(run: Run, hosts: Hosts, clock: CancellableClock, name: str) -> list[Finding]:
     """Examine every in-service instance of a group, side by side."""
     try:
         webs, group = in_service(run.cloud, [name]), autoscaling.group(run.cloud, name)
@@ -176,28 +178,33 @@ def _web(run: Run, hosts: Hosts, name: str) -> list[Finding]:
     graceful: dict[str, float] = {}
 
     def examine_instance(web: WebInstance) -> Finding:
-        # An unreachable instance out of traffic is no reason to refuse the release that may repair it.
-        host = _opened(hosts, web.instance, web.id, "problem" if web.id in serving else "warning")
-        if isinstance(host, Finding):
-            return host
-        boot, limit = _times(run, host)
-        boots.update({web.id: boot} if boot is not None else {})
-        graceful.update({web.id: limit} if limit is not None else {})
-        service = replace(run.settings.app, services=run.settings.app.services[:1])
-        return _attempt(web.id, lambda: checkout.require_rights(host, service, reload=True), "SSH and sudo work")
+        finding = _attempt(web.id, lambda: _instance(run, hosts, web, boots, graceful), "SSH and sudo work")
+        if finding.level != "problem":
+            return finding
+        if not serves(run.cloud, web):
+            return Finding(web.id, "ok", f"no longer in service in {name}")
+        # An instance out of traffic is no reason to refuse the release that may repair it.
+        return finding if web.id in serving else replace(finding, level="warning")
 
     with ThreadPoolExecutor(_WIDTH) as pool:
-        found = list(pool.map(examine_instance, webs))
+        try:
+            found = list(pool.map(examine_instance, webs))
+        except BaseException:
+            clock.cancel()  # the pool waits for its threads, and they may wait long for a console
+            raise
     found += readiness.short_grace(name, group.grace, group.health_type, boots)
-    delays = {arn.split("/")[1]: target_groups.deregistration_delay(run.cloud, arn) for arn in group.target_groups}
+    delays = target_groups.deregistration_delays(run.cloud, group.target_groups)
     return [*found, *readiness.short_delay(name, delays, max(graceful.values(), default=None))]
 
 
-def _times(run: Run, host: Host) -> tuple[float | None, float | None]:
-    """Return the seconds that an instance took to boot, and those that its web server waits for open requests."""
-    unit = run.settings.app.services[0]
+def _instance(run: Run, hosts: Hosts, web: WebInstance, boots: dict[str, float], graceful: dict[str, float]) -> None:
+    """Connect to a web instance, note how long it boots and waits for open requests, and raise what would stop restart-all."""
+    host, unit = hosts.open(web.instance), run.settings.app.services[0]
     boot = readiness.read_boot(host.read(commands.boot_seconds(), check=False).stdout)
-    return boot, readiness.read_graceful(host.read(commands.show(unit, ["ExecStart"]), check=False).stdout)
+    limit = readiness.read_graceful(host.read(commands.show(unit, ["ExecStart"]), check=False).stdout)
+    boots.update({web.id: boot} if boot is not None else {})
+    graceful.update({web.id: limit} if limit is not None else {})
+    checkout.require_rights(host, replace(run.settings.app, services=(unit,)), reload=True)
 
 
 def of_cdn(run: Run) -> list[Finding]:

@@ -69,7 +69,7 @@ def rollout_warnings(run: Run, target: GroupTarget) -> Iterator[str]:
     if group.version.startswith("$"):
         yield f"it follows {group.version}; it will name a number from now on, so that it can be rolled back"
     yield from _jobs(run)
-    delays = {arn.split("/")[1]: target_groups.deregistration_delay(run.cloud, arn) for arn in group.target_groups}
+    delays = target_groups.deregistration_delays(run.cloud, group.target_groups)
     found = slow_draining(delays, size, target.policy.batch, run.settings.rollout.timeout)
     hooks, rules = group_settings.hooks(run.cloud, name), run.settings.rollout
     found += slow_hooks(hooks[LAUNCHING], rules.instance_timeout)

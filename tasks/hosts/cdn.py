@@ -57,10 +57,16 @@ def asked_twice(base: str, path: str, limits: Limits = PAGE) -> dict[str, str] |
                 time.sleep(_AGE)
             try:
                 answer = http.request(
-                    "GET", base.rstrip("/") + path, headers={"User-Agent": "ramped"}, timeout=limits.step, retries=0
+                    "GET",
+                    base.rstrip("/") + path,
+                    headers={"User-Agent": "ramped"},
+                    timeout=limits.step,
+                    retries=0,
+                    preload_content=False,
                 )
             except HTTPError:
                 return None
+            answer.close()  # its headers are enough, and the page of an error may be of any size
             if answer.status < 400:
                 return None
     return {name.lower(): value for name, value in answer.headers.items()}

@@ -6,8 +6,7 @@ import re
 
 MARK = "   | "  # before every foreign line
 _MOST = 400  # lines of one foreign text
-
-_MARGIN, _SIZE = 400, 64 * 1024  # lines and characters before what is shown, so that no secret is cut in two
+_SIZE = 64 * 1024  # characters of it: a host may print without end
 
 # Output of a host may contain escape codes: they garble a log, and a terminal executes them.
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])?")
@@ -50,28 +49,31 @@ def redact(text: str) -> str:
     return text
 
 
+def _end(text: str) -> list[str]:
+    """Return the last lines of a foreign text, without secrets.
+
+    As much again before them is masked too, so that no secret is cut where its beginning is not seen.
+    """
+    masked = redact(text.strip()[-2 * _SIZE :])
+    if len(text) > _SIZE:
+        masked = masked[-_SIZE:].partition("\n")[2] or masked[-_SIZE:]
+    return masked.splitlines()
+
+
 def gist(text: str) -> str:
     """Return the last three lines of a command's output on one line, without secrets.
 
     The end of a traceback names the error.
     """
-    last = [line.strip() for line in redact(_end(text)[0]).splitlines() if line.strip()][-3:]
+    last = [line.strip() for line in _end(text) if line.strip()][-3:]
     return " | ".join(last)[-1000:]
-
-
-def _end(text: str) -> tuple[str, int]:
-    """Return the end of a text, with a margin, and how many lines stand before it: a host may print without end."""
-    lines = text.strip()[-_SIZE:].splitlines()
-    end = lines[-(_MOST + _MARGIN) :]
-    return "\n".join(end), text.count("\n", 0, max(0, len(text.strip()) - _SIZE)) + len(lines) - len(end)
 
 
 def quoted(text: str) -> str:
     """Return foreign text as a block: every line marked, without secrets, only the end of a long text."""
-    end, before = _end(text)
-    lines = redact(end).splitlines()
-    before += max(0, len(lines) - _MOST)
-    cut = [f"... {before} lines"] if before else []
+    lines, whole = _end(text), text.strip().count("\n") + 1
+    is_cut = len(lines) > _MOST or len(text) > _SIZE
+    cut = [f"... {whole - min(len(lines), _MOST)} lines"] if is_cut else []
     return "\n".join(MARK + line for line in [*cut, *lines[-_MOST:]])
 
 

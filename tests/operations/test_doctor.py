@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from rehearsal.cdn import Cdn
 from tasks.errors import DeployError, Refused
@@ -107,7 +108,6 @@ def test_a_host_that_cannot_be_reached_is_found(world: ShopWorld) -> None:
 def test_every_web_instance_is_examined(world: ShopWorld) -> None:
     well = found(world, "ok")
     assert all(f"{id}: SSH and sudo work" in well for id in world.cloud.members())
-    # Of one that serves nobody this is no reason to refuse: the release may be what mends it.
     broken = world.cloud.members()[0]
     sudo = world.disk(broken).parent / "bin/sudo"
     text = sudo.read_text()
@@ -116,8 +116,14 @@ def test_every_web_instance_is_examined(world: ShopWorld) -> None:
         (refused,) = problems(world)
         assert refused.startswith(f"{broken}: ") and "`systemctl reset-failed shop.service`" in refused
         assert "`systemctl reload shop.service`" in refused
+        # Of one that serves nobody this is no reason to refuse: the release may be what mends it.
+        world.cloud.control("break", {"instance": broken, "fault": "error"})
+        world.cloud.wait(lambda: broken not in world.healthy(), 60)
+        assert problems(world) == [] and any(f"{broken}: " in text and "sudo" in text for text in found(world, "warning"))
     finally:
+        world.cloud.control("break", {"instance": broken, "fault": None})
         sudo.write_text(text)
+    world.cloud.wait(lambda: broken in world.healthy(), 60)
 
 
 def test_what_is_only_worth_knowing_is_a_warning(world: ShopWorld) -> None:
@@ -145,6 +151,25 @@ def test_what_is_only_worth_knowing_is_a_warning(world: ShopWorld) -> None:
         )
         number = str(made["LaunchTemplateVersion"]["VersionNumber"])
         ec2.delete_launch_template_versions(LaunchTemplateName="web", Versions=[number])
+
+
+def test_a_quota_that_cannot_be_read_is_a_warning(world: ShopWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(*_: object) -> None:
+        raise EndpointConnectionError(endpoint_url="https://servicequotas.example")
+
+    scaling = world.cloud.client("autoscaling")
+    monkeypatch.setattr("tasks.aws.quotas.vcpus", unreachable)
+    made = world.cloud.client("ec2").create_launch_template_version(
+        LaunchTemplateName="web", SourceVersion="1", LaunchTemplateData={"InstanceType": "t3.small"}
+    )
+    number = str(made["LaunchTemplateVersion"]["VersionNumber"])
+    template = {"LaunchTemplateName": "web", "Version": number}
+    scaling.update_auto_scaling_group(AutoScalingGroupName="web", LaunchTemplate=template)
+    try:
+        assert any("vCPU quota cannot be read: Could not connect" in text for text in found(world, "warning"))
+    finally:
+        scaling.update_auto_scaling_group(AutoScalingGroupName="web", LaunchTemplate={**template, "Version": "1"})
+        world.cloud.client("ec2").delete_launch_template_versions(LaunchTemplateName="web", Versions=[number])
 
 
 def test_a_quota_that_the_surge_would_exceed_is_found(world: ShopWorld) -> None:

@@ -75,9 +75,24 @@ def test_the_api_wants_an_access_key_of_the_rehearsal(locked: StandIn) -> None:
         ec2(locked, "AKIASOMEBODYELSE00000").describe_vpcs()  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("body", ["<" * 50, "[" * 100_000, '{"a":'])
+@pytest.mark.parametrize("service", ["ec2", "ssm", "cloudfront", "iam"])
+def test_what_a_stranger_sends_is_not_even_read(locked: StandIn, service: str, body: str) -> None:
+    host = locked.url.removeprefix("http://")
+    scope = f"AWS4-HMAC-SHA256 Credential=AKIASOMEBODYELSE00000/20260101/eu-central-1/{service}/aws4_request"
+    connection = http.client.HTTPConnection(host, timeout=20)
+    try:
+        connection.request("POST", "/", body, {"Host": host, "Authorization": scope, "X-Amz-Target": "AmazonSSM.GetParameter"})
+        answer = connection.getresponse()
+        assert answer.status == 403 and b"InvalidClientTokenId" in answer.read()
+    finally:
+        connection.close()
+
+
 def test_the_control_endpoint_wants_its_key(locked: StandIn) -> None:
     assert status(locked, **{KEY_HEADER: "the key"}) == 200
     assert status(locked) == 403 and status(locked, **{KEY_HEADER: "another"}) == 403
+    assert status(locked, **{KEY_HEADER: "\xff"}) == 403
 
 
 @pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Host": "localhost:8000"}, {"Origin": "http://evil.example"}])

@@ -85,6 +85,14 @@ def test_the_gist_of_what_was_printed_is_one_line() -> None:
     assert len(gist("x" * 5000)) == 1000
 
 
+@pytest.mark.parametrize("before", [0, 700, 1_000, 1_300])
+def test_a_key_is_shown_in_no_part_wherever_a_long_text_is_cut(before: int) -> None:
+    key = "\n".join(["-----BEGIN RSA PRIVATE KEY-----", *[SECRET * 3] * 40, "-----END RSA PRIVATE KEY-----"])
+    text = "\n".join(["x" * 90] * 1000 + [key] + ["y" * 90] * before)
+    assert SECRET not in quoted(text) and SECRET not in gist(text)
+    assert quoted(text).startswith("   | ... ") and quoted("a\nb") == "   | a\n   | b"
+
+
 @pytest.mark.parametrize("piece", ["--", "-", "a-", "a.", "://", "://a:", "eyJ-", "?", "pass-", "x ", "-----BEGIN "])
 def test_a_host_that_prints_without_end_is_shown_in_linear_time(piece: str) -> None:
     """By the work that the patterns do: twice the text is not four times the steps, so megabytes end."""

@@ -70,4 +70,7 @@ def read_archives(printed: str) -> Archives | None:
     answer = json_object(lines[-1].removeprefix(MARK))
     if answer is None or not {"at", "now", "token", "done", "files", "size"} <= set(answer):
         return None
-    return Archives(answer["at"], answer["now"], answer["token"], answer["done"], answer["files"], answer["size"])
+    at = answer["at"]
+    if not isinstance(at, dict) or not all(type(value) in (int, float) for value in (*at.values(), answer["now"])):
+        return None
+    return Archives(at, answer["now"], answer["token"], answer["done"], answer["files"], answer["size"])

@@ -148,7 +148,7 @@ def short_delay(group: str, delays: Mapping[str, int], graceful: float | None) -
 
 
 def quota(group: str, limit: float, used: int, needed: int) -> Finding:
-    """Return the finding on the account's vCPU quota; `needed`: vCPUs of the surge and the smoke boot."""
+    """Return the finding on the account's vCPU quota; `needed`: vCPUs of the surge, or of the smoke boot before it."""
     text = f"{used} of {limit:.0f} vCPUs of the account's quota are used, and a rollout needs {needed} more"
     if used + needed > limit:
         return Finding(group, "problem", f"{text}: raise the quota in Service Quotas, or lower rollout.surge")

@@ -43,6 +43,10 @@ def read_manifest(printed: str) -> Manifest | None:
     answer = json_object(lines[-1].removeprefix(MARK))
     if answer is None or not {"url", "files", "hashed", "problem", "before", "unarchived"} <= set(answer):
         return None
+    try:
+        urlsplit(str(answer["url"]))
+    except ValueError:  # it is no URL
+        return None
     return Manifest(
         url=str(answer["url"]),
         files=_names(answer["files"]),
