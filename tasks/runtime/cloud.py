@@ -87,7 +87,7 @@ def _session(aws: Aws) -> Any:
     import boto3
     import botocore.session
     from botocore.credentials import JSONFileCache
-    from dateutil.parser import parse
+    from botocore.utils import parse_timestamp
 
     core = botocore.session.Session()
     if aws.profile is not None:
@@ -104,8 +104,8 @@ def _session(aws: Aws) -> Any:
 
         def __contains__(self, key: str) -> bool:
             try:
-                return bool(parse(self[key]["Credentials"]["Expiration"]))
-            except (KeyError, TypeError, ValueError, OverflowError, OSError):
+                return bool(parse_timestamp(self[key]["Credentials"]["Expiration"]))
+            except (KeyError, TypeError, ValueError, OSError):
                 return False
 
         def __setitem__(self, key: str, value: object) -> None:
