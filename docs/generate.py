@@ -1,9 +1,10 @@
-"""Write the two references from what they describe: the commands from their help, the settings from schema and example.
+"""Write the references from what they describe: commands from their help, settings from schema and example, events from the code.
 
 `python -m docs.generate` after a command, an option or a setting has changed; tests/docs compares.
 """
 
 import inspect
+import json
 import re
 from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
@@ -13,7 +14,10 @@ from invoke import Task
 from invoke.parser import Argument, ParserContext
 
 from tasks.commands import GROUPS, ns
+from tasks.decisions.reporting.events import FACTS, FIELDS, KINDS, OUTCOMES, VERSION
+from tasks.decisions.reporting.events import schema as event_schema
 from tasks.settings.environment import variable_of
+from tasks.settings.hooks import COMMANDS, STEPS
 from tasks.settings.model import Settings
 from tasks.settings.renamed import RENAMED
 from tasks.settings.schema import Field, schema
@@ -128,6 +132,30 @@ def _comments(lines: Sequence[str]) -> dict[str, str]:
     return found
 
 
+def events() -> str:
+    """Return the reference of the events: kinds, fields, facts, outcomes, steps."""
+    fields = [
+        (f"`{name}`", kind, _escaped(text), ", ".join(f"`{event}`" for event in kinds) or "all")
+        for name, (kind, text, kinds) in FIELDS.items()
+    ]
+    facts = [(f"`{name}`", f"`RAMPED_{name.upper()}`", _escaped(text)) for name, text in FACTS.items()]
+    parts = [
+        f"# Events\n\n{NOTE}",
+        f"`--events FILE` appends each event of a run as one line of JSON; `--events -` prints them. The version is {VERSION}: it"
+        " is raised when a field changes its meaning or goes; ignore fields and events that you do not know. As JSON Schema:"
+        " [events.schema.json](events.schema.json).",
+        "## Which events\n\n" + _table(("event", "when"), [(f"`{name}`", text) for name, text in KINDS.items()]),
+        "## Fields\n\n" + _table(("field", "type", "meaning", "in"), fields),
+        "## Facts\n\nEach is there as soon as it is known; hooks get it as a variable.\n\n"
+        + _table(("fact", "variable of a hook", "meaning"), facts),
+        "## Outcomes\n\n" + _table(("outcome", "meaning"), [(f"`{name}`", text) for name, text in OUTCOMES.items()]),
+        "## Steps and commands\n\nSteps, in `step` and in `hooks`: " + ", ".join(f"`{name}`" for name in STEPS) + ".",
+        "Commands, in `command` and in `hooks`: " + ", ".join(f"`{name}`" for name in COMMANDS) + ". What is both, such as"
+        " `rollout`, has its hooks around the step.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in lines)
@@ -140,9 +168,10 @@ def _escaped(text: str) -> str:
 
 
 def main() -> None:
-    """Write both files."""
-    for name, text in (("commands", commands()), ("settings", settings())):
+    """Write all files."""
+    for name, text in (("commands", commands()), ("settings", settings()), ("events", events())):
         (ROOT / f"docs/reference/{name}.md").write_text(text, encoding="utf-8")
+    (ROOT / "docs/reference/events.schema.json").write_text(f"{json.dumps(event_schema(), indent=2)}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

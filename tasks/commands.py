@@ -26,13 +26,21 @@ def _mention_maintenance(run: Run) -> None:
     maintenance.mention(run)
 
 
-BEFORE_EACH[:] = [_mention_maintenance]
+def _reach_management(run: Run) -> None:
+    if run.hooks.far:
+        from .hosts.hooks import reach
+
+        reach(run)
+
+
+BEFORE_EACH[:] = [_mention_maintenance, _reach_management]
 
 
 # -- release
 
 
 @command(
+    changes=True,
     iterable=["skip"],
     help={
         "revision": REVISION,
@@ -50,7 +58,7 @@ def ship(
     ship.ship(run, revision, skip or (), yes=yes, maintenance=maintenance)
 
 
-@command(help={"revision": REVISION, "yes": "accept migrations that need review"})
+@command(changes=True, help={"revision": REVISION, "yes": "accept migrations that need review"})
 def deploy(run: Run, revision: str | None = None, yes: bool = False) -> None:
     """Deploy a revision to the management instance: git, pip, migrate, collectstatic, restart; then verify it over HTTP.
 
@@ -62,10 +70,11 @@ def deploy(run: Run, revision: str | None = None, yes: bool = False) -> None:
 
 
 @command(
+    changes=True,
     help={
         "batch": "instances at a time, such as 2 or 25%; default: restart.batch",
         "only-if-needed": "skip instances that serve all new files already",
-    }
+    },
 )
 def restart_all(run: Run, batch: str | None = None, only_if_needed: bool = False) -> None:
     """Reload or restart every in-service web instance, a batch at a time, so that it serves the new static files.
@@ -77,7 +86,7 @@ def restart_all(run: Run, batch: str | None = None, only_if_needed: bool = False
     restart_all.restart_all(run, batch, only_if_needed=only_if_needed)
 
 
-@command(help={"whole": "fetch every hashed file of the release, not only those that it added"})
+@command(changes=True, help={"whole": "fetch every hashed file of the release, not only those that it added"})
 def warm_cdn(run: Run, whole: bool = False) -> None:
     """Fetch the new static files through the CDN; invalidate and fetch again what it answers with an error.
 
@@ -88,7 +97,7 @@ def warm_cdn(run: Run, whole: bool = False) -> None:
     warm_cdn.warm_cdn(run, whole)
 
 
-@command(help={"fresh": "make a new image even if this revision has one"})
+@command(changes=True, help={"fresh": "make a new image even if this revision has one"})
 def bake_ami(run: Run, fresh: bool = False) -> None:
     """Bake an AMI of the management instance and make a launch template version of it; reuses what exists."""
     from .operations import bake_ami
@@ -97,11 +106,12 @@ def bake_ami(run: Run, fresh: bool = False) -> None:
 
 
 @command(
+    changes=True,
     help={
         "to": "launch template version; default: the newest",
         "yes": "continue past a canary or a checkpoint that pauses",
         "engine": "ramped or instance-refresh; default: rollout.engine",
-    }
+    },
 )
 def rollout(run: Run, to: str | None = None, yes: bool = False, engine: str | None = None) -> None:
     """Replace the instances of the groups by those of the newest template version, surge first; resumes an unfinished rollout.
@@ -115,6 +125,7 @@ def rollout(run: Run, to: str | None = None, yes: bool = False, engine: str | No
 
 
 @command(
+    changes=True,
     iterable=["path"],
     help={"path": "a path such as /static/css/*; repeatable. Default: new hashed files that the CDN answers with an error"},
 )
@@ -144,7 +155,7 @@ def history(run: Run, limit: int = 20) -> None:
     history.history(run, limit)
 
 
-@command(help={"to": "version number or revision; default: the version before the live one"})
+@command(changes=True, help={"to": "version number or revision; default: the version before the live one"})
 def rollback(run: Run, to: str | None = None) -> None:
     """Roll back to the previous version, or to a version or revision; turns an unfinished rollout back.
 
@@ -155,7 +166,7 @@ def rollback(run: Run, to: str | None = None) -> None:
     rollback.rollback(run, to)
 
 
-@command
+@command(changes=True)
 def abort(run: Run) -> None:
     """End an unfinished rollout: remove the surge, restore the settings; old and new instances stay side by side.
 
@@ -166,7 +177,7 @@ def abort(run: Run) -> None:
     abort.abort(run)
 
 
-@command(help={"force": "remove it even if its holder may be alive"})
+@command(changes=True, help={"force": "remove it even if its holder may be alive"})
 def unlock(run: Run, force: bool = False) -> None:
     """Show who holds the lock of each group; remove it when the holder is gone, or with --force."""
     from .operations import unlock
@@ -174,7 +185,7 @@ def unlock(run: Run, force: bool = False) -> None:
     unlock.unlock(run, force)
 
 
-@command(help={"instance": "id of a web instance in service", "undo": "put it back into traffic"})
+@command(changes=True, help={"instance": "id of a web instance in service", "undo": "put it back into traffic"})
 def drain(run: Run, instance: str, undo: bool = False) -> None:
     """Take one instance out of traffic for inspection; --undo puts it back.
 
@@ -186,7 +197,7 @@ def drain(run: Run, instance: str, undo: bool = False) -> None:
     drain.drain(run, instance, undo=undo)
 
 
-@command
+@command(changes=True)
 def configure_health_check(run: Run) -> None:
     """Set the health check of every target group to that of the settings; show the times to detect and to recover."""
     from .operations import configure_health_check
@@ -232,7 +243,7 @@ def check_static(run: Run) -> None:
     check_static.check_static(run)
 
 
-@command
+@command(changes=True)
 def prune_static(run: Run) -> None:
     """Delete hashed static files that no running, bootable or recent release references.
 
@@ -247,7 +258,7 @@ def prune_static(run: Run) -> None:
 # -- maintenance
 
 
-@command
+@command(changes=True)
 def maintenance_on(run: Run) -> None:
     """Show every visitor a maintenance page (503) instead of the site; health checks and fleet stay as they are."""
     from .operations import maintenance
@@ -255,7 +266,7 @@ def maintenance_on(run: Run) -> None:
     maintenance.maintenance_on(run)
 
 
-@command
+@command(changes=True)
 def maintenance_off(run: Run) -> None:
     """Remove the maintenance page: visitors reach the site again."""
     from .operations import maintenance
@@ -267,6 +278,7 @@ def maintenance_off(run: Run) -> None:
 
 
 @command(
+    changes=True,
     iterable=["security_group"],
     help={
         "subnet": "id of the subnet; default: those of the group, in order",
@@ -283,7 +295,7 @@ def management_create(
     management.management_create(run, subnet, security_group or (), elastic_ip)
 
 
-@command
+@command(changes=True)
 def management_start(run: Run) -> None:
     """Start the management instance and wait until SSH answers."""
     from .operations import management
@@ -291,7 +303,7 @@ def management_start(run: Run) -> None:
     management.management_start(run)
 
 
-@command
+@command(changes=True)
 def management_stop(run: Run) -> None:
     """Stop the management instance; its disk is kept."""
     from .operations import management

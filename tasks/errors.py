@@ -10,6 +10,7 @@ DeployError (exit 1)
 ├── Cancelled (exit 1)          a thread of a cancelled run
 ├── RolledBack (exit 1)         the new version failed or was turned back; the old version serves everywhere
 └── Resumable (exit 3)          stopped half-way; names the command that continues
+    └── Paused (exit 3)         at a canary or a checkpoint, as the settings want it
 """
 
 from invoke.exceptions import Exit
@@ -76,3 +77,7 @@ class Resumable(DeployError):
     def __init__(self, what: str, resume: str) -> None:
         super().__init__(f"{what}\nStopped half-way. To go on: {resume}")
         self.resume = resume
+
+
+class Paused(Resumable):
+    """A rollout pauses at a canary or a checkpoint; names the command that continues."""

@@ -1,5 +1,6 @@
 """Real `fab` and `invoke`, as an operator types them."""
 
+import json
 import os
 import re
 import signal
@@ -27,7 +28,7 @@ def show(run, revision: str | None = None, fast: bool = False):
     run.out.say(f"{revision} {fast} | {run.command}")
 
 
-@command
+@command(changes=True)
 def work(run):
     """Work until somebody stops it."""
     with run.step("work"):
@@ -202,8 +203,10 @@ def test_hosts_are_refused(folder: Folder) -> None:
 @pytest.mark.parametrize("binary", BINARIES)
 @pytest.mark.parametrize(("number", "by"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM"), (signal.SIGHUP, "SIGHUP")])
 def test_stopped_half_way_it_says_how_to_go_on(folder: Folder, binary: str, number: signal.Signals, by: str) -> None:
-    answer = folder.interrupt(binary, "work", when="working", number=number)
-    assert answer.err == f"Stopped by {by}.\nStopped half-way. To go on: {binary} work\n"
+    answer = folder.interrupt(binary, "work", "--events=log", when="working", number=number)
+    assert answer.err == f"Stopped by {by}.\nStopped half-way. To go on: {binary} work --events=log\n"
+    last = json.loads((folder.path / "log").read_text().splitlines()[-1])
+    assert (last["event"], last["outcome"], last["code"]) == ("run-ended", "interrupted", 3)
     assert (answer.out.splitlines()[:2], answer.code) == (["-> work", "   working"], 3)
     assert answer.out.splitlines()[2].startswith("failed work (")
 

@@ -131,6 +131,7 @@ class GroupRollout:
             if rejection:
                 self._later(f"AWS rejected the call, retrying: {rejection}")
                 return False
+            self.run.journal.action(self.group, str(step))
         self.rejected = 0
         return True
 

@@ -41,10 +41,12 @@ def bake(run: Run, *, fresh: bool = False) -> dict[str, Version]:
     instance, host = open_management(run)
     with host:
         revision = _verified(run, instance, host)
+        run.journal.note(revision=revision, instance=instance.id)
         if run.dry:
             return foresee(run, revision, fresh=fresh)
         with run.step("image"):
             image = _image(run, instance, host, revision, fresh)
+            run.journal.note(image=image.id)
     with run.step("template version"):
         for name in run.settings.groups:
             pin(run, name)

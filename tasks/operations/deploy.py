@@ -38,11 +38,13 @@ def deploy_release(run: Run, revision: str | None, *, yes: bool = False, apart: 
     with Hosts(run) as hosts:
         with run.step("management instance"):
             instance = running_management(run)
+            run.journal.note(instance=instance.id)
         with run.step("SSH"):
             host = hosts.wait(instance, app.boot_timeout)
             require(run, of_checkout(run, host))
         with run.step("git"):
             sha = checkout.choose(run, host, revision)
+            run.journal.note(revision=sha)
             gate(run, host, sha, yes=yes, breaking=apart is not None)
             # Until it is verified again, no image of an unfinished deploy is baked.
             instances.untag(run.cloud, [instance.id], [tags.REVISION])

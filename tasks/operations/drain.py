@@ -44,7 +44,8 @@ def drain(run: Run, instance: str, undo: bool = False) -> None:
             "AWS does not promise to keep an instance that is in no target group either: for a long inspection"
             " set the type to EC2 meanwhile"
         )
-    with run.step(f"drain {web.id}: {how}"):
+    with run.step("drain", instance=web.id):
+        run.out.say(how)
         if by_health:
             _mark(run, web)
         else:
@@ -100,7 +101,7 @@ def _answer(run: Run, host: Host) -> int | str:
 
 
 def _undo(run: Run, web: WebInstance) -> None:
-    with run.step(f"put {web.id} back into traffic"):
+    with run.step("back into traffic", instance=web.id):
         if run.settings.health_check.draining_file is not None:
             with Hosts(run) as hosts:
                 hosts.open(web.instance).run(commands.remove(run.settings.health_check.draining_file))

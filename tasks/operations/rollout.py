@@ -16,7 +16,7 @@ from ..decisions.rollout.pace import Pace
 from ..decisions.rollout.plan import plan
 from ..decisions.rollout.schedules import between, missed
 from ..decisions.rollout.steps import Done, Step
-from ..errors import Refused, Resumable, RolledBack, SettingsError
+from ..errors import Paused, Refused, RolledBack, SettingsError
 from ..fleet.engine import Engine, RampedEngine
 from ..fleet.instance_refresh import RefreshEngine
 from ..fleet.lock import lock_of
@@ -61,7 +61,7 @@ def roll_out(run: Run, versions: Mapping[str, Version] | None = None, to: str | 
     paused = [f"{outcome.group}: {outcome.text}" for outcome in ended if outcome.progress is Progress.PAUSED]
     if paused:
         again = run.command
-        raise Resumable("\n".join(paused), again if " --yes" in again else f"{again} --yes")
+        raise Paused("\n".join(paused), again if " --yes" in again else f"{again} --yes")
 
 
 def replace_instances(
@@ -84,6 +84,10 @@ def replace_instances(
         if turn_back and not all(target.refresh or target.fleet.record for target in targets):
             raise Refused("the rollout has ended meanwhile: run the same again")
         ahead = _ahead(run, targets)
+        run.journal.note(
+            from_versions=" ".join(f"{target.name}={target.goal.source}" for target in ahead),
+            to_versions=" ".join(f"{target.name}={target.goal.target}" for target in ahead),
+        )
         if len(ahead) > 1:
             ahead = [target.with_policy(together=True) for target in ahead]
         refused = [text for target in ahead if (text := preflight(run, target))]

@@ -6,13 +6,15 @@
 
 The first line of the docstring is what `--list` shows, the whole of it what `--help` shows; the signature after `run` becomes
 the options, dashed.
-Exit texts report the changes that the edges noted (changes.py).
+Exit texts report the changes that the edges noted (changes.py). `changes=True` marks a command that changes something: it gets
+the option --events, hooks around it, and notices.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, overload
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 Body = Callable[Concatenate["Run", P], None]
 
+EVENTS = "append each event of the run to this file as a line of JSON; -: print them on standard output, all else on stderr"
+
 # Called before the body of every command; filled by commands.py.
 BEFORE_EACH: list[Callable[[Run], None]] = []
 
@@ -32,34 +36,42 @@ BEFORE_EACH: list[Callable[[Run], None]] = []
 def command(function: Body[P]) -> Task[Any]: ...
 @overload
 def command(**options: Any) -> Callable[[Body[P]], Task[Any]]: ...
-def command(function: Body[P] | None = None, **options: Any) -> Any:
+def command(function: Body[P] | None = None, *, changes: bool = False, **options: Any) -> Any:
     """Turn a function whose first argument is a Run into a task.
 
-    `options`: those of `invoke.task` (`help`, `iterable`, `optional`, ...). Returns the Task.
+    `changes`: whether it changes something; `options`: those of `invoke.task` (`help`, `iterable`, `optional`, ...). Returns
+    the Task.
     """
     if function is None:
-        return functools.partial(command, **options)
+        return functools.partial(command, changes=changes, **options)
+    if changes:
+        options["help"] = {**options.get("help", {}), "events": EVENTS}
     # `-f` must stay Invoke's own everywhere on the line, so no option gets a letter automatically.
-    return Task(_with_context(function), auto_shortflags=False, **options)
+    return Task(_with_context(function, changes), auto_shortflags=False, **options)
 
 
-def _with_context(function: Callable[..., None]) -> Callable[..., None]:
+def _with_context(function: Callable[..., None], changes: bool) -> Callable[..., None]:
+    name = function.__name__.replace("_", "-") if changes else ""
+
     @functools.wraps(function)
-    def body(c: Context, *args: Any, **kwargs: Any) -> None:
+    def body(c: Context, *args: Any, events: str | None = None, **kwargs: Any) -> None:
         from .guard import Guard
         from .output import Output
         from .run import begin
 
-        out = Output()
+        out = Output(sys.stderr if events == "-" else None)
         with Guard(out) as guard:
             run = begin(c, out)
             guard.know(run)
+            run.report_to(name, events)
             for first in BEFORE_EACH:
                 first(run)
-            function(run, *args, **kwargs)
+            with run.hooks.around_command(name):
+                function(run, *args, **kwargs)
 
     # Invoke reads the options from the signature: the function's own, with the context instead of the run.
     _, *rest = inspect.signature(function).parameters.values()
     context = inspect.Parameter("c", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    vars(body)["__signature__"] = inspect.Signature([context, *rest])
+    more = [inspect.Parameter("events", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None)] if changes else []
+    vars(body)["__signature__"] = inspect.Signature([context, *rest, *more])
     return body

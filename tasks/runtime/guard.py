@@ -5,10 +5,12 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, NoReturn
 
-from ..errors import DeployError, Refused, Resumable
+from ..decisions.reporting.events import Outcome
+from ..errors import DeployError, Paused, Refused, Resumable, RolledBack, SettingsError
 
 if TYPE_CHECKING:
     from .output import Output
@@ -24,6 +26,19 @@ class Stopped(KeyboardInterrupt):
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:
     raise Stopped(signal.Signals(number).name)
+
+
+def outcome_of(error: DeployError | None) -> Outcome:
+    """Return the outcome that an error means; None: a bug."""
+    kinds: dict[type[DeployError], Outcome] = {
+        Paused: "paused",
+        Resumable: "half-way",
+        RolledBack: "rolled-back",
+        Refused: "refused",
+        SettingsError: "refused",
+        DeployError: "failed",
+    }
+    return next((outcome for kind, outcome in kinds.items() if isinstance(error, kind)), "bug")
 
 
 class Guard:
@@ -58,15 +73,26 @@ class Guard:
             signal.signal(number, signal.SIG_DFL)
         self._out.close()
         if error is None or isinstance(error, SystemExit | GeneratorExit):
+            self._report("failed" if error is not None and getattr(error, "code", None) else "ok", None)
             return
         explained = self._explain(error)
+        if explained is None and self._changed():
+            self._out.warn(f"stopped half-way by a bug in this tool. To go on: {self._again()}")
+        self._report("interrupted" if isinstance(error, KeyboardInterrupt) else outcome_of(explained), explained or error)
         if explained is None:
-            if self._changed():
-                self._out.warn(f"stopped half-way by a bug in this tool. To go on: {self._again()}")
             return
         explained.message = self._out.clean(explained.message or "")
         if explained is not error:
             raise explained from error
+
+    def _report(self, outcome: Outcome, error: BaseException | None) -> None:
+        """Report the end of the run; the operator need not wait for slow services."""
+        if self._run is None:
+            return
+        code = error.exit_code if isinstance(error, DeployError) else int(outcome != "ok")
+        with suppress(KeyboardInterrupt):
+            self._run.journal.ended(outcome, code, str(error or ""))
+            self._run.journal.close()
 
     def _explain(self, error: BaseException) -> DeployError | None:
         if isinstance(error, Refused):

@@ -36,6 +36,7 @@ class Output:
         self._open: list[tuple[str, float]] = []
         self._secrets: set[str] = set()
         self._warned: set[str] = set()
+        self.when_warned: Callable[[str], None] = lambda text: None  # called with each warning
 
     def hide(self, secret: str | None) -> None:
         """Mask this text from now on; the lines of a longer secret are masked separately too."""
@@ -63,6 +64,7 @@ class Output:
         """Show a highlighted line on stderr."""
         with self._lock:
             self._backend.warn(hanging(self.clean(f"warning: {text}")))
+        self.when_warned(text)
 
     def warn_once(self, text: str) -> None:
         """Warn, unless the same was said in this run."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..errors import SettingsError
 from .changes import Changes
 from .cloud import Cloud
+from .hooks import Hooks
+from .journal import Journal
 from .steps import Step, Steps
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ T = TypeVar("T")
 class Run:
     """One run of one command.
 
-    `cloud`, `changes` and `steps` are shared with every copy that `with_` and `numbered` make.
+    `cloud`, `changes`, `steps`, `journal` and `hooks` are shared with every copy that `with_` and `numbered` make.
     """
 
     settings: Settings
@@ -41,13 +43,36 @@ class Run:
     numbers: Mapping[str, str] = field(default_factory=dict)  # of the steps, by their names
     cloud: Cloud = None  # type: ignore[assignment]  # made below, unless it is passed on
     steps: Steps = None  # type: ignore[assignment]
+    journal: Journal = field(default_factory=Journal)
+    hooks: Hooks = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         """Create what was not passed on by another run."""
         if self.cloud is None:
             object.__setattr__(self, "cloud", Cloud(self.settings.aws, self.changes))
         if self.steps is None:
-            object.__setattr__(self, "steps", Steps(self.out))
+            object.__setattr__(self, "steps", Steps(self.out, self.journal))
+        if self.hooks is None:
+            object.__setattr__(self, "hooks", Hooks(self.settings.hooks, self.out, self.journal, self.dry))
+
+    def report_to(self, name: str, events: str | None) -> None:
+        """Begin to report a command that changes something: its events to a file, notices to others.
+
+        `name`: of the command, empty for others, which report nothing; `events`: a file, or - for standard output. Raises
+        SettingsError.
+        """
+        from .event_file import EventFile
+        from .notices import of_environment
+        from .operator import who
+
+        own = self.journal
+        own.command, own.line, own.by, own.now, own.clean = name, self.command, who(), self.clock.now, self.out.clean
+        own.note(groups=" ".join(self.settings.groups), **({"dry": "yes"} if self.dry else {}))
+        webhooks = of_environment(self.settings.notices, self.out.hide, self.out.warn) if name and not self.dry else None
+        file = EventFile(events, self.out.warn) if events else None
+        own.sinks += [sink for sink in (file, webhooks) if sink is not None]
+        self.out.when_warned = own.warning
+        own.began()
 
     def with_(self, **sections: Mapping[str, Any]) -> Run:
         """Return this run with other values in some sections of its settings: `run.with_(rollout={"pause": 0})`."""
@@ -58,9 +83,14 @@ class Run:
         """Return this run with numbers in front of its steps, by the names of the steps."""
         return replace(self, numbers=numbers)
 
-    def step(self, name: str, **facts: str) -> AbstractContextManager[Step]:
-        """Run a step, notifying the listeners of its beginning and its end; `facts` are for them."""
-        return self.steps.step(name, self.numbers.get(name, ""), facts)
+    @contextmanager
+    def step(self, name: str, **facts: str) -> Iterator[Step]:
+        """Run a step with its hooks, notifying the listeners of its beginning and its end; `facts` are for them.
+
+        Raises Refused where a hook fails that has to stop the run.
+        """
+        with self.steps.step(name, self.numbers.get(name, ""), facts) as step, self.hooks.around(step.key):
+            yield step
 
     def report(self, title: str) -> None:
         """Show the steps so far with their durations."""

@@ -28,7 +28,13 @@ class Step:
     @property
     def title(self) -> str:
         """The displayed name, with the number in front."""
-        return f"{self.number:<2} {self.name}" if self.number else self.name
+        named = f"{self.name} {self.facts['instance']}" if "instance" in self.facts else self.name
+        return f"{self.number:<2} {named}" if self.number else named
+
+    @property
+    def key(self) -> str:
+        """The name as hooks and events have it, such as "template-version"."""
+        return self.name.lower().replace(" ", "-")
 
 
 class Listener(Protocol):

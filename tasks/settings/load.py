@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +43,7 @@ def load(start: Path, option: str | None, environment: Mapping[str, str]) -> Loa
     layers = [*map(of_file, files), of_environment(environment, str(start)), *([of_file(read_option(option))] if option else [])]
     leaves = merge(layers)
     values, wrong = check(leaves, _shown(project) if project else str(option))
+    _place_hooks(values, leaves)
     invoke = _invokes_own(files[-1]) if project else {}
     errors = [*(error for layer in layers for error in layer.errors), *wrong, *_place_paths(values, leaves)]
     if errors or (errors := _unmergeable(invoke)):
@@ -88,12 +89,27 @@ def _invokes_own(source: Source) -> dict[str, Any]:
 
 
 def _place_paths(values: dict[str, Any], leaves: Mapping[str, Found]) -> Iterator[str]:
-    for path in ("ssh.key", "ssh.known_hosts", "ssh.host_ca", "maintenance.page", "maintenance.bypass_secret"):
+    for path in (
+        "ssh.key",
+        "ssh.known_hosts",
+        "ssh.host_ca",
+        "maintenance.page",
+        "maintenance.bypass_secret",
+        "notices.webhooks",
+    ):
         if values.get(path) is None:
             continue
         values[path] = str(Path(leaves[path].folder, expand(values[path])))
         if not Path(values[path]).is_file():
             yield f"{leaves[path].origin}: {path}: found '{values[path]}'; allowed: a file that exists, or null"
+
+
+def _place_hooks(values: dict[str, Any], leaves: Mapping[str, Found]) -> None:
+    """Let each hook run in the folder of the file that names it."""
+    for path in ("hooks.before", "hooks.after", "hooks.failed"):
+        if path in leaves and path in values:
+            folder = leaves[path].folder
+            values[path] = {name: tuple(replace(hook, folder=folder) for hook in hooks) for name, hooks in values[path].items()}
 
 
 def _unmergeable(invoke: Mapping[str, Any]) -> list[str]:

@@ -10,6 +10,7 @@ from .values import (
     Alarms,
     Aliases,
     Branch,
+    ChangingCommands,
     CheckCount,
     CheckInterval,
     CheckTimeout,
@@ -29,6 +30,7 @@ from .values import (
     Line,
     Login,
     Networks,
+    NoticeEvents,
     Origin,
     Paths,
     Percentages,
@@ -40,11 +42,13 @@ from .values import (
     RoleTag,
     Some,
     StaticPath,
+    StopHooks,
     TagMap,
     Units,
     UrlPath,
     Volumes,
     WarmUp,
+    WarnHooks,
     Yes,
 )
 
@@ -183,6 +187,25 @@ class Maintenance:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Hooks:
+    """Commands of yours around the steps of a command, by the name of the step or the command."""
+
+    before: StopHooks = field(default_factory=dict)
+    after: WarnHooks = field(default_factory=dict)
+    failed: WarnHooks = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notices:
+    """Who hears of a run by webhook."""
+
+    webhooks: Line | None = None  # a path; the loader makes it absolute
+    events: NoticeEvents = ("start", "success", "failure", "interrupted", "crash")
+    commands: ChangingCommands = ("ship", "deploy", "rollout", "rollback", "abort", "maintenance-on", "maintenance-off")
+    timeout: Duration = 5  # for an answer
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """All settings of a site."""
 
@@ -197,3 +220,5 @@ class Settings:
     static: Static
     health_check: HealthCheck = field(default_factory=HealthCheck)
     maintenance: Maintenance = field(default_factory=Maintenance)
+    hooks: Hooks = field(default_factory=Hooks)
+    notices: Notices = field(default_factory=Notices)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated
 
+from .hooks import COMMANDS, Hook, HookMap
 from .kinds import Amount, Flag, Seconds, Tags, Text, Texts, Whole
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -52,6 +53,14 @@ Some = Annotated[int, Whole(0)]
 Interval = Annotated[float, Seconds()]
 Quantity = Annotated[int | str, Amount()]
 TagMap = Annotated[Mapping[str, str], Tags()]
+
+StopHooks = Annotated[Mapping[str, tuple[Hook, ...]], HookMap("stop")]
+WarnHooks = Annotated[Mapping[str, tuple[Hook, ...]], HookMap("warn")]
+NoticeEvents = Annotated[
+    tuple[str, ...],
+    Texts(Text("start, success, failure, interrupted or crash", "start|success|failure|interrupted|crash")),
+]
+ChangingCommands = Annotated[tuple[str, ...], Texts(Text("a command that changes something", "|".join(COMMANDS)))]
 
 Region = Annotated[str, Text("a region such as eu-central-1", r"[a-z]{2,4}(?:-[a-z]+)+-[0-9]+", _region_of_zone)]
 GroupNames = Annotated[tuple[str, ...], Texts(_GROUP, minimum=1)]

@@ -1,6 +1,7 @@
 """What the documents say is so: links lead somewhere; commands, options, settings and messages are those of the code."""
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -8,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from docs.generate import arguments_of, commands, settings
+from docs.generate import arguments_of, commands, events, settings
 from tasks.commands import GROUPS, ns
+from tasks.decisions.reporting.events import schema as schema_of_events
 from tasks.settings.schema import schema, sections
 from tests.docs.pages import GENERATED, PAGES, ROOT, TOP, WRITTEN, anchors, code, links, name, prose
 
@@ -19,10 +21,14 @@ PLAIN = r"\b(told|whoever|gives|judged?|lets? (?:\w+ )?in|is at it)\b"
 MESSAGES = ("docs/when-it-stops.md", "docs/ssh.md")
 
 
-@pytest.mark.parametrize(("file", "text"), [("commands", commands), ("settings", settings)])
+@pytest.mark.parametrize(("file", "text"), [("commands", commands), ("settings", settings), ("events", events)])
 def test_the_references_are_what_the_code_says(file: str, text: object) -> None:
     assert callable(text)
     assert (GENERATED / f"{file}.md").read_text() == text(), "run: python -m docs.generate"
+
+
+def test_the_schema_of_the_events_is_that_of_the_code() -> None:
+    assert json.loads((GENERATED / "events.schema.json").read_text()) == schema_of_events(), "run: python -m docs.generate"
 
 
 def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:

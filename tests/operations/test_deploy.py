@@ -8,10 +8,13 @@ import pytest
 
 from tasks.errors import DeployError, Refused, RemoteFailed
 from tasks.hosts import checkout
+from tasks.hosts.hooks import reach
 from tasks.hosts.keys import WrongHostKey
 from tasks.hosts.management import open_management
 from tasks.hosts.ssh import Host
 from tasks.operations.deploy import deploy_release
+from tasks.runtime.run import Run
+from tasks.settings.hooks import Hook
 from tests.worlds.hooks import DEAD, impatient
 from tests.worlds.operator_folder import Folder
 from tests.worlds.shop_world import Golden, ShopWorld, credentials, sh
@@ -66,6 +69,14 @@ def static_names(world: ShopWorld) -> set[str]:
     return {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file() and path.suffix not in (".gz", ".br")}
 
 
+def hooked(world: ShopWorld, line: str) -> Run:
+    """Return a run with a hook on the management instance before `git`, where the revision is noted by an earlier step."""
+    run = world.run(hooks={"before": {"git": (Hook(line, "management"),)}})
+    reach(run)
+    run.journal.note(revision=world.v2)
+    return run
+
+
 def test_a_release_is_deployed_verified_and_a_second_run_finds_nothing_to_do(world: ShopWorld) -> None:
     world.publish(world.v2)
     before = static_names(world)
@@ -84,12 +95,17 @@ def test_a_release_is_deployed_verified_and_a_second_run_finds_nothing_to_do(wor
     assert "untracked" not in world.printed and "warning" not in world.printed
 
     mark = len(world.out.getvalue())
-    assert deploy_release(world.run(), world.v2) == release
+    assert deploy_release(hooked(world, 'echo "$RAMPED_STEP $RAMPED_REVISION" > ../hooked; pwd'), world.v2) == release
+    assert (world.disk() / "hooked").read_text() == f"git {world.v2}\n"
     again = world.out.getvalue()[mark:]
     assert "requirements: unchanged" in again
     assert "no migrations to run" in again
     assert "0 static files copied" in again
+    assert f"   | {world.disk() / 'app'}" in again
 
+    with pytest.raises(Refused, match=r"hooks\.before\.git failed: `echo no room; exit 4` exited 4: no room"):
+        deploy_release(hooked(world, "echo no room; exit 4"), world.v1)
+    assert (world.disk() / "app/REVISION").read_text() == f"{world.v2}\n"
     back = deploy_release(world.run(), world.v1)
     assert back.revision == world.v1
     assert (world.disk() / "app/REVISION").read_text() == f"{world.v1}\n"

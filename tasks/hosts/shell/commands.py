@@ -5,7 +5,7 @@ Relative paths start in the home of the SSH user. Text from settings or from git
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from shlex import quote
 
 from ...decisions.release.migrations import COMMAND
@@ -42,6 +42,12 @@ def locked(app: App, command: str, wait: int = WAIT) -> str:
     `wait`: seconds, after which it exits BUSY. Source: flock(1).
     """
     return f"flock -o -E {BUSY} -w {wait} {home(app.directory)} sh -c {quote(command)}"
+
+
+def hook(app: App, line: str, variables: Mapping[str, str]) -> str:
+    """Run a command line of the operator in the site's folder, with variables in its environment."""
+    given = " ".join(f"{name}={quote(text)}" for name, text in variables.items())
+    return f"cd {home(app.directory)} && env {given} sh -c {quote(line)}"
 
 
 def python(app: App) -> str:

@@ -1,0 +1,22 @@
+"""Hooks on the management instance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..runtime.run import Run
+from .management import open_management
+from .shell import commands
+
+
+def reach(run: Run) -> None:
+    """Let the hooks of a run reach the management instance; it is connected to when a hook needs it."""
+
+    def remote(line: str, variables: Mapping[str, str], timeout: float) -> tuple[str, int]:
+        _, host = open_management(run)
+        with host:
+            # Not as a change of ours: a hook that fails before a step has to leave "nothing was changed" true.
+            answer = host.read(commands.hook(run.settings.app, line, variables), check=False, timeout=timeout, label=line)
+        return answer.stdout + answer.stderr, answer.code
+
+    run.hooks.remote = remote

@@ -1,0 +1,54 @@
+"""Work that must never slow a run or fail it: a thread of its own behind a bounded queue."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Outbox(Generic[T]):
+    """Pass items to a function in order, in a thread that begins with the first item.
+
+    `work`: called with each item, raises nothing; `size`: how many may wait. What does not fit is dropped and counted.
+    """
+
+    def __init__(self, work: Callable[[T], None], size: int) -> None:
+        self._work = work
+        self._queue: queue.Queue[T | None] = queue.Queue(size)
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+        self._given_up = False
+        self.dropped = 0
+
+    def put(self, item: T) -> None:
+        """Add an item; returns at once."""
+        with self._lock:
+            if self._thread is None:
+                # A daemon: a reader that hangs must not keep the process from ending.
+                self._thread = threading.Thread(target=self._loop, name="outbox", daemon=True)
+                self._thread.start()
+            try:
+                self._queue.put_nowait(item)
+            except queue.Full:
+                self.dropped += 1
+
+    def close(self, timeout: float) -> bool:
+        """Wait until everything is done, at most `timeout` seconds; return whether it is."""
+        thread = self._thread
+        if thread is None:
+            return True
+        try:
+            self._queue.put(None, timeout=timeout)
+        except queue.Full:
+            self._given_up = True
+            return False
+        thread.join(timeout)
+        return not thread.is_alive()
+
+    def _loop(self) -> None:
+        while (item := self._queue.get()) is not None and not self._given_up:
+            self._work(item)
