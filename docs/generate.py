@@ -16,6 +16,7 @@ from invoke.parser import Argument, ParserContext
 from tasks.commands import GROUPS, ns
 from tasks.decisions.reporting.events import FACTS, FIELDS, KINDS, OUTCOMES, VERSION
 from tasks.decisions.reporting.events import schema as event_schema
+from tasks.runtime.arguments import Omissible
 from tasks.settings.environment import variable_of
 from tasks.settings.hooks import COMMANDS, STEPS
 from tasks.settings.model import Settings
@@ -49,11 +50,16 @@ def _command(task: Task[Any]) -> Iterator[str]:
     options = ParserContext(name, args=arguments).help_tuples()
     repeatable = {f"--{flag}" for argument in arguments if argument.kind is list for flag in argument.names}
     positional = [argument for argument in arguments if argument.positional]
-    yield f"    fab {' '.join([name, *(str(argument.name).upper() for argument in positional)])}"
+    yield f"    fab {' '.join([name, *map(_positional, positional)])}"
     if options:
         yield _table(
             ("option", "meaning"), [(f"`{_option(flags, repeatable)}`", _escaped(text or "")) for flags, text in options]
         )
+
+
+def _positional(argument: Argument) -> str:
+    name = str(argument.name).upper()
+    return f"[{name}]" if isinstance(argument, Omissible) else name
 
 
 def arguments_of(task: Task[Any]) -> list[Argument]:

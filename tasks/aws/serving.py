@@ -35,6 +35,13 @@ def in_service(cloud: Cloud, groups: Sequence[str]) -> list[WebInstance]:
     return found
 
 
+def running(cloud: Cloud, groups: Sequence[str]) -> list[Ec2Instance]:
+    """Return the running instances of the groups, whatever their state in the group, by zone and id."""
+    ids = [member.id for name in groups for member in autoscaling.group(cloud, name).members]
+    found = [instance for instance in instances.with_ids(cloud, ids) if instance.state == "running"]
+    return sorted(found, key=lambda instance: (instance.zone, instance.id))
+
+
 def serves(cloud: Cloud, web: WebInstance) -> bool:
     """Return whether an instance is still in service in its group, and alive: a group learns late of a dead instance."""
     return any(other.id == web.id for other in in_service(cloud, [web.group]))

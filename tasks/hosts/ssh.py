@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from fabric import Connection
@@ -14,8 +14,9 @@ from paramiko import Channel, ChannelException, SSHException
 from ..decisions.release.file_contents import Digest
 from ..errors import HostUnreachable, RemoteFailed, TimedOut
 from ..runtime.text import gist, redact
-from .executing import Late, Lost, TooMuch, execute
+from .executing import Late, Lost, TooMuch, execute, stream
 from .http import FILE, PAGE, HttpAnswer, Limits, NoAnswer, Tunnels
+from .lines import Lines
 
 QUICK = 60.0  # seconds for a command that only reads
 _WIDTH = 8  # requests at a time
@@ -84,9 +85,43 @@ class Host:
         Raises RemoteFailed, TimedOut, HostUnreachable. A command that timed out may go on running there.
         """
         shown = redact(label or command)
-        try:
+        with self._explained(shown, timeout):
             self.connection.open()
             printed, errors, code = execute(self.connection.transport, f"echo {self._mark}; {command}", timeout)
+        answer = Answer(self._behind_the_mark(printed, errors, shown), errors, code)
+        return self.checked(answer, shown) if check else answer
+
+    def stream(
+        self,
+        command: str,
+        take: Callable[[str, bool], None],
+        *,
+        timeout: float | None,
+        label: str | None = None,
+        terminal: bool = False,
+        limit: int | None = None,
+    ) -> int:
+        """Run a command, hand over each line that it prints as it comes, and return its exit code.
+
+        `take`: called with the line and whether it is of stderr; `timeout`: seconds, None for a command that is followed;
+        `terminal`: on a terminal, which ends the command with the connection; `limit`: bytes. Raises as `read` without `check`.
+        """
+        shown = redact(label or command)
+        lines = Lines(take, self._mark)
+        with self._explained(shown, timeout or 0.0):
+            self.connection.open()
+            marked = f"echo {self._mark}; {command}"
+            code = stream(self.connection.transport, marked, timeout, lines.feed, terminal=terminal, limit=limit)
+        lines.end()
+        if not lines.marked:
+            raise self._never_run(shown, lines.before)
+        return code
+
+    @contextmanager
+    def _explained(self, shown: str, timeout: float) -> Iterator[None]:
+        """Turn the ways in which a command does not end into errors for the operator."""
+        try:
+            yield
         except Late as late:
             seen = gist(late.printed.partition(f"{self._mark}\n")[2])
             raise TimedOut(f"{self.name}: `{shown}`", timeout, seen or "nothing was printed") from late
@@ -98,15 +133,16 @@ class Host:
             ) from lost
         except (SSHException, EOFError, OSError) as error:
             raise HostUnreachable(f"{self.name}: the connection broke while `{shown}` ran: {reason(error)}") from error
-        answer = Answer(self._behind_the_mark(printed, errors, shown), errors, code)
-        return self.checked(answer, shown) if check else answer
+
+    def _never_run(self, shown: str, printed: str) -> HostUnreachable:
+        said = gist(printed) or "nothing"
+        return HostUnreachable(f"{self.name}: `{shown}` was not run; the login shell printed: {said}. Is it a shell?")
 
     def _behind_the_mark(self, printed: str, errors: str, shown: str) -> str:
         """Return the command's own output. Raises HostUnreachable where it never ran."""
         before, mark, own = printed.partition(f"{self._mark}\n")
         if not mark:
-            said = gist(printed or errors) or "nothing"
-            raise HostUnreachable(f"{self.name}: `{shown}` was not run; the login shell printed: {said}. Is it a shell?")
+            raise self._never_run(shown, printed or errors)
         if before and not self._noisy:
             self._noisy = True
             self.when_noisy(before)

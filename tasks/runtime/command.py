@@ -18,7 +18,9 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, overload
 
-from invoke import Context, Task
+from invoke import Context
+
+from .arguments import CommandTask
 
 if TYPE_CHECKING:
     from .run import Run
@@ -33,21 +35,21 @@ BEFORE_EACH: list[Callable[[Run], None]] = []
 
 
 @overload
-def command(function: Body[P]) -> Task[Any]: ...
+def command(function: Body[P]) -> CommandTask: ...
 @overload
-def command(**options: Any) -> Callable[[Body[P]], Task[Any]]: ...
+def command(**options: Any) -> Callable[[Body[P]], CommandTask]: ...
 def command(function: Body[P] | None = None, *, changes: bool = False, **options: Any) -> Any:
     """Turn a function whose first argument is a Run into a task.
 
-    `changes`: whether it changes something; `options`: those of `invoke.task` (`help`, `iterable`, `optional`, ...). Returns
-    the Task.
+    `changes`: whether it changes something; `options`: those of `invoke.task` (`help`, `iterable`, `optional`, ...), and those
+    of `CommandTask`. Returns the task.
     """
     if function is None:
         return functools.partial(command, changes=changes, **options)
     if changes:
         options["help"] = {**options.get("help", {}), "events": EVENTS}
-    # `-f` must stay Invoke's own everywhere on the line, so no option gets a letter automatically.
-    return Task(_with_context(function, changes), auto_shortflags=False, **options)
+    # `-f` stays Invoke's own wherever it can, so no option gets a letter automatically.
+    return CommandTask(_with_context(function, changes), auto_shortflags=False, **options)
 
 
 def _with_context(function: Callable[..., None], changes: bool) -> Callable[..., None]:

@@ -60,6 +60,11 @@ class Output:
         with self._lock:
             self._backend.line(quoted(self.clean(text)))
 
+    def relay(self, text: str, *, aside: bool = False) -> None:
+        """Show a line of a host's output that is the answer to a command, without a mark; `aside`: on stderr."""
+        with self._lock:
+            (self._backend.warn if aside else self._backend.line)(self.clean(text))
+
     def warn(self, text: str) -> None:
         """Show a highlighted line on stderr."""
         with self._lock:

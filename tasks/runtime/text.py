@@ -49,6 +49,20 @@ def redact(text: str) -> str:
     return text
 
 
+class Redactor:
+    """Remove secrets from a text that comes line by line: a private key has several lines."""
+
+    def __init__(self) -> None:
+        self._in_key = False
+
+    def line(self, text: str) -> str:
+        """Return the next line as it may be shown."""
+        text = stripped(text)
+        begins, ends = text.rfind("-----BEGIN "), text.rfind("-----END ")
+        inside, self._in_key = self._in_key, (begins > ends and "PRIVATE KEY" in text) or (self._in_key and ends < 0)
+        return "***" if inside else redact(text)
+
+
 def _end(text: str) -> list[str]:
     """Return the last lines of a foreign text, without secrets.
 

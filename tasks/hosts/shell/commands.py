@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from shlex import quote
 
+from ...decisions.access.journal import FIELDS
 from ...decisions.release.migrations import COMMAND
 from ...decisions.release.pruning import MARK as PRUNED
 from ...decisions.release.readiness import BOOT
@@ -213,3 +214,15 @@ def journal(unit: str, lines: int = 40) -> str:
     """Print the end of a unit's journal where there is one."""
     ask = f"journalctl -u {quote(unit)} -n {lines} --no-pager"
     return f"if command -v journalctl >/dev/null; then sudo -n {ask} 2>/dev/null || {ask} 2>/dev/null || true; fi"
+
+
+def entries(units: Sequence[str], since: str, pattern: str | None, *, follow: bool) -> str:
+    """Print the entries of units since a time, as `journal.read` reads them; `follow`: and new ones as they come.
+
+    Without root: the user needs the group systemd-journal or adm. A number of lines is never given: with a pattern it would
+    reverse the order (journalctl(1), --grep).
+    """
+    chosen = [*(f"--unit={quote(unit)}" for unit in units), f"--since={quote(since)}"]
+    chosen += [f"--grep={quote(pattern)}"] if pattern is not None else []
+    shown = ["--output=json", f"--output-fields={','.join(FIELDS)}", "--all", "--no-pager", *(["--follow"] if follow else [])]
+    return f"SYSTEMD_COLORS=0 journalctl {' '.join([*chosen, *shown])}"

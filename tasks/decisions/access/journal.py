@@ -1,0 +1,56 @@
+"""Entries of a host's journal, as `journalctl --output=json` prints them.
+
+Source: systemd, "Journal JSON Format".
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+FIELDS = ("MESSAGE", "SYSLOG_IDENTIFIER", "_PID", "_SYSTEMD_UNIT")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An entry: microseconds since the epoch, the program with its process id, the unit, the message."""
+
+    at: int
+    program: str
+    unit: str
+    message: str
+
+    @property
+    def time(self) -> str:
+        """The time in UTC, to the millisecond."""
+        moment = datetime.fromtimestamp(self.at / 1e6, UTC)
+        return f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03d}"
+
+    @property
+    def lines(self) -> list[str]:
+        """The message's lines, each with time and program in front."""
+        return [f"{self.time} {self.program}: {line}" for line in self.message.splitlines() or [""]]
+
+
+def read(line: str) -> Entry | None:
+    """Read a line of `journalctl`; None for a line that is no entry, such as a complaint."""
+    try:
+        fields = json.loads(line)
+        at = int(fields["__REALTIME_TIMESTAMP"])
+    except (ValueError, KeyError, TypeError):
+        return None
+    name, pid = _text(fields, "SYSLOG_IDENTIFIER") or "-", _text(fields, "_PID")
+    return Entry(at, f"{name}[{pid}]" if pid else name, _text(fields, "_SYSTEMD_UNIT"), _text(fields, "MESSAGE"))
+
+
+def _text(fields: Mapping[str, object], name: str) -> str:
+    value = fields.get(name, "")
+    if isinstance(value, list):
+        # A field with control characters comes as its bytes; one that occurs several times as a list of values.
+        try:
+            return bytes(value).decode(errors="replace")
+        except (TypeError, ValueError):
+            return "\n".join(str(one) for one in value)
+    return "(too long for the journal's JSON)" if value is None else str(value)
