@@ -109,7 +109,7 @@ def outcome(project: Project, manifest: Path) -> tuple[bytes, dict[str, bytes]]:
     return manifest.read_bytes(), files
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.long) for seed in (2, 3))])
 def test_releases_of_generated_trees_end_as_with_stock_and_nothing_published_is_touched(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     ours = checkout(tmp_path / "ours")
