@@ -160,9 +160,7 @@ def test_rehearsed_from_a_repository_in_a_cloud_as_unkind_as_aws_no_request_fail
     """The seed differs from run to run, and is printed where a run fails."""
     (repository / "fabric.yaml").unlink()
     seed = str(random.randrange(10_000))
-    process = start(
-        with_rehearsal.folder / "bin/inv", "rehearse", "--instances", "2", "--unkind", "--seed", seed, cwd=repository
-    )
+    process = start(with_rehearsal.folder / "bin/inv", "rehearse", "--instances", "2", "--unkind", "--seed", seed, cwd=repository)
     code, out = told(process)
     assert code == 0, f"--seed {seed}\n{out}"
     assert re.search(r"^0 of [\d,]+ requests failed; version 2 replaced version 1", out, re.M) and str(ROOT) not in out, out
