@@ -437,17 +437,34 @@ def rehearse(
 # -- setup
 
 
-@task(auto_shortflags=False)
-def init(c: Context) -> None:
-    """Write fabfile.py, tasks.py, fabric.yaml and the drop-ins of the site into this folder; existing files stay.
+@task(
+    auto_shortflags=False,
+    help={
+        "yes": "change settings, urls.py, .gitignore and requirements too; without it their changes are only shown",
+        "python": "the project's own Python; default: the active virtual environment, .venv, venv, or this one",
+        "manage": "the project's manage.py, where there are several",
+        "settings": "the settings module that serves visitors; default: as wsgi.py and manage.py name it",
+        "environment-file": "a file of lines NAME=VALUE that the settings need",
+    },
+)
+def init(
+    c: Context,
+    yes: bool = False,
+    python: str | None = None,
+    manage: str | None = None,
+    settings: str | None = None,
+    environment_file: str | None = None,
+) -> None:
+    """Set a Django repository up: write fabric.yaml, fabfile.py and the drop-ins, show what its own files need, and prove it.
 
-    Needs no fabric.yaml.
+    Run again it updates the drop-ins to the installed version and keeps what was changed by hand. Needs no fabric.yaml.
     """
     from pathlib import Path
 
     from .operations import init
 
-    init.init(Path.cwd(), dry=bool(c.config.run.dry))
+    options = init.Options(yes, bool(c.config.run.dry), python, manage, settings, environment_file)
+    init.init(Path.cwd(), options)
 
 
 # What is needed daily comes first.

@@ -1,53 +1,279 @@
-"""`init` writes what a repository needs, and nothing over what it has."""
+"""`init` in repositories of real generators: what it writes, shows, keeps and proves."""
 
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
-from tasks.errors import SettingsError
+from tasks.errors import DeployError, Refused, SettingsError
 from tasks.operations import init as operation
+from tasks.operations.init import Options, writing
 from tests.worlds.operator_folder import ROOT
 
 SNIPPETS = ROOT / "settings_snippets"
+OURS = {"fabfile.py", "tasks.py", "fabric.yaml", "requirements.txt", "deploy", ".ramped"}
+DROP_INS = {"__init__", "local_manifest_storage", "health", "health_middleware", "migration_rules", "pendingmigrations"}
+YES = Options(yes=True, python=sys.executable)
 
 
 def files(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
 
 
-def test_it_writes_what_a_repository_needs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    operation.init(tmp_path, dry=False)
-    snippets = {f"settings_snippets/{name}" for name in files(SNIPPETS) - {"fabric.yaml"}}
-    assert files(tmp_path) == {"fabfile.py", "tasks.py", "fabric.yaml"} | snippets
-    assert (tmp_path / "fabric.yaml").read_text() == (SNIPPETS / "fabric.yaml").read_text()
-    image = "settings_snippets/systemd/ramped-image"
-    assert (tmp_path / image).stat().st_mode == (ROOT / image).stat().st_mode
+def texts(folder: Path) -> dict[str, bytes]:
+    return {name: (folder / name).read_bytes() for name in files(folder) if not name.startswith(".git/")}
+
+
+def manage(folder: Path, *arguments: str) -> str:
+    command = [sys.executable, "-W", "error", "manage.py", *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """What `django-admin startproject` makes, in a git repository."""
+    folder = tmp_path / "bakery"
+    folder.mkdir()
+    subprocess.run([sys.executable, "-m", "django", "startproject", "bakery", str(folder)], check=True)
+    subprocess.run(["git", "init", "-q", "-b", "trunk", str(folder)], check=True)
+    return folder
+
+
+def split(site: Path) -> None:
+    """Split its settings as cookiecutter-django and wagtail do: those for visitors need variables, and lack a key."""
+    old = site / "bakery/settings.py"
+    text = old.read_text().replace("parent.parent", "parent.parent.parent")
+    old.unlink()
+    settings = site / "bakery/settings"
+    settings.mkdir()
+    (settings / "__init__.py").touch()
+    (settings / "base.py").write_text("\n".join(line for line in text.splitlines() if not line.startswith("SECRET_KEY")))
+    (settings / "dev.py").write_text("from .base import *\nSECRET_KEY = 'x'\n")
+    production = "import os\nfrom .base import *\nDEBUG = False\nSECRET_KEY = os.environ['BAKERY_KEY']\n"
+    production += "ALLOWED_HOSTS = ['.bread.example.org']\nSTATICFILES_DIRS = [BASE_DIR / 'assets']\n"
+    production += "STORAGES = {'default': {'BACKEND': 'django.core.files.storage.FileSystemStorage'},"
+    production += " 'staticfiles': {'BACKEND': 'bakery.storage.Own', 'OPTIONS': {}}}\n"
+    (settings / "production.py").write_text(production)
+    own = "from django.contrib.staticfiles.storage import ManifestStaticFilesStorage\n\n\n"
+    (site / "bakery/storage.py").write_text(f"{own}class Own(ManifestStaticFilesStorage):\n    mark = 'own'\n")
+    for name in ("manage.py", "bakery/wsgi.py"):
+        path = site / name
+        path.write_text(path.read_text().replace("bakery.settings", "bakery.settings.dev"))
+    (site / "assets").mkdir()
+    (site / "assets/site.css").write_text("p { color: red }\n")
+
+
+Printed = Callable[[], str]
+
+
+@pytest.fixture
+def printed(capsys: pytest.CaptureFixture[str]) -> Printed:
+    return lambda: capsys.readouterr().out
+
+
+def test_a_new_project_is_set_up_and_proven(site: Path, printed: Printed) -> None:
+    before = texts(site)
+    operation.init(site / "bakery", Options(dry=True, python=sys.executable))
+    assert texts(site) == before and "would write: fabric.yaml" in printed()
+
+    operation.init(site, Options(python=sys.executable))
+    out = printed()
+    assert {name: content for name, content in texts(site).items() if name in before} == before
+    assert {Path(name).stem for name in files(site / "bakery/deployment")} == DROP_INS
+    assert "+++ b/bakery/settings.py" in out and "+++ b/.gitignore" in out and "To change these files, add --yes" in out
+    assert "bakery/settings.py:26: DEBUG is on" in out and "ALLOWED_HOSTS is empty" in out
+    assert "proven: collectstatic twice: " in out and 'proven: "/" answered' in out
+    mode = (SNIPPETS / "systemd/ramped-image").stat().st_mode
+    assert (site / "deploy/systemd/ramped-image").stat().st_mode == mode
+
+    operation.init(site, YES)
+    assert (site / "bakery/settings.py").read_bytes().startswith(before["bakery/settings.py"])
+    fabric = yaml.safe_load((site / "fabric.yaml").read_text())
+    assert fabric["app"]["branch"] == "trunk" and fabric["app"]["requirements"] == ["requirements.txt"]
+    assert "whitenoise" in (site / "requirements.txt").read_text()
+    assert "System check identified no issues" in manage(site, "check")
+    assert manage(site, "pendingmigrations", "--help")
+    printed()
+
+    done = texts(site)
+    operation.init(site, YES)
+    assert texts(site) == done
+    out = printed()
+    assert "Everything is as the installed version has it." in out and "proven: collectstatic twice" in out
+
+
+def test_split_settings_with_a_storage_of_their_own(site: Path, printed: Printed) -> None:
+    split(site)
+    dev = (site / "bakery/settings/dev.py").read_text()
+    operation.init(site, YES)
+    out = printed()
+    production = (site / "bakery/settings/production.py").read_text()
+    assert "bakery.deployment.site_storage.SiteStaticFilesStorage" in production
+    assert "from bakery.storage import Own" in (site / "bakery/deployment/site_storage.py").read_text()
+    assert (site / "bakery/settings/dev.py").read_text() == dev
+    unit = (site / "deploy/systemd/gunicorn.service").read_text()
     assert (
-        (tmp_path / "fabfile.py").read_text()
-        == (tmp_path / "tasks.py").read_text()
-        == 'from tasks import ns\n\n__all__ = ["ns"]\n'
+        "Environment=DJANGO_SETTINGS_MODULE=bakery.settings.production\n" in unit
+        and "EnvironmentFile=/srv/bakery/bakery.env" in unit
     )
-    assert "written: fabfile.py\n" in capsys.readouterr().out
+    assert "server_name bread.example.org;" in (site / "deploy/nginx/site.conf").read_text()
+    assert "the settings need BAKERY_KEY" in out and "DEBUG is on" not in out and "placeholder" not in out
+    assert "proven: collectstatic twice" in out
 
 
-def test_what_exists_stays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_new_versions_are_merged_with_what_was_changed_by_hand(
+    site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, printed: Printed
+) -> None:
+    operation.init(site, YES)
+    health = site / "bakery/deployment/health.py"
+    settings = site / "bakery/settings.py"
+    health.write_text(health.read_text().replace("MAX_PROBES = 8", "MAX_PROBES = 4"))
+    settings.write_text(settings.read_text().replace('_os.environ.get("RUNTIME_DIRECTORY")', '"/run/mine"') + "LAST = 1\n")
+    rules = site / "bakery/deployment/migration_rules.py"
+    rules.write_text("# mine\n" + rules.read_text())
+    (site / "deploy/systemd/image.conf").unlink()
+    monkeypatch.setattr(operation, "_SNIPPETS", (newer(tmp_path),))
+    printed()
+    operation.init(site, YES)
+    out = printed()
+    text = health.read_text()
+    assert "MAX_PROBES = 4" in text and text.endswith("# newer\n") and "health.py (updated, with your changes)" in out
+    assert rules.read_text().startswith("# mine\n"), "a conflict leaves the file as it is"
+    assert "migration_rules.py: changed by hand where the installed version changed too" in out
+    assert not (site / "deploy/systemd/image.conf").exists()
+    text = settings.read_text()
+    assert '"/run/mine"' in text and text.endswith("LAST = 1\n")
+
+
+def newer(folder: Path) -> Path:
+    """Return drop-ins as a later version may have them."""
+    from shutil import copytree, ignore_patterns
+
+    target = copytree(SNIPPETS, folder / "newer", ignore=ignore_patterns("__pycache__"))
+    for name, line in (("health.py", ""), ("migration_rules.py", "# theirs\n")):
+        path = target / "django" / name
+        path.write_text(line + path.read_text() + ("# newer\n" if not line else ""))
+    return target
+
+
+def test_all_is_written_or_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "old").write_text("as before")
+    real, moved = Path.replace, []
+
+    def fails(self: Path, target: Path) -> Path:
+        if len(moved) == 2:
+            raise OSError(28, "No space left on device", str(target))
+        moved.append(Path(target).name)
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "replace", fails)
+    with pytest.raises(DeployError, match="No space left on device: nothing was written"):
+        writing.write_all(tmp_path, {name: writing.File("new") for name in ("old", "a/b/c", "a/d")})
+    assert moved == ["old", "c"] and texts(tmp_path) == {"old": b"as before"} and not (tmp_path / "a").exists()
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real").write_text("a")
+    (tmp_path / "link").symlink_to("real")
+    writing.write_all(tmp_path, {"link": writing.File("b")})
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "real").read_text() == "b"
+
+
+@pytest.mark.parametrize(
+    "name, text, expected",
+    [
+        ("bakery/settings.py", "\nSTATICFILES_FINDERS = ['away.Finder']\n", "fails its proof"),
+        (
+            "bakery/urls.py",
+            "\nfrom django.http import HttpResponse\nurlpatterns += [path('', lambda r: 1 / 0)]\n",
+            "ZeroDivisionError",
+        ),
+    ],
+)
+def test_what_the_project_does_wrong_itself_is_named_and_the_rest_written(
+    site: Path, name: str, text: str, expected: str
+) -> None:
+    with (site / name).open("a") as file:
+        file.write(text)
+    with pytest.raises(DeployError, match=expected):
+        operation.init(site, YES)
+    assert (site / "fabric.yaml").exists()
+
+
+def test_a_template_that_names_a_forgotten_file(site: Path) -> None:
+    folder = site / "bakery/templates"
+    folder.mkdir()
+    (folder / "home.html").write_text("{% load static %}\n{% if user %}<img src=\"{% static 'no/such.png' %}\">{% endif %}\n")
+    settings = site / "bakery/settings.py"
+    settings.write_text(settings.read_text().replace("'DIRS': []", "'DIRS': [BASE_DIR / 'bakery/templates']"))
+    with pytest.raises(DeployError, match=r"bakery/templates/home.html:2: names the static file no/such.png"):
+        operation.init(site, YES)
+
+
+def test_settings_that_do_not_load_stay_as_they_are(site: Path, printed: Printed) -> None:
+    settings = site / "bakery/settings.py"
+    settings.write_text(f"{settings.read_text()}\nimport no_such_library\n")
+    before = settings.read_text()
+    operation.init(site, YES)
+    assert settings.read_text() == before
+    assert "not proven: bakery.settings cannot be loaded by " in (out := printed()) and "no_such_library" in out
+    assert "bakery/settings.py: nothing is known of it yet" in out
+
+
+def test_changes_that_do_not_load_are_not_written(site: Path) -> None:
+    """Here by an app label that the project has already."""
+    (site / "other/deployment").mkdir(parents=True)
+    for name in ("other/__init__.py", "other/deployment/__init__.py"):
+        (site / name).touch()
+    settings = site / "bakery/settings.py"
+    settings.write_text(settings.read_text() + "\nINSTALLED_APPS += ['other.deployment']\n")
+    before = texts(site)
+    with pytest.raises(Refused, match="bakery.settings does not load with the changes, so nothing was written: .*deployment"):
+        operation.init(site, YES)
+    assert texts(site) == before
+
+
+def test_without_a_project_it_writes_what_a_repository_needs(tmp_path: Path, printed: Printed) -> None:
     (tmp_path / "fabric.yaml").write_text("mine\n")
     (tmp_path / "tasks").mkdir()
-    operation.init(tmp_path, dry=False)
+    (tmp_path / "tasks/mine.py").touch()
+    operation.init(tmp_path, Options())
+    snippets = {f"settings_snippets/{name}" for name in files(SNIPPETS) - {"fabric.yaml"}}
+    assert files(tmp_path) == {"fabfile.py", "fabric.yaml", "tasks/mine.py"} | snippets
+    image = "settings_snippets/systemd/ramped-image"
+    assert (tmp_path / image).stat().st_mode == (ROOT / image).stat().st_mode
+    assert (tmp_path / "fabfile.py").read_text() == 'from tasks import ns\n\n__all__ = ["ns"]\n'
     assert (tmp_path / "fabric.yaml").read_text() == "mine\n"
-    assert not (tmp_path / "tasks.py").exists()
-    assert {"exists, kept: fabric.yaml", "exists, kept: tasks.py", "written: fabfile.py"} < set(
-        capsys.readouterr().out.splitlines()
-    )
+    assert {"exists, kept: fabric.yaml", "exists, kept: tasks.py", "written: fabfile.py"} < set(printed().splitlines())
 
 
-def test_dry_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    operation.init(tmp_path, dry=True)
-    assert not files(tmp_path)
-    assert "would write: fabfile.py\n" in capsys.readouterr().out
+def test_without_a_project_dry_writes_nothing(tmp_path: Path, printed: Printed) -> None:
+    operation.init(tmp_path, Options(dry=True))
+    assert not files(tmp_path) and "would write: fabfile.py\n" in printed()
 
 
 def test_without_the_drop_ins_it_says_what_to_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(operation, "_SNIPPETS", (tmp_path / "nowhere",))
     with pytest.raises(SettingsError, match="init needs the folder settings_snippets beside .*: copy it too"):
-        operation.init(tmp_path, dry=False)
+        operation.init(tmp_path, Options())
+
+
+@pytest.mark.parametrize(
+    "options, expected",
+    [
+        (Options(python="/bin/true"), "--python: /bin/true is no Python that can import Django"),
+        (Options(manage="other/manage.py"), "--manage: there is no other/manage.py"),
+        (Options(settings="bakery.other"), "--settings: there is no file of bakery.other"),
+        (Options(environment_file="/no/such"), "--environment-file: /no/such: No such file"),
+    ],
+)
+def test_wrong_options_are_one_line(site: Path, options: Options, expected: str) -> None:
+    before = texts(site)
+    with pytest.raises(SettingsError, match=expected):
+        operation.init(site, options)
+    assert texts(site) == before

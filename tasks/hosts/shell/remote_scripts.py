@@ -8,11 +8,16 @@ from importlib.resources import files
 
 def program(name: str, *arguments: object) -> str:
     """Return a program of scripts/ with a call of its `main`; `arguments`: texts, numbers and lists of them."""
+    return program_of(__package__, name, *arguments)
+
+
+def program_of(package: str, name: str, *arguments: object) -> str:
+    """Return a program of the folder `scripts` of a package."""
     values = ", ".join(map(repr, arguments))
-    return f"{_text(name)}\n\nmain({values})"
+    return f"{_text(package, name)}\n\nmain({values})"
 
 
 @cache
-def _text(name: str) -> str:
+def _text(package: str, name: str) -> str:
     # As a resource: an installed package need not lie in a folder.
-    return files(f"{__package__}.scripts").joinpath(f"{name}.py").read_text(encoding="utf-8").strip()
+    return files(f"{package}.scripts").joinpath(f"{name}.py").read_text(encoding="utf-8").strip()

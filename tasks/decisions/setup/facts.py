@@ -1,0 +1,116 @@
+"""What a project's settings say, as its own Python has loaded them; and what they lack to be loaded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from ..release.answers import json_object
+
+MARK = "ramped-settings:"
+STOCK = (
+    "django.contrib.staticfiles.storage.StaticFilesStorage",
+    "django.contrib.staticfiles.storage.ManifestStaticFilesStorage",
+    "whitenoise.storage.CompressedStaticFilesStorage",
+    "whitenoise.storage.CompressedManifestStaticFilesStorage",
+)
+FILES = "django.core.files.storage.filesystem.FileSystemStorage"
+OURS = "LocalManifestStaticFilesStorage"
+
+# How settings say that a variable is missing: os.environ[...], django-environ, python-decouple, environs.
+_MISSING = tuple(
+    re.compile(pattern, re.MULTILINE)
+    for pattern in (
+        r"^KeyError: '([A-Z][A-Z0-9_]{2,})'",
+        r"Set the ([A-Z][A-Z0-9_]*) environment variable",
+        r"UndefinedValueError: ([A-Z][A-Z0-9_]*) not found",
+        r'nvironment variable "?([A-Z][A-Z0-9_]*)"? (?:is )?not set',
+    )
+)
+
+
+_ERROR = re.compile(r"(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Configured|DoesNotExist|NotFound|Failed|Exit)\b")
+_PLACE = re.compile(r'  File "([^"]+)", line (\d+)')
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the settings say; paths are absolute, and "" where there is none."""
+
+    python: str
+    versions: Mapping[str, str]  # of the packages that matter
+    file: str  # of the settings module
+    own: list[str]  # names that the module itself has
+    debug: bool
+    secret: bool
+    base_dir: str
+    static_url: str
+    static_root: str
+    media_root: str
+    allowed_hosts: list[str]
+    middleware: list[str]
+    apps: list[str]
+    databases: Mapping[str, list[str]]  # engine and file by alias
+    proxy_header: list[str]
+    asgi: bool
+    urls_file: str
+    immutable_test: bool
+    storage: str
+    storage_kinds: list[str]  # its class and all bases
+    storage_error: str
+    storage_options: bool
+
+    @property
+    def stock(self) -> bool:
+        """Whether the storage of static files is one of Django's or WhiteNoise's own."""
+        return self.storage in STOCK
+
+    @property
+    def ours(self) -> bool:
+        """Whether the storage of static files has ours among its bases."""
+        return any(kind.endswith(f".{OURS}") for kind in self.storage_kinds)
+
+    @property
+    def local(self) -> bool:
+        """Whether the storage of static files keeps files on a disk."""
+        return FILES in self.storage_kinds
+
+
+def read_facts(printed: str) -> Facts | None:
+    """Return the probe's answer from everything that the project printed; None without one."""
+    lines = [line for line in printed.split("\n") if line.startswith(MARK)]
+    answer: Mapping[str, Any] | None = json_object(lines[-1].removeprefix(MARK)) if lines else None
+    names = {field.name for field in fields(Facts)}
+    return Facts(**answer) if answer is not None and answer.keys() == names else None
+
+
+def missing_variable(printed: str) -> str | None:
+    """Return the environment variable for which settings stopped, from a traceback; None where it stopped for another reason."""
+    found = [(match.start(), match[1]) for pattern in _MISSING for match in pattern.finditer(printed)]
+    return max(found)[1] if found else None
+
+
+def end_of_traceback(printed: str) -> str:
+    """Return the line of the error and the place in the code that raised it, from what a Python program printed."""
+    lines = printed.strip().splitlines()
+    errors = [number for number, line in enumerate(lines) if _ERROR.match(line)]
+    if not errors:
+        return lines[-1] if lines else "it printed nothing"
+    places = [match for line in lines[: errors[-1]] if (match := _PLACE.match(line))]
+    where = f" ({places[-1][1]}:{places[-1][2]})" if places else ""
+    return f"{lines[errors[-1]]}{where}"
+
+
+def placeholder(name: str) -> str:
+    """Return a value with which settings can be looked at; it opens nothing."""
+    if name.endswith("DATABASE_URL"):
+        return "sqlite:///:memory:"
+    if name.endswith(("REDIS_URL", "BROKER_URL", "CACHE_URL")):
+        return "redis://127.0.0.1:9/0"
+    if name.endswith(("_URL", "_DSN")):
+        return "http://127.0.0.1:9/"
+    return (
+        "1" if name.endswith(("_PORT", "_ID", "_COUNT", "_SECONDS", "_TIMEOUT")) else f"placeholder-for-{name.lower()}-{'x' * 40}"
+    )

@@ -1,0 +1,111 @@
+"""The files of hosts, and fabric.yaml: our snippets with the names of a project."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .facts import Facts
+from .layout import Layout
+
+DOMAIN = "www.example.com"
+USUAL_HEADER = "HTTP_X_FORWARDED_PROTO"
+
+
+@dataclass(frozen=True)
+class Names:
+    """What a project is called on its hosts."""
+
+    site: str  # user, group and folders
+    domain: str
+    server: str  # gunicorn, uvicorn or uwsgi
+    application: str  # the module of WSGI or ASGI
+    settings: str  # the value of DJANGO_SETTINGS_MODULE that the unit has to give; "" where the application's own is right
+    variables: tuple[str, ...]  # that the settings need
+
+
+def names_of(project: str, layout: Layout, facts: Facts | None, variables: tuple[str, ...]) -> Names:
+    """Return the names of a project; `project`: of its folder, `variables`: what its settings need of the environment."""
+    hosts = [host.lstrip(".") for host in facts.allowed_hosts] if facts else []
+    public = [host for host in hosts if re.fullmatch(r"(?:[a-z0-9-]+\.)+[a-z]{2,}", host)]
+    versions = facts.versions if facts else {}
+    asgi = facts is not None and facts.asgi and bool({"uvicorn", "daphne"} & versions.keys())
+    uwsgi = "uwsgi" in versions and "gunicorn" not in versions
+    application = layout.application or "config.wsgi"
+    return Names(
+        site=re.sub(r"[^a-z0-9]+", "-", project.lower()).strip("-")[:24] or "site",
+        domain=public[0] if public else DOMAIN,
+        server="uvicorn" if asgi else "uwsgi" if uwsgi else "gunicorn",
+        application=re.sub(r"wsgi$", "asgi", application) if asgi else application,
+        settings="" if {layout.of_manage, layout.of_application} == {layout.settings} else layout.settings,
+        variables=variables,
+    )
+
+
+def filled(text: str, names: Names) -> str:
+    """Return a snippet of nginx, systemd or sudo with the project's names in it."""
+    changed = text.replace(DOMAIN, names.domain)
+    changed = re.sub(r"/srv/shop\b", f"/srv/{names.site}", changed)
+    changed = re.sub(r"^(User|Group|RuntimeDirectory)=shop$", rf"\1={names.site}", changed, flags=re.MULTILINE)
+    changed = changed.replace("/run/shop", f"/run/{names.site}")
+    changed = re.sub(r"\bconfig\.[aw]sgi\b", names.application, changed)
+    return re.sub(r"\bgunicorn\.(service|socket)\b", rf"{names.server}.\1", changed) if names.server != "gunicorn" else changed
+
+
+def unit(text: str, names: Names, source: str) -> str:
+    """Return a service with the project's names, its folder and its environment."""
+    changed = filled(text, names)
+    if source != ".":
+        changed = re.sub(r"^(WorkingDirectory=\S+)$", rf"\1/{source}", changed, count=1, flags=re.MULTILINE)
+    lines = [f"Environment=DJANGO_SETTINGS_MODULE={names.settings}"] if names.settings else []
+    if names.variables:
+        lines += [
+            f"# {', '.join(names.variables)}: a line NAME=VALUE each, readable by root, {names.site} and the user of `fab`.",
+            f"EnvironmentFile=/srv/{names.site}/{names.site}.env",
+        ]
+    return changed.replace("ExecStart=", "\n".join([*lines, "ExecStart="]), 1) if lines else changed
+
+
+def nginx(text: str, names: Names, header: str) -> str:
+    """Return the configuration of nginx for a project; `header`: the one from which Django learns the scheme, as in META."""
+    changed = filled(text, names)
+    server = "uvicorn" if names.server == "uvicorn" else "gunicorn"
+    changed = changed.replace(f"proxy_pass http://{server}/health/;", f"proxy_pass http://{server}/health/ready/;")
+    changed = changed.replace(f"{server}.sock", f"{names.server}.sock")
+    changed = re.sub(r"^    # (location = /health_check/\S+/deep \{.*\})$", r"    \1", changed, flags=re.MULTILINE)
+    if header in ("", USUAL_HEADER):
+        return changed
+    other = "-".join(part.capitalize() for part in header.removeprefix("HTTP_").split("_"))
+    changed = re.sub(rf'^ *proxy_set_header {other} "";\n', "", changed, flags=re.MULTILINE)
+    return re.sub(
+        r"^( *)proxy_set_header X-Forwarded-Proto (\S+);$", rf"\g<0>\n\1proxy_set_header {other} \2;", changed, flags=re.MULTILINE
+    )
+
+
+def settings_file(text: str, values: Mapping[str, str]) -> str:
+    """Return fabric.yaml with values in place of the example's.
+
+    Args: text: the example. values: YAML of one line by dotted path, such as "app.domain". Raises KeyError for a path that the
+    example lacks.
+    """
+    lines, section, done = text.splitlines(), "", set()
+    kept: list[str] = []
+    skipping = False
+    for line in lines:
+        if skipping and line.lstrip().startswith("- "):
+            continue
+        skipping = False
+        if top := re.match(r"([a-z_]+):", line):
+            section = top[1]
+        key = re.match(r"  ([a-z_]+):", line)
+        path = f"{section}.{key[1]}" if key else section if top else ""
+        if path in values and path not in done:
+            indent = "  " if key else ""
+            line = f"{indent}{path.rpartition('.')[2]}: {values[path]}"
+            done.add(path)
+            skipping = True
+        kept.append(line)
+    if missing := values.keys() - done:
+        raise KeyError(f"the example has no {', '.join(sorted(missing))}")
+    return "\n".join(kept) + "\n"

@@ -1,0 +1,50 @@
+"""What `init` cannot know or mend: a line for each, with file and line where there are some."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from .facts import Facts
+from .host_files import DOMAIN, Names
+from .layout import Layout
+
+# The settings that others' packages have for a manifest, whose default is in STATIC_ROOT.
+_IMMUTABLE = "WHITENOISE_IMMUTABLE_FILE_TEST"
+
+
+def about_settings(layout: Layout, facts: Facts, at: Callable[[str], str]) -> Iterator[str]:
+    """Yield what the settings lack for production; `at`: returns "file:line" of a name's last assignment."""
+    if facts.debug:
+        yield f"{at('DEBUG')}: DEBUG is on: production needs DEBUG = False (from the unit's environment, say)"
+    if not facts.secret:
+        yield f"{at('SECRET_KEY')}: SECRET_KEY is not set: read it from the environment"
+    if not facts.allowed_hosts:
+        yield f"{at('ALLOWED_HOSTS')}: ALLOWED_HOSTS is empty: name the site's domain"
+    if facts.storage_error:
+        yield f"{at('STORAGES')}: the storage of static files cannot be imported: {facts.storage_error}"
+    elif not facts.local:
+        yield f"{at('STORAGES')}: {facts.storage} keeps static files on no disk: it is left as it is, and `deploy` checks none"
+    missing = [name for name in ("INSTALLED_APPS", "MIDDLEWARE") if name not in facts.own]
+    if missing:
+        lacking = " and no ".join(missing)
+        yield f"{layout.settings_file}: has no {lacking} of its own (settings in classes?): add the lines by hand"
+    if facts.immutable_test:
+        yield f"{at(_IMMUTABLE)}: {_IMMUTABLE} decides which files browsers keep for ever: it must name hashed names alone"
+    yield from _disks(facts, at)
+
+
+def _disks(facts: Facts, at: Callable[[str], str]) -> Iterator[str]:
+    for alias, (engine, file) in facts.databases.items():
+        if "sqlite" in engine and file:
+            yield f"{at('DATABASES')}: {alias} is SQLite on a local disk: lost with each instance. Use a database server (RDS)"
+    if facts.media_root:
+        yield f"{at('MEDIA_ROOT')}: uploads on a local disk are lost with each instance: use the shared disk, or S3"
+
+
+def about_names(names: Names) -> Iterator[str]:
+    """Yield what only the operator knows."""
+    keys = ["aws.region", "groups", "ssh.user"] + (["app.domain"] if names.domain == DOMAIN else [])
+    yield f"fabric.yaml: {', '.join(keys)}: fill in"
+    if names.variables:
+        wanted = ", ".join(names.variables)
+        yield f"deploy/{names.server}.service: the settings need {wanted}: /srv/{names.site}/{names.site}.env on every host"

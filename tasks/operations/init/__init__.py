@@ -1,0 +1,153 @@
+"""`init`: write what a Django project needs for the commands, and show what its own files need."""
+
+from __future__ import annotations
+
+import difflib
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...decisions.setup.host_files import names_of
+from ...decisions.setup.layout import Layout, choose_manage, manage_files, read_layout
+from ...errors import DeployError, Refused, SettingsError
+from .changes import Changes, changes
+from .looking import Proof, Scratch, scratch
+from .plan import Project, wanted
+from .repository import Repository, repository
+from .writing import File, write_all
+
+_PACKAGE = Path(__file__).resolve().parents[2]
+# In a wheel the snippets are in the package, in a clone or a fork beside it.
+_SNIPPETS = (_PACKAGE / "settings_snippets", _PACKAGE.parent / "settings_snippets")
+_FABFILE = f'from {__package__.partition(".")[0]} import ns\n\n__all__ = ["ns"]\n'
+
+
+@dataclass(frozen=True)
+class Options:
+    """How `init` runs: `yes` changes files of the project itself, `dry` changes none at all; the rest is found if None."""
+
+    yes: bool = False
+    dry: bool = False
+    python: str | None = None
+    manage: str | None = None
+    settings: str | None = None
+    environment_file: str | None = None
+
+
+def init(folder: Path, options: Options) -> None:
+    """Write fabfile.py, fabric.yaml, the drop-ins and the files of hosts into a project, and show what its own files need.
+
+    `folder`: anywhere in its repository. Raises SettingsError and Refused where nothing was written, DeployError where the
+    project fails its proof for a reason of its own.
+    """
+    snippets = next((path for path in _SNIPPETS if path.is_dir()), None)
+    if snippets is None:
+        raise SettingsError(f"init needs the folder settings_snippets beside {_PACKAGE}: copy it too")
+    found = repository(folder.resolve())
+    python_files = found.texts([name for name in found.names if Path(name).name == "manage.py" or "wsgi" in Path(name).stem])
+    projects = manage_files(python_files)
+    if not projects:
+        _without_a_project(found, snippets, options)
+        return
+    if options.manage and options.manage not in python_files:
+        raise SettingsError(f"--manage: there is no {options.manage} in {found.top}")
+    layout = read_layout(python_files, found.names, options.manage or choose_manage(projects), options.settings)
+    with _temporary() as place:
+        copied = scratch(found, layout, place, options.python, options.environment_file)
+        _set_up(found, copied, snippets, options)
+
+
+@contextmanager
+def _temporary() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="ramped-init-")).resolve()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+def _set_up(found: Repository, copied: Scratch, snippets: Path, options: Options) -> None:
+    layout, facts = copied.layout, copied.facts()
+    variables = tuple(copied.python.placeholders) if copied.python else ()
+    names = names_of(found.top.name, layout, facts, variables)
+    want = wanted(Project(found, copied.repository.top, layout, facts, names), snippets)
+    want.files.update(_fabfiles(found))
+    made = changes(found, want)
+    proof = _proof(found, copied, made, want.blocks, names.domain) if facts else Proof(skipped=copied.failure)
+    if proof.broken:
+        raise Refused(f"{layout.settings} does not load with the changes, so nothing was written: {proof.broken}")
+    edits = _diffs(found, made)
+    _write(found, made, options)
+    for name in made.ours:
+        print(f"{'would write' if options.dry else 'written'}: {name} ({made.says[name]})")
+    print(edits, end="")
+    _tell(made, proof, layout, options)
+
+
+def _fabfiles(found: Repository) -> dict[str, File]:
+    """Return fabfile.py and tasks.py where nothing has these names."""
+    taken = {name.split("/")[0].removesuffix(".py") for name in found.names}
+    return {f"{name}.py": File(_FABFILE) for name in ("fabfile", "tasks") if name not in taken}
+
+
+def _proof(found: Repository, copied: Scratch, made: Changes, blocks: Mapping[str, str], host: str) -> Proof:
+    """Prove the project as it would be: with the files that change, and those with a block that stay as they are."""
+    kept = {name: text for name in blocks if (text := found.text(name)) is not None}
+    texts = kept | {name: file.text for name, file in {**made.ours, **made.edits}.items()}
+    return copied.prove(texts, host)
+
+
+def _diffs(found: Repository, made: Changes) -> str:
+    """Return the changes of the project's own files."""
+    text = ""
+    for name, file in made.edits.items():
+        before, after = (text.splitlines(keepends=True) for text in (found.text(name) or "", file.text))
+        text += "\n" + "".join(difflib.unified_diff(before, after, f"a/{name}", f"b/{name}"))
+    return text
+
+
+def _write(found: Repository, made: Changes, options: Options) -> None:
+    if options.dry:
+        return
+    files = {**made.ours, **(made.edits if options.yes else {})}
+    waiting = set() if options.yes else set(made.edits)
+    bases = {base: file for name, record in made.bases.items() if name not in waiting for base, file in record.items()}
+    write_all(found.top, {**files, **bases})
+
+
+def _tell(made: Changes, proof: Proof, layout: Layout, options: Options) -> None:
+    """Say what was proven and what is left to do; raises DeployError where a proof failed."""
+    print()
+    if made.edits:
+        print(f"{'Changed' if options.yes and not options.dry else 'To change these files, add --yes'}: {', '.join(made.edits)}")
+    elif not made.ours:
+        print("Everything is as the installed version has it.")
+    for line in proof.proven:
+        print(f"proven: {line}")
+    if proof.skipped:
+        print(f"not proven: {proof.skipped}")
+        made.left.append(f"{layout.settings_file}: nothing is known of it yet; then run `init` again")
+    if made.left:
+        print("\nLeft to do:\n" + "\n".join(f"  {line}" for line in made.left))
+    if proof.failed:
+        raise DeployError("The project fails its proof:\n" + "\n".join(f"  {line}" for line in proof.failed))
+    print("\nNext: `inv rehearse --project .` shows a release of this site on a stand-in cloud.")
+
+
+def _without_a_project(found: Repository, snippets: Path, options: Options) -> None:
+    """Write the commands' files and the snippets as they are, where there is no Django project to put them into."""
+    names = sorted(path for path in snippets.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    files = _fabfiles(found)
+    for path in names:
+        name = str(path.relative_to(snippets))
+        target = name if name == "fabric.yaml" else f"settings_snippets/{name}"
+        files[target] = File(path.read_text(encoding="utf-8"), path.stat().st_mode & 0o777)
+    fresh = {name: file for name, file in files.items() if not (found.top / name).exists()}
+    for name in ["fabfile.py", "tasks.py", *(name for name in files if name not in ("fabfile.py", "tasks.py"))]:
+        print(f"{'exists, kept' if name not in fresh else 'would write' if options.dry else 'written'}: {name}")
+    if not options.dry:
+        write_all(found.top, fresh)
+    print("There is no Django project here (no manage.py). Next: fill in fabric.yaml, and copy the drop-ins into your site.")

@@ -1,0 +1,95 @@
+"""Load the settings of a project with its own Python, in a scratch copy, and prove the changed project there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ...decisions.release.answers import json_object
+from ...decisions.setup import blocks
+from ...decisions.setup.facts import MARK, Facts, end_of_traceback, read_facts
+from ...decisions.setup.layout import Layout
+from ...errors import SettingsError
+from ...hosts.shell.remote_scripts import program_of
+from ...hosts.shell.scripts.environment import file_of
+from .repository import Python, Repository, copy, find_python
+
+_PROVEN = "ramped-proof:"
+
+
+@dataclass
+class Scratch:
+    """A copy of a project without our blocks, and the Python that can load its settings, if there is one."""
+
+    repository: Repository
+    layout: Layout
+    python: Python | None
+    failure: str = ""
+
+    def facts(self) -> Facts | None:
+        """Return what the settings say; None where they cannot be loaded, when `failure` says why."""
+        if self.python is None:
+            self.failure = "no Python here can import Django: install the requirements into .venv"
+            return None
+        done = self._shell(program_of(__package__, "probe", MARK))
+        facts = read_facts(done[0])
+        if facts is None:
+            self.failure = f"{self.layout.settings} cannot be loaded by {self.python.program}: {done[1]}"
+        return facts
+
+    def prove(self, texts: Mapping[str, str], host: str) -> Proof:
+        """Return the proof of the project with other texts."""
+        if self.python is None:
+            return Proof(skipped=self.failure)
+        for name, text in texts.items():
+            target = self.repository.top / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(text.encode())
+        printed, failure = self._shell(program_of(__package__, "proof", _PROVEN, str(self.repository.top), host))
+        lines = [line for line in printed.split("\n") if line.startswith(_PROVEN)]
+        answer = json_object(lines[-1].removeprefix(_PROVEN)) if lines else None
+        if answer is None:
+            return Proof(broken=failure or "no answer")
+        # What ended the program in the middle is the project's own: its settings were loaded.
+        return Proof(answer["proven"], [*answer["failed"], *([failure] if failure else [])])
+
+    def _shell(self, script: str) -> tuple[str, str]:
+        """Return what a program printed, and the end of what it said where it failed."""
+        assert self.python
+        done = self.python.shell(self.repository.top, self.layout.manage, self.layout.settings, script)
+        return done.stdout, end_of_traceback(done.stderr or done.stdout) if done.returncode else ""
+
+
+@dataclass
+class Proof:
+    """What was proven; `failed`: what the project itself does wrong; `broken`: the changed project does not load at all."""
+
+    proven: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    broken: str = ""
+    skipped: str = ""
+
+
+def scratch(found: Repository, layout: Layout, folder: Path, python: str | None, environment_file: str | None) -> Scratch:
+    """Copy a project into a folder, without our blocks.
+
+    Args: python: the project's own, where it is given. environment_file: variables for it. Raises SettingsError.
+    """
+    copied = copy(found, folder / found.top.name)
+    for name, text in copied.texts(copied.names).items():
+        if blocks.found(text) is not None:
+            (copied.top / name).write_bytes(blocks.without(text).encode())
+    program = find_python(found.top, python)
+    return Scratch(copied, layout, Python(program, _environment(environment_file)) if program else None)
+
+
+def _environment(file: str | None) -> Mapping[str, str]:
+    own = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    if file is None:
+        return own
+    try:
+        return own | file_of(file, False)
+    except OSError as error:
+        raise SettingsError(f"--environment-file: {error.filename}: {error.strerror}") from None

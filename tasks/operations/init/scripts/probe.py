@@ -1,0 +1,88 @@
+"""Print what the settings of a project say, as they are loaded; in `manage.py shell -c`. Changes nothing."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import sys
+from importlib import import_module, metadata
+from typing import Any
+
+NAMES = ("BASE_DIR", "STORAGES", "STATICFILES_STORAGE", "DEFAULT_FILE_STORAGE", "STATIC_ROOT", "MIDDLEWARE", "INSTALLED_APPS")
+PACKAGES = ("django", "whitenoise", "gunicorn", "uvicorn", "daphne", "uwsgi")
+
+
+def main(mark: str) -> None:
+    """Print a marked line of JSON."""
+    from django.conf import settings
+
+    module = import_module(os.environ["DJANGO_SETTINGS_MODULE"])
+    answer = {
+        "python": sys.version.split()[0],
+        "versions": versions(),
+        "file": os.path.realpath(module.__file__ or ""),
+        "own": [name for name in NAMES if hasattr(module, name)],
+        "debug": bool(settings.DEBUG),
+        "secret": bool(getattr(module, "SECRET_KEY", "")),
+        "base_dir": os.path.realpath(str(getattr(settings, "BASE_DIR", ""))) if getattr(settings, "BASE_DIR", "") else "",
+        "static_url": str(settings.STATIC_URL or ""),
+        "static_root": os.path.realpath(str(settings.STATIC_ROOT)) if settings.STATIC_ROOT else "",
+        "media_root": os.path.realpath(str(settings.MEDIA_ROOT)) if settings.MEDIA_ROOT else "",
+        "allowed_hosts": [str(host) for host in settings.ALLOWED_HOSTS],
+        "middleware": [str(name) for name in settings.MIDDLEWARE],
+        "apps": [str(name) for name in settings.INSTALLED_APPS],
+        "databases": databases(settings.DATABASES),
+        "proxy_header": [str(part) for part in settings.SECURE_PROXY_SSL_HEADER or ()],
+        "asgi": bool(getattr(settings, "ASGI_APPLICATION", None)),
+        "urls_file": urls_file(str(getattr(settings, "ROOT_URLCONF", ""))),
+        "immutable_test": hasattr(settings, "WHITENOISE_IMMUTABLE_FILE_TEST"),
+        **storage(),
+    }
+    print("\n" + mark + json.dumps(answer), flush=True)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the packages that matter, of those that are installed."""
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def databases(given: dict[str, Any]) -> dict[str, list[str]]:
+    """Return engine and, for a file, its path, by alias; neither names nor passwords of servers."""
+    return {
+        alias: [str(values.get("ENGINE", "")), file_of(values) if "sqlite" in str(values.get("ENGINE", "")) else ""]
+        for alias, values in given.items()
+    }
+
+
+def file_of(values: dict[str, Any]) -> str:
+    """Return the file of an SQLite database; "" where it is in memory."""
+    name = str(values.get("NAME", ""))
+    return "" if ":memory:" in name or not name else os.path.realpath(name)
+
+
+def urls_file(module: str) -> str:
+    """Return the file of the root URLconf."""
+    spec = importlib.util.find_spec(module) if module else None
+    return os.path.realpath(spec.origin) if spec and spec.origin else ""
+
+
+def storage() -> dict[str, Any]:
+    """Return the class of the storage of static files, and what it can do."""
+    from django.conf import settings
+    from django.utils.module_loading import import_string
+
+    given = getattr(settings, "STORAGES", {}).get("staticfiles", {})
+    name = str(given.get("BACKEND", ""))
+    try:
+        kinds = [f"{kind.__module__}.{kind.__qualname__}" for kind in import_string(name).__mro__]
+        error = ""
+    except (ImportError, AttributeError) as failure:
+        kinds, error = [], str(failure)
+    return {"storage": name, "storage_kinds": kinds, "storage_error": error, "storage_options": bool(given.get("OPTIONS"))}

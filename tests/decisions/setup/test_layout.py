@@ -1,0 +1,124 @@
+"""Where the parts of Django projects of different make lie."""
+
+import pytest
+
+from tasks.decisions.setup.layout import choose_manage, manage_files, read_layout
+from tasks.errors import SettingsError
+
+MANAGE = """import os, sys
+def main():
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "{}")
+    from django.core.management import execute_from_command_line
+    execute_from_command_line(sys.argv)
+"""
+WSGI = """import os
+from django.core.wsgi import get_wsgi_application
+os.environ{}
+application = get_wsgi_application()
+"""
+
+
+def wsgi(module: str) -> str:
+    return WSGI.format(f'.setdefault("DJANGO_SETTINGS_MODULE", "{module}")')
+
+
+@pytest.mark.parametrize(
+    "files, manage, settings, file, package, depth",
+    [
+        # django-admin startproject
+        (
+            {"manage.py": MANAGE.format("shop.settings"), "shop/wsgi.py": wsgi("shop.settings"), "shop/settings.py": ""},
+            "manage.py",
+            "shop.settings",
+            "shop/settings.py",
+            "shop.deployment",
+            1,
+        ),
+        # wagtail start: both name the developers' settings
+        (
+            {
+                "manage.py": MANAGE.format("shop.settings.dev"),
+                "shop/wsgi.py": wsgi("shop.settings.dev"),
+                "shop/settings/__init__.py": "",
+                "shop/settings/dev.py": "",
+                "shop/settings/production.py": "",
+            },
+            "manage.py",
+            "shop.settings.production",
+            "shop/settings/production.py",
+            "shop.deployment",
+            2,
+        ),
+        # cookiecutter-django
+        (
+            {
+                "manage.py": MANAGE.format("config.settings.local"),
+                "config/wsgi.py": wsgi("config.settings.production"),
+                "config/settings/__init__.py": "",
+                "config/settings/local.py": "",
+                "config/settings/production.py": "",
+            },
+            "manage.py",
+            "config.settings.production",
+            "config/settings/production.py",
+            "config.deployment",
+            2,
+        ),
+        # manage.py in a folder below, settings as a package with everything in it
+        (
+            {
+                "backend/manage.py": MANAGE.format("site.settings"),
+                "backend/site/settings/__init__.py": "",
+                "frontend/package.json": "",
+            },
+            "backend/manage.py",
+            "site.settings",
+            "backend/site/settings/__init__.py",
+            "site.deployment",
+            3,
+        ),
+        # settings beside manage.py, an item instead of setdefault
+        (
+            {
+                "manage.py": MANAGE.format("settings"),
+                "wsgi.py": WSGI.format('["DJANGO_SETTINGS_MODULE"] = "settings" if True else "other"'),
+                "settings.py": "",
+            },
+            "manage.py",
+            "settings",
+            "settings.py",
+            "deployment",
+            0,
+        ),
+    ],
+)
+def test_layouts(files: dict[str, str], manage: str, settings: str, file: str, package: str, depth: int) -> None:
+    names = {*files, *(f"{name.rpartition('/')[0]}/__init__.py" for name in files if "/" in name and "settings" not in name)}
+    names |= {f"{folder}/__init__.py" for folder in ("shop", "config", "backend/site")}
+    chosen = choose_manage(manage_files(files))
+    layout = read_layout(files, names, chosen)
+    found = (chosen, layout.settings, layout.settings_file, layout.package, layout.depth)
+    assert found == (manage, settings, file, package, depth)
+
+
+def test_what_is_no_manage_of_django_counts_for_nothing() -> None:
+    assert manage_files({"manage.py": "print('a script of ours')", "tool/manage.py": "(", "x/other.py": MANAGE}) == []
+
+
+def test_several_projects_need_a_name() -> None:
+    with pytest.raises(SettingsError, match="--manage: .*: |name one of a/manage.py, b/manage.py"):
+        choose_manage(["a/manage.py", "b/manage.py"])
+    assert choose_manage(["a/manage.py", "a/b/manage.py"]) == "a/manage.py"
+
+
+@pytest.mark.parametrize(
+    "text, settings, expected",
+    [
+        (MANAGE.format("away.settings"), None, "--settings: there is no file of away.settings"),
+        (MANAGE.replace("os.environ", "nothing"), None, "--settings: there is no file of"),
+        (MANAGE.format("shop.settings"), "shop.other", "--settings: there is no file of shop.other"),
+    ],
+)
+def test_settings_that_are_not_there(text: str, settings: str | None, expected: str) -> None:
+    with pytest.raises(SettingsError, match=expected):
+        read_layout({"manage.py": text}, ["manage.py", "shop/settings.py"], "manage.py", settings)
