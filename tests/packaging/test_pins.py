@@ -72,10 +72,10 @@ def test_the_locks_agree() -> None:
 
 
 def imported(folder: str) -> Iterator[tuple[Path, str]]:
-    """Yield each module of others that the modules of a folder import; what runs on hosts has the libraries of the site."""
+    """Yield each module of others that the modules of a folder import; what the site's Python runs has its own."""
     for path in (ROOT / folder).rglob("*.py"):
         on_hosts = path.is_relative_to(ROOT / "rehearsal/site") and path.parent != ROOT / "rehearsal/site"
-        if on_hosts or path.is_relative_to(ROOT / "tasks/hosts/shell/scripts"):
+        if on_hosts or any(path.is_relative_to(ROOT / "tasks" / name / "scripts") for name in ("hosts/shell", "operations/init")):
             continue
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import):
