@@ -35,7 +35,7 @@ import sys
 import tempfile
 import time
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -82,6 +82,8 @@ class _Run:
     good: dict[str, bool] = field(default_factory=dict)
     settled: dict[str, str] | None = None  # CSS and JS that need no rewriting: their hashed names
     done: dict[str, _Rewritten] = field(default_factory=dict)
+    circular: dict[str, str] = field(default_factory=dict)  # as circular_files
+    targets: dict[str, list[str]] = field(default_factory=dict)  # by hashed name: what its text may reference
     named: dict[str, list[str | None]] = field(default_factory=dict)
     order: list[str] = field(default_factory=list)
 
@@ -163,7 +165,7 @@ class IncrementalStaticFilesStorage(LocalManifestStaticFilesStorage):
 
     def _post_process(self, paths: Any, adjustable_paths: Any, hashed_files: Any) -> Iterator[tuple[Any, ...]]:
         """Leave to Django the files to rewrite; give it a set for look-ups, without files that need none."""
-        run, adjustable = self._run, frozenset(adjustable_paths)
+        run, adjustable = self._run, self._rewritable(adjustable_paths)
         assert run is not None
         if run.settled is None:
             run.settled = self._settled(run, adjustable)
@@ -204,10 +206,12 @@ class IncrementalStaticFilesStorage(LocalManifestStaticFilesStorage):
         return True
 
     def _stored_name(self, name: str, hashed_files: dict[str, str]) -> str:
+        run, used = self._run, self._referenced(posixpath.normpath(name))
+        if run is not None:
+            run.named[used] = ["", None]  # of a missing file, which may exist next time
         stored = str(super()._stored_name(name, hashed_files))
-        if self._run is not None:
-            normal = posixpath.normpath(name)
-            self._run.named[normal] = [stored, _source(self._run, normal)]
+        if run is not None and self._publication is not None:
+            run.named[used] = [hashed_files.get(self.hash_key(self.clean_name(used)), stored), _source(run, used)]
         return stored
 
     def save_manifest(self) -> None:
@@ -217,6 +221,17 @@ class IncrementalStaticFilesStorage(LocalManifestStaticFilesStorage):
             known = {key: self.hashed_files[key] for key in map(self.hash_key, self._run.order) if key in self.hashed_files}
             self.hashed_files = {**known, **self.hashed_files}
         super().save_manifest()
+
+    def _known_circular_files(self) -> dict[str, str]:
+        return dict(self._run.circular) if self._run else {}
+
+    def _targets(self, hashed: str) -> Collection[str]:
+        run = self._run
+        if run is None:
+            return super()._targets(hashed)
+        if hashed not in run.targets:
+            run.targets[hashed] = sorted(super()._targets(hashed))
+        return run.targets[hashed]
 
     def compress_files(self, paths: Iterable[str]) -> Iterable[tuple[str, str]]:
         """Publish the rewritten files, and missing compressed files."""
@@ -228,7 +243,7 @@ class IncrementalStaticFilesStorage(LocalManifestStaticFilesStorage):
 
     def _save(self, name: str, content: File[Any]) -> str:
         run = self._run
-        if run is None:
+        if run is None or (self._publication and self._publication.circle is not None):
             return str(super()._save(name, content))
         if not self._publication or name not in self._publication.hashed:
             return self._save_original(run, name, content)
@@ -301,6 +316,8 @@ class IncrementalStaticFilesStorage(LocalManifestStaticFilesStorage):
 
     def _proves_its_name(self, run: _Run, name: str) -> bool:
         with super().open(name) as file:
+            if name in self.circular_files:
+                return hashlib.file_digest(file, "md5").hexdigest() == self.circular_files[name]
             run.hashing = None
             return bool(super().hashed_name(run.origins[name], file) == name)
 
@@ -370,8 +387,9 @@ class IncrementalStaticFilesStorage(LocalManifestStaticFilesStorage):
                 run.bare = set(stored["bare"])
             if stored.get("rules") == self._rules_mark():
                 run.known = {name: _Rewritten(*known) for name, known in stored["rewritten"].items()}
+                run.circular, run.targets = dict(stored["circular"]), dict(stored["targets"])
         except (OSError, ValueError, TypeError, AttributeError, KeyError):
-            run.originals, run.bare, run.known = {}, set(), {}
+            run.originals, run.bare, run.known, run.circular, run.targets = {}, set(), {}, {}, {}
 
     def _write_record(self, run: _Run, names: set[str]) -> None:
         if run.record is None:
@@ -385,6 +403,8 @@ class IncrementalStaticFilesStorage(LocalManifestStaticFilesStorage):
             "compressor": self._compressor_mark(),
             "rewritten": {name: [known.source, known.hashed, known.named] for name, known in run.done.items()},
             "rules": self._rules_mark(),
+            "circular": self.circular_files,
+            "targets": {name: targets for name, targets in run.targets.items() if name in live},
         }
         temporary = run.record.with_suffix(".new")
         temporary.write_text(json.dumps(record))
@@ -402,7 +422,8 @@ class IncrementalStaticFilesStorage(LocalManifestStaticFilesStorage):
                 digest.update(Path(file).read_bytes())
             except OSError:
                 return secrets.token_hex(8)  # unreadable code may change
-        digest.update(repr((settings.STATIC_URL, _plain(self._patterns), self.support_js_module_import_aggregation)).encode())
+        options = (self.support_js_module_import_aggregation, self.allow_missing_references, self.do_not_rewrite)
+        digest.update(repr((settings.STATIC_URL, _plain(self._patterns), *map(_plain, options))).encode())
         return digest.hexdigest()
 
 

@@ -12,6 +12,12 @@ WhiteNoise's CompressedManifestStaticFilesStorage, on which this is built:
 - Modes do not depend on the umask: they are FILE_UPLOAD_PERMISSIONS and FILE_UPLOAD_DIRECTORY_PERMISSIONS, or 0644 and 0755.
 - A missing or broken manifest is an error that says what to run, and the process reads it again next time.
 - Storages that put bundles into STATIC_ROOT while they post-process (asset packagers) may wrap it.
+- A CSS or JS file is rewritten once all that it references has its name, so long chains of imports end. Files that import each
+  other in a circle, legal in JavaScript modules, are named by the content of all of them; `.staticfiles.json.notes`, beside the
+  manifest, has the hash of the content of each, as its name is none.
+- A reference to a missing file is an error in one line, with file and line. Those of others' files can be left as they are.
+- References from hashed files to unhashed names are printed, and kept in the notes: an old page that follows one gets the newest
+  release's file.
 
 Made for Django 4.2 to 6.1 and WhiteNoise 6.12.
 """
@@ -20,26 +26,40 @@ Made for Django 4.2 to 6.1 and WhiteNoise 6.12.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+import posixpath
+import re
 import secrets
 import shutil
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from django.conf import settings
 from django.contrib.staticfiles.management.commands import collectstatic
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import FileSystemStorage
 from django.core.management.base import CommandError
 from django.utils.functional import cached_property
 from whitenoise.storage import CompressedManifestStaticFilesStorage
+
+TEXTS = (".css", ".js", ".mjs", ".svg", ".html", ".htm", ".webmanifest")  # the files whose references are listed
+SHOWN = 20  # files with unhashed references that collectstatic prints
+# What may be a path, between quotes or in url(): an unquoted end as of CSS; a name with an ending of one to eleven letters.
+_PATH = re.compile(r"""(?:(?<=["'`])|(?<=url\())([^"'`\s()<>{}\\|]+\.[A-Za-z0-9]{1,11})(?:[?#][^"'`\s()<>]*)?(?=["'`)])""")
+_ATTRIBUTE = re.compile(r"""(?i:href|src|data|poster)\s*=\s*["']([^"'\s?#]+)""")  # of SVG and HTML
+_COMMENT_LINE = re.compile(r"^[ \t]*(?://|\*|/\*[^\n]*\*/[ \t]*$).*", re.MULTILINE)
+_SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:|//")
 
 
 class ManifestError(ValueError):
@@ -126,21 +146,47 @@ class _Publication:
     originals: frozenset[str]
     hashed: set[str] = field(default_factory=set)
     rewritten: dict[str, File[Any]] = field(default_factory=dict)  # CSS and JS; the last pass is only known at the end
+    rewritable: frozenset[str] = frozenset()  # CSS and JS, without what is not to be rewritten
+    seen: set[str] = field(default_factory=set)  # what has been processed at least once
+    referring: str = ""  # the file that is being rewritten
+    uses: dict[str, dict[str, str]] = field(default_factory=dict)  # the names that it references, and what was put there
+    circle: dict[str, bytes] | None = None  # contents of files in a circle, whose names are still to be found
+    named: dict[str, str] = field(default_factory=dict)  # the names of files in circles
+    left: dict[str, list[str]] = field(default_factory=dict)  # references to missing files that were left as they are
 
 
 class LocalManifestStaticFilesStorage(_AtomicFiles, CompressedManifestStaticFilesStorage):
     """Hash and compress the static files into the shared STATIC_ROOT, and name them by a local manifest.
 
-    Options (`OPTIONS` in STORAGES): those of Django's ManifestStaticFilesStorage, `manifest_storage` among them, and
-    `support_js_module_import_aggregation` (True: imports in JS modules are rewritten too; by the old STATICFILES_STORAGE
-    setting, set the attribute of this name in a subclass).
+    Options (`OPTIONS` in STORAGES; by the old STATICFILES_STORAGE setting, attributes of a subclass): those of Django's
+    ManifestStaticFilesStorage, `manifest_storage` among them, and
+
+    - support_js_module_import_aggregation: True: imports in JS modules are rewritten too.
+    - allow_missing_references: patterns of paths such as "vendor/*": what these files reference and nobody has is left as it
+      is, with a warning.
+    - do_not_rewrite: patterns of paths: these files are hashed and published as they are.
     """
 
+    allow_missing_references: Sequence[str] = ()
+    do_not_rewrite: Sequence[str] = ()
+
     def __init__(
-        self, *args: Any, manifest_storage: Any = None, support_js_module_import_aggregation: bool | None = None, **kwargs: Any
+        self,
+        *args: Any,
+        manifest_storage: Any = None,
+        support_js_module_import_aggregation: bool | None = None,
+        allow_missing_references: Sequence[str] | None = None,
+        do_not_rewrite: Sequence[str] | None = None,
+        **kwargs: Any,
     ) -> None:
         if support_js_module_import_aggregation is not None:
             self.support_js_module_import_aggregation = support_js_module_import_aggregation
+        if allow_missing_references is not None:
+            self.allow_missing_references = _patterns("allow_missing_references", allow_missing_references)
+        if do_not_rewrite is not None:
+            self.do_not_rewrite = _patterns("do_not_rewrite", do_not_rewrite)
+        self.circular_files: dict[str, str] = {}  # hashed names that are no hash of their content: its MD5
+        self.unhashed_references: dict[str, list[str]] = {}  # names of files: what their text names without a hash
         self._publication: _Publication | None = None
         self._replaced: set[str] = set()  # names whose files are about to be replaced
         storage = manifest_storage or ManifestStorage(location=_manifest_root())
@@ -162,7 +208,21 @@ class LocalManifestStaticFilesStorage(_AtomicFiles, CompressedManifestStaticFile
         except (OSError, ValueError, AttributeError) as error:
             self._manifest_problem = getattr(error, "strerror", None) or str(error)
             return {}, ""
+        notes = self._read_notes()
+        self.circular_files, self.unhashed_references = notes.get("circular", {}), notes.get("unhashed", {})
         return paths, digest
+
+    @property
+    def _notes_name(self) -> str:
+        return f".{self.manifest_name}.notes"
+
+    def _read_notes(self) -> dict[str, Any]:
+        try:
+            with self.manifest_storage.open(self._notes_name) as notes:
+                found = json.loads(notes.read())
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
 
     def stored_name(self, name: str) -> str:
         """Return the hashed name of a file; raise ManifestError where the manifest lacks it."""
@@ -219,9 +279,18 @@ class LocalManifestStaticFilesStorage(_AtomicFiles, CompressedManifestStaticFile
 
     def hashed_name(self, name: str, content: Any = None, filename: str | None = None) -> str:
         """Return the name with the hash of the content."""
+        publication = self._publication
+        if publication and isinstance(content, ContentFile) and publication.circle is not None:
+            content.seek(0)
+            publication.circle[name] = content.read()
+            return name
+        if publication and isinstance(content, ContentFile) and name in publication.named:
+            content.seek(0)
+            self.circular_files[publication.named[name]] = hashlib.md5(content.read(), usedforsecurity=False).hexdigest()
+            return publication.named[name]
         hashed = str(super().hashed_name(name, content, filename))
-        if self._publication and hashed not in self._publication.originals:
-            self._publication.hashed.add(hashed)
+        if publication and hashed not in publication.originals:
+            publication.hashed.add(hashed)
         return hashed
 
     def post_process(self, paths: dict[str, Any], dry_run: bool = False, **options: Any) -> Iterator[tuple[str, str | None, Any]]:
@@ -230,7 +299,9 @@ class LocalManifestStaticFilesStorage(_AtomicFiles, CompressedManifestStaticFile
             raise CommandError(
                 "WHITENOISE_KEEP_ONLY_HASHED_FILES deletes what running instances may still serve: take it out of the settings."
             )
-        self._publication = _Publication(frozenset(paths))
+        self._publication = publication = _Publication(frozenset(paths))
+        if not dry_run:
+            self.circular_files = self._known_circular_files()
         try:
             yield from super().post_process(paths, dry_run=dry_run, **options)
             # Another hashing loop need not report all of its names.
@@ -244,20 +315,146 @@ class LocalManifestStaticFilesStorage(_AtomicFiles, CompressedManifestStaticFile
                 f"{len(paths)} static files were collected, but {type(self).__name__} has hashed none of them: "
                 f"the manifest {self._manifest_place} stays as it is."
             )
+        self._save_notes(publication)
         self.save_manifest()
+
+    # Rewriting: what references what.
+
+    def _post_process(self, paths: Any, adjustable_paths: Any, hashed_files: Any) -> Iterator[tuple[Any, ...]]:
+        """Rewrite all files, then again those whose references had no final name yet: in order, so once is enough."""
+        publication, adjustable = self._publication, self._rewritable(adjustable_paths)
+        if publication is None:
+            yield from super()._post_process(paths, adjustable, hashed_files)
+            return
+        publication.rewritable = adjustable
+        fresh = {name: place for name, place in paths.items() if name not in publication.seen}
+        again = {name: place for name, place in paths.items() if name in publication.seen and name in adjustable}
+        publication.seen.update(fresh)
+        yield from super()._post_process(fresh, adjustable, hashed_files)
+        for group in _in_order({name: publication.uses.get(name, {}) for name in again}):
+            name = group[0]
+            if len(group) > 1 or name in publication.uses.get(name, {}):
+                yield from self._process_circle({name: again[name] for name in group}, adjustable, hashed_files)
+            elif any(hashed_files.get(used, put) != put for used, put in publication.uses.get(name, {}).items()):
+                for item in super()._post_process({name: again[name]}, adjustable, hashed_files):
+                    yield (*item[:3], False)
+
+    def _process_circle(self, paths: Any, adjustable: Any, hashed_files: Any) -> Iterator[tuple[Any, ...]]:
+        """Name files that reference each other by the content of all of them, in which they have their unhashed names."""
+        publication = self._publication
+        assert publication is not None
+        hashed_files.update({self.hash_key(self.clean_name(name)): name for name in paths})
+        publication.circle = {}
+        for name in paths:
+            for item in super()._post_process({name: paths[name]}, adjustable, hashed_files):
+                if isinstance(item[2], Exception):
+                    yield item
+        contents, publication.circle = publication.circle, None
+        whole = hashlib.sha256(b"".join(b"%d %s" % (len(contents[name]), contents[name]) for name in sorted(contents))).digest()
+        names = {name: self.hashed_name(name, ContentFile(whole + contents[name])) for name in contents}
+        publication.named |= names
+        hashed_files.update({self.hash_key(self.clean_name(name)): hashed for name, hashed in names.items()})
+        for name in paths:
+            for item in super()._post_process({name: paths[name]}, adjustable, hashed_files):
+                yield (*item[:3], False)
+
+    def _rewritable(self, adjustable_paths: Iterable[str]) -> frozenset[str]:
+        return frozenset(name for name in adjustable_paths if not _matches(name, self.do_not_rewrite))
+
+    def _stored_name(self, name: str, hashed_files: dict[str, str]) -> str:
+        publication, normal = self._publication, posixpath.normpath(name)
+        if publication is None:
+            return str(super()._stored_name(name, hashed_files))
+        used = self._referenced(normal)
+        stored = str(super()._stored_name(used, hashed_files))
+        publication.uses.setdefault(publication.referring, {})[self.hash_key(self.clean_name(used))] = stored
+        return stored + normal[len(used) :]
+
+    def _referenced(self, normal: str) -> str:
+        """Return the file that a reference names: Django would name one with a query by the content before rewriting."""
+        path = normal.partition("?")[0]
+        rewritten = self._publication.rewritable if self._publication else ()
+        return path if path in rewritten and normal not in rewritten else normal
+
+    def url_converter(self, name: str, *args: Any, **options: Any) -> Callable[[re.Match[str]], str]:
+        """Return Django's converter of references, which says where a missing file is referenced."""
+        convert = super().url_converter(name, *args, **options)
+        publication = self._publication
+        if publication is None:
+            return convert  # type: ignore[no-any-return]
+
+        def converter(match: re.Match[str]) -> str:
+            publication.referring = name
+            try:
+                return str(convert(match))
+            except (ValueError, SuspiciousFileOperation) as error:
+                reference = " ".join(match["matched"].split())[-120:]
+                if _matches(name, self.allow_missing_references):
+                    publication.left.setdefault(name, []).append(reference)
+                    return match["matched"]
+                line = match.string.count("\n", 0, match.start("url")) + 1
+                place = f"{name!r} contains this reference {reference!r} on line {line}"
+                raise _MissingReferenceError(str(error).partition(" with <")[0], place) from error
+
+        return converter
+
+    def make_helpful_exception(self, exception: Exception, name: str) -> Exception:
+        """Return an error in one line, with what to do."""
+        if isinstance(exception, _MissingReferenceError):
+            kind = os.path.splitext(name)[1].lstrip(".").upper()  # noqa: PTH122
+            return CommandError(  # type: ignore[no-any-return]
+                f"The {kind} file {name!r} references a file which could not be found: {exception}. Mend it, or, if the file "
+                f'is not yours, leave the reference as it is: "OPTIONS": {{"allow_missing_references": ["{name}"]}} in STORAGES.'
+            )
+        if isinstance(exception, UnicodeDecodeError):
+            return CommandError(  # type: ignore[no-any-return]
+                f"{name!r} is no UTF-8 ({exception.reason}, byte {exception.start}), so its references cannot be rewritten. Save "
+                f'it as UTF-8, or publish it as it is: "OPTIONS": {{"do_not_rewrite": ["{name}"]}} in STORAGES.'
+            )
+        return exception
+
+    # Notes for people and for the middleware.
+
+    def _known_circular_files(self) -> dict[str, str]:
+        """Return those that need not be named again; a storage that names all files in every run knows none."""
+        return {}
+
+    def _save_notes(self, publication: _Publication) -> None:
+        """Print references that were left, or stay unhashed, and save them."""
+        live = set(self.hashed_files.values())
+        self.circular_files = {hashed: digest for hashed, digest in self.circular_files.items() if hashed in live}
+        self.unhashed_references = unhashed = self._find_unhashed_references()
+        left = {name: sorted(set(references)) for name, references in sorted(publication.left.items())}
+        notes = {"circular": self.circular_files, "unhashed": unhashed, "missing": left}
+        notes = {key: value for key, value in notes.items() if value}
+        if notes or self.manifest_storage.exists(self._notes_name):
+            self.manifest_storage.delete(self._notes_name)
+            self.manifest_storage._save(self._notes_name, ContentFile(json.dumps(notes, indent=1).encode()))
+        _print("references a missing file, and is left as it is (allow_missing_references)", left)
+        _print("references unhashed names, so old pages get the newest release's file", unhashed)
+
+    def _find_unhashed_references(self) -> dict[str, list[str]]:
+        """Return by file the collected files that its hashed copy references by their unhashed names."""
+        moved = {name for name, hashed in self.hashed_files.items() if name != hashed}
+        found = {}
+        for name, hashed in sorted(self.hashed_files.items()):
+            if hashed != name and name.endswith(TEXTS) and (targets := (moved & set(self._targets(hashed))) - {name}):
+                found[name] = sorted(targets)
+        return found
+
+    def _targets(self, hashed: str) -> Collection[str]:
+        """Return the names that the text of a published file may reference."""
+        try:
+            text = Path(self.path(hashed)).read_text(encoding="utf-8", errors="replace")
+        except OSError:  # another hashing loop has not published it
+            return ()
+        return _targets(hashed, text)
 
     def save_manifest(self) -> None:
         """Save the manifest; Django's own call, before the files are complete, is postponed."""
         if self._publication is None:
             super().save_manifest()
             self._manifest_problem = None
-
-    def make_helpful_exception(self, exception: Exception, name: str) -> Exception:
-        """Return WhiteNoise's error with Django's notes: the reference, and its line (Django 6.1)."""
-        helpful: Exception = super().make_helpful_exception(exception, name)
-        for note in getattr(exception, "__notes__", []) if helpful is not exception else []:
-            helpful.add_note(note)
-        return helpful
 
     def compress_files(self, paths: Iterable[str]) -> Iterable[tuple[str, str]]:
         """Publish the rewritten files, and missing compressed files."""
@@ -272,6 +469,8 @@ class LocalManifestStaticFilesStorage(_AtomicFiles, CompressedManifestStaticFile
 
     def _save(self, name: str, content: File[Any]) -> str:
         publication = self._publication
+        if publication and publication.circle is not None:
+            return name
         # Under the same hash the content is the same, unless the file was truncated.
         if publication and super().exists(name) and self.size(name) == content.size:
             return name
@@ -341,15 +540,99 @@ def _link_or_copy(path: Path, temporary: Path) -> None:
         shutil.copyfile(path, temporary)
 
 
+class _MissingReferenceError(ValueError):
+    """A file references what nobody has."""
+
+    def __init__(self, error: str, place: str) -> None:
+        super().__init__(f"{error}. {place}")
+
+
+def _patterns(option: str, value: Any) -> tuple[str, ...]:
+    if isinstance(value, str) or not all(isinstance(pattern, str) for pattern in value):
+        raise ImproperlyConfigured(f'{option}: found {value!r}; allowed: a list of paths such as ["vendor/*"]')
+    return tuple(value)
+
+
+def _matches(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _in_order(uses: Mapping[str, Iterable[str]]) -> Iterator[list[str]]:
+    """Yield files after those that they use; what uses each other comes in one list.
+
+    Tarjan, "Depth-first search and linear graph algorithms" (1972), without recursion: chains of imports may be long.
+    """
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    for start in sorted(uses):
+        path = [] if start in index else [(start, iter(sorted(uses[start])))]
+        while path:
+            name, rest = path[-1]
+            if name not in index:
+                index[name] = low[name] = len(index)
+                stack.append(name)
+            used = next((used for used in rest if used in uses and low.get(used, 0) >= 0), None)
+            if used is None:
+                path.pop()
+                if path:
+                    low[path[-1][0]] = min(low[path[-1][0]], low[name])
+                if low[name] == index[name]:
+                    at = stack.index(name)
+                    group, stack[at:] = stack[at:], []
+                    low.update(dict.fromkeys(group, -1))  # no other group can have them
+                    yield sorted(group)
+            elif used in index:
+                low[name] = min(low[name], index[used])
+            else:
+                path.append((used, iter(sorted(uses[used]))))
+
+
+def _targets(name: str, text: str) -> set[str]:
+    """Return what the quoted paths in a text may name, below STATIC_ROOT: relative to the file, or (scripts) to the root."""
+    base = urlsplit(settings.STATIC_URL).path
+    found = set()
+    is_code = name.endswith((".css", ".js", ".mjs", ".webmanifest"))
+    for match in _PATH.finditer(_COMMENT_LINE.sub("", text)) if is_code else _ATTRIBUTE.finditer(text):
+        path = unquote(match[1])
+        if _SCHEME.match(path):
+            continue
+        if path.startswith("/"):
+            path = path.removeprefix(base) if path.startswith(base) else ""
+        elif name.endswith((".js", ".mjs")) and "/" in path:
+            found.add(posixpath.normpath(path))
+            path = posixpath.join(posixpath.dirname(name), path)
+        else:
+            path = posixpath.join(posixpath.dirname(name), path)
+        found.add(posixpath.normpath(path))
+    return found
+
+
+def _print(what: str, found: Mapping[str, Sequence[str]]) -> None:
+    command = _command()
+    if not found or command is None or not command.verbosity:
+        return
+    lines = [f"Warning: {name} {what}: {', '.join(references)}" for name, references in list(found.items())[:SHOWN]]
+    if len(found) > SHOWN:
+        lines.append(f"Warning: {len(found) - SHOWN} more files; all are in .staticfiles.json.notes beside the manifest.")
+    command.stderr.write("\n".join(lines), lambda text: text)
+
+
 def _is_linking() -> bool:
     """Return whether `collectstatic --link` is the caller; it creates links itself, without the storage."""
+    command = _command()
+    return command is not None and bool(getattr(command, "symlink", False)) and not command.dry_run
+
+
+def _command() -> Any:
+    """Return the running collectstatic, or None: it tells a storage nothing about itself."""
     frame: FrameType | None = sys._getframe()
     while frame is not None:
         command = frame.f_locals.get("self")
         if isinstance(command, collectstatic.Command):
-            return bool(getattr(command, "symlink", False)) and not command.dry_run
+            return command
         frame = frame.f_back
-    return False
+    return None
 
 
 def _manifest_root() -> str:

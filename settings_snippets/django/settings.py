@@ -37,6 +37,8 @@ STORAGES = {
         # A second run waits for the first, STATICFILES_LOCK_TIMEOUT = 900 seconds at most.
         # If your JavaScript modules import each other by relative paths:
         # "OPTIONS": {"support_js_module_import_aggregation": True},
+        # Files that are not yours: references to files that nobody has are left as they are; files are published as they are:
+        # "OPTIONS": {"allow_missing_references": ["vendor/*"], "do_not_rewrite": ["vendor/src/*"]},
     },
 }
 # In your tests no manifest is needed with {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}.

@@ -5,7 +5,8 @@ was; all WHITENOISE_ settings keep their meaning, and answers are WhiteNoise's. 
 
 - A process starts without reading STATIC_ROOT, and serves a file that appears there later: no restart is needed.
 - A file is served as `immutable` once its content was seen to have the hash in its name, other releases' files
-  too: by MD5, or by the storage's own `file_hash` where the manifest names it. A .gz or .br is unpacked for that. If it does
+  too: by MD5, or by the storage's own `file_hash` where the manifest names it, or, of modules that import each other in a
+  circle, by the notes of our storage beside its manifest. A .gz or .br is unpacked for that. If it does
   not unpack, it is not served; a .br that this machine cannot unpack (no Brotli) is, but not as `immutable`. Only a site's own
   WHITENOISE_IMMUTABLE_FILE_TEST is trusted unchecked.
 - The headers of such files are kept, for the last 10,000; any other file is read again. Neither is sent if the
@@ -391,10 +392,10 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):
         try:
             content = _unpacked(stream, encoding)
             match = _HASHED.search(name)
-            if match and hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False)).hexdigest().startswith(
-                match[1]
-            ):
-                return True
+            if match:
+                digest = hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+                if digest.startswith(match[1]) or digest == getattr(staticfiles_storage, "circular_files", {}).get(name):
+                    return True
             if not super().immutable_file_test("", self.static_prefix + name) or not hasattr(staticfiles_storage, "hashed_name"):
                 return False
             content.seek(0)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from ..decisions.release.answers import revision
 from ..decisions.release.file_contents import Contents
 from ..decisions.release.readiness import SiteFacts, read_facts
-from ..decisions.release.releases import MARK, Manifest, added, read_manifest, url_path
+from ..decisions.release.releases import MARK, Manifest, added, circular_paths, read_manifest, url_path
 from ..errors import DeployError, Refused, RemoteFailed, TimedOut
 from ..runtime.run import Run
 from ..runtime.text import gist, quoted
@@ -78,6 +78,12 @@ def collect(run: Run, host: Host, sha: str) -> Manifest:
         run.out.warn(f"this release's manifest is not archived, so prune-static will refuse to work: {manifest.unarchived}")
     if not manifest.hashed:
         run.out.warn("the static files have no hashed names (see settings_snippets/django): none of them can be checked")
+    if manifest.unhashed:
+        name, found = next(iter(manifest.unhashed.items()))
+        run.out.warn(
+            f"{len(manifest.unhashed)} static files reference others by unhashed names, such as {name}: {found[0]}; on an old "
+            "page these are the newest release's files. check-static lists all"
+        )
     return manifest
 
 
@@ -117,7 +123,7 @@ def verify(run: Run, host: Host, sha: str, manifest: Manifest) -> None:
     """
     app, url, new = run.settings.app, run.settings.static.url, added(manifest)
     await_revision(run, host, sha)
-    contents = Contents()
+    contents = Contents(circular_paths(url, manifest))
     wrong = (
         host.check_many([url_path(url, name) for name in new], headers(app), port=app.port, check=contents.learn)
         | contents.misnamed()

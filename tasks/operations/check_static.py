@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from ..aws.management import running_management
 from ..aws.serving import in_service
 from ..decisions.release.file_contents import Contents
-from ..decisions.release.releases import url_path
+from ..decisions.release.releases import Manifest, circular_paths, unhashed_references, url_path
 from ..errors import DeployError
 from ..hosts.cdn import failures
 from ..hosts.pool import Hosts
@@ -36,7 +36,7 @@ def check_everywhere(run: Run) -> None:
 
 
 def _check(run: Run, management: Host, webs: Sequence[Host]) -> None:
-    app, static, contents = run.settings.app, run.settings.static, Contents()
+    app, static = run.settings.app, run.settings.static
     with ThreadPoolExecutor(_WIDTH) as pool:
         manifests = dict(zip(webs, pool.map(lambda host: ask_manifest(host, app, ""), webs), strict=True))
         manifests[management] = ask_manifest(management, app, "")
@@ -51,6 +51,8 @@ def _check(run: Run, management: Host, webs: Sequence[Host]) -> None:
         releases = {m.files for m in manifests.values()}
         paths = [url_path(static.url, name) for name in sorted({name for files in releases for name in files})]
         run.out.say(f"{len(paths)} hashed files of {len(releases)} releases, requested from {len(manifests)} instances")
+        _say_unhashed(run, manifests.values())
+        contents = Contents(circular_paths(static.url, *manifests.values()))
         # The first host defines the right bytes, and shows whether names are hashes on this site.
         wrong = {management.name: management.check_many(paths, headers(app), port=app.port, check=contents.learn)}
         wrong[management.name] |= contents.misnamed()
@@ -69,3 +71,13 @@ def _check(run: Run, management: Host, webs: Sequence[Host]) -> None:
         "" if contents.by_name else " (the names of this site's files are no hashes of their content, so the bytes were compared)"
     )
     run.out.say(f"all are served everywhere, with the right bytes{names}")
+
+
+def _say_unhashed(run: Run, manifests: Iterable[Manifest]) -> None:
+    lines = unhashed_references(manifests)
+    if lines:
+        run.out.warn(
+            f"{len(lines)} files reference others by unhashed names: on an old page these are the newest release's files"
+        )
+    for line in lines:
+        run.out.say(f"  {line}")

@@ -62,7 +62,7 @@ def deploy_release(run: Run, revision: str | None, *, yes: bool = False, apart: 
         with run.step("verify"):
             site.verify(run, host, sha, manifest)
             instances.tag(run.cloud, [instance.id], {tags.REVISION: sha})
-    return Release(sha, instance.id, added(manifest))
+    return Release(sha, instance.id, added(manifest), manifest.circular)
 
 
 def _foresee(run: Run, revision: str | None) -> Release:

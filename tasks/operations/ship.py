@@ -62,7 +62,7 @@ def _ship(run: Run, revision: str | None, skip: Sequence[str], *, yes: bool) -> 
         serving = restart_fleet(run, release.added)
         # Never without restart-all: what the web instances do not serve yet would be remembered as an error.
         if serving and run.settings.static.cdn and "warm-cdn" not in skip:
-            warm(run, release.added)
+            warm(run, release.added, release.circular)
     roll_out(run, foresee(run, release.revision) if run.dry else bake(run), yes=yes)
     _finish(run, skip)
 

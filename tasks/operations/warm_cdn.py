@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..decisions.release.file_contents import Contents
-from ..decisions.release.releases import url_path
+from ..decisions.release.releases import Manifest, url_path
 from ..hosts.cdn import failures
 from ..hosts.management import open_management, release_on
 from ..hosts.site import ask_manifest, shown
@@ -21,16 +21,18 @@ def warm_cdn(run: Run, whole: bool = False) -> None:
     require_cdn(run)
     _, host = open_management(run)
     with host:
-        files = ask_manifest(host, run.settings.app, "").files if whole else release_on(host, run).added
-    warm(run, files)
+        found = ask_manifest(host, run.settings.app, "") if whole else release_on(host, run)
+    warm(run, found.files if isinstance(found, Manifest) else found.added, found.circular)
 
 
-def warm(run: Run, files: Sequence[str]) -> None:
+def warm(run: Run, files: Sequence[str], circular: Mapping[str, str] | None = None) -> None:
     """Fetch hashed files, named below static.url, through the CDN.
 
+    `circular`: the MD5 of those whose names are no hashes of their own content.
     Raises SettingsError without the CDN's address, DeployError with the files that it does not serve, TimedOut.
     """
-    base, static, contents = require_cdn(run), run.settings.static, Contents()
+    base, static = require_cdn(run), run.settings.static
+    contents = Contents({url_path(static.url, name): digest for name, digest in (circular or {}).items()})
     paths = [url_path(static.url, name) for name in files]
     with run.step("warm-cdn"):
         if run.dry:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 
 # ManifestFilesMixin.file_hash of Django ("Static files" in its reference): the first 12 digits of the MD5 of the content.
 _NAMED = re.compile(r"\.([0-9a-f]{12})(?:\.[^./]+)?$")
@@ -37,20 +38,26 @@ class Digest:
 class Contents:
     """The content of hashed files, as the management instance sent it; other servers are compared with it.
 
-    A site may hash in its own way: names count only where that of some file fits. Used from several threads.
+    A site may hash in its own way: names count only where that of some file fits. `circular`: the MD5 of
+    modules that import each other in a circle, by path: their names are hashes of all of them. Used from several threads.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, circular: Mapping[str, str] | None = None) -> None:
+        self._circular = circular or {}
         self._sums: dict[str, str] = {}
         self._fits: dict[str, bool] = {}
 
     def learn(self, path: str, digest: Digest) -> str:
         """Remember the content of a path; returns "", as no fault can be found yet."""
         self._sums[path] = digest.sum
-        named = _NAMED.search(path)
+        named = self._named(path)
         if named:
-            self._fits[path] = digest.fits(named[1])
+            self._fits[path] = digest.fits(named)
         return ""
+
+    def _named(self, path: str) -> str:
+        found = _NAMED.search(path)
+        return self._circular.get(path) or (found[1] if found else "")
 
     @property
     def by_name(self) -> bool:
@@ -63,8 +70,8 @@ class Contents:
 
     def check(self, path: str, digest: Digest) -> str:
         """Return the fault of the content that a server sent for a path, or ""."""
-        named = _NAMED.search(path)
+        named = self._named(path)
         if named and self.by_name:
-            return "" if digest.fits(named[1]) else _MISNAMED
+            return "" if digest.fits(named) else _MISNAMED
         known = self._sums.get(path)
         return "" if known is None or known == digest.sum else "its bytes are not those that the management instance sends"

@@ -1,6 +1,6 @@
 """A release: the revision deployed on the management instance, and the hashed files that it added."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit
 
@@ -16,6 +16,7 @@ class Release:
     revision: str  # full sha
     instance_id: str
     added: tuple[str, ...]  # below static.url: the hashed files that this release added, such as "css/shop.4f2a.css"
+    circular: Mapping[str, str] = field(default_factory=dict, hash=False)  # as Manifest.circular
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class Manifest:
     problem: str = ""  # why the manifest could not be read
     before: tuple[str, ...] = field(default=())  # hashed names before this release, where they were recorded
     unarchived: str = ""  # why the names could not be archived beside STATIC_ROOT
+    circular: Mapping[str, str] = field(default_factory=dict, hash=False)  # MD5 of modules in a circle, by hashed name
+    unhashed: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)  # by file: what it names without a hash
 
     @property
     def path(self) -> str:
@@ -54,6 +57,8 @@ def read_manifest(printed: str) -> Manifest | None:
         problem=str(answer["problem"]),
         before=_names(answer["before"]),
         unarchived=str(answer["unarchived"]),
+        circular=_digests(answer.get("circular")),
+        unhashed=_references(answer.get("unhashed")),
     )
 
 
@@ -70,10 +75,29 @@ def url_path(base: str, name: str) -> str:
     return base + quote(name.replace("\\", "/"), safe="/~!*()'", errors="surrogateescape").lstrip("/")
 
 
+def circular_paths(base: str, *manifests: Manifest | Release) -> dict[str, str]:
+    """Return the MD5 of modules that import each other in a circle, by URL path: their names are no hashes of their content."""
+    return {url_path(base, name): digest for manifest in manifests for name, digest in manifest.circular.items()}
+
+
 def named_file(files: Iterable[str]) -> str | None:
     """Choose the file by which to see that an instance serves the new files: preferably a stylesheet or script."""
     ordered = sorted(files, key=lambda name: (not name.endswith((".css", ".js")), name))
     return ordered[0] if ordered else None
+
+
+def unhashed_references(manifests: Iterable[Manifest]) -> list[str]:
+    """Return a line for each file whose text names others without a hash: an old page gets the newest release's file there."""
+    lines = {f"{name}: {', '.join(found)}" for manifest in manifests for name, found in manifest.unhashed.items()}
+    return sorted(lines)
+
+
+def _digests(value: object) -> dict[str, str]:
+    return {str(name): str(digest) for name, digest in value.items()} if isinstance(value, dict) else {}
+
+
+def _references(value: object) -> dict[str, tuple[str, ...]]:
+    return {str(name): _names(found) for name, found in value.items()} if isinstance(value, dict) else {}
 
 
 def _names(value: object) -> tuple[str, ...]:

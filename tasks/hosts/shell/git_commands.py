@@ -9,7 +9,7 @@ from ...settings.model import App
 from .commands import home
 
 _SHA = re.compile(r"[0-9a-f]{4,40}")
-_OURS = ("/REVISION", "/REVISION.new", "/staticfiles.json")
+_OURS = ("/REVISION", "/REVISION.new", "/staticfiles.json", "/.staticfiles.json.*")
 
 
 def git(app: App, arguments: str) -> str:

@@ -1,6 +1,14 @@
 import pytest
 
-from tasks.decisions.release.releases import MARK, Manifest, added, named_file, read_manifest
+from tasks.decisions.release.releases import (
+    MARK,
+    Manifest,
+    added,
+    circular_paths,
+    named_file,
+    read_manifest,
+    unhashed_references,
+)
 
 LINE = (
     f'{MARK}{{"url": "/static/", "files": ["a.1.css", "b.2.js"], "hashed": true, "problem": "", "before": ["a.1.css"], '
@@ -11,6 +19,15 @@ LINE = (
 def test_the_answer_is_found_among_chatter() -> None:
     manifest = read_manifest(f"5 objects imported automatically\nloading...\n{LINE}\nbye")
     assert manifest == Manifest("/static/", ("a.1.css", "b.2.js"), True, "", ("a.1.css",))
+
+
+def test_what_our_storages_have_noted_is_read_and_nothing_is_needed_of_others() -> None:
+    more = '"circular": {"js/a.1.js": "0cc1"}, "unhashed": {"js/b.js": ["js/w.js", "x.png"], "a.js": ["js/w.js"]}}'
+    manifest = read_manifest(f"{LINE[:-1]}, {more}")
+    assert manifest is not None and circular_paths("/static/", manifest) == {"/static/js/a.1.js": "0cc1"}
+    other = read_manifest(f'{LINE[:-1]}, "circular": [], "unhashed": null}}')
+    assert other is not None and circular_paths("/static/", other) == {}
+    assert unhashed_references([manifest, other, manifest]) == ["a.js: js/w.js", "js/b.js: js/w.js, x.png"]
 
 
 def test_no_answer() -> None:

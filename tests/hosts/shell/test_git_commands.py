@@ -1,4 +1,6 @@
-from tasks.hosts.shell import git_commands as git
+import git_commands as git
+
+from tasks.hosts.shell import shlex
 from tasks.settings.model import App
 
 APP = App(directory="app", services=("shop.service",), domain="shop.example.com", health_path="/health/")
@@ -55,6 +57,7 @@ def test_checkout_after_one_that_was_cut_short() -> None:
 
 def test_our_own_files_are_kept_out_of_the_status() -> None:
     command = git.exclude_ours(DIR)
-    for name in ("/REVISION", "/REVISION.new", "/staticfiles.json"):
-        line = f"grep -qxF {name} /home/me/app/.git/info/exclude || echo {name} >> /home/me/app/.git/info/exclude"
+    for name in ("/REVISION", "/REVISION.new", "/staticfiles.json", "/.staticfiles.json.*"):
+        quoted = shlex.quote(name)
+        line = f"grep -qxF {quoted} /home/me/app/.git/info/exclude || echo {quoted} >> /home/me/app/.git/info/exclude"
         assert line in command

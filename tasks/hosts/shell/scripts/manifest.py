@@ -37,6 +37,9 @@ def main(mark: str, keep: str, write: bool, archive: str) -> None:
         "problem": problem,
         "before": before,
         "unarchived": unarchived,
+        # Of our storages alone.
+        "circular": getattr(storage, "circular_files", {}) if hashed and not problem else {},
+        "unhashed": getattr(storage, "unhashed_references", {}) if hashed and not problem else {},
     }
     print("\n" + mark + json.dumps(answer), flush=True)
 
