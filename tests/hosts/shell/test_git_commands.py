@@ -1,6 +1,6 @@
-import git_commands as git
+import shlex
 
-from tasks.hosts.shell import shlex
+from tasks.hosts.shell import git_commands as git
 from tasks.settings.model import App
 
 APP = App(directory="app", services=("shop.service",), domain="shop.example.com", health_path="/health/")
