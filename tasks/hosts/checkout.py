@@ -1,8 +1,8 @@
-"""The site's code on the management instance: its checkout and its requirements."""
+"""The site's code on the management instance: its checkout."""
 
 from __future__ import annotations
 
-from ..decisions.release.worktree import read_status
+from ..decisions.release.worktree import read_status, without
 from ..errors import Refused
 from ..runtime.run import Run
 from ..runtime.text import gist
@@ -96,6 +96,8 @@ def switch(run: Run, host: Host, sha: str) -> None:
     unfinished = host.read(git_commands.interrupted(folder)).text
     if unfinished:
         run.out.say(f"an earlier checkout of {unfinished[:12]} was interrupted; it is discarded")
+    else:
+        change(host, app, commands.built(app, folder, "restore", sha), "undoing what was built")
     change(host, app, git_commands.checkout(app, folder, sha, force=bool(unfinished)), "git checkout")
     change(host, app, commands.record_revision(app, sha), "writing REVISION", QUICK)
 
@@ -103,12 +105,14 @@ def switch(run: Run, host: Host, sha: str) -> None:
 def require_clean(run: Run, host: Host) -> None:
     """Refuse a tree with changed files, naming them; untracked files are only shown.
 
-    An interrupted checkout is ignored: `switch` discards it. Raises Refused.
+    An interrupted checkout is ignored, and what the site's own commands have built: `switch` discards both. Raises Refused.
     """
-    app = run.settings.app
-    if host.read(git_commands.interrupted(git_directory(host, app))).text:
+    app, folder = run.settings.app, git_directory(host, run.settings.app)
+    if host.read(git_commands.interrupted(folder)).text:
         return
     tree = read_status(query(host, app, git_commands.status(app), "git status").stdout)
+    if tree.changed or tree.untracked:
+        tree = without(tree, query(host, app, commands.built(app, folder, "show"), "reading what was built").stdout)
     if tree.changed:
         raise Refused(
             f"{host.name}: files in {app.directory} have uncommitted changes: {_list(tree.changed)}. Commit them"
@@ -130,21 +134,6 @@ def resolve(host: Host, app: App, revision: str | None) -> str:
             f"{host.name}: origin has no tag, branch or commit {wanted!r}, or the short sha is ambiguous. Was it pushed?"
         )
     return sha
-
-
-def install_requirements(run: Run, host: Host) -> bool:
-    """Install the requirements if their files changed since the last time; return whether they did."""
-    app = run.settings.app
-    if not app.requirements:
-        return False
-    wanted = host.read(commands.requirements_hash(app), label="reading the requirements").text.split()[-1]
-    if host.read(commands.installed_hash(app)).text == wanted:
-        run.out.say("requirements: unchanged")
-        return False
-    run.out.say(f"requirements: changed, installing {', '.join(app.requirements)}")
-    change(host, app, commands.install(app), "pip install")
-    change(host, app, commands.record_installed(app, wanted), "recording the requirements", QUICK)
-    return True
 
 
 def _list(names: tuple[str, ...]) -> str:

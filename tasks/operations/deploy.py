@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ..aws import instances, tags
 from ..aws.management import find, running_management
 from ..decisions.release import readiness
 from ..decisions.release.releases import Release, added
 from ..fleet.examination import of_checkout, require
-from ..hosts import checkout, site
+from ..hosts import building, checkout, site
 from ..hosts.pool import Hosts
 from ..hosts.shell import git_commands
 from ..hosts.ssh import Host
 from ..runtime.run import Run
+from ..settings.model import App
 from .check_migrations import gate
 
 
@@ -49,7 +50,7 @@ def deploy_release(run: Run, revision: str | None, *, yes: bool = False, apart: 
             # Until it is verified again, no image of an unfinished deploy is baked.
             instances.untag(run.cloud, [instance.id], [tags.REVISION])
             checkout.switch(run, host, sha)
-            checkout.install_requirements(run, host)
+            building.install_and_build(run, host, sha)
             require(run, readiness.of_site(host.name, site.ask_before_release(run, host, sha)))
         if apart:
             apart()
@@ -57,6 +58,7 @@ def deploy_release(run: Run, revision: str | None, *, yes: bool = False, apart: 
             site.migrate(run, host)
         with run.step("collectstatic"):
             manifest = site.collect(run, host, sha)
+            building.after_collectstatic(run, host, sha)
         with run.step("restart"):
             site.restart(run, host, app.services)
         with run.step("verify"):
@@ -76,9 +78,21 @@ def _foresee(run: Run, revision: str | None) -> Release:
             run.out.say(f"would start the management instance {instance.id}, which is {instance.state}, and wait for SSH")
     run.out.say(f"would fetch, check out {sha} in {app.directory} on {instance.id} and write REVISION")
     checked = "check its migrations against the running release, " if app.check_migrations else ""
-    run.out.say(f"would {checked}install {', '.join(app.requirements) or 'nothing'} if changed, migrate if needed, collectstatic")
+    run.out.say(f"would {checked}{_installation(app)}, migrate if needed, collectstatic{_listed(app.after_collectstatic)}")
     run.out.say(f"would restart {', '.join(app.services)}, then request {app.health_path} and every hashed file")
     return Release(sha, instance.id, ())
+
+
+def _installation(app: App) -> str:
+    """Describe how a deploy installs and builds the site."""
+    asked = "run " + ", ".join(app.install) if app.install else "install nothing"
+    files = f"install {', '.join(app.requirements)}, or what the lock file says, if changed" if app.requirements else asked
+    built = ", build what npm builds" if app.build is None else _listed(app.build)
+    return (files if app.install is None else asked) + built
+
+
+def _listed(steps: Sequence[str]) -> str:
+    return "".join(f", run {step}" for step in steps)
 
 
 def _look(run: Run, host: Host, revision: str | None) -> str:

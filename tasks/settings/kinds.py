@@ -155,6 +155,7 @@ class Texts:
 
     item: Text
     minimum: int = 0
+    separator: str = ","  # in a variable's text
 
     @property
     def allowed(self) -> str:
@@ -178,7 +179,58 @@ class Texts:
         return tuple(texts)
 
     def of_text(self, text: str) -> object:
-        """Return the items between the commas."""
+        """Return the items between the separators."""
+        return [item.strip() for item in text.split(self.separator)] if text.strip() else []
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page that the site must answer, and what is expected of it."""
+
+    path: str
+    status: int | None = None  # None: anything below 500, redirects on the same host followed
+    text: str | None = None  # that the answer contains
+
+    def __str__(self) -> str:
+        """Return it as the file has it."""
+        wanted = {"status": self.status, "text": self.text}
+        more = "".join(f", {name}: {value}" for name, value in wanted.items() if value is not None)
+        return f"{{path: {self.path}{more}}}" if more else self.path
+
+
+@dataclass(frozen=True)
+class Pages:
+    """A list of different pages: each a path, or a section with path, status and text."""
+
+    allowed: str = "a list, each item a path that begins with /, or {path: /, status: 200, text: some words}"
+
+    def read(self, value: object) -> tuple[Page, ...]:
+        """Return the pages; raises Wrong."""
+        if isinstance(value, str):
+            raise Wrong(f"write [{value}]")
+        if not isinstance(value, list):
+            raise Wrong
+        pages = tuple(self._page(item) for item in value)
+        twice = [page.path for page in pages if [other.path for other in pages].count(page.path) > 1]
+        if twice:
+            raise Wrong(f"'{twice[0]}' is there twice")
+        return pages
+
+    def _page(self, item: object) -> Page:
+        values = {"path": item} if isinstance(item, str) else item
+        if not isinstance(values, Mapping) or not {"path"} <= set(values) <= {"path", "status", "text"}:
+            raise Wrong(f"the item {describe(item)} is invalid")
+        try:
+            return Page(
+                Text("a path", r"/(?!/)[!-~]*").read(values["path"]),
+                None if values.get("status") is None else Whole(100, 599).read(values["status"]),
+                None if values.get("text") is None else Text().read(values["text"]),
+            )
+        except Wrong as wrong:
+            raise Wrong(f"the item {describe(item)} is invalid{f': {wrong}' if str(wrong) else ''}") from wrong
+
+    def of_text(self, text: str) -> object:
+        """Return the paths between the commas."""
         return [item.strip() for item in text.split(",")] if text.strip() else []
 
 

@@ -6,6 +6,7 @@ The fields are the schema: the annotation says what is allowed, a field without 
 
 from dataclasses import dataclass, field
 
+from .kinds import Page
 from .values import (
     Alarms,
     Aliases,
@@ -14,6 +15,7 @@ from .values import (
     CheckCount,
     CheckInterval,
     CheckTimeout,
+    Commands,
     Count,
     DistributionId,
     Domain,
@@ -32,6 +34,7 @@ from .values import (
     Networks,
     NoticeEvents,
     Origin,
+    PageList,
     Paths,
     Percentages,
     Port,
@@ -96,12 +99,17 @@ class App:
     virtualenv: Line = "venv"
     manage: InApp = "manage.py"
     requirements: InAppList = ("requirements.txt",)
+    install: Commands | None = None  # None: known by the requirements or the lock file
+    build: Commands | None = None  # after the installation; None: known by package-lock.json
+    after_collectstatic: Commands = ()
+    environment_file: Line | None = None  # on a host, read after the environment of the unit
     databases: Aliases = ("default",)  # to migrate
     check_migrations: Yes = True  # whether `deploy` refuses migrations that break the running release
     services: Units  # the first one serves the site
     domain: Domain
     health_path: UrlPath  # left out or null: see rules.DERIVED
     deep_health_path: UrlPath | None = None  # proves database and migrations
+    pages: PageList = (Page("/"),)  # that must answer, with the static files that they name
     port: Port = 80
     boot_timeout: Duration = 300  # for the site after a restart, for SSH after a start
 

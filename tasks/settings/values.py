@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Annotated
 
 from .hooks import COMMANDS, Hook, HookMap
-from .kinds import Amount, Flag, Seconds, Tags, Text, Texts, Whole
+from .kinds import Amount, Flag, Page, Pages, Seconds, Tags, Text, Texts, Whole
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOST = rf"{_LABEL}(?:\.{_LABEL})*"
@@ -91,3 +91,6 @@ InApp = Annotated[str, _IN_APP]
 InAppList = Annotated[tuple[str, ...], Texts(_IN_APP)]
 Aliases = Annotated[tuple[str, ...], Texts(Text("the alias of a database in DATABASES", r"[A-Za-z0-9_.-]+"), minimum=1)]
 Units = Annotated[tuple[str, ...], Texts(_UNIT, minimum=1)]
+# One a line in a variable: commands may contain commas.
+Commands = Annotated[tuple[str, ...], Texts(Text("a command of the shell"), separator="\n")]
+PageList = Annotated[tuple[Page, ...], Pages()]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import DeployError, Refused, RemoteFailed
-from tasks.hosts import checkout
+from tasks.hosts import building, checkout
 from tasks.hosts.hooks import reach
 from tasks.hosts.keys import WrongHostKey
 from tasks.hosts.management import open_management
@@ -222,8 +222,7 @@ def test_requirements_are_installed_when_their_files_change_and_only_then(world:
     with opened(world) as host:
 
         def install(revision: str) -> bool:
-            take(world, host, revision)
-            return checkout.install_requirements(world.run(), host)
+            return building.install_and_build(world.run(), host, take(world, host, revision))
 
         assert [install(world.v1), install(nested), install(nested)] == [False, True, False]
         # It fails again, for nothing was installed; and what is mended is installed.
@@ -231,11 +230,11 @@ def test_requirements_are_installed_when_their_files_change_and_only_then(world:
             with pytest.raises(RemoteFailed, match="`pip install` exited"):
                 install(broken)
         (world.disk() / "app/more/base.txt").write_text("whitenoise\n")
-        assert checkout.install_requirements(world.run(), host)
+        assert building.install_and_build(world.run(), host, deeper)
         sh("git checkout -q .", world.disk() / "app")
         with pytest.raises(RemoteFailed, match="`pip install` exited"):
             install(deeper)
-        assert not checkout.install_requirements(world.run(app={"requirements": ()}), host)
+        assert not building.install_and_build(world.run(app={"requirements": ()}), host, deeper)
 
 
 def test_a_broken_application_is_noticed_though_the_restart_says_yes(world: ShopWorld) -> None:

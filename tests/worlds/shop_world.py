@@ -23,6 +23,7 @@ from rehearsal.cloud.options import Options
 from rehearsal.cloud.standin import StandIn
 from rehearsal.hosts.processes import ProcessHosts
 from rehearsal.site import repository
+from tasks.decisions.release.dependencies import read_dependencies
 from tasks.hosts.shell import commands
 from tasks.runtime.changes import Changes
 from tasks.runtime.cloud import Cloud as Api
@@ -90,8 +91,10 @@ class Golden:
             self.disk / "app",
         )
         # As a deploy leaves it: the requirements are installed.
-        digest = sh(f"export HOME={self.disk}; {commands.requirements_hash(APP)}", self.disk).split()[-1]
-        (self.disk / "venv/.ramped-requirements").write_text(f"{digest}\n")
+        printed = sh(f"export HOME={self.disk}; {commands.dependencies(APP)}", self.disk)
+        needed = read_dependencies(printed)
+        assert needed is not None
+        (self.disk / "venv/.ramped-requirements").write_text(f"{needed.digest}\n")
 
 
 class _Shared(io.StringIO):

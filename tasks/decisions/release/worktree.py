@@ -30,3 +30,9 @@ def read_status(printed: str) -> Worktree:
             if not (fields[1].startswith("SC") and fields[1].endswith("..")):
                 changed.append(fields[-1])
     return Worktree(tuple(changed), tuple(untracked))
+
+
+def without(tree: Worktree, built: str) -> Worktree:
+    """Return a tree without the files that the site's own commands have built; `built`: their names, separated by NUL."""
+    ours = set(built.split("\0"))
+    return Worktree(*(tuple(name for name in names if name not in ours) for names in (tree.changed, tree.untracked)))

@@ -15,6 +15,7 @@ from ...decisions.release.readiness import BOOT
 from ...decisions.release.readiness import MARK as SITE
 from ...decisions.release.releases import MARK
 from ...settings.model import App
+from .installation import TOOLS, installation
 from .remote_scripts import program
 
 WAIT = 600  # seconds that `locked` waits
@@ -61,7 +62,16 @@ def as_served(app: App, arguments: str) -> str:
 
     Without it a site that reads its database from the unit would migrate another one.
     """
-    wrapped = quote(program("environment", app.services[0]))
+    return _in_environment(app, arguments, shell=False)
+
+
+def own(app: App, command: str) -> str:
+    """Run a command of the project's own in its folder, with its virtual environment and the environment of its service."""
+    return _in_environment(app, quote(command), shell=True)
+
+
+def _in_environment(app: App, arguments: str, *, shell: bool) -> str:
+    wrapped = quote(program("environment", app.services[0], app.environment_file or "", shell))
     return f"cd {home(app.directory)} && {python(app)} -c {wrapped} {arguments}"
 
 
@@ -99,9 +109,19 @@ def recorded_revision(app: App) -> str:
     return f"cat {home(app.directory.rstrip('/') + '/REVISION')} 2>/dev/null || true"
 
 
-def requirements_hash(app: App) -> str:
-    """Print one hash of all requirement files."""
-    return f"cd {home(app.directory)} && {python(app)} -c {quote(program('requirements', list(app.requirements)))}"
+def dependencies(app: App) -> str:
+    """Print by what the checkout is installed and built, as `decisions.dependencies` reads it."""
+    return f"cd {home(app.directory)} && {python(app)} -c {quote(_dependencies(app))}"
+
+
+def _dependencies(app: App) -> str:
+    return program("dependencies", list(app.requirements), list(app.install or ()))
+
+
+def built(app: App, git_directory: str, action: str, sha: str = "") -> str:
+    """Record, show or undo what the project's own commands have changed in the checkout (scripts/built.py)."""
+    script = program("built", action, f"{git_directory}/ramped", sha)
+    return f"cd {home(app.directory)} && {python(app)} -c {quote(script)}"
 
 
 def installed_hash(app: App) -> str:
@@ -114,20 +134,15 @@ def record_installed(app: App, digest: str) -> str:
     return record(f"{app.virtualenv.rstrip('/')}/{_INSTALLED}", digest)
 
 
-def install(app: App) -> str:
-    """Install the requirements."""
-    files = " ".join(f"-r {quote(name)}" for name in app.requirements)
-    return f"cd {home(app.directory)} && {python(app)} -m pip install --disable-pip-version-check --no-input --quiet {files}"
-
-
 def pending_migrations(app: App, git_directory: str, sha: str, installed: str) -> str:
     """Print what the migrations of a revision mean for the running release, as `decisions.migrations` reads it.
 
     `installed`: the hash of the requirements that were installed last.
     """
     arguments = [COMMAND, "--no-color", *(f"--database={alias}" for alias in app.databases)]
-    files = list(app.requirements)
-    script = program("revision", sha, git_directory, app.manage, arguments, files, program("requirements", files), installed)
+    installers = {tool: installation(tool, app.requirements) for tool in TOOLS}
+    own = " && ".join(f"{{ {command}; }}" for command in app.install or ())
+    script = program("revision", sha, git_directory, app.manage, arguments, _dependencies(app), installed, installers, own)
     return as_served(app, f"-c {quote(script)}")
 
 

@@ -40,7 +40,7 @@ def parts(command: str) -> tuple[str, list[str]]:
     """Return the folder of a command and the words after the program that gives it the unit's environment."""
     folder, _, run = command.partition(" && ")
     interpreter, dash, text, *rest = shlex.split(run)
-    assert interpreter.endswith("/bin/python") and dash == "-c" and text == program("environment", "shop.service")
+    assert interpreter.endswith("/bin/python") and dash == "-c" and text == program("environment", "shop.service", "", False)
     return folder, rest
 
 
@@ -65,14 +65,11 @@ def test_manifest() -> None:
     assert manifest.endswith("\nmain('ramped-manifest:', '/home/me/app/.git/ramped/abc.before.json', True, '')")
 
 
-def test_pip() -> None:
-    assert commands.install(APP) == (
-        "cd ~/app && ~/venv/bin/python -m pip install --disable-pip-version-check --no-input --quiet -r requirements.txt"
-    )
-    assert commands.install(ABSOLUTE) == (
-        "cd '/srv/my shop/' && /srv/venv/bin/python -m pip install --disable-pip-version-check --no-input --quiet"
-        " -r base.txt -r 'more reqs.txt'"
-    )
+def test_a_command_of_the_project_has_the_environment_of_the_service() -> None:
+    folder, _, run = commands.own(APP, "npm ci && npm run 'it'").partition(" && ")
+    *_, text, command = shlex.split(run)
+    assert (folder, command) == ("cd ~/app", "npm ci && npm run 'it'")
+    assert text.endswith("\nmain('shop.service', '', True)")
 
 
 def test_what_was_installed() -> None:
@@ -81,9 +78,9 @@ def test_what_was_installed() -> None:
         "printf '%s\\n' abc > ~/venv/.ramped-requirements.new"
         " && mv -f ~/venv/.ramped-requirements.new ~/venv/.ramped-requirements"
     )
-    command = commands.requirements_hash(ABSOLUTE)
+    command = commands.dependencies(ABSOLUTE)
     assert command.startswith("cd '/srv/my shop/' && /srv/venv/bin/python -c '")
-    assert shlex.split(command)[-1].endswith("main(['base.txt', 'more reqs.txt'])")
+    assert shlex.split(command)[-1].endswith("main(['base.txt', 'more reqs.txt'], [])")
 
 
 def test_the_revision() -> None:

@@ -18,19 +18,35 @@ BLANKS = " \t\n\r"
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-def main(unit: str) -> None:
-    """Become the command in the arguments, run by this Python; an unreadable environment of the unit is an error."""
-    argv = [sys.executable, *sys.argv[1:]]
+def main(unit: str, more: str, shell: bool) -> None:
+    """Become the command in the arguments, run by this Python or by a shell; an environment that cannot be read is an error.
+
+    `more`: another environment file, read last, relative to the home, or "".
+    """
+    own, reader = dict(os.environ), unit
     try:
-        environment = environment_of(unit, dict(os.environ))
+        environment = environment_of(unit, own)
+        if more:
+            reader = "app.environment_file"
+            environment.update(file_of(glob.escape(os.path.join(os.path.expanduser("~"), more)), False))
     except OSError as error:
         print(
-            f"{unit} reads its environment from {error.filename}, which the user here cannot: {error.strerror}. "
+            f"{reader} reads its environment from {error.filename}, which the user here cannot: {error.strerror}. "
             f"Make it readable to the user who deploys (chgrp, chmod g+r)",
             file=sys.stderr,
         )
         sys.exit(UNREADABLE)
-    os.execve(sys.executable, argv, environment)
+    if shell:
+        os.execve(
+            "/bin/sh", ["sh", "-c", *sys.argv[1:]], environment | activated(sys.prefix, environment.get("PATH", os.defpath))
+        )
+    os.execve(sys.executable, [sys.executable, *sys.argv[1:]], environment)
+
+
+def activated(folder: str, path: str) -> dict[str, str]:
+    """Return what the environment of a project's own commands has for the virtual environment in a folder."""
+    places = [os.path.join(folder, "bin"), path, os.path.expanduser("~/.local/bin"), "/usr/local/bin"]
+    return {"VIRTUAL_ENV": folder, "UV_PROJECT_ENVIRONMENT": folder, "PATH": os.pathsep.join(places)}
 
 
 def environment_of(unit: str, own: dict[str, str]) -> dict[str, str]:

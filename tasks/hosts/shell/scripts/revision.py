@@ -1,37 +1,49 @@
 """Run a management command of a revision that is not checked out; with the site's own Python, in its checkout.
 
 The revision is written beside the checkout, with links to the untracked files there (secrets, REVISION, an SQLite file): it
-finds what it would find in the checkout. Packages that the site lacks are installed beside it.
+finds what it would find in the checkout. Where it depends on other packages than the site, they are installed in a virtual
+environment of their own, which is kept for the next time, over those of the site.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+import sysconfig
+
+KEPT = 2  # virtual environments
 
 
-def main(sha: str, git: str, manage: str, arguments: list[str], requirements: list[str], hasher: str, installed: str) -> None:
+def main(
+    sha: str,
+    git: str,
+    manage: str,
+    arguments: list[str],
+    reader: str,
+    installed: str,
+    installers: dict[str, str],
+    own: str,
+) -> None:
     """Run it and exit with its code.
 
-    `git`: the .git folder; `manage`, `requirements`: relative to the checkout; `hasher`: the program that prints the
-    hash of requirement files; `installed`: the hash of the site's.
+    `git`: the .git folder; `manage`: relative to the checkout; `reader`: the program that says what a checkout depends on;
+    `installed`: its hash for the site; `installers`: a command for each tool; `own`: the project's command instead, or "".
     """
     here = os.path.realpath(os.getcwd())
     beside = os.access(os.path.dirname(here), os.W_OK)
     tree = here + ".judged" if beside else os.path.join(git, "ramped", "judged")
-    packages, environment = tree + ".packages", dict(os.environ)
-    clear(tree, packages)
+    clear(tree)
     try:
         lay_out(sha, here, tree)
-        if requirements and install(tree, packages, requirements, hasher, installed):
-            environment["PYTHONPATH"] = os.pathsep.join(filter(None, [packages, environment.get("PYTHONPATH", "")]))
-        code = subprocess.run([sys.executable, manage, *arguments], cwd=tree, env=environment).returncode
+        python = python_for(tree, os.path.join(git, "ramped", "environments"), reader, installed, installers, own)
+        code = subprocess.run([python, manage, *arguments], cwd=tree).returncode
     except subprocess.CalledProcessError as error:
         code = error.returncode or 1
     finally:
-        clear(tree, packages)
+        clear(tree)
     sys.exit(code)
 
 
@@ -62,15 +74,44 @@ def lay_out(sha: str, here: str, tree: str) -> None:
             os.symlink(os.path.join(here, name), target)
 
 
-def install(tree: str, packages: str, requirements: list[str], hasher: str, installed: str) -> bool:
-    """Install packages that a revision needs and the site lacks into a folder; return whether there were any."""
-    found = output_of(sys.executable, "-c", hasher, folder=tree).split()[-1].decode()
-    if found == installed:
-        return False
-    wanted = [word for name in requirements for word in ("-r", name)]
-    pip = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-    planned = subprocess.run([*pip, "--dry-run", "--no-index", *wanted], cwd=tree, capture_output=True)
-    if not planned.returncode and b"Would install" not in planned.stdout:
-        return False
-    subprocess.run([*pip, "--quiet", "--target", packages, *wanted], check=True, cwd=tree, stdout=sys.stderr)
-    return True
+def python_for(tree: str, place: str, reader: str, installed: str, installers: dict[str, str], own: str) -> str:
+    """Return the Python for a revision: the site's, or that of a virtual environment in a folder, made unless it is there."""
+    needed = json.loads(output_of(sys.executable, "-c", reader, folder=tree))
+    command = own or installers.get(needed["tool"], "")
+    if needed["missing"] or not command or needed["digest"] == installed:
+        return sys.executable
+    folder = os.path.join(place, needed["digest"][:16])
+    ready, python = os.path.join(folder, "ready"), os.path.join(folder, "bin", "python")
+    if not os.path.exists(ready):
+        clear(folder)
+        create(folder)
+        environment = {**os.environ, "VIRTUAL_ENV": folder, "UV_PROJECT_ENVIRONMENT": folder}
+        environment["PATH"] = os.pathsep.join(
+            [
+                os.path.join(folder, "bin"),
+                os.environ.get("PATH", os.defpath),
+                os.path.expanduser("~/.local/bin"),
+                "/usr/local/bin",
+            ]
+        )
+        subprocess.run(["sh", "-c", command], check=True, cwd=tree, stdout=sys.stderr, env=environment)
+    with open(ready, "w"):
+        pass  # its time says when it was used last
+    forget(place)
+    return python
+
+
+def create(folder: str) -> None:
+    """Make a virtual environment in which the site's packages are found after its own."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True, stdout=sys.stderr)
+    packages = sysconfig.get_path("purelib", vars={"base": folder, "platbase": folder})
+    with open(os.path.join(packages, "site-of-the-checkout.pth"), "w") as file:
+        # By addsitedir, not as a path: the site's own .pth files count, too.
+        file.write(f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n")
+
+
+def forget(place: str) -> None:
+    """Remove all virtual environments but those that were used last."""
+    ages = {name: os.path.join(place, name, "ready") for name in os.listdir(place)}
+    used = sorted(ages, key=lambda name: os.path.getmtime(ages[name]) if os.path.exists(ages[name]) else 0)
+    clear(*(os.path.join(place, name) for name in used[:-KEPT]))

@@ -1,0 +1,48 @@
+"""The commands that install and build a project, known by its files; they run where `environment.activated` names the place.
+
+Sources: the command references of uv ("uv sync"), Poetry ("install"), PDM ("sync"), Pipenv ("sync"), npm ("npm ci").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from shlex import quote
+
+# What else is in the virtual environment, such as a web server, stays; the project itself runs from its checkout.
+_LOCKED = {
+    "uv": "uv sync --frozen --no-dev --inexact --no-install-project",
+    "poetry": "poetry install --only main --no-root --no-interaction --no-ansi",
+    "pdm": "PDM_IGNORE_SAVED_PYTHON=1 PDM_CHECK_UPDATE=0 pdm sync --prod --no-self --no-editable",
+    "pipenv": "PIPENV_VERBOSITY=-1 pipenv sync",
+}
+_PIP = "python -m pip install --disable-pip-version-check --no-input --quiet"
+_UV_PIP = 'uv pip install --quiet --python "$VIRTUAL_ENV/bin/python"'
+_NO_PIP = "the virtual environment has no pip, and uv is not installed: run there python -m ensurepip"
+TOOLS = ("pip", *_LOCKED)
+
+# Build tools are development dependencies of most projects. What is installed already is not installed again.
+_MARK = "node_modules/.ramped-package-lock"
+NPM = (
+    f"cmp -s package-lock.json {_MARK} || {{ npm ci --include=dev --no-audit --no-fund && cp package-lock.json {_MARK}; }}",
+    "npm run build",
+)
+
+
+def installation(tool: str, requirements: Sequence[str]) -> str:
+    """Return the command that installs a checkout by a tool of TOOLS."""
+    if tool == "pip":
+        files = " ".join(f"-r {quote(name)}" for name in requirements)
+        has_pip = "python -c 'import pip' 2>/dev/null"
+        return f"if {has_pip}; then {_PIP} {files}; else {_present('uv', _NO_PIP)} && {_UV_PIP} {files}; fi"
+    missing = f"its lock file says that {tool} installs this project, but {tool} is not installed: install it, or set app.install"
+    return f"{_present(tool, missing)} && {_LOCKED[tool]}"
+
+
+def building(npm: bool) -> tuple[str, ...]:
+    """Return the commands that build a checkout; `npm`: it has npm's lock file and a script to build."""
+    missing = "package.json has a script to build, but npm is not installed: install Node.js, or set app.build"
+    return (f"{_present('npm', missing)} && {NPM[0]}", NPM[1]) if npm else ()
+
+
+def _present(program: str, missing: str) -> str:
+    return f"{{ command -v {program} >/dev/null || {{ echo {quote(missing)} >&2; exit 127; }}; }}"
