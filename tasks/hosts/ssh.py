@@ -182,8 +182,9 @@ class Host:
         *,
         port: int,
         check: Callable[[str, Digest], str] | None = None,
+        address: str | None = None,
     ) -> dict[str, str]:
-        """Request many paths of this host, several at a time.
+        """Request many paths of this host, or of an `address` that it can reach, several at a time.
 
         `check(path, digest)`: the fault of a content, or ""; without it only the headers are requested (HEAD). Returns the
         fault by path, also for an answer other than 200.
@@ -192,7 +193,8 @@ class Host:
         def request(path: str) -> str:
             digest = Digest()
             try:
-                answer = self.http(None, port, path, headers, method="GET" if check else "HEAD", limits=FILE, into=digest.update)
+                method = "GET" if check else "HEAD"
+                answer = self.http(address, port, path, headers, method=method, limits=FILE, into=digest.update)
             except NoAnswer as error:
                 return str(error)
             if answer.status != 200:

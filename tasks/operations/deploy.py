@@ -10,6 +10,7 @@ from ..decisions.release import readiness
 from ..decisions.release.releases import Release, added
 from ..fleet.examination import of_checkout, require
 from ..hosts import building, checkout, site
+from ..hosts.pages import require_pages
 from ..hosts.pool import Hosts
 from ..hosts.shell import git_commands
 from ..hosts.ssh import Host
@@ -63,6 +64,7 @@ def deploy_release(run: Run, revision: str | None, *, yes: bool = False, apart: 
             site.restart(run, host, app.services)
         with run.step("verify"):
             site.verify(run, host, sha, manifest)
+            require_pages(run, host)
             instances.tag(run.cloud, [instance.id], {tags.REVISION: sha})
     return Release(sha, instance.id, added(manifest), manifest.circular)
 

@@ -265,6 +265,11 @@ def test_files_that_the_site_does_not_serve_are_named(world: ShopWorld) -> None:
     unserved = world.commit({"config/settings.py": settings})
     with pytest.raises(DeployError, match=r"3 of 3 new static files are not served: /static/shop/.*\(404 Not Found\)"):
         deploy_release(world.run(), unserved)
+    base = sh(f"git show {world.v2}:shop/templates/shop/base.html", world.origin)
+    forgotten = base.replace("shop/css/shop.css", "shop/css/forgotten.css")
+    with pytest.raises(DeployError, match=r": / answered 500"):
+        deploy_release(world.run(), world.commit({"shop/templates/shop/base.html": forgotten}))
+    assert "ramped:revision" not in world.tags()
 
 
 def test_files_of_the_release_that_were_there_before_and_are_lost_are_named(world: ShopWorld) -> None:

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.settings.kinds import Amount, Flag, Kind, Seconds, Tags, Text, Texts, Whole, Wrong, describe
+from tasks.settings.kinds import Amount, Flag, Kind, Page, Pages, Seconds, Tags, Text, Texts, Whole, Wrong, describe
+from tasks.settings.schema import schema
 
 ALL: tuple[Kind, ...] = (Text(), Whole(1), Seconds(), Amount(), Flag(), Texts(Text(), 1), Tags())
 
@@ -159,3 +160,34 @@ def test_any_text_of_a_variable_is_read_or_refused(kind: Kind, text: str) -> Non
     except Wrong as wrong:
         assert "\n" not in repr(str(wrong))
     assert kind.allowed
+
+
+def test_pages_are_paths_or_sections() -> None:
+    found = Pages().read(["/", {"path": "/search/?q=a", "status": 200, "text": "Results"}])
+    assert found == (Page("/"), Page("/search/?q=a", 200, "Results"))
+    assert [str(page) for page in found] == ["/", "{path: /search/?q=a, status: 200, text: Results}"]
+    assert Pages().of_text("/, /about/") == ["/", "/about/"] and Pages().of_text("") == []
+
+
+@pytest.mark.parametrize(
+    ("value", "hint"),
+    [
+        ("/", r"write \[/\]"),
+        (["about/"], "'about/'"),
+        (["//example.com/"], "invalid"),
+        ([{"status": 200}], "invalid"),
+        ([{"path": "/", "code": 200}], "invalid"),
+        ([{"path": "/", "status": "200"}], "without quotes"),
+        ([{"path": "/", "status": 99}], "invalid"),
+        (["/", {"path": "/"}], "twice"),
+        ([["/"]], "invalid"),
+        ({}, "^$"),
+    ],
+)
+def test_other_pages_are_refused(value: object, hint: str) -> None:
+    with pytest.raises(Wrong, match=hint):
+        Pages().read(value)
+
+
+def test_commands_are_one_a_line_in_a_variable() -> None:
+    assert schema()["app.build"].of_text("npm ci\nmake a,b") == ["npm ci", "make a,b"]

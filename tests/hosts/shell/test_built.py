@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tasks.hosts.shell.installation import TOOLS, installation
 from tasks.hosts.shell.remote_scripts import program
 from tasks.hosts.shell.scripts.dependencies import known
 
@@ -108,3 +109,10 @@ def test_npm_builds_where_its_lock_file_and_a_script_are(tmp_path: Path, lock: s
     (tmp_path / lock).touch()
     (tmp_path / "package.json").write_text(package)
     assert known([], [], str(tmp_path))["npm"] is builds
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_a_tool_that_is_missing_is_named(tmp_path: Path, tool: str) -> None:
+    command = ["/bin/sh", "-c", installation(tool, ["requirements.txt"])]
+    done = subprocess.run(command, cwd=tmp_path, env={"PATH": str(tmp_path)}, capture_output=True, text=True)
+    assert done.returncode == 127 and ("python -m ensurepip" if tool == "pip" else f"{tool} is not installed") in done.stderr

@@ -2,7 +2,7 @@
 
 The revision is written beside the checkout, with links to the untracked files there (secrets, REVISION, an SQLite file): it
 finds what it would find in the checkout. Where it depends on other packages than the site, they are installed in a virtual
-environment of their own, which is kept for the next time, over those of the site.
+environment of their own, which is kept for the next time.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def python_for(tree: str, place: str, reader: str, installed: str, installers: d
     ready, python = os.path.join(folder, "ready"), os.path.join(folder, "bin", "python")
     if not os.path.exists(ready):
         clear(folder)
-        create(folder)
+        create(folder, over_site=needed["tool"] == "pip", pip=bool(own))
         environment = {**os.environ, "VIRTUAL_ENV": folder, "UV_PROJECT_ENVIRONMENT": folder}
         environment["PATH"] = os.pathsep.join(
             [
@@ -101,13 +101,19 @@ def python_for(tree: str, place: str, reader: str, installed: str, installers: d
     return python
 
 
-def create(folder: str) -> None:
-    """Make a virtual environment in which the site's packages are found after its own."""
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True, stdout=sys.stderr)
-    packages = sysconfig.get_path("purelib", vars={"base": folder, "platbase": folder})
-    with open(os.path.join(packages, "site-of-the-checkout.pth"), "w") as file:
-        # By addsitedir, not as a path: the site's own .pth files count, too.
-        file.write(f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n")
+def create(folder: str, *, over_site: bool, pip: bool) -> None:
+    """Make a virtual environment.
+
+    `over_site`: the site's packages are found after its own, so that pip installs only what differs; it removes nothing outside
+    of an environment, which other tools might. `pip`: with a pip of its own, where the site has one.
+    """
+    without = [] if pip and os.path.exists(os.path.join(sys.prefix, "bin", "pip")) else ["--without-pip"]
+    subprocess.run([sys.executable, "-m", "venv", *without, folder], check=True, stdout=sys.stderr)
+    if over_site:
+        packages = sysconfig.get_path("purelib", vars={"base": folder, "platbase": folder})
+        with open(os.path.join(packages, "site-of-the-checkout.pth"), "w") as file:
+            # By addsitedir, not as a path: the site's own .pth files count, too.
+            file.write(f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n")
 
 
 def forget(place: str) -> None:

@@ -1,0 +1,147 @@
+"""Ask a site for pages and for the static files that they name; imported by `hosts.pages`, and run on a host by `serving`.
+
+Sources: HTML Living Standard, "Attributes" (those with URLs), "srcset"; RFC 9110, section 15.4 (redirects).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from html.parser import HTMLParser
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+Get = Callable[[str], "tuple[int, Mapping[str, str], bytes]"]  # of a path; header names in lower case; raises OSError
+Missing = Callable[[Sequence[str]], Mapping[str, str]]  # of paths: what each of those that are not served answers
+
+REDIRECTS = 5
+NAMING = ("href", "xlink:href", "src", "poster", "data", "content")
+SETS = ("srcset", "imagesrcset")
+STYLED = re.compile(r"url\(\s*(?:\"([^\"]*)\"|'([^']*)'|([^\"')\s]+))\s*\)")
+
+
+def faults(pages: Sequence[Mapping[str, Any]], get: Get, missing: Missing, static: str, hosts: Sequence[str]) -> dict[str, str]:
+    """Return what is wrong with each page that is not as expected, by its path.
+
+    `pages`: each with `path`, and `status` and `text` or None; `static`: the path of STATIC_URL; `hosts`: the site's own names.
+    """
+    found, named = {}, {}
+    for page in pages:
+        path = page["path"]
+        try:
+            wrong, files = ask(page, get, static, hosts)
+        except OSError as error:
+            wrong, files = str(error), ()
+        named[path] = files
+        if wrong:
+            found[path] = wrong
+    unserved = missing(sorted({name for files in named.values() for name in files}))
+    for path, files in named.items():
+        gone = [f"{name} ({unserved[name]})" for name in files if name in unserved]
+        if gone and path not in found:
+            more = f" and {len(gone) - 3} more" if len(gone) > 3 else ""
+            found[path] = f"names static files that are not served: {', '.join(gone[:3])}{more}"
+    return found
+
+
+def ask(page: Mapping[str, Any], get: Get, static: str, hosts: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """Return what is wrong with a page, or "", and the static files that it names; raises OSError."""
+    path, wanted, text = page["path"], page["status"], page["text"]
+    here = path
+    for _ in range(REDIRECTS + 1):
+        status, headers, body = get(here)
+        onward = target(here, headers.get("location", ""), hosts) if status in (301, 302, 303, 307, 308) else None
+        if wanted is not None or onward is None:
+            break
+        here = onward
+    else:
+        return f"more than {REDIRECTS} redirects, the last to {here}", ()
+    via = "" if here == path else f" (redirected to {here})"
+    if status != wanted if wanted is not None else status >= 500:
+        return f"answered {status}{via}" + (f", not {wanted}" if wanted is not None else ""), ()
+    shown = body.decode(errors="replace")
+    if text is not None and text not in shown:
+        return f"answered {status}{via} without the text {text!r}", ()
+    html = "html" in headers.get("content-type", "html")
+    return "", tuple(named_files(shown, here, static, hosts)) if html else ()
+
+
+def target(here: str, location: str, hosts: Sequence[str]) -> str | None:
+    """Return the path of a redirect within the site; None for one that leads elsewhere."""
+    split = urlsplit(urljoin(f"//{hosts[0]}{here}", location)) if location else None
+    if split is None or split.scheme not in ("", "http", "https") or split.hostname not in hosts:
+        return None
+    return (split.path or "/") + (f"?{split.query}" if split.query else "")
+
+
+def named_files(html: str, here: str, static: str, hosts: Sequence[str]) -> list[str]:
+    """Return the paths of the static files that a page names, each once."""
+    reader = Reader()
+    reader.feed(html)
+    reader.close()
+    base = urljoin(f"https://{hosts[0]}{here}", reader.base)
+    found: dict[str, None] = {}
+    for url in reader.urls:
+        try:
+            split = urlsplit(urljoin(base, url.strip()))
+        except ValueError:  # a broken URL names nothing
+            continue
+        # A folder, or a template of the browser's, is completed by a script.
+        whole = not split.path.endswith("/") and "{" not in split.path
+        if whole and split.scheme in ("http", "https") and split.hostname in hosts and split.path.startswith(static):
+            found[split.path] = None
+    return list(found)
+
+
+class Reader(HTMLParser):
+    """Collect the URLs of a page: of attributes, of styles, and of import maps."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.base = ""
+        self.urls: list[str] = []
+        self._text = ""  # what the text of the current element is: "style", "importmap", or ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Collect the URLs of attributes."""
+        values = {name: value or "" for name, value in attrs}
+        if tag == "base" and not self.base:
+            self.base = values.get("href", "")
+        elif tag != "param":
+            self.urls += [values[name] for name in NAMING if values.get(name)]
+        for name in SETS:
+            self.urls += [part.split()[0] for part in values.get(name, "").split(",") if part.split()]
+        self.urls += styled(values.get("style", ""))
+        self._text = "style" if tag == "style" else "importmap" if (tag, values.get("type")) == ("script", "importmap") else ""
+
+    def handle_endtag(self, tag: str) -> None:
+        """End an element."""
+        self._text = ""
+
+    def handle_data(self, data: str) -> None:
+        """Collect the URLs of styles and of import maps."""
+        if self._text == "style":
+            self.urls += styled(data)
+        elif self._text == "importmap":
+            try:
+                self.urls += list(texts(json.loads(data)))
+            except ValueError:  # browsers ignore such a map
+                return
+
+
+def styled(css: str) -> list[str]:
+    """Return the URLs in a text of CSS."""
+    return ["".join(groups) for groups in STYLED.findall(css)]
+
+
+def texts(value: object) -> Iterator[str]:
+    """Return all texts that are values in JSON."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from texts(inner)
