@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 Values = Mapping[str, Any]
 
@@ -19,7 +20,18 @@ def derive(values: Values) -> dict[str, Any]:
         if path in filled and filled[path] is None:
             del filled[path]
             filled |= {path: follow(filled[source])} if source in filled else {}
-    return filled
+    return filled | _of_static_url(filled)
+
+
+def _of_static_url(values: Values) -> dict[str, Any]:
+    """Split a STATIC_URL on another host into its path, which instances serve too, and the address of the CDN."""
+    url = urlsplit(values.get("static.url", ""))
+    if not url.netloc:
+        return {}
+    found = {"static.url": url.path}
+    if values.get("static.cdn") is None and url.hostname != values.get("app.domain"):
+        found["static.cdn"] = f"{url.scheme or 'https'}://{url.netloc}"
+    return found
 
 
 def contradictions(values: Values) -> Iterator[tuple[str, str]]:
@@ -98,7 +110,7 @@ def _deep_health_path_is_no_static_file(values: Values) -> tuple[str, str] | Non
 
 def _outside_static(path: str, values: Values) -> tuple[str, str] | None:
     health, url = values[path], values["static.url"]
-    if health is None or not health.startswith(url):
+    if health is None or url == "/" or not health.startswith(url):
         return None
     return path, f"found '{health}'; allowed: a path outside static.url ({url})"
 

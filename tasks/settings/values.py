@@ -22,10 +22,6 @@ def _region_of_zone(text: str) -> str:
     return f"that is an Availability Zone; its region is {text[:-1]}" if re.fullmatch(r"[a-z-]+-\d[a-z]", text) else ""
 
 
-def _path_only(text: str) -> str:
-    return "only the path; the address of the CDN belongs in static.cdn" if "://" in text else ""
-
-
 def _origin_only(text: str) -> str:
     return "without a path: " + "/".join(text.split("/")[:3]) if re.match(r"https?://[^/]+/", text) else ""
 
@@ -84,7 +80,14 @@ Gateway = Annotated[str, Text("management, direct, ssm, or [user@]host[:port]", 
 Domain = Annotated[str, Text("a host name such as www.example.com", rf"(?=.{{1,253}}$){_HOST}", _bare_host)]
 Origin = Annotated[str, Text("http:// or https:// and a host, without a path", rf"https?://{_HOST}{_PORT}", _origin_only)]
 UrlPath = Annotated[str, Text("a path that begins with /", r"/[!-~]*")]
-StaticPath = Annotated[str, Text("a path that begins and ends with /, such as /static/", r"/[!-~]*[!-.0-~]/", _path_only)]
+# Without its host after reading (rules.derive).
+StaticPath = Annotated[
+    str,
+    Text(
+        "STATIC_URL: a path that begins and ends with /, such as /static/, or a URL that ends with /",
+        rf"(?:(?:https?:)?//{_HOST}{_PORT})?/(?:[!-~]*[!-.0-~]/)?",
+    ),
+]
 
 Branch = Annotated[str, Text("a branch", r"(?![-/.])(?!.*\.\.)[^\x00-\x20\x7f~^:?*\[\\]+(?<![/.])")]
 InApp = Annotated[str, _IN_APP]

@@ -21,6 +21,22 @@ def test_what_was_given_stays() -> None:
     assert derive(given) == given
 
 
+@pytest.mark.parametrize(
+    ("url", "given", "path", "cdn"),
+    [
+        ("/static/", None, "/static/", None),
+        ("https://static.shop.example/", None, "/", "https://static.shop.example"),
+        ("//cdn.example:8443/a/b/", None, "/a/b/", "https://cdn.example:8443"),
+        ("http://cdn.example/s/", "https://other.example", "/s/", "https://other.example"),
+        ("https://shop.example/static/", None, "/static/", None),
+    ],
+)
+def test_a_static_url_on_another_host_names_the_cdn(url: str, given: str | None, path: str, cdn: str | None) -> None:
+    filled = derive({**WHOLE, "static.url": url, "static.cdn": given})
+    assert (filled["static.url"], filled["static.cdn"]) == (path, cdn)
+    assert list(contradictions(filled)) == []
+
+
 def test_nothing_follows_from_a_wrong_domain() -> None:
     assert derive({"image.name": None, "app.port": 80}) == {"app.port": 80}
 
