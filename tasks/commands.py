@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from .runtime.run import Run
 
+AS_JSON = "print the answer as JSON, and nothing else, on standard output"
 REVISION = "tag, branch, full or short sha; default: the head of app.branch on origin"
 
 
@@ -33,7 +34,14 @@ def _reach_management(run: Run) -> None:
         reach(run)
 
 
-BEFORE_EACH[:] = [_mention_maintenance, _reach_management]
+def _keep_log(run: Run) -> None:
+    if run.journal.command and not run.dry:
+        from .fleet.audit import keep_log
+
+        keep_log(run)
+
+
+BEFORE_EACH[:] = [_mention_maintenance, _reach_management, _keep_log]
 
 
 # -- release
@@ -147,12 +155,34 @@ def status(run: Run) -> None:
     status.status(run)
 
 
-@command(help={"limit": "how many versions, newest first; default: 20"})
-def history(run: Run, limit: int = 20) -> None:
-    """Show the template versions that can be rolled back to: revision, image, time and author."""
+@command(help={"limit": "how many versions and runs, newest first; default: 20", "json": AS_JSON})
+def history(run: Run, limit: int = 20, json: bool = False) -> None:
+    """Show the versions that can be rolled back to, and the latest releases and rollbacks with their outcomes."""
     from .operations import history
 
-    history.history(run, limit)
+    history.history(run, limit, json=json)
+
+
+@command(
+    help={
+        "since": "version number or revision; default: the release before the live one",
+        "to": "version number or revision; default: the live one",
+        "json": AS_JSON,
+    }
+)
+def releases(run: Run, since: str | None = None, to: str | None = None, json: bool = False) -> None:
+    """Show the commits between two releases, from the repository here or the checkout on the management instance."""
+    from .operations import releases
+
+    releases.releases(run, since, to, json=json)
+
+
+@command(help={"limit": "how many commands, newest first; default: 20", "json": AS_JSON})
+def audit(run: Run, limit: int = 20, json: bool = False) -> None:
+    """Show who ran which changing command, as which AWS identity, when, how long, and how it ended."""
+    from .operations import audit
+
+    audit.audit(run, limit, json=json)
 
 
 @command(changes=True, help={"to": "version number or revision; default: the version before the live one"})
@@ -470,7 +500,7 @@ def init(
 # What is needed daily comes first.
 GROUPS: dict[str, tuple[Task[Any], ...]] = {
     "release": (ship, deploy, restart_all, warm_cdn, bake_ami, rollout, invalidate),
-    "fleet": (status, history, rollback, abort, unlock, drain, configure_health_check),
+    "fleet": (status, history, releases, audit, rollback, abort, unlock, drain, configure_health_check),
     "hosts": (ssh, run_command, manage, logs),
     "checks": (doctor, check_migrations, check_static, prune_static),
     "maintenance": (maintenance_on, maintenance_off),

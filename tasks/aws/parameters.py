@@ -12,11 +12,11 @@ from ..runtime.cloud import Cloud, error_code
 _TRIES = 8
 
 
-def put(cloud: Cloud, name: str, value: str, *, overwrite: bool) -> int:
-    """Write a parameter and return its version."""
+def put(cloud: Cloud, name: str, value: str, *, overwrite: bool, quick: bool = False) -> int:
+    """Write a parameter and return its version; `quick` as for Cloud.client."""
     for left in reversed(range(_TRIES)):
         try:
-            answer = cloud.client("ssm").put_parameter(Name=name, Value=value, Type="String", Overwrite=overwrite)
+            answer = cloud.client("ssm", quick=quick).put_parameter(Name=name, Value=value, Type="String", Overwrite=overwrite)
         except ClientError as error:
             if error_code(error) != "TooManyUpdates" or not left:
                 raise

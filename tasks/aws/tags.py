@@ -2,6 +2,7 @@
 
 from ..decisions.release.image_cleaning import CLEAN
 from ..decisions.release.image_names import AT, BY, REVISION, SITE
+from ..decisions.release.records import TAG as RELEASE
 from ..decisions.rollout.outcomes import TAG as OUTCOME
 from ..decisions.rollout.record import MAIN as ROLLOUT
 from ..decisions.rollout.record import RETURNING
@@ -30,6 +31,7 @@ __all__ = [
     "HOST_KEY",
     "MAINTENANCE",
     "OUTCOME",  # of an image: the outcome of the release, and when
+    "RELEASE",  # of an image: its last rollout: by whom, when, how long, between which versions
     "RETURNING",  # of a group: instances that its rollout puts back into service
     "REVISION",  # of an instance: verified there by a deploy; of an image: contained in it
     "ROLE",

@@ -8,6 +8,7 @@ from ..aws import images, launch_templates, tags
 from ..aws.autoscaling import Group
 from ..aws.launch_templates import Version
 from ..decisions.release.image_names import revision_of
+from ..decisions.release.records import read
 from ..decisions.rollout.snapshot import Fleet
 from ..decisions.rollout.versions import Candidate, differences, live
 from ..errors import Refused
@@ -25,9 +26,8 @@ def known_versions(cloud: Cloud, fleet: Fleet, group: Group) -> tuple[list[Candi
         image = there.get(v.image)
         own = image.tags if image else {}
         by, at, exists = own.get(tags.BY, ""), own.get(tags.AT, ""), image is not None and image.state == "available"
-        found.append(
-            Candidate(v.number, revision_of(v.description), v.image, exists, at, by, v.default, own.get(tags.OUTCOME, ""))
-        )
+        outcome, released = own.get(tags.OUTCOME, ""), read(own.get(tags.RELEASE, ""))
+        found.append(Candidate(v.number, revision_of(v.description), v.image, exists, at, by, v.default, outcome, released))
     named = launch_templates.version(cloud, group.template, group.version).number
     return found, live(fleet, named)
 

@@ -39,7 +39,8 @@ def rollback(run: Run, to: str | None = None) -> None:
     for fleet, group in looked:
         if not fleet.record and group.name not in refreshed:
             chosen = _chosen(run.cloud, fleet, group, to)
-            run.out.say(f"{group.name}: back to {chosen}")
+            how = f", last rolled out {chosen.released.when} by {chosen.released.by}" if chosen.released else ""
+            run.out.say(f"{group.name}: back to {chosen}{how}")
             if not chosen.served:
                 run.out.warn(f"version {chosen} is not recorded as served: {chosen.outcome or 'no outcome is recorded'}")
             alone = _at_once(run, [group.name])

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 
 from ..aws import autoscaling
 from ..aws.launch_templates import Version
 from ..aws.lock import Lock
+from ..decisions.release.records import Released
 from ..decisions.rollout.decide import decide
 from ..decisions.rollout.groups import Outcome, Progress
 from ..decisions.rollout.instance_refresh import foreseen
@@ -27,6 +29,7 @@ from ..fleet.smoke_boot import smoke_boot
 from ..fleet.target import REFRESH, GroupTarget, target_of
 from ..hosts.management import open_management
 from ..hosts.revisions import Revisions
+from ..runtime.operator import who
 from ..runtime.run import Run
 
 ENGINES = ("ramped", REFRESH)
@@ -159,7 +162,7 @@ def _roll(run: Run, targets: Sequence[GroupTarget]) -> list[Outcome]:
             smoke_boot(run, target.group, target.target, revisions, locks[target.name])
         began = run.clock.now()
         ended = roll([_begun(run, target, revisions, locks[target.name]) for target in targets])
-        _record(run, targets, ended)
+        _record(run, targets, ended, began)
         _missed(run, targets, run.clock.now() - began)
     if len(targets) > 1 and all(outcome.progress is Progress.OVER for outcome in ended):
         _show_all(run, targets, run.clock.now() - began)
@@ -177,8 +180,10 @@ def _begun(run: Run, target: GroupTarget, revisions: Revisions, lock: Lock) -> G
     return GroupRollout(run, target.name, engine, lock, Questions(revisions.ask, revisions.answers), progress, pace=pace)
 
 
-def _record(run: Run, targets: Sequence[GroupTarget], ended: Sequence[Outcome]) -> None:
+def _record(run: Run, targets: Sequence[GroupTarget], ended: Sequence[Outcome], began: float) -> None:
     """Record the outcome of the versions; a version of two groups that was rolled back in one counts as rolled back."""
+    own = run.journal
+    how = Released(own.by or who(), began, run.clock.now() - began, "", "", own.command, own.run)
     found: dict[tuple[str, str], tuple[Version, str]] = {}
     for target, result in zip(targets, ended, strict=True):
         versions = {v.number: v for v in (target.source, target.target)}
@@ -186,8 +191,10 @@ def _record(run: Run, targets: Sequence[GroupTarget], ended: Sequence[Outcome]) 
             key = (target.group.template, number)
             if key not in found or outcome == ROLLED_BACK:
                 found[key] = (versions[number], outcome)
-    for version, outcome in found.values():
-        record_outcome(run, version, outcome)
+    goals = {(target.group.template, target.goal.target): target.goal for target in targets}
+    for key, (version, outcome) in found.items():
+        goal = goals.get(key)
+        record_outcome(run, version, outcome, replace(how, source=goal.source, target=goal.target) if goal else None)
 
 
 def _missed(run: Run, targets: Sequence[GroupTarget], took: float) -> None:

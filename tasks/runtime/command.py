@@ -68,6 +68,7 @@ def _with_context(function: Callable[..., None], changes: bool) -> Callable[...,
             run.report_to(name, events)
             for first in BEFORE_EACH:
                 first(run)
+            run.journal.began()
             with run.hooks.around_command(name):
                 function(run, *args, **kwargs)
 

@@ -88,8 +88,9 @@ class Journal:
 
     def send(self, event: Event) -> None:
         """Pass a whole event, which may be of another run, to every sink."""
-        for sink in self.sinks:
-            sink.take(event)
+        with self._lock:
+            for sink in self.sinks:
+                sink.take(event)
 
     def close(self) -> None:
         """Give every sink a moment for what is left."""

@@ -56,7 +56,7 @@ class Run:
             object.__setattr__(self, "hooks", Hooks(self.settings.hooks, self.out, self.journal, self.dry))
 
     def report_to(self, name: str, events: str | None) -> None:
-        """Begin to report a command that changes something: its events to a file, notices to others.
+        """Attach what a command that changes something reports to: its events to a file, notices to others.
 
         `name`: of the command, empty for others, which report nothing; `events`: a file, or - for standard output. Raises
         SettingsError.
@@ -72,7 +72,6 @@ class Run:
         file = EventFile(events, self.out.warn) if events else None
         own.sinks += [sink for sink in (file, webhooks) if sink is not None]
         self.out.when_warned = own.warning
-        own.began()
 
     def with_(self, **sections: Mapping[str, Any]) -> Run:
         """Return this run with other values in some sections of its settings: `run.with_(rollout={"pause": 0})`."""

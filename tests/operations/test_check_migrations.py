@@ -150,6 +150,7 @@ def test_killed_before_it_migrates_the_same_command_judges_again_and_finishes(
     assert not migrated or when == "-> migrate"
     done = folder.run("fab", "deploy")
     assert done.code == 0, done.err
+    assert done.err.count("never ended: its process is gone") == 1
     assert ("no migration changes the database" if migrated else "compatible    shop.0003") in done.out
     assert world.tags()["ramped:revision"] == world.v2
     assert not list(world.disk().glob("app.judged*"))

@@ -197,6 +197,8 @@ CASES: Sequence[tuple[str, dict[str, Any], Sequence[dict[str, Any]]]] = [
         {"Name": "/ramped/shop-web/lock"},
         [{"Name": "/ramped/blog-web/lock"}, {"Name": "/ramped/shop-web2/lock"}],
     ),
+    ("ssm:PutParameter", {"Name": "/ramped/shop-web/log"}, [{"Name": "/ramped/blog-web/log"}, {"Name": "/secret"}]),
+    ("ssm:GetParameterHistory", {"Name": "/ramped/shop-web/log"}, [{"Name": "/ramped/blog-web/log"}, {"Name": "/secret"}]),
     ("ssm:PutParameter", {"Name": "/ramped/shop-web/record"}, [{"Name": "/ramped/blog-web/record"}, {"Name": "/secret"}]),
     ("ssm:GetParameter", {"Name": "/ramped/shop-web/record"}, [{"Name": "/ramped/blog-web/record"}, {"Name": "/secret"}]),
     ("ssm:GetParameter", {"Name": "/ramped/shop-web/lock:3"}, [{"Name": "/ramped/blog-web/lock"}, {"Name": "/secret"}]),
@@ -344,7 +346,7 @@ def test_each_policy_keeps_to_its_own_people() -> None:
     read = [published(FOLDER, "read")]
     for call, params, _ in CASES:
         asked = requests(*call.split(":"), params, ACCOUNT)
-        if call.split(":")[1] not in ("GetConsoleOutput", "GetParameter"):
+        if call.split(":")[1] not in ("GetConsoleOutput", "GetParameter", "GetParameterHistory"):
             assert not authorize_all(read, asked), call
     release = [published(FOLDER, name) for name in ("read", "connect", "release")]
     update = requests("autoscaling", "UpdateAutoScalingGroup", {"AutoScalingGroupName": "shop-web"}, ACCOUNT)

@@ -52,7 +52,7 @@ def cloudfront(action: str, params: Params, facts: Facts) -> Iterator[Request] |
 def systems_manager(action: str, params: Params, facts: Facts) -> Iterator[Request] | None:
     """Return what a call of Systems Manager needs; None for an action that is not in this table."""
     names = Names(facts)
-    if action in ("GetParameter", "PutParameter", "DeleteParameter"):
+    if action in ("GetParameter", "GetParameterHistory", "PutParameter", "DeleteParameter"):
         # A selector of a version or label is no part of the resource.
         name = params["Name"].partition(":")[0].lstrip("/")
         keys: Keys = {"ssm:Overwrite": str(bool(params.get("Overwrite"))).lower()} if action == "PutParameter" else {}

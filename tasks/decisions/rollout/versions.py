@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import Refused
+from ..release.records import Released
 from .outcomes import SERVED
 from .snapshot import Fleet
 
@@ -28,6 +29,7 @@ class Candidate:
     by: str = ""
     default: bool = False
     outcome: str = ""  # its outcome, and when; "" where that was never recorded
+    released: Released | None = None  # its last rollout
 
     @property
     def served(self) -> bool:
@@ -78,6 +80,18 @@ def choose(candidates: Sequence[Candidate], live: str, to: str | None) -> Candid
     if not bootable:
         raise Refused(f"image {meant[0].image} of version {meant[0]} is gone; {_choices(candidates, live)}")
     return max(bootable, key=lambda c: int(c.number))
+
+
+def revision_between(candidates: Sequence[Candidate], live: str, wanted: str) -> str:
+    """Return the revision that a version number or the beginning of a revision means, whether its image exists or not.
+
+    Raises Refused with the choices.
+    """
+    meant = [c for c in candidates if c.number == wanted] or _of_revision(candidates, wanted)
+    found = sorted({c.revision for c in meant if c.revision})
+    if len(found) != 1:
+        raise Refused(f"{'ambiguous: ' if found else 'no release of ours: '}{wanted}; {_choices(candidates, live)}")
+    return found[0]
 
 
 def _of_revision(candidates: Sequence[Candidate], to: str) -> list[Candidate]:

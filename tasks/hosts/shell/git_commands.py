@@ -34,6 +34,11 @@ def exclude_ours(git_directory: str) -> str:
     return f"mkdir -p {quote(f'{git_directory}/info')} && touch {file} && {{ {adds}; }}"
 
 
+def log_between(app: App, before: str, after: str, form: str) -> str:
+    """Print the commits of a revision that an earlier one has not."""
+    return git(app, f"log --format={quote(form)} {quote(f'{before}..{after}')} --")
+
+
 def fetch(app: App) -> str:
     """Fetch all branches and tags of origin."""
     return git(app, "fetch --quiet --force --prune --tags origin '+refs/heads/*:refs/remotes/origin/*'")
