@@ -252,6 +252,7 @@ def ssh(run: Run, instance: str | None = None) -> None:
 
 
 @command(
+    changes=True,
     name="run",
     iterable=["on"],
     help={
@@ -271,6 +272,7 @@ def run_command(run: Run, command: str, on: Sequence[str] | None = None, timeout
 
 
 @command(
+    changes=True,
     help={
         "arguments": "command of manage.py with its arguments, in quotes",
         "on": "management, or the id of an instance; default: management",

@@ -49,11 +49,12 @@ def command(function: Body[P] | None = None, *, changes: bool = False, **options
     if changes:
         options["help"] = {**options.get("help", {}), "events": EVENTS}
     # `-f` stays Invoke's own wherever it can, so no option gets a letter automatically.
-    return CommandTask(_with_context(function, changes), auto_shortflags=False, **options)
+    name = options.get("name", function.__name__.replace("_", "-"))
+    return CommandTask(_with_context(function, name if changes else ""), auto_shortflags=False, **options)
 
 
-def _with_context(function: Callable[..., None], changes: bool) -> Callable[..., None]:
-    name = function.__name__.replace("_", "-") if changes else ""
+def _with_context(function: Callable[..., None], name: str) -> Callable[..., None]:
+    """Wrap a function of a Run; `name`: of a command that changes something, empty for others."""
 
     @functools.wraps(function)
     def body(c: Context, *args: Any, events: str | None = None, **kwargs: Any) -> None:
@@ -75,6 +76,6 @@ def _with_context(function: Callable[..., None], changes: bool) -> Callable[...,
     # Invoke reads the options from the signature: the function's own, with the context instead of the run.
     _, *rest = inspect.signature(function).parameters.values()
     context = inspect.Parameter("c", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    more = [inspect.Parameter("events", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None)] if changes else []
+    more = [inspect.Parameter("events", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None)] if name else []
     vars(body)["__signature__"] = inspect.Signature([context, *rest, *more])
     return body

@@ -17,7 +17,7 @@ STEPS = (
 COMMANDS = (
     *("ship", "deploy", "restart-all", "warm-cdn", "bake-ami", "rollout", "invalidate", "rollback", "abort", "unlock", "drain"),
     *("configure-health-check", "prune-static", "maintenance-on", "maintenance-off"),
-    *("management-create", "management-start", "management-stop"),
+    *("management-create", "management-start", "management-stop", "run", "manage"),
 )
 # Where no connection to the management instance can be expected yet, or any more.
 AWAY = {"management-instance", "ssh", "stop-the-management-instance"}

@@ -69,7 +69,8 @@ class Recorder:
         site = Site(
             region=world.moto.region,
             account=world.account,
-            groups=tuple(world.scaling.groups.all),
+            # The log has its place by the group of the settings, whether it exists or not.
+            groups=tuple(world.scaling.groups.all) or ("web",),
             templates=tuple(template.id for template in world._templates.all()),
             subnets=tuple(id for zone in ec2.subnets.values() for id in zone),
             security_groups=tuple(id for vpc in ec2.groups.values() for id in vpc),
