@@ -8,7 +8,7 @@ was; all WHITENOISE_ settings keep their meaning, and answers are WhiteNoise's. 
   too: by MD5, or by the storage's own `file_hash` where the manifest names it, or, of modules that import each other in a
   circle, by the notes of our storage beside its manifest. A .gz or .br is unpacked for that. If it does
   not unpack, it is not served; a .br that this machine cannot unpack (no Brotli) is, but not as `immutable`. Only a site's own
-  WHITENOISE_IMMUTABLE_FILE_TEST is trusted unchecked.
+  WHITENOISE_IMMUTABLE_FILE_TEST is trusted unchecked; each process logs that when it starts.
 - The headers of such files are kept, for the last 10,000; any other file is read again. Neither is sent if the
   opened file does not match the headers.
 - A 404 below the static URL is `no-store`, so that no CDN caches it. It is kept for a second, so a flood of requests is cheap.
@@ -30,6 +30,7 @@ import errno
 import gzip
 import hashlib
 import io
+import logging
 import os
 import re
 import time
@@ -57,6 +58,8 @@ try:
     import brotli  # type: ignore[import-not-found, unused-ignore]
 except ImportError:
     brotli = None
+
+logger = logging.getLogger(__name__)
 
 Version = tuple[int, int, int]
 KEPT = 10_000  # files and verdicts; some 4 KB each
@@ -238,6 +241,11 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):
         self._compressor = Compressor(extensions=skip, quiet=True)
         self._is_async = iscoroutinefunction(get_response)
         super().__init__(get_response, settings)
+        if self._is_believed and not self.autorefresh:
+            logger.warning(
+                "WHITENOISE_IMMUTABLE_FILE_TEST of the settings decides which static files are immutable: their content is not "
+                "compared with their names. Without that setting it is."
+            )
         if self._is_async:
             markcoroutinefunction(self)
 

@@ -453,3 +453,17 @@ def test_an_old_gunicorn_serves_the_files_of_the_next_release_at_once(tmp_path: 
             answer = ask(place, f"/static/{name}", headers=headers)
             assert answer.status == 200 and "immutable" in answer.headers["Cache-Control"]
         assert ask(place, f"/static/{new.paths()['css/site.css']}", headers=headers).headers["Content-Encoding"] == "gzip"
+
+
+def test_a_sites_own_test_for_immutable_files_is_logged(project: Project) -> None:
+    code = """
+import logging
+said = []
+logging.getLogger("config.static_middleware").addFilter(lambda record: said.append(record.getMessage()))
+StaticFilesMiddleware(last)
+assert said == []
+settings.WHITENOISE_IMMUTABLE_FILE_TEST = r"site"
+StaticFilesMiddleware(last)
+assert len(said) == 1 and said[0].startswith("WHITENOISE_IMMUTABLE_FILE_TEST of the settings decides"), said
+"""
+    check(project, code)
