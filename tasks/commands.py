@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from .runtime.run import Run
 
+ANYWAY = "release although the time lies in a window of freeze.windows"
 AS_JSON = "print the answer as JSON, and nothing else, on standard output"
 REVISION = "tag, branch, full or short sha; default: the head of app.branch on origin"
 
@@ -55,25 +56,33 @@ BEFORE_EACH[:] = [_mention_maintenance, _reach_management, _keep_log]
         "yes": "accept migrations that need review, and continue past a canary or a checkpoint that pauses",
         "maintenance": "show visitors a page meanwhile, so that any migration may run; the whole fleet is replaced at once",
         "skip": "leave out a part; repeatable: restart-all, warm-cdn, invalidate, stop",
+        "anyway": ANYWAY,
     },
 )
 def ship(
-    run: Run, revision: str | None = None, skip: Sequence[str] | None = None, yes: bool = False, maintenance: bool = False
+    run: Run,
+    revision: str | None = None,
+    skip: Sequence[str] | None = None,
+    yes: bool = False,
+    maintenance: bool = False,
+    anyway: bool = False,
 ) -> None:
     """Release a revision: deploy, restart-all, warm-cdn, bake-ami, rollout and invalidate in one command."""
-    from .operations import ship
+    from .operations import freeze, ship
 
+    freeze.refuse_frozen(run, anyway=anyway)
     ship.ship(run, revision, skip or (), yes=yes, maintenance=maintenance)
 
 
-@command(changes=True, help={"revision": REVISION, "yes": "accept migrations that need review"})
-def deploy(run: Run, revision: str | None = None, yes: bool = False) -> None:
+@command(changes=True, help={"revision": REVISION, "yes": "accept migrations that need review", "anyway": ANYWAY})
+def deploy(run: Run, revision: str | None = None, yes: bool = False, anyway: bool = False) -> None:
     """Deploy a revision to the management instance: git, pip, migrate, collectstatic, restart; then verify it over HTTP.
 
     A run that stopped anywhere is completed by the same command.
     """
-    from .operations import deploy
+    from .operations import deploy, freeze
 
+    freeze.refuse_frozen(run, anyway=anyway)
     deploy.deploy(run, revision, yes=yes)
 
 

@@ -47,11 +47,13 @@ from .values import (
     StaticPath,
     StopHooks,
     TagMap,
+    TimeZone,
     Units,
     UrlPath,
     Volumes,
     WarmUp,
     WarnHooks,
+    Windows,
     Yes,
 )
 
@@ -195,6 +197,14 @@ class Maintenance:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Freeze:
+    """When nothing is released."""
+
+    windows: Windows = ()
+    timezone: TimeZone = "UTC"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Hooks:
     """Commands of yours around the steps of a command, by the name of the step or the command."""
 
@@ -228,5 +238,6 @@ class Settings:
     static: Static
     health_check: HealthCheck = field(default_factory=HealthCheck)
     maintenance: Maintenance = field(default_factory=Maintenance)
+    freeze: Freeze = field(default_factory=Freeze)
     hooks: Hooks = field(default_factory=Hooks)
     notices: Notices = field(default_factory=Notices)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from .hooks import COMMANDS, Hook, HookMap
 from .kinds import Amount, Flag, Page, Pages, Seconds, Tags, Text, Texts, Whole
+from .windows import WindowText, ZoneText
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOST = rf"{_LABEL}(?:\.{_LABEL})*"
@@ -57,6 +58,9 @@ NoticeEvents = Annotated[
     Texts(Text("start, success, failure, interrupted or crash", "start|success|failure|interrupted|crash")),
 ]
 ChangingCommands = Annotated[tuple[str, ...], Texts(Text("a command that changes something", "|".join(COMMANDS)))]
+
+Windows = Annotated[tuple[str, ...], Texts(WindowText())]
+TimeZone = Annotated[str, ZoneText()]
 
 Region = Annotated[str, Text("a region such as eu-central-1", r"[a-z]{2,4}(?:-[a-z]+)+-[0-9]+", _region_of_zone)]
 GroupNames = Annotated[tuple[str, ...], Texts(_GROUP, minimum=1)]
