@@ -62,8 +62,8 @@ def _commit(tree: Path, release: str, snippets: Path) -> str:
     shutil.copytree(SITE / release, tree, dirs_exist_ok=True, ignore=_PYTHON_LEFTOVERS)
     for name in DROP_INS:
         shutil.copyfile(snippets / name, tree / "config" / name)
-    shutil.copyfile(snippets / "migration_rules.py", tree / "shop/migration_rules.py")
-    shutil.copytree(snippets / "management", tree / "shop/management", dirs_exist_ok=True, ignore=_PYTHON_LEFTOVERS)
+    for folder in ("migration_rules", "management"):
+        shutil.copytree(snippets / folder, tree / "shop" / folder, dirs_exist_ok=True, ignore=_PYTHON_LEFTOVERS)
     return _record(tree, release)
 
 

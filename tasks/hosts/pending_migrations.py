@@ -24,7 +24,7 @@ def ask_pending_migrations(host: Host, app: App, sha: str) -> tuple[migrations.P
         if f"Unknown command: '{migrations.COMMAND}'" in str(error):
             raise Refused(
                 f"{host.name}: {sha[:12]} has no command {migrations.COMMAND}, so it is unknown whether its migrations break the"
-                " running release: copy migration_rules.py and management/ of settings_snippets/django into one of its apps,"
+                " running release: copy migration_rules/ and management/ of settings_snippets/django into one of its apps,"
                 " or set app.check_migrations: false"
             ) from error
         raise

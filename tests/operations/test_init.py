@@ -15,7 +15,7 @@ from tests.worlds.operator_folder import ROOT
 
 SNIPPETS = ROOT / "settings_snippets"
 OURS = {"fabfile.py", "tasks.py", "fabric.yaml", "requirements.txt", "deploy", ".ramped"}
-DROP_INS = {"__init__", "local_manifest_storage", "health", "health_middleware", "migration_rules", "pendingmigrations"}
+DROP_INS = {"__init__.py", "local_manifest_storage.py", "health.py", "health_middleware.py", "migration_rules", "management"}
 YES = Options(yes=True, python=sys.executable)
 
 
@@ -84,7 +84,7 @@ def test_a_new_project_is_set_up_and_proven(site: Path, printed: Printed) -> Non
     operation.init(site, Options(python=sys.executable))
     out = printed()
     assert {name: content for name, content in texts(site).items() if name in before} == before
-    assert {Path(name).stem for name in files(site / "bakery/deployment")} == DROP_INS
+    assert {name.partition("/")[0] for name in files(site / "bakery/deployment")} == DROP_INS
     assert "+++ b/bakery/settings.py" in out and "+++ b/.gitignore" in out and "To change these files, add --yes" in out
     assert "bakery/settings.py:26: DEBUG is on" in out and "ALLOWED_HOSTS is empty" in out
     assert "proven: collectstatic twice: " in out and 'proven: "/" answered' in out
@@ -134,7 +134,7 @@ def test_new_versions_are_merged_with_what_was_changed_by_hand(
     settings = site / "bakery/settings.py"
     health.write_text(health.read_text().replace("MAX_PROBES = 8", "MAX_PROBES = 4"))
     settings.write_text(settings.read_text().replace('_os.environ.get("RUNTIME_DIRECTORY")', '"/run/mine"') + "LAST = 1\n")
-    rules = site / "bakery/deployment/migration_rules.py"
+    rules = site / "bakery/deployment/migration_rules/types.py"
     rules.write_text("# mine\n" + rules.read_text())
     (site / "deploy/systemd/image.conf").unlink()
     monkeypatch.setattr(operation, "_SNIPPETS", (newer(tmp_path),))
@@ -144,7 +144,7 @@ def test_new_versions_are_merged_with_what_was_changed_by_hand(
     text = health.read_text()
     assert "MAX_PROBES = 4" in text and text.endswith("# newer\n") and "health.py (updated, with your changes)" in out
     assert rules.read_text().startswith("# mine\n"), "a conflict leaves the file as it is"
-    assert "migration_rules.py: changed by hand where the installed version changed too" in out
+    assert "migration_rules/types.py: changed by hand where the installed version changed too" in out
     assert not (site / "deploy/systemd/image.conf").exists()
     text = settings.read_text()
     assert '"/run/mine"' in text and text.endswith("LAST = 1\n")
@@ -155,7 +155,7 @@ def newer(folder: Path) -> Path:
     from shutil import copytree, ignore_patterns
 
     target = copytree(SNIPPETS, folder / "newer", ignore=ignore_patterns("__pycache__"))
-    for name, line in (("health.py", ""), ("migration_rules.py", "# theirs\n")):
+    for name, line in (("health.py", ""), ("migration_rules/types.py", "# theirs\n")):
         path = target / "django" / name
         path.write_text(line + path.read_text() + ("# newer\n" if not line else ""))
     return target

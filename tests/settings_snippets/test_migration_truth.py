@@ -1,6 +1,7 @@
 """The verdicts against the truth: what the old release's models meet on the new schema, on PostgreSQL."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,12 +11,14 @@ import pytest
 
 from settings_snippets.django.migration_rules import Column, Effect, Step, Table, verdicts
 from tests.settings_snippets import postgresql
-from tests.settings_snippets.migrations.cases import CASES
+from tests.settings_snippets.migrations.every_case import CASES
 
 ROOT = Path(__file__).parents[2]
-# Rightly so, although nothing fails: between two migrations of the plan old code would; what it reads is of another kind; it
-# deletes other rows than it means to.
-ALARMS = {"add and drop", "number to text", "database does otherwise on delete"}
+# Rightly so, although nothing fails here: between two migrations of the plan old code would; the second row of new code would not
+# let old code change the first one; it deletes other rows than it means to.
+ALARMS = {"add and drop", "exclusion with a new nullable column", "database does otherwise on delete"}
+# Indexes that are no longer there when the migration ends, and a NOT NULL that was there before it.
+UNSEEN = {"rows: foreign key that is made and dropped", "rows: NULL and back"}
 
 pytestmark = pytest.mark.skipif(not postgresql.INSTALLED, reason="PostgreSQL is not installed")
 
@@ -46,7 +49,7 @@ def told() -> dict[str, Any]:
 @pytest.mark.parametrize("name", CASES)
 def test_no_verdict_lets_pass_what_fails(told: dict[str, Any], name: str) -> None:
     one = told[name]
-    fails = one["failed"] or one["old"] or one["new"]
+    fails = one["failed"] or one["old"] or one["new"] or one["rows"]
     if fails:
         assert one["verdict"] in ("review", "incompatible"), fails
     elif one["opaque"] or name in ALARMS:
@@ -56,23 +59,21 @@ def test_no_verdict_lets_pass_what_fails(told: dict[str, Any], name: str) -> Non
 
 
 # PostgreSQL, "Explicit Locking": what a sentence names, and what such a lock is called in pg_locks.
-MODES = {
-    "SHARE ROW EXCLUSIVE": "ShareRowExclusiveLock",
-    "ACCESS EXCLUSIVE": "AccessExclusiveLock",
-    "SHARE lock": "ShareLock",
-}
+SENTENCE = re.compile(r"(reads and writes|writes) of ([\w ]+?) wait \((SHARE lock|SHARE ROW EXCLUSIVE|ACCESS EXCLUSIVE)\) while")
+MODES = {"SHARE lock": "ShareLock", "SHARE ROW EXCLUSIVE": "ShareRowExclusiveLock", "ACCESS EXCLUSIVE": "AccessExclusiveLock"}
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_locks_that_are_told_are_taken(told: dict[str, Any], name: str) -> None:
     one = told[name]
-    if one["failed"] or name.startswith("concurrently"):
+    if one["failed"] or one["opaque"] or name.startswith("concurrently") or name in UNSEEN:
         return
-    for sentence in one["locks"]:
-        named = [mode for text, mode in MODES.items() if text in sentence]
-        assert named and set(named) <= set(one["modes"]), (sentence, one["modes"])
-    if "ShareLock" in one["modes"]:
-        assert one["locks"], one["why"]
+    taken = dict(one["taken"])
+    work = taken.pop("work")
+    assert bool(one["locks"]) == bool(work), (one["locks"], work)
+    found = [match for sentence in one["locks"] for match in SENTENCE.findall(sentence)]
+    said = {table: MODES[mode] for _, tables, mode in found for table in tables.split(" and ")}
+    assert not work or said == taken
 
 
 def test_where_no_release_uses_the_database_yet_nobody_has_to_look() -> None:
@@ -88,9 +89,9 @@ def test_both_roads_and_locks_are_told(told: dict[str, Any]) -> None:
     assert not told["concurrently: sql index"]["locks"] and not told["longer text"]["locks"]
     assert "rewritten" in told["larger number"]["locks"][0]
     assert told["forget column"]["new"] and "the new release fails" in " ".join(told["forget column"]["why"])
-    assert "SHARE ROW EXCLUSIVE" in told["foreign key that may be NULL"]["locks"][0]
+    assert "shop_author and shop_book wait (ACCESS EXCLUSIVE)" in told["foreign key that may be NULL"]["locks"][0]
+    assert "SHARE ROW EXCLUSIVE" in told["foreign key that is enforced"]["locks"][0]
     if "database does CASCADE" in told:
-        assert "SHARE ROW EXCLUSIVE" in told["database does CASCADE"]["locks"][0]
-        assert "ShareRowExclusiveLock" in told["database does CASCADE"]["modes"]
+        assert "shop_author and shop_book wait (ACCESS EXCLUSIVE)" in told["database does CASCADE"]["locks"][0]
         assert "can no longer delete from shop_author" in " ".join(told["database no longer does CASCADE"]["why"])
     assert told["options"]["verdict"] == told["help text"]["verdict"] == told["proxy model"]["verdict"] == "none"

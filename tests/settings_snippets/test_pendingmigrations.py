@@ -38,7 +38,7 @@ def project(tmp_path: Path) -> Path:
     app = tmp_path / "shop"
     (app / "migrations").mkdir(parents=True)
     shutil.copytree(SNIPPETS / "django/management", app / "management", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(SNIPPETS / "django/migration_rules.py", app)
+    shutil.copytree(SNIPPETS / "django/migration_rules", app / "migration_rules", ignore=shutil.ignore_patterns("__pycache__"))
     (app / "__init__.py").touch()
     (app / "migrations/__init__.py").touch()
     (tmp_path / "settings.py").write_text(SETTINGS)

@@ -66,8 +66,9 @@ def wanted(project: Project, snippets: Path) -> Wanted:
 def _drop_ins(project: Project, folder: Path) -> Iterator[tuple[str, File]]:
     target = project.layout.folder
     yield f"{target}/__init__.py", File(_PACKAGE_NOTE)
-    names = ["local_manifest_storage.py", "health.py", "health_middleware.py", "migration_rules.py"]
-    names += sorted(str(path.relative_to(folder)) for path in (folder / "management").rglob("*.py"))
+    names = ["local_manifest_storage.py", "health.py", "health_middleware.py"]
+    packages = (path for name in ("migration_rules", "management") for path in (folder / name).rglob("*.py"))
+    names += sorted(str(path.relative_to(folder)) for path in packages)
     for name in names:
         yield f"{target}/{name}", File((folder / name).read_text(encoding="utf-8"))
     if project.facts and storage_name(project.layout, project.facts).endswith(SITE_STORAGE):

@@ -1,7 +1,5 @@
 """Migrations of a small shop, two releases each: what the first made, and what the second is about to do."""
 
-from typing import Any
-
 import django
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.db import models
@@ -25,59 +23,24 @@ from django.db.migrations.operations import (
     RenameModel,
     RunPython,
     RunSQL,
-    SeparateDatabaseAndState,
 )
 
-Case = tuple[list[Any], list[Any]]
-CASES: dict[str, Case] = {}
-FIVE = django.VERSION >= (5, 0)
-SIX_ONE = django.VERSION >= (6, 1)
-CONDITION = "condition" if django.VERSION >= (5, 1) else "check"
+from tests.settings_snippets.migrations.shapes import (
+    CASES,
+    FIVE,
+    SIX_ONE,
+    book,
+    case,
+    check,
+    model,
+    separate,
+    text,
+    to,
+    unique,
+    with_author,
+)
 
-
-def model(name: str, /, *bases: str, **fields: Any) -> CreateModel:
-    options = fields.pop("options", {})
-    own = [] if bases else [("id", models.BigAutoField(primary_key=True))]
-    if bases:
-        parent = models.OneToOneField(f"shop.{bases[0]}", models.CASCADE, parent_link=True, primary_key=True, auto_created=True)
-        own = [(f"{bases[0].lower()}_ptr", parent)]
-    return CreateModel(
-        name, [*own, *fields.items()], options=options, bases=tuple(f"shop.{base}" for base in bases) or (models.Model,)
-    )
-
-
-def text(length: int = 40, **options: Any) -> Any:
-    return models.CharField(max_length=length, **options)
-
-
-def to(name: str, **options: Any) -> Any:
-    return models.ForeignKey(f"shop.{name}", options.pop("on_delete", models.CASCADE), **options)
-
-
-def check(name: str, **condition: Any) -> Any:
-    return models.CheckConstraint(name=name, **{CONDITION: models.Q(**condition)})
-
-
-def unique(name: str, *fields: str, **options: Any) -> Any:
-    return models.UniqueConstraint(*options.pop("expressions", ()), fields=fields, name=name, **options)
-
-
-def case(name: str, before: list[Any], *after: Any) -> None:
-    assert name not in CASES
-    CASES[name] = (before, list(after))
-
-
-def book(**more: Any) -> list[Any]:
-    return [model("Book", title=text(), pages=models.IntegerField(null=True), **more)]
-
-
-def with_author(**options: Any) -> list[Any]:
-    return [model("Author", name=text()), *book(author=to("Author", **options))]
-
-
-def separate(database: list[Any], state: list[Any]) -> Any:
-    return SeparateDatabaseAndState(database, state)
-
+__all__ = ["CASES"]
 
 # -- tables
 case("create table", book(), model("Review", text=text()))

@@ -11,7 +11,8 @@ from typing import Any
 from django.db import Error, connection, models, transaction
 from django.db.migrations.state import ProjectState
 
-# "again" is "full" once more: what is not unique may come twice; "orphaned": what the row refers to is deleted.
+# "again" is "full" once more: what is not unique may come twice; "orphaned": what the row refers to is deleted. Besides these,
+# "crossed": of columns that are unique together the first one differs, where in the others it is the last one.
 VARIANTS = ("sparse", "full", "again", "orphaned")
 Model = type[models.Model]
 _COUNT = count(1)
@@ -19,14 +20,19 @@ _MAKING: list[Model] = []  # the rows that are on their way, each because the on
 
 
 def ordered(state: ProjectState) -> list[Model]:
-    """Return the models of a state that have tables here, referenced ones first."""
-    left = [m for m in state.apps.get_models(include_auto_created=True) if m._meta.can_migrate(connection)]
+    """Return the models of a state that have tables here, referenced ones first; those too that migrations do not make."""
+    left = [m for m in state.apps.get_models(include_auto_created=True) if _has_table(m)]
     found: list[Model] = []
     while left:
         free = [m for m in left if not any(_target(f) in left and _target(f) is not m for f in _needed(m))] or left[:1]
         found += free
         left = [m for m in left if m not in free]
     return found
+
+
+def _has_table(model: Model) -> bool:
+    meta = model._meta
+    return meta.can_migrate(connection) or not (meta.managed or meta.proxy or meta.swapped)
 
 
 def usable(model: Model) -> list[str]:
@@ -137,13 +143,19 @@ def _left_out(field: Any) -> bool:
     return inherited or automatic or getattr(field, "generated", False) or given
 
 
-def _distinct(field: Any) -> bool:
+def _distinct(field: Any, variant: str = "full") -> bool:
     """Tell whether each row has a value of its own: of the columns that are unique together, the last one."""
+    if not hasattr(field, "model"):
+        return False  # the elements of an array
     if field.unique:
         return True
     meta = field.model._meta
     sets = [*meta.unique_together, *(c.fields for c in meta.constraints if isinstance(c, models.UniqueConstraint) and c.fields)]
-    return any(field.name == next((n for n in reversed(names) if _can_differ(meta.get_field(n))), "") for names in sets)
+    return any(
+        field.name
+        == next((n for n in (names if variant == "crossed" else reversed(names)) if _can_differ(meta.get_field(n))), "")
+        for names in sets
+    )
 
 
 def _can_differ(field: Any) -> bool:
@@ -163,7 +175,7 @@ def _value(field: Any, variant: str) -> Any:
         return None
     if field.remote_field:
         return _reference(field, variant)
-    if variant == "sparse" and field.has_default() and not (_distinct(field) and _can_differ(field)):
+    if variant == "sparse" and field.has_default() and not (_distinct(field, variant) and _can_differ(field)):
         return field.get_default()
     return _of_kind(field, variant)
 
@@ -173,13 +185,14 @@ def _reference(field: Any, variant: str) -> Any:
     if not getattr(field, "db_constraint", True):
         return 424242
     if target in _MAKING and field.null:
-        return None
-    last = _rows(target).last() if variant == "again" and not _distinct(field) else None
+        there = _rows(target).last() if variant != "sparse" and not _distinct(field, variant) else None
+        return getattr(there, field.target_field.attname, None)
+    last = _rows(target).last() if variant == "again" and not _distinct(field, variant) else None
     return getattr(last or _insert(target, variant), field.target_field.attname)
 
 
 def _of_kind(field: Any, variant: str) -> Any:
-    unique, full = _distinct(field), variant != "sparse"
+    unique, full = _distinct(field, variant), variant != "sparse"
     some = uuid.uuid4()
     if field.choices and not unique:
         flat = [c for key, value in field.choices for c in (value if isinstance(value, list | tuple) else [(key, value)])]
@@ -204,7 +217,7 @@ def _of_kind(field: Any, variant: str) -> Any:
         return 1e300 if full and "double" in str(field.db_type(connection)) else 1.5
     if isinstance(field, models.IntegerField):
         return _whole(field, some.int, unique=unique, full=full)
-    return _text_or_other(field, some.hex, full=full)
+    return _text_or_other(field, some.hex, unique=unique, full=full)
 
 
 def _whole(field: Any, some: int, *, unique: bool, full: bool) -> int:
@@ -219,7 +232,7 @@ def _short(number: int, length: int) -> str:
     return "".join(letters[number // 36**place % 36] for place in range(length))
 
 
-def _text_or_other(field: Any, some: str, *, full: bool) -> Any:
+def _text_or_other(field: Any, some: str, *, unique: bool, full: bool) -> Any:
     if isinstance(field, models.JSONField):
         return {"some": some}
     if field.get_internal_type() == "SearchVectorField":
@@ -229,11 +242,11 @@ def _text_or_other(field: Any, some: str, *, full: bool) -> Any:
     if isinstance(field, models.GenericIPAddressField):
         return "192.0.2.1"
     if field.get_internal_type() == "ArrayField":
-        return []
+        return [_of_kind(field.base_field, "full")] if full else []
     if isinstance(field, models.CharField | models.TextField | models.FileField | models.FilePathField):
         length = field.max_length if isinstance(field.max_length, int) else 60
         own = some if length > 12 else _short(next(_COUNT), length)
-        text = (own if _distinct(field) else "x") + ("" if isinstance(field, models.FileField) else "y" * length if full else "")
+        text = (own if unique else "x") + ("" if isinstance(field, models.FileField) else "y" * length if full else "")
         return text[:length]
     if isinstance(field, models.Field) and field.has_default():
         return field.get_default()

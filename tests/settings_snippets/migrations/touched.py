@@ -1,6 +1,6 @@
 """Which tables a migration changes, as PostgreSQL's own catalogue says it: the others need not be tried out again."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from django.db import Error, connection, transaction
@@ -16,7 +16,7 @@ SELECT c.relname,
   (SELECT string_agg(pg_get_indexdef(i.indexrelid), ';' ORDER BY i.indexrelid) FROM pg_index i WHERE i.indrelid = c.oid),
   (SELECT string_agg(pg_get_triggerdef(g.oid), ';' ORDER BY g.tgname)
      FROM pg_trigger g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal)
-FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace
+FROM pg_class c WHERE c.relkind IN ('r', 'v') AND c.relnamespace = 'public'::regnamespace
 """
 
 
@@ -54,11 +54,14 @@ def _of_models(before: Any, after: Any) -> Iterator[str]:
             yield from (model.options.get("db_table") or "_".join(key) for model in models)
 
 
-def near(models: list[Any], changed: set[str] | None) -> list[Any]:
-    """Return the models of these tables, and those that refer to them or to which they refer; None: all."""
+def near(models: list[Any], changed: set[str] | None, besides: Collection[str] = ()) -> list[Any]:
+    """Return the models of these tables, and those that refer to them or to which they refer; None: all.
+
+    `besides`: tables that were near before.
+    """
     if changed is None:
         return models
     at = {model for model in models if model._meta.db_table in changed}
     links = [(model, f.remote_field.model) for model in models for f in model._meta.local_concrete_fields if f.remote_field]
     around = {one for pair in links if at.intersection(pair) for one in pair}
-    return [model for model in models if model in at | around]
+    return [model for model in models if model in at | around or model._meta.db_table in besides]

@@ -32,22 +32,25 @@ def empty() -> None:
         cursor.execute("SET client_min_messages = warning; DROP SCHEMA public CASCADE; CREATE SCHEMA public")
 
 
-def apply(state: Any, migration: Any, modes: set[str] | None = None) -> Any:
-    """Run a migration; `modes` gets the locks that it takes on tables that were there, where it runs in a transaction."""
+def apply(state: Any, migration: Any, locks: dict[str, str] | None = None) -> Any:
+    """Run a migration.
+
+    `locks` gets the strongest lock that it takes on each table that was there, where it runs in a transaction, and as "work" what
+    took as long as the table is large.
+    """
     from django.db import connection, transaction
 
-    if modes is None or not migration.atomic:
+    from tests.settings_snippets.migrations import taken
+
+    if locks is None or not migration.atomic:
         with connection.schema_editor(atomic=migration.atomic) as editor:
             return migration.apply(state, editor)
-    there = set(connection.introspection.table_names())
+    before = taken.catalogue()
     with transaction.atomic():
         with connection.schema_editor(atomic=True) as editor:
             after = migration.apply(state, editor)
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT c.relname, l.mode FROM pg_locks l JOIN pg_class c ON c.oid = l.relation WHERE l.pid = pg_backend_pid()"
-            )
-            modes.update(mode for table, mode in cursor.fetchall() if table in there)
+        locks.clear()
+        locks.update(taken.locks(before), work=taken.work(before))
     return after
 
 
@@ -69,12 +72,12 @@ def try_out(state: Any, migration: Any, *, rows: bool = True) -> dict[str, Any]:
     """
     from django.db import connection
 
-    from settings_snippets.django.management.commands import pendingmigrations
     from settings_snippets.django.migration_rules import verdicts
+    from settings_snippets.django.migration_rules.plan import Reader
     from tests.settings_snippets.migrations import exercise, touched
 
-    steps = pendingmigrations.Reader("default").follow(state, [migration])
-    found = verdicts(*steps, connection.vendor)
+    plan = Reader("default").follow(state, [migration])
+    found = verdicts(plan.old, plan.steps, connection.vendor, real=plan.real)
     ranks = ("none", "compatible", "review", "incompatible")
     said = max((one.verdict for one in found), key=ranks.index, default="none")
     changed = touched.tables(state, migration)
@@ -86,32 +89,61 @@ def try_out(state: Any, migration: Any, *, rows: bool = True) -> dict[str, Any]:
     broken = {model._meta.label for model in before if exercise.exercise(model, [])}
     before = [model for model in before if model._meta.label not in broken]
     variants = {model: exercise.usable(model) for model in before}
-    modes: set[str] = set()
-    wrong, after = _applied(state, migration, before, modes)
+    known = _known(before)
+    locks: dict[str, str] = {}
+    wrong, after = _applied(state, migration, before, locks)
     old = "" if wrong else _first(exercise.exercise(model, variants[model]) for model in before)
     # Rows that the old release could not write either (a sequence behind its table, say) tell nothing.
     unfit = {model._meta.label for model in before if "0" not in variants[model]}
-    models = [one for one in touched.near(exercise.ordered(fresh(after)), changed) if one._meta.label not in broken]
+    around = {model._meta.db_table for model in before}
+    models = [one for one in touched.near(exercise.ordered(fresh(after)), changed, around) if one._meta.label not in broken]
     later = [(model, [] if model._meta.label in unfit else ["0"]) for model in models]
     new = "" if wrong else _first(exercise.exercise(model, variants_) for model, variants_ in later)
     return {
         "verdict": said,
         "why": [one.why for one in found],
+        "instead": [one.instead for one in found if one.instead],
         "locks": [one.locks for one in found if one.locks],
-        "modes": sorted(modes),
+        "taken": locks,
         "failed": wrong,
         "old": old,
         "new": new,
+        "rows": "" if wrong or old or new else _between(before, models, known),
         "after": after,
-        "opaque": any(e.kind == "opaque" for step in steps[1] for e in step.effects),
+        "opaque": any(e.kind == "opaque" for step in plan.steps for e in step.effects),
     }
 
 
-def _applied(state: Any, migration: Any, before: Sequence[Any], modes: set[str]) -> tuple[str, Any]:
+def _known(before: list[Any]) -> set[tuple[str, str]]:
+    """Return what the old release cannot do with rows of its own either."""
+    from tests.settings_snippets.migrations import rows
+
+    return {*rows.met(before, before), *rows.erased(before, before, before)}
+
+
+def _between(before: list[Any], after: list[Any], known: set[tuple[str, str]]) -> str:
+    """Return what one release fails to do with rows of the other, and not with its own."""
+    from tests.settings_snippets.migrations import rows
+
+    own = set(rows.apart(after))
+    ways = {
+        "old code, new rows": rows.met(after, before),
+        "new code, old rows": rows.met(before, after),
+        "old code, what new code has left": rows.erased(before, after, before),
+        "new code, what old code has left": rows.erased(after, before, after),
+    }
+    for way, failures in ways.items():
+        for key, why in failures.items():
+            if key not in (known if way.startswith("old") else own):
+                return f"{way}: {' '.join(key)}: {why}"
+    return ""
+
+
+def _applied(state: Any, migration: Any, before: Sequence[Any], locks: dict[str, str]) -> tuple[str, Any]:
     from django.db import Error, connection
 
     try:
-        return "", apply(state.clone(), migration, modes)
+        return "", apply(state.clone(), migration, locks)
     except Error as error:
         # With the rows that are there it does not go: without any, perhaps.
         with connection.cursor() as cursor:
@@ -119,7 +151,7 @@ def _applied(state: Any, migration: Any, before: Sequence[Any], modes: set[str])
             cursor.execute(f"TRUNCATE {names} CASCADE")
         first = str(error).splitlines()[0]
     try:
-        return "", apply(state.clone(), migration, modes)
+        return "", apply(state.clone(), migration, locks)
     except Error as error:
         return f"{first}; without rows: {str(error).splitlines()[0]}", state
 
@@ -133,7 +165,7 @@ def main() -> None:
     from django.db.migrations import Migration
     from django.db.migrations.state import ProjectState
 
-    from tests.settings_snippets.migrations.cases import CASES
+    from tests.settings_snippets.migrations.every_case import CASES
 
     for name, (before, after) in CASES.items():
         empty()

@@ -1,0 +1,268 @@
+"""Old code on the new schema: what each effect means for what it reads and writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from .conditions import outcomes
+from .schema import UNKNOWN, Column, Constraint, Effect, Table, Verdict, worst
+from .types import plain, widening
+from .world import SQL_CHANGES, World, changed, kept_to
+
+LATER = "let this release keep to it; add {} in the next"
+
+
+def verdict(world: World, effect: Effect) -> Verdict:
+    """Return the verdict on an effect, before it is applied."""
+    return _RULES[effect.kind](world, effect)
+
+
+def _fine(text: str) -> Verdict:
+    return Verdict("compatible", text)
+
+
+def _create_table(world: World, effect: Effect) -> Verdict:
+    return _fine(f"old code does not know the new table {effect.table}")
+
+
+def _drop_table(world: World, effect: Effect) -> Verdict:
+    if effect.table not in world.old:
+        return _views(world, effect.table) or _fine(f"the running release does not use {effect.table}")
+    return Verdict(
+        "incompatible",
+        f"old code reads and writes {effect.table}, which is dropped",
+        "delete the model in this release in the state alone (SeparateDatabaseAndState), and its foreign keys in the database"
+        " (AlterField with db_constraint=False); drop the table in the next",
+    )
+
+
+def _views(world: World, table: str) -> Verdict | None:
+    """What is dropped takes the views with it that are made of it (CASCADE)."""
+    views = sorted(name for name, used in world.old.items() if used.view)
+    if not views or table not in world.real:
+        return None
+    return Verdict("review", f"the view {', '.join(views)}, which old code uses, goes too if it is made of {table}")
+
+
+def _rename_table(world: World, effect: Effect) -> Verdict:
+    if effect.table not in world.old:
+        return _fine(f"the running release does not use {effect.table}")
+    return Verdict(
+        "incompatible",
+        f"old code asks for {effect.table}, which is called {effect.to} then",
+        f"keep the table's name: Meta.db_table = '{effect.table}'",
+    )
+
+
+def _add_column(world: World, effect: Effect) -> Verdict:
+    column, what = effect.after or Column(effect.column), f"{effect.table}.{effect.column}"
+    if effect.table not in world.old:
+        return _fine(f"{effect.table} is not used by the running release")
+    if not column.filled:
+        return Verdict(
+            "incompatible",
+            f"old code's INSERT leaves out {what}, which is NOT NULL and has no default in the database",
+            "add it with null=True, or with db_default= (Django 5.0); make it required in the next release",
+        )
+    if column.unique and not column.left_empty and not column.generated:
+        return Verdict(
+            "review" if column.volatile else "incompatible",
+            f"{what} is unique, and every row that old code adds gets its database default",
+            "add it with null=True and without a default in the database",
+        )
+    if column.generated:
+        return Verdict("review", f"whether the expression of {what} works for all values of old code is unknown")
+    return _fine(f"old code does not know {what}, and may leave it out")
+
+
+def _drop_column(world: World, effect: Effect) -> Verdict:
+    what = f"{effect.table}.{effect.column}"
+    if not world.uses(effect.table, effect.column):
+        return _views(world, effect.table) or _fine(f"the running release does not use {what}")
+    return Verdict(
+        "incompatible",
+        f"old code names {what} in every SELECT and INSERT, and it is dropped",
+        "in this release give it a default in the database (db_default, Django 5.0; or null=True where old code can read None),"
+        " drop its foreign key (db_constraint=False), and remove the field in the state alone (SeparateDatabaseAndState); drop"
+        " the column in the next",
+    )
+
+
+def _rename_column(world: World, effect: Effect) -> Verdict:
+    what = f"{effect.table}.{effect.column}"
+    if not world.uses(effect.table, effect.column):
+        return _fine(f"the running release does not use {what}")
+    return Verdict(
+        "incompatible",
+        f"old code asks for {what}, which is called {effect.to} then",
+        f"rename the field alone, with db_column='{effect.column}'; or add a new column, write both, and drop the old one later",
+    )
+
+
+def _alter_column(world: World, effect: Effect) -> Verdict:
+    after = effect.after or world.column(effect.table, effect.column)
+    if effect.table not in world.old:
+        return _fine(f"{effect.table} is not used by the running release")
+    if not world.uses(effect.table, effect.column):
+        # This plan itself has added it, or it remains from a release before: old code leaves it out.
+        return _add_column(world, replace(effect, kind="add_column", after=after))
+    return worst([*_changes(world.old[effect.table], world.old[effect.table].columns[effect.column], after)])
+
+
+def _changes(old: Table, before: Column, after: Column) -> Iterator[Verdict]:
+    table, what = old.name, f"{old.name}.{before.name}"
+    yield _fine(f"old code works with {what} as it will be")
+    if before.null and not after.null:
+        yield Verdict(
+            "incompatible",
+            f"old code may write NULL into {what}, which becomes NOT NULL",
+            "let this release write a value always; make it NOT NULL in the next",
+        )
+    if before.default and not after.default and not after.null and not after.primary:
+        yield Verdict(
+            "incompatible",
+            f"old code leaves {what} to the database default, which is dropped",
+            "drop the default in the next release",
+        )
+    if before.primary != after.primary:
+        yield Verdict("incompatible", f"the primary key of {table} changes", "add a new table, and copy over several releases")
+    if after.generated and not before.generated:
+        yield Verdict(
+            "incompatible", f"old code writes {what}, which becomes a generated column", "add the generated column beside it"
+        )
+    yield from _new_demands(old, before, after)
+    if plain(before.type) != plain(after.type):
+        yield _type_change(what, before.type, after.type)
+
+
+def _new_demands(old: Table, before: Column, after: Column) -> Iterator[Verdict]:
+    what = f"{old.name}.{before.name}"
+    if after.unique and not after.primary and not kept_to(old, Constraint("", "unique", (before.name,))):
+        yield Verdict(
+            "incompatible",
+            f"old code may write duplicates into {what}, which becomes unique",
+            "let this release refuse duplicates; add the constraint in the next",
+        )
+    if after.check and after.check != before.check:
+        yield Verdict(
+            "incompatible",
+            f"old code may write into {what} what the check {after.check} refuses",
+            LATER.format("the check"),
+        )
+    if after.references and after.references != before.references:
+        yield Verdict(
+            "incompatible",
+            f"old code may write into {what} what {after.references} does not have, and delete there what is still referenced",
+            LATER.format("the foreign key"),
+        )
+    elif after.references and after.deletes != before.deletes:
+        yield _delete_change(what, before, after)
+
+
+def _delete_change(what: str, before: Column, after: Column) -> Verdict:
+    if not before.deletes:
+        return _fine(f"old code does by itself what the database does then with {what}")
+    if not after.deletes:
+        return Verdict(
+            "incompatible",
+            f"old code leaves {what} to the database (ON DELETE {before.deletes}), and can no longer delete from {before.target}",
+            "change on_delete in this release in the state alone (SeparateDatabaseAndState), in the database in the next",
+        )
+    return Verdict(
+        "review",
+        f"when old code deletes from {before.target}, the database does ON DELETE {after.deletes} to {what} instead of"
+        f" {before.deletes}",
+        "make sure that no row is lost, and none left, that old code relies on",
+    )
+
+
+def _type_change(what: str, before: str, after: str) -> Verdict:
+    if widening(before, after) is None:
+        return Verdict(
+            "incompatible",
+            f"{what} changes from {before} to {after}: what old code writes may not fit, what it reads may be of another kind",
+            "add a new column, write both, and drop the old column releases later",
+        )
+    return _fine(f"{what} is widened from {before} to {after}: all that old code writes fits")
+
+
+def _add_constraint(world: World, effect: Effect) -> Verdict:
+    constraint, table = effect.constraint or Constraint("", "other"), effect.table
+    if table not in world.old:
+        return _fine(f"{table} is not used by the running release")
+    if constraint.kind == "index":
+        return _fine("an index changes no answer")
+    if constraint.kind == "other" or constraint.columns is None:
+        return Verdict("review", f"what the new constraint {constraint.name} on {table} demands is unknown")
+    where = f"{constraint.name or 'the constraint'} on {table} ({', '.join(constraint.columns)})"
+    refused = Verdict("incompatible", f"old code may write what {where} refuses", LATER.format("the constraint"))
+    fresh = [world.column(table, name) for name in constraint.columns if not world.uses(table, name)]
+    if kept_to(world.old[table], constraint):
+        return _fine(f"what {where} refuses was refused before")
+    if not fresh:
+        return refused
+    found = (
+        _of_check(constraint, fresh, where, refused)
+        if constraint.kind == "check"
+        else _of_unique(constraint, fresh, where, refused)
+    )
+    if found.verdict == "compatible" and len(fresh) < len(constraint.columns):
+        return Verdict(
+            "review",
+            f"when old code changes a row of new code, {where} may refuse it",
+            "make sure that old code does not change those columns; or add the constraint in the next release",
+        )
+    return found
+
+
+def _of_unique(constraint: Constraint, fresh: list[Column], where: str, refused: Verdict) -> Verdict:
+    # NULL is distinct from NULL: rows of old code, which leave the new columns out, never clash.
+    if any(column.left_empty for column in fresh) and constraint.nulls_distinct and constraint.kind != "foreign":
+        return _fine(f"rows of old code are NULL where {where} looks")
+    if constraint.kind == "foreign" and all(column.left_empty for column in fresh):
+        return _fine(f"rows of old code are NULL where {where} looks")
+    return refused
+
+
+def _of_check(constraint: Constraint, fresh: list[Column], where: str, refused: Verdict) -> Verdict:
+    if constraint.condition is None:
+        return replace(refused, verdict="review", why=f"whether rows of old code pass {where} is unknown")
+    known = {column.name: None if column.left_empty else column.value for column in fresh}
+    possible = outcomes(constraint.condition, {name: value for name, value in known.items() if value is not UNKNOWN})
+    if False not in possible:
+        return _fine(f"rows of old code, which leave the new columns out, pass {where}")
+    return refused if possible == {False} else replace(refused, verdict="review")
+
+
+def _drop_constraint(world: World, effect: Effect) -> Verdict:
+    return _fine("code that obeyed the constraint works without it")
+
+
+def _opaque(world: World, effect: Effect) -> Verdict:
+    return Verdict("review", effect.text, "make sure that old code works before, during and after it")
+
+
+def _harmless(world: World, effect: Effect) -> Verdict:
+    return _fine(effect.text)
+
+
+def _sql_change(world: World, effect: Effect) -> Verdict:
+    before = world.column(effect.table, effect.column)
+    return _alter_column(world, replace(effect, after=changed(before, effect.kind)))
+
+
+_RULES: dict[str, Callable[[World, Effect], Verdict]] = {
+    "create_table": _create_table,
+    "drop_table": _drop_table,
+    "rename_table": _rename_table,
+    "add_column": _add_column,
+    "drop_column": _drop_column,
+    "rename_column": _rename_column,
+    "alter_column": _alter_column,
+    "add_constraint": _add_constraint,
+    "drop_constraint": _drop_constraint,
+    "opaque": _opaque,
+    "harmless": _harmless,
+    **dict.fromkeys(SQL_CHANGES, _sql_change),
+}

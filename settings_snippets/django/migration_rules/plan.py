@@ -1,0 +1,200 @@
+"""The pending plan of a database, followed operation by operation."""
+
+# mypy: allow-subclassing-any
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.db import Error, connections, models, router, transaction
+from django.db.migrations import Migration, operations
+from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.operations.base import Operation
+from django.db.migrations.state import ProjectState
+
+from .described import describe
+from .differences import Key, Renaming, differences
+from .schema import Column, Effect, Step, Table
+from .sql import read_sql
+
+Described = dict[Key, tuple[type[models.Model], Table]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the running release uses, what the database has instead for unmanaged models (None: unknown), and what is pending."""
+
+    old: dict[str, Table]
+    real: dict[str, Table | None]
+    steps: list[Step]
+
+
+class Reader:
+    """Follow the plan of a database, and describe each operation."""
+
+    def __init__(self, alias: str) -> None:
+        self.alias = alias
+        self.connection = connections[alias]
+        self._real: dict[str, Table | None] = {}
+        self._editor = self.connection.SchemaEditorClass(self.connection, collect_sql=True)
+
+    def read(self) -> Plan:
+        """Return the pending plan."""
+        executor = MigrationExecutor(self.connection)
+        plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+        state = executor._create_project_state(with_applied_migrations=True)
+        return self.follow(state, [migration for migration, _ in plan])
+
+    def follow(self, state: ProjectState, migrations: Iterable[Migration]) -> Plan:
+        """Return what migrations would do to the tables of a state; the state is unchanged."""
+        described = self._described(state, {})
+        old = {table.name: table for table in _used(described).values()}
+        for name, table in old.items():
+            if not table.managed:
+                self._real[name] = self._introspected(table)
+                old[name] = replace(table, view=self._is_view(name))
+        steps = list(self._steps(state, described, migrations)) if old else list(_unread(migrations))
+        return Plan(old, self._real, steps)
+
+    def _steps(self, state: ProjectState, described: Described, migrations: Iterable[Migration]) -> Iterator[Step]:
+        for migration in migrations:
+            for operation in migration.operations:
+                following = _Following(self, migration.app_label, state, described)
+                effects, of_models = following.step(operation)
+                atomic = migration.atomic
+                yield Step(migration.app_label, migration.name, operation.describe(), effects, of_models, atomic)
+                state, described = following.state, following.described
+
+    def _described(self, state: ProjectState, before: Described) -> Described:
+        """Describe every model that has a table; models that are the same classes as before are not described again."""
+        found: Described = {}
+        for model in state.apps.get_models(include_auto_created=True, include_swapped=True):
+            meta = model._meta
+            if meta.proxy or meta.swapped or not router.allow_migrate_model(self.alias, model):
+                continue
+            key, known = _key(model), before.get(_key(model))
+            found[key] = known if known and known[0] is model else (model, describe(model, self._editor))
+            if before and key not in before and not meta.managed and (there := self._introspected(found[key][1])):
+                self._real.setdefault(meta.db_table, there)
+        return found
+
+    def _made(self, described: Described) -> dict[Key, Table]:
+        """Return the tables that migrations make on this database."""
+        return {key: table for key, (model, table) in described.items() if model._meta.can_migrate(self.connection)}
+
+    def _introspected(self, table: Table) -> Table | None:
+        """Ask the database what a table is like; None where it does not say."""
+        introspection = self.connection.introspection
+        try:
+            with transaction.atomic(using=self.alias), self.connection.cursor() as cursor:
+                found = introspection.get_table_description(cursor, table.name)
+        except Error:
+            return None
+        columns = {
+            one.name: replace(
+                table.columns.get(one.name, Column(one.name)), null=bool(one.null_ok), default=one.default is not None
+            )
+            for one in found
+        }
+        return replace(table, columns=columns) if columns else None
+
+    def _is_view(self, name: str) -> bool:
+        with self.connection.cursor() as cursor:
+            return any(one.name == name and one.type == "v" for one in self.connection.introspection.get_table_list(cursor))
+
+
+class _Following:
+    """The state and its description, before an operation and after it."""
+
+    def __init__(self, reader: Reader, app: str, state: ProjectState, described: Described) -> None:
+        self._reader, self._app = reader, app
+        self.state, self.described = state, described
+
+    def step(self, operation: Operation) -> tuple[tuple[Effect, ...], tuple[Effect, ...] | None]:
+        """Follow an operation; return its effects on the database, and on the models where these are others."""
+        if isinstance(operation, operations.SeparateDatabaseAndState):
+            inside = _Following(self._reader, self._app, self.state, self.described)
+            inner = tuple(effect for one in operation.database_operations for effect in inside.step(one)[0])
+            return inner, tuple(self._move(operation, unmanaged=True))
+        before = self.described
+        effects = tuple(_filled(operation, effect) for effect in self._move(operation))
+        if isinstance(operation, operations.RunSQL):
+            return tuple(self._sql(operation)), effects
+        if isinstance(operation, operations.RunPython):
+            return tuple(self._python(operation)), ()
+        if type(operation).__module__.split(".")[0] != "django" and _does_its_own(operation):
+            text = f"what the operation {type(operation).__name__} does to the database is unknown"
+            return (Effect("opaque", text=text),), effects
+        if isinstance(operation, operations.AlterModelOptions | operations.AlterModelManagers):
+            # The table of a model that becomes managed, or ceases to be, stays as it is.
+            return (), tuple(self._difference(operation, before, unmanaged=True))
+        of_models = tuple(self._difference(operation, before, unmanaged=True))
+        return effects, None if of_models == effects else of_models
+
+    def _move(self, operation: Operation, *, unmanaged: bool = False) -> Iterator[Effect]:
+        before, after = self.described, self.state.clone()
+        operation.state_forwards(self._app, after)
+        self.state, self.described = after, self._reader._described(after, before)
+        return self._difference(operation, before, unmanaged=unmanaged)
+
+    def _difference(self, operation: Operation, before: Described, *, unmanaged: bool) -> Iterator[Effect]:
+        """Return what differs from before: of the tables that migrations make, or of all that models use."""
+        old, new = (_used(one) if unmanaged else self._reader._made(one) for one in (before, self.described))
+        concurrently = type(operation).__name__.endswith("Concurrently")
+        return differences(old, new, Renaming(operation, self._app), concurrently=concurrently)
+
+    def _allowed(self, operation: Any) -> bool:
+        return bool(router.allow_migrate(self._reader.alias, self._app, **operation.hints))
+
+    def _sql(self, operation: operations.RunSQL) -> Iterator[Effect]:
+        if not self._allowed(operation) or operation.sql == operations.RunSQL.noop:
+            return
+        parts = operation.sql if isinstance(operation.sql, list | tuple) else [operation.sql]
+        for part in parts:
+            yield from read_sql(part[0] if isinstance(part, list | tuple) else part, self._reader.connection.vendor)
+
+    def _python(self, operation: operations.RunPython) -> Iterator[Effect]:
+        if self._allowed(operation) and operation.code is not operations.RunPython.noop:
+            yield Effect("opaque", text="what Python code does to the data is unknown")
+
+
+def _unread(migrations: Iterable[Migration]) -> Iterator[Step]:
+    """A database that no release uses yet: what migrations do to it need not be followed."""
+    for migration in migrations:
+        for operation in migration.operations:
+            yield Step(migration.app_label, migration.name, operation.describe(), (Effect("harmless"),))
+
+
+def _filled(operation: Operation, effect: Effect) -> Effect:
+    """Add the default that is given for the rows which are there, and for nothing else."""
+    if isinstance(operation, operations.AddField) and not operation.preserve_default and effect.after:
+        return replace(effect, after=replace(effect.after, fallback=True))
+    return effect
+
+
+def _does_its_own(operation: Operation) -> bool:
+    """Return whether the operation is not Django's own."""
+    return not type(operation).database_forwards.__module__.startswith("django.")
+
+
+def _used(described: Described) -> dict[Key, Table]:
+    """Return what all models together use of each table: two may share it, of which one is managed."""
+    found: dict[str, tuple[Key, Table]] = {}
+    for key, (model, table) in sorted(described.items(), key=lambda item: not item[1][0]._meta.managed):
+        if table.name in found:
+            first, known = found[table.name]
+            found[table.name] = first, replace(known, columns={**table.columns, **known.columns})
+        else:
+            found[table.name] = key, replace(table, managed=model._meta.managed)
+    return dict(found.values())
+
+
+def _key(model: type[models.Model]) -> Key:
+    meta = model._meta
+    if meta.auto_created:
+        owner = meta.auto_created._meta
+        field = next(f for f in owner.local_many_to_many if f.remote_field.through is model)
+        return owner.app_label, owner.model_name, field.name
+    return meta.app_label, meta.model_name

@@ -1,0 +1,192 @@
+"""Rows that one release writes and the other one meets: read, changed, inserted over, deleted, and what they refer to."""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+from django.db import Error, connection, models, transaction
+
+from tests.settings_snippets.migrations import exercise
+
+Model = exercise.Model
+Failures = dict[tuple[str, str], str]  # by model and what it did
+_EACH = 6  # rows of a table that are tried
+
+
+class _Wrong(Exception):
+    """Say what a release meets that its own models exclude."""
+
+
+def met(writers: list[Model], readers: list[Model]) -> Failures:
+    """Let one release write rows; return what the other fails to do with them; nothing stays."""
+    found: Failures = {}
+    with transaction.atomic():
+        for model in writers:
+            for variant in ("full", "again", "sparse", "crossed", "crossed"):
+                _tried(lambda model=model, variant=variant: exercise._insert(model, variant))
+        for model in readers:
+            for name, act in _ACTS.items():
+                if why := _tried(lambda model=model, act=act: act(model), keep=False):
+                    found[model._meta.label, name] = why
+        transaction.set_rollback(True)
+    return found
+
+
+def erased(writers: list[Model], deleters: list[Model], readers: list[Model]) -> Failures:
+    """Let a release write, the other one delete, and the first one read what is left."""
+    found: Failures = {}
+    with transaction.atomic():
+        for model in writers:
+            _tried(lambda model=model: exercise._insert(model, "full"))
+        for deleter in deleters:
+            with transaction.atomic():
+                _tried(lambda model=deleter: _delete(model))
+                for model in readers:
+                    if why := _tried(lambda model=model: _read(model), keep=False):
+                        found[model._meta.label, "read what is left"] = why
+                transaction.set_rollback(True)
+        transaction.set_rollback(True)
+    return found
+
+
+def apart(models_: list[Model]) -> Failures:
+    """Return what these models fail to do on tables of their own, where the database is as they say; nothing stays."""
+    whole, left = set[Model](), list(models_)
+    while left:
+        model = left.pop()
+        if model not in whole:
+            whole.add(model)
+            left += [f.remote_field.model for f in model._meta.local_concrete_fields if f.remote_field]
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("CREATE SCHEMA apart; SET LOCAL search_path = apart, public")
+        with connection.schema_editor() as editor:
+            tables = {model._meta.db_table: model for model in sorted(whole, key=lambda one: one._meta.managed)}
+            for model in tables.values():
+                if not model._meta.auto_created:
+                    editor.create_model(model)
+        found = {**met(models_, models_), **erased(models_, models_, models_)}
+        transaction.set_rollback(True)
+    return found
+
+
+def _tried(work: Callable[[], Any], *, keep: bool = True) -> str:
+    try:
+        with transaction.atomic():
+            work()
+            connection.check_constraints()
+            if not keep:
+                transaction.set_rollback(True)
+    except (Error, exercise._Unfit, _Wrong, TypeError, ValueError) as error:
+        return f"{type(error).__name__}: {error}".splitlines()[0]
+    return ""
+
+
+def _rows(model: Model) -> list[Any]:
+    return list(exercise._rows(model).order_by("-pk")[:_EACH])
+
+
+def _read(model: Model) -> None:
+    for row in _rows(model):
+        for field in model._meta.local_concrete_fields:
+            value = getattr(row, field.attname)
+            if value is None and not field.null:
+                raise _Wrong(f"NULL in {field}")
+            if isinstance(field, models.DateField) and value is not None and field.to_python(value) != value:
+                raise _Wrong(f"{type(value).__name__} in {field}")
+            if field.remote_field and getattr(field, "db_constraint", True) and value is not None:
+                key = {field.target_field.attname: value}
+                if not exercise._rows(field.remote_field.model).filter(**key).exists():
+                    raise _Wrong(f"{field} refers to nothing")
+
+
+def _write(model: Model) -> None:
+    for variant in ("full", "again", "sparse"):
+        exercise._insert(model, variant)
+    connection.check_constraints()
+
+
+def _found_once(model: Model) -> None:
+    for one in model._meta.constraints:
+        if isinstance(one, models.UniqueConstraint) and one.fields and one.condition:
+            found = [tuple(row) for row in exercise._rows(model).filter(one.condition).values_list(*one.fields)]
+            if len(found) > len(set(found)):
+                raise _Wrong(f"two rows for one {one.name}")
+    for names in _unique(model):
+        for row in _rows(model):
+            key = {name: getattr(row, name) for name in names}
+            if None not in key.values() and exercise._rows(model).filter(**key).count() > 1:
+                raise _Wrong(f"two rows for one {', '.join(names)}")
+
+
+def _save(model: Model) -> None:
+    for row in _rows(model):
+        before = _values(row)
+        row.save()
+        if (now := _values(exercise._rows(model).get(pk=row.pk))) != before:
+            raise _Wrong(f"saving changes {before} to {now}"[:200])
+
+
+def _values(row: Any) -> dict[str, Any]:
+    automatic = {f.attname for f in row._meta.concrete_fields if getattr(f, "auto_now", False) or getattr(f, "generated", False)}
+    return {name: value for name, value in vars(row).items() if name[0] != "_" and name not in automatic}
+
+
+def _change(model: Model) -> None:
+    """Write into one row what another has, as far as the models allow it."""
+    unique = {name for names in _unique(model) for name in names}
+    own = [f for f in model._meta.local_concrete_fields if not f.primary_key and f.attname not in unique]
+    own = [f for f in own if not getattr(f, "generated", False)]
+    rows = _rows(model)
+    for first in rows:
+        for second in rows:
+            for field in own:
+                setattr(first, field.attname, getattr(second, field.attname))
+            first.save()
+
+
+def _upsert(model: Model) -> None:
+    if model._meta.parents:
+        return
+    for names in _unique(model):
+        written = [f for f in model._meta.local_concrete_fields if not f.primary_key and not getattr(f, "generated", False)]
+        written.sort(key=lambda field: field.attname in names)
+        if not _rows(model):
+            continue
+        row = model(
+            **{f.attname: exercise._value(f, "full") for f in model._meta.local_concrete_fields if not exercise._left_out(f)}
+        )
+        fields = {f.attname: f.name for f in model._meta.local_concrete_fields}
+        exercise._rows(model).bulk_create(
+            [row], update_conflicts=True, unique_fields=[fields[name] for name in names], update_fields=[written[0].name]
+        )
+
+
+def _delete(model: Model) -> None:
+    for row in reversed(_rows(model)):  # what is referred to first
+        with suppress(models.ProtectedError, models.RestrictedError), transaction.atomic():
+            row.delete()
+            connection.check_constraints()
+
+
+def _unique(model: Model) -> Iterator[list[str]]:
+    """Return the columns, by attribute, that are unique together."""
+    meta = model._meta
+    yield from ([f.attname] for f in meta.local_concrete_fields if f.unique and not f.primary_key)
+    plain = [
+        c.fields
+        for c in meta.constraints
+        if isinstance(c, models.UniqueConstraint) and c.fields and not (c.condition or c.include or c.opclasses)
+    ]
+    yield from ([meta.get_field(name).attname for name in names] for names in (*meta.unique_together, *plain))
+
+
+_ACTS: dict[str, Callable[[Model], None]] = {
+    "write": _write,
+    "read": _read,
+    "find": _found_once,
+    "save": _save,
+    "change": _change,
+    "upsert": _upsert,
+    "delete": _delete,
+}
