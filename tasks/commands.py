@@ -375,6 +375,25 @@ def prune_static(run: Run) -> None:
     prune_static.prune_static(run)
 
 
+@command(
+    changes=True,
+    help={
+        "keep": "how many of the newest images are kept anyway; default: image.keep",
+        "static": "run prune-static afterwards: releases without an image need no files",
+        "json": "print images, reasons and sizes as JSON, and nothing else, on standard output",
+    },
+)
+def prune_images(run: Run, keep: int | None = None, static: bool = False, json: bool = False) -> None:
+    """Remove images of the site that nothing uses and `rollback` does not go to, with their snapshots.
+
+    Only what has the tag ramped:site of this site. `--dry` shows what would be removed, and why the rest stays. Works beside a
+    running rollout.
+    """
+    from .operations import prune_images
+
+    prune_images.prune_images(run, keep, static, as_json=json)
+
+
 # -- maintenance
 
 
@@ -513,7 +532,7 @@ GROUPS: dict[str, tuple[Task[Any], ...]] = {
     "release": (ship, deploy, restart_all, warm_cdn, bake_ami, rollout, invalidate),
     "fleet": (status, history, releases, audit, rollback, abort, unlock, drain, configure_health_check),
     "hosts": (ssh, run_command, manage, logs),
-    "checks": (doctor, check_migrations, check_static, prune_static),
+    "checks": (doctor, check_migrations, check_static, prune_static, prune_images),
     "maintenance": (maintenance_on, maintenance_off),
     "management instance": (management_create, management_start, management_stop),
     "rehearsal": (rehearse,),

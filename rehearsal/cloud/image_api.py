@@ -58,5 +58,5 @@ class ImageApi:
     def deregister(self, params: Params) -> Any:
         """Drop an image; its snapshots stay unless asked for."""
         dropped = self._images.deregister(params["ImageId"], with_snapshots=bool(params.get("DeleteAssociatedSnapshots")))
-        results = [{"SnapshotId": snapshot_id, "ReturnCode": "success"} for snapshot_id in dropped]
+        results = [{"SnapshotId": snapshot_id, "ReturnCode": code} for snapshot_id, code in dropped.items()]
         return {"Return": True, "DeleteSnapshotResults": results}

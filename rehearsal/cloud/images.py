@@ -107,17 +107,18 @@ class Images:
         for mapping in image.real_mappings:
             size = mapping.get("Ebs", {}).get("VolumeSize") or 8
             volume = self._moto.ec2.create_volume(size=size, zone_name=f"{self._moto.region}a")
-            snapshot = self._moto.ec2.create_snapshot(volume.id, f"Registered for {image.id}", from_ami=image.id)
-            self._moto.ec2.delete_volume(volume.id)
             mapping["Ebs"] = {"VolumeType": "gp3", "DeleteOnTermination": True, **mapping.get("Ebs", {}), "VolumeSize": size}
-            mapping["Ebs"]["SnapshotId"] = snapshot.id
+            if mapping["Ebs"].get("SnapshotId") not in self._moto.ec2.snapshots:
+                snapshot = self._moto.ec2.create_snapshot(volume.id, f"Registered for {image.id}", from_ami=image.id)
+                mapping["Ebs"]["SnapshotId"] = snapshot.id
+            self._moto.ec2.delete_volume(volume.id)
         self._moto.ec2.amis[image.id] = image
         self._consistency.added(self._moto.ec2.amis, image.id)
         return image
 
     def snapshots(self, image: Any) -> list[str]:
         """Return the ids of an image's snapshots."""
-        return [mapping["Ebs"]["SnapshotId"] for mapping in image.real_mappings if "Ebs" in mapping]
+        return list(snapshots_of(image))
 
     def check_sizes(self, mappings: Sequence[Mapping[str, Any]]) -> None:
         """Raise ApiError for a volume that could not hold its snapshot."""
@@ -151,8 +152,11 @@ class Images:
     def _copied(self, image_id: str) -> bool:
         return not isinstance(self._hosts, CopyingHosts) or self._hosts.copied(image_id)
 
-    def deregister(self, image_id: str, *, with_snapshots: bool) -> list[str]:
-        """Drop an image; return the snapshots that went with it (none, unless asked)."""
+    def deregister(self, image_id: str, *, with_snapshots: bool) -> dict[str, str]:
+        """Drop an image; return each of its snapshots with what became of it (none, unless asked).
+
+        A snapshot that another image has as well stays (DeregisterImage, DeleteAssociatedSnapshots).
+        """
         image = self.find(image_id)
         for baking in [baking for baking in self._baking if baking.image is image]:
             self._moto.ec2.snapshots.update(baking.snapshots)
@@ -160,10 +164,13 @@ class Images:
         self._moto.ec2.amis.pop(image_id, None)
         self._gone.add(image_id)
         self._hosts.forget_image(image_id)
-        dropped = self.snapshots(image) if with_snapshots else []
-        for snapshot_id in dropped:
+        if not with_snapshots:
+            return {}
+        shared = {id for other in self._moto.ec2.amis.values() for id in snapshots_of(other)}
+        results = {id: "skipped" if id in shared else "success" for id in self.snapshots(image)}
+        for snapshot_id in [id for id, result in results.items() if result == "success"]:
             self._moto.ec2.delete_snapshot(snapshot_id)
-        return dropped
+        return results
 
     def tick(self, now: float) -> None:
         """Show images that are old enough to be seen, finish those that are done."""
@@ -176,6 +183,12 @@ class Images:
                 baking.image.state = "available"
                 self._consistency.changed(vars(baking.image), "state", "pending")
                 self._baking.remove(baking)
+
+
+def snapshots_of(image: Any) -> tuple[str, ...]:
+    """Return the ids of an image's snapshots; none for an image that is not there."""
+    mappings = image.real_mappings if image else []
+    return tuple(mapping["Ebs"]["SnapshotId"] for mapping in mappings if "SnapshotId" in mapping.get("Ebs", {}))
 
 
 def not_found(image_id: str) -> str:

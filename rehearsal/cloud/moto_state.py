@@ -71,6 +71,10 @@ class MotoState:
         """Return CloudWatch's backend."""
         return self._of("cloudwatch", self.region)
 
+    def parameters(self) -> dict[str, str]:
+        """Return the current value of each parameter of the Parameter Store."""
+        return {name: str(versions[-1].value) for name, versions in self.ssm._parameters.items() if versions}
+
     def instance(self, instance_id: str) -> Any | None:
         """Return moto's instance, or None."""
         return self.instances.get(instance_id)

@@ -26,6 +26,7 @@ from .parameter_api import ParameterApi
 from .permissions import Permissions
 from .public_addresses import PublicAddresses
 from .quota_api import QuotaApi
+from .reference_api import LaunchConfigurationApi, ReferenceApi
 from .rule_api import RuleApi
 from .scaling.service import AutoScaling
 from .tag_api import TagApi
@@ -79,6 +80,7 @@ class World:
             InstanceApi(self._machines, self._templates, moto, timing),
             TemplateApi(self._templates, moto, timing, self.consistency),
             ImageApi(self._images, moto),
+            ReferenceApi(moto, self._templates),
             TagApi(moto, self._templates, self.consistency),
             self._addresses,
         ]
@@ -88,7 +90,7 @@ class World:
             "elbv2": [TargetApi(self.targets, moto), RuleApi(moto, self.options)],
             "ssm": [ParameterApi(moto, self.options, timing)],
             "cloudfront": [self._invalidations],
-            "autoscaling": [self.scaling],
+            "autoscaling": [self.scaling, LaunchConfigurationApi()],
             "service-quotas": [QuotaApi(self.options)],
             "cloudwatch": [AlarmApi(moto, self.scaling.policies)],
         }

@@ -9,6 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from ..decisions.release.image_pruning import RETIRED, SiteSnapshot
 from ..errors import Refused
 from ..runtime.cloud import Cloud, error_code
 
@@ -25,6 +26,11 @@ class Image:
     tags: Mapping[str, str]
     snapshots: Mapping[str, str]  # device name -> snapshot id
     sizes: Mapping[str, int]  # device name -> GiB
+
+    @property
+    def usable(self) -> bool:
+        """Return whether something may begin to use it: not when prune-images is removing it."""
+        return self.state == "available" and RETIRED not in self.tags
 
 
 def find(cloud: Cloud, tags: Mapping[str, str]) -> list[Image]:
@@ -102,6 +108,66 @@ def tag(cloud: Cloud, id: str, tags: Mapping[str, str]) -> bool:
             return False
         raise
     return True
+
+
+def owned(cloud: Cloud) -> list[Image]:
+    """Return every image of this account, ours or not."""
+    pages = cloud.client("ec2").get_paginator("describe_images").paginate(Owners=["self"])
+    return [_image(shown) for page in pages for shown in page["Images"]]
+
+
+def snapshots(cloud: Cloud, tags: Mapping[str, str]) -> list[SiteSnapshot]:
+    """Return the account's snapshots that have all these tags."""
+    filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in tags.items()]
+    pages = cloud.client("ec2").get_paginator("describe_snapshots").paginate(OwnerIds=["self"], Filters=filters)
+    return [
+        SiteSnapshot(
+            shown["SnapshotId"],
+            shown["StartTime"].timestamp(),
+            shown["State"],
+            shown.get("Description", ""),
+            shown.get("VolumeSize", 0),
+        )
+        for page in pages
+        for shown in page["Snapshots"]
+    ]
+
+
+def untag(cloud: Cloud, ids: Sequence[str], keys: Sequence[str]) -> None:
+    """Delete tags of images, whatever their values."""
+    cloud.client("ec2").delete_tags(Resources=list(ids), Tags=[{"Key": key} for key in keys])
+
+
+def tag_all(cloud: Cloud, ids: Sequence[str], tags: Mapping[str, str]) -> None:
+    """Set tags on images that EC2 knows."""
+    cloud.client("ec2").create_tags(Resources=list(ids), Tags=[{"Key": key, "Value": value} for key, value in tags.items()])
+
+
+def remove(cloud: Cloud, id: str) -> str:
+    """Deregister an image and delete its snapshots, unless another image has them too; return what went wrong, or "".
+
+    An image that is gone already is no error.
+    """
+    try:
+        answer = cloud.client("ec2").deregister_image(ImageId=id, DeleteAssociatedSnapshots=True)
+    except ClientError as error:
+        if error_code(error) in ("InvalidAMIID.NotFound", "InvalidAMIID.Unavailable"):
+            return ""
+        return f"{error_code(error)}: {error.response['Error'].get('Message', '')}"
+    results = answer.get("DeleteSnapshotResults", [])
+    kept = [f"{r['SnapshotId']}: {r['ReturnCode']}" for r in results if r["ReturnCode"] not in ("success", "skipped")]
+    return f"snapshots are left: {', '.join(kept)}" if kept else ""
+
+
+def delete_snapshot(cloud: Cloud, id: str) -> str:
+    """Delete a snapshot; return what went wrong, or "". A snapshot that is gone already is no error."""
+    try:
+        cloud.client("ec2").delete_snapshot(SnapshotId=id)
+    except ClientError as error:
+        if error_code(error) == "InvalidSnapshot.NotFound":
+            return ""
+        return f"{error_code(error)}: {error.response['Error'].get('Message', '')}"
+    return ""
 
 
 def _image(shown: Mapping[str, Any]) -> Image:

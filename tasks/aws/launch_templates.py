@@ -36,7 +36,7 @@ class Version:
 def versions(cloud: Cloud, template: str) -> list[Version]:
     """Return every version of a template, newest first."""
     pages = cloud.client("ec2").get_paginator("describe_launch_template_versions").paginate(LaunchTemplateId=template)
-    found = [_version(shown) for page in pages for shown in page["LaunchTemplateVersions"]]
+    found = [read(shown) for page in pages for shown in page["LaunchTemplateVersions"]]
     return sorted(found, key=lambda v: -int(v.number))
 
 
@@ -51,7 +51,7 @@ def find(cloud: Cloud, template: str, reference: str) -> Version | None:
         if error_code(error) not in NOT_FOUND:
             raise
         return None
-    return next(map(_version, answer["LaunchTemplateVersions"]), None)
+    return next(map(read, answer["LaunchTemplateVersions"]), None)
 
 
 def version(cloud: Cloud, template: str, reference: str) -> Version:
@@ -65,7 +65,8 @@ def version(cloud: Cloud, template: str, reference: str) -> Version:
     return found
 
 
-def _version(shown: Mapping[str, Any]) -> Version:
+def read(shown: Mapping[str, Any]) -> Version:
+    """Return a version as DescribeLaunchTemplateVersions shows it."""
     return Version(
         template=shown["LaunchTemplateId"],
         number=str(shown["VersionNumber"]),

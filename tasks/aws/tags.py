@@ -2,6 +2,7 @@
 
 from ..decisions.release.image_cleaning import CLEAN
 from ..decisions.release.image_names import AT, BY, REVISION, SITE
+from ..decisions.release.image_pruning import RETIRED
 from ..decisions.release.records import TAG as RELEASE
 from ..decisions.rollout.outcomes import TAG as OUTCOME
 from ..decisions.rollout.record import MAIN as ROLLOUT
@@ -32,6 +33,7 @@ __all__ = [
     "MAINTENANCE",
     "OUTCOME",  # of an image: the outcome of the release, and when
     "RELEASE",  # of an image: its last rollout: by whom, when, how long, between which versions
+    "RETIRED",  # of an image: prune-images is removing it, since when; nothing may begin to use it
     "RETURNING",  # of a group: instances that its rollout puts back into service
     "REVISION",  # of an instance: verified there by a deploy; of an image: contained in it
     "ROLE",

@@ -54,9 +54,10 @@ def image_missing(run: Run, target: GroupTarget) -> str:
     """Return the problem with the image of a version, or ""."""
     version = target.target
     image = images.image(run.cloud, version.image)
-    if image is not None and image.state == "available":
+    if image is not None and image.usable:
         return ""
-    return f"version {version.number} names image {version.image}, which is {image.state if image else 'not there'}"
+    state = "not there" if image is None else "being removed by prune-images" if image.state == "available" else image.state
+    return f"version {version.number} names image {version.image}, which is {state}"
 
 
 def _listed(name: str, found: list[str]) -> str:

@@ -25,7 +25,7 @@ def known_versions(cloud: Cloud, fleet: Fleet, group: Group) -> tuple[list[Candi
     for v in versions:
         image = there.get(v.image)
         own = image.tags if image else {}
-        by, at, exists = own.get(tags.BY, ""), own.get(tags.AT, ""), image is not None and image.state == "available"
+        by, at, exists = own.get(tags.BY, ""), own.get(tags.AT, ""), image is not None and image.usable
         outcome, released = own.get(tags.OUTCOME, ""), read(own.get(tags.RELEASE, ""))
         found.append(Candidate(v.number, revision_of(v.description), v.image, exists, at, by, v.default, outcome, released))
     named = launch_templates.version(cloud, group.template, group.version).number

@@ -51,7 +51,12 @@ def bake(run: Run, *, fresh: bool = False) -> dict[str, Version]:
         for name in run.settings.groups:
             pin(run, name)
         groups = [autoscaling.group(run.cloud, name) for name in run.settings.groups]
-        return {t: _version(run, t, v, revision, image) for t, v in _templates(groups).items()}
+        versions = {t: _version(run, t, v, revision, image) for t, v in _templates(groups).items()}
+    # prune-images marks first and then looks for versions, so that one of both sees the other.
+    now = images.image(run.cloud, image.id)
+    if now is None or not now.usable:
+        raise DeployError(f"image {image.id} is being removed by prune-images: run the same again, which makes a new one")
+    return versions
 
 
 def _verified(run: Run, instance: Ec2Instance, host: Host) -> str:
@@ -98,7 +103,7 @@ def foresee(run: Run, revision: str, *, fresh: bool = False) -> dict[str, Versio
 def _existing(run: Run, revision: str) -> Image | None:
     """Return an available or pending image of this revision whose snapshots are known to have begun."""
     found = images.find(run.cloud, {tags.REVISION: revision, tags.SITE: run.settings.image.name})
-    usable = [i for i in found if i.state in ("available", "pending")]
+    usable = [i for i in found if i.state in ("available", "pending") and tags.RETIRED not in i.tags]
     for image in (i for i in usable if CLEAN not in i.tags):
         run.out.say(f"image {image.id} of {revision[:12]} is not used: the run that began it died; deregister it")
     return next((i for i in usable if CLEAN in i.tags), None)

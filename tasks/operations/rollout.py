@@ -24,7 +24,7 @@ from ..fleet.instance_refresh import RefreshEngine
 from ..fleet.lock import lock_of
 from ..fleet.loop import GroupRollout, Questions, roll
 from ..fleet.outcomes import record_outcome
-from ..fleet.preflight import preflight
+from ..fleet.preflight import image_missing, preflight
 from ..fleet.smoke_boot import smoke_boot
 from ..fleet.target import REFRESH, GroupTarget, target_of
 from ..hosts.management import open_management
@@ -155,6 +155,7 @@ def _roll(run: Run, targets: Sequence[GroupTarget]) -> list[Outcome]:
             target.name: stack.enter_context(lock_of(run, target.name, f"rollout to version {target.target.number}"))
             for target in targets
         }
+        _refuse_retired(targets, run)
         revisions = Revisions(run)
         if untried or any(target.policy.revisions for target in targets):
             revisions.host = stack.enter_context(open_management(run)[1])
@@ -167,6 +168,12 @@ def _roll(run: Run, targets: Sequence[GroupTarget]) -> list[Outcome]:
     if len(targets) > 1 and all(outcome.progress is Progress.OVER for outcome in ended):
         _show_all(run, targets, run.clock.now() - began)
     return ended
+
+
+def _refuse_retired(targets: Sequence[GroupTarget], run: Run) -> None:
+    """Raise Refused where prune-images took the image for unused before the locks named the version."""
+    if lost := [image_missing(run, target) for target in targets if not target.fleet.record and image_missing(run, target)]:
+        raise Refused("\n".join(lost))
 
 
 def _begun(run: Run, target: GroupTarget, revisions: Revisions, lock: Lock) -> GroupRollout:

@@ -78,6 +78,14 @@ class Run:
         changed = {name: replace(getattr(self.settings, name), **values) for name, values in sections.items()}
         return replace(self, settings=replace(self.settings, **changed))
 
+    def aside(self) -> Run:
+        """Return this run with all that it shows on stderr, for a command whose answer on standard output is for programs."""
+        from .output import Output
+
+        out = Output(sys.stderr)
+        hooks = Hooks(self.settings.hooks, out, self.journal, self.dry)
+        return replace(self, out=out, steps=Steps(out, self.journal), hooks=hooks)
+
     def numbered(self, numbers: Mapping[str, str]) -> Run:
         """Return this run with numbers in front of its steps, by the names of the steps."""
         return replace(self, numbers=numbers)

@@ -11,12 +11,13 @@ from .kinds import Wrong, describe
 STEPS = (
     *("management-instance", "ssh", "git", "migrate", "collectstatic", "restart", "verify"),
     *("restart-all", "warm-cdn", "image", "template-version", "rollout", "invalidate", "stop-the-management-instance"),
-    *("abort", "drain", "back-into-traffic", "prune-static", "maintenance-page-on", "maintenance-page-off"),
+    *("abort", "drain", "back-into-traffic", "prune-static", "prune-images"),
+    *("maintenance-page-on", "maintenance-page-off"),
 )
 # Every command that changes something; a test compares.
 COMMANDS = (
     *("ship", "deploy", "restart-all", "warm-cdn", "bake-ami", "rollout", "invalidate", "rollback", "abort", "unlock", "drain"),
-    *("configure-health-check", "prune-static", "maintenance-on", "maintenance-off"),
+    *("configure-health-check", "prune-static", "prune-images", "maintenance-on", "maintenance-off"),
     *("management-create", "management-start", "management-stop", "run", "manage"),
 )
 # Where no connection to the management instance can be expected yet, or any more.

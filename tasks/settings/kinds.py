@@ -113,6 +113,17 @@ class Seconds:
 
 
 @dataclass(frozen=True)
+class Money(Seconds):
+    """A price in the currency of the account's bill."""
+
+    allowed: str = "a number from 0"
+
+    def read(self, value: object) -> float:
+        """Return the price; raises Wrong."""
+        return 0.0 if type(value) in (int, float) and value == 0 else super().read(value)
+
+
+@dataclass(frozen=True)
 class Amount:
     """A count, or a percentage of a whole that is known later."""
 

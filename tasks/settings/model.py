@@ -38,6 +38,7 @@ from .values import (
     Paths,
     Percentages,
     Port,
+    Price,
     PublicKeys,
     Quantity,
     Reach,
@@ -128,6 +129,8 @@ class Image:
     authorized_keys: PublicKeys = ()  # in addition to those that deploy
     tags: TagMap = field(default_factory=dict)
     timeout: Duration = 3600
+    keep: Count = 5  # newest images that `prune-images` keeps anyway
+    snapshot_price: Price | None = None  # of a GiB for a month
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Annotated
 
 from .hooks import COMMANDS, Hook, HookMap
-from .kinds import Amount, Flag, Page, Pages, Seconds, Tags, Text, Texts, Whole
+from .kinds import Amount, Flag, Money, Page, Pages, Seconds, Tags, Text, Texts, Whole
 from .windows import WindowText, ZoneText
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -48,6 +48,7 @@ CheckCount = Annotated[int, Whole(2, 10)]
 WarmUp = Annotated[int, Whole(0, unit="seconds")]
 Some = Annotated[int, Whole(0)]
 Interval = Annotated[float, Seconds()]
+Price = Annotated[float, Money()]
 Quantity = Annotated[int | str, Amount()]
 TagMap = Annotated[Mapping[str, str], Tags()]
 

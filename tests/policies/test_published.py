@@ -131,6 +131,7 @@ print(json.dumps([[finding.issue, str(finding.detail)] for finding in policy.fin
 ACCEPTED = {
     "read": {("RESOURCE_STAR", "['cloudwatch:DescribeAlarms']")},
     "connect": {("UNKNOWN_CONDITION_FOR_ACTION", "Unknown condition ssm:SessionDocumentAccessCheck for action ssm:StartSession")},
+    "prune": {("UNKNOWN_ACTION", "Unknown action ec2:DescribeImageReferences")},
     "traffic": {
         (
             "UNKNOWN_CONDITION_FOR_ACTION",

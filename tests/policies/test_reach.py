@@ -31,6 +31,9 @@ TAGS: Mapping[str, Mapping[str, str]] = {
     MEMBER_SMOKE: {**OURS, "aws:autoscaling:groupName": "shop-web", "ramped:role": "smoke"},
     MEMBER_MANAGEMENT: {**OURS, "aws:autoscaling:groupName": "shop-web", "ramped:role": "management"},
     "ami-ours": {"ramped:site": "www.example.com"},
+    "ami-retired": {"ramped:site": "www.example.com", "ramped:retired": "2026-01-01T00:00:00Z"},
+    "ami-theirs": {"ramped:site": "blog.example.com", "ramped:retired": "2026-01-01T00:00:00Z"},
+    "snap-ours": {"ramped:site": "www.example.com"},
 }
 RULE = "arn:aws:elasticloadbalancing:eu-central-1:111122223333:listener-rule/app/shop-lb/1/2/{}"
 LISTENER = "arn:aws:elasticloadbalancing:eu-central-1:111122223333:listener/app/shop-lb/1/2"
@@ -74,6 +77,9 @@ class Account:
 
     def owner(self, image_id: str) -> str:
         return self.account
+
+    def snapshots(self, image_id: str) -> tuple[str, ...]:
+        return {"ami-retired": ("snap-ours",), "ami-theirs": ("snap-theirs",)}.get(image_id, ())
 
     def role(self, profile: Mapping[str, Any]) -> str:
         return f"arn:aws:iam::{self.account}:role/{profile['Name']}"
@@ -251,6 +257,21 @@ CASES: Sequence[tuple[str, dict[str, Any], Sequence[dict[str, Any]]]] = [
         for action in ("ModifyRule", "DeleteRule")
     ),
     ("cloudfront:CreateInvalidation", {"DistributionId": "E2QWRUHAPOMQZL"}, [{"DistributionId": "EOTHER"}]),
+    # Only images that were marked, of this site, and its snapshots are removed.
+    (
+        "ec2:DeregisterImage",
+        {"ImageId": "ami-retired", "DeleteAssociatedSnapshots": True},
+        [{"ImageId": "ami-ours"}, {"ImageId": "ami-theirs", "DeleteAssociatedSnapshots": False}],
+    ),
+    ("ec2:DeleteSnapshot", {"SnapshotId": "snap-ours"}, [{"SnapshotId": "snap-theirs"}]),
+    *(
+        (
+            f"ec2:{action}",
+            {"Resources": ["ami-ours"], "Tags": tags(ramped__retired="now")},
+            [{"Resources": ["ami-theirs"]}, {"Tags": tags(ramped__site="blog")}],
+        )
+        for action in ("CreateTags", "DeleteTags")
+    ),
 ]
 
 

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.settings.kinds import Amount, Flag, Kind, Page, Pages, Seconds, Tags, Text, Texts, Whole, Wrong, describe
+from tasks.settings.kinds import Amount, Flag, Kind, Money, Page, Pages, Seconds, Tags, Text, Texts, Whole, Wrong, describe
 from tasks.settings.schema import schema
 
-ALL: tuple[Kind, ...] = (Text(), Whole(1), Seconds(), Amount(), Flag(), Texts(Text(), 1), Tags())
+ALL: tuple[Kind, ...] = (Text(), Whole(1), Seconds(), Money(), Amount(), Flag(), Texts(Text(), 1), Tags())
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,8 @@ ALL: tuple[Kind, ...] = (Text(), Whole(1), Seconds(), Amount(), Flag(), Texts(Te
         (Whole(1, 3), 3, 3),
         (Seconds(), 5, 5.0),
         (Seconds(), 0.2, 0.2),
+        (Money(), 0, 0.0),
+        (Money(), 0.054, 0.054),
         (Amount(), 3, 3),
         (Amount(), "25%", "25%"),
         (Amount(), "100%", "100%"),
@@ -54,6 +56,9 @@ def test_what_is_allowed_is_read(kind: Kind, value: object, read: object) -> Non
         (Seconds(), float("nan"), ""),
         (Seconds(), float("inf"), ""),
         (Seconds(), True, ""),
+        (Money(), -0.1, ""),
+        (Money(), False, ""),
+        (Money(), "free", ""),
         (Amount(), 0, ""),
         (Amount(), "0%", ""),
         (Amount(), "101%", ""),

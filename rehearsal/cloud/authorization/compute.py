@@ -40,6 +40,8 @@ def ec2(action: str, params: Params, facts: Facts) -> Iterator[Request] | None:
         return _template_version(params, facts)
     if action == "AssociateAddress":
         return _associate(params, facts)
+    if action in ("DeregisterImage", "DeleteSnapshot"):
+        return _removal(action, params, facts)
     makers = {"RunInstances": run_instances, "CreateImage": _create_image}
     return makers[action](params, facts) if action in makers else None
 
@@ -49,6 +51,21 @@ def _associate(params: Params, facts: Facts) -> Iterator[Request]:
     address = params["AllocationId"]
     context = {"ec2:Region": facts.region, **of_resource(facts.tags(address), "ec2:ResourceTag")}
     yield Request("ec2:AssociateAddress", Names(facts).ec2("elastic-ip", address), context)
+
+
+def _removal(action: str, params: Params, facts: Facts) -> Iterator[Request]:
+    image = params.get("ImageId")
+    if image is not None:
+        yield _on_image_or_snapshot("ec2:DeregisterImage", "image", image, facts)
+    for id in facts.snapshots(image) if image and params.get("DeleteAssociatedSnapshots") else ():
+        yield _on_image_or_snapshot("ec2:DeleteSnapshot", "snapshot", id, facts)
+    if "SnapshotId" in params:
+        yield _on_image_or_snapshot("ec2:DeleteSnapshot", "snapshot", params["SnapshotId"], facts)
+
+
+def _on_image_or_snapshot(action: str, kind: str, id: str, facts: Facts) -> Request:
+    tags = of_resource(facts.tags(id), "ec2:ResourceTag")
+    return Request(action, Names(facts).ec2(kind, id), {"ec2:Region": facts.region, "ec2:Owner": facts.account, **tags})
 
 
 def instance_connect(action: str, params: Params, facts: Facts) -> Iterator[Request] | None:

@@ -38,6 +38,9 @@ class Facts(Protocol):
     def owner(self, image_id: str) -> str:
         """Return the account that owns an image."""
 
+    def snapshots(self, image_id: str) -> tuple[str, ...]:
+        """Return the snapshots of an image."""
+
     def role(self, profile: Mapping[str, Any]) -> str:
         """Return the ARN of the role in an instance profile (IamInstanceProfileSpecification)."""
 

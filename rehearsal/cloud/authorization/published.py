@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 # Those that an operator's role needs to do everything; kms.json besides, where volumes have a key of the customer's.
-OPERATOR = ("read", "connect", "release", "rollout", "traffic")
+OPERATOR = ("read", "connect", "release", "rollout", "traffic", "prune")
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import ApiError
+from ..images import snapshots_of
 from ..launch_requests import resolve
 from ..moto_state import MotoState
 from ..scaling.groups import Groups
@@ -61,6 +62,10 @@ class StandInFacts:
         """Return the account that owns an image."""
         image = self._moto.ec2.amis.get(image_id)
         return str(image.owner_id) if image else ""
+
+    def snapshots(self, image_id: str) -> tuple[str, ...]:
+        """Return the snapshots of an image."""
+        return snapshots_of(self._moto.ec2.amis.get(image_id))
 
     def role(self, profile: Mapping[str, Any]) -> str:
         """Return the ARN of the role in an instance profile, which the stand-in expects to have the profile's name."""

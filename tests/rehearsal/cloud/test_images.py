@@ -146,6 +146,38 @@ def test_deregistering_leaves_the_snapshots_unless_asked(machine: str, cloud: Cl
     assert shown["ImageId"] not in cloud.hosts.revisions
 
 
+def test_a_snapshot_of_two_images_outlives_the_first(cloud: Cloud) -> None:
+    ec2 = cloud.client("ec2")
+    first = image(cloud, cloud.build_image("first"))
+    shared = first["BlockDeviceMappings"]
+    second = ec2.register_image(Name="second", RootDeviceName="/dev/sda1", BlockDeviceMappings=shared)["ImageId"]
+    for id, code in ((first["ImageId"], "skipped"), (second, "success")):
+        (result,) = ec2.deregister_image(ImageId=id, DeleteAssociatedSnapshots=True)["DeleteSnapshotResults"]
+        assert result == {"SnapshotId": shared[0]["Ebs"]["SnapshotId"], "ReturnCode": code}
+
+
+def test_what_references_an_image_is_listed(cloud: Cloud) -> None:
+    ec2 = cloud.client("ec2")
+    one, other = cloud.build_image("one"), cloud.build_image("other")
+    template = ec2.create_launch_template(LaunchTemplateName="deep", LaunchTemplateData={"ImageId": one})["LaunchTemplate"]
+    for _ in range(10):
+        ec2.create_launch_template_version(LaunchTemplateId=template["LaunchTemplateId"], LaunchTemplateData={"ImageId": other})
+    cloud.client("ssm").put_parameter(Name="/golden", Value=one, Type="String")
+    deep = {
+        "ResourceType": "ec2:LaunchTemplate",
+        "ResourceTypeOptions": [{"OptionName": "version-depth", "OptionValues": ["99"]}],
+    }
+
+    def kinds(**more: Any) -> set[str]:
+        answer = ec2.describe_image_references(ImageIds=[one], IncludeAllResourceTypes=True, **more)
+        return {shown["ResourceType"] for shown in answer["ImageReferences"]}
+
+    # Only the ten newest versions, unless more are asked for.
+    assert kinds() == {"ssm:Parameter"}
+    assert kinds(ResourceTypes=[deep]) == {"ssm:Parameter", "ec2:LaunchTemplate"}
+    assert refused(ec2.describe_image_references, ImageIds=[one])[0] == "MissingParameter"
+
+
 def test_a_missing_image_does_not_boot(machine: str, cloud: Cloud) -> None:
     ec2 = cloud.client("ec2")
     subnet = cloud.instance(machine)["SubnetId"]
