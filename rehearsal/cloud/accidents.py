@@ -103,6 +103,16 @@ class Accidents:
         """Kill an instance as failing hardware does: no drain, no hook."""
         self._machines.terminate(self._machines.find(instance_id), "Server.InternalError")
 
+    def interrupt(self, instance_id: str, recommended: bool) -> None:
+        """End a Spot instance as EC2 does two minutes after its notice; or recommend to rebalance it (`recommended`)."""
+        instance = self._machines.find(instance_id)
+        if instance.spot_type is None:
+            raise ValueError(f"{instance_id} is no Spot instance")
+        if recommended:
+            self._groups.of_instance(instance_id)[1].at_risk = True
+        else:
+            self._machines.terminate(instance, "Server.SpotInstanceTermination")
+
     def break_instance(self, instance_id: str, fault: str | None) -> None:
         """Break the application of a running instance."""
         self._faulty_hosts().set_instance_fault(instance_id, fault)

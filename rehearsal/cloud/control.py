@@ -30,6 +30,7 @@ class Control:
             ("GET", "calls"): lambda values: world.calls.report(),
             ("POST", "calls/clear"): lambda values: world.calls.clear(),
             ("POST", "kill"): lambda values: happen.kill(values["instance"]),
+            ("POST", "interrupt"): lambda values: happen.interrupt(values["instance"], bool(values.get("recommended"))),
             ("POST", "break"): lambda values: happen.break_instance(values["instance"], values.get("fault", "error")),
             ("POST", "alarm"): lambda values: happen.alarm(values["group"], int(values["change"]), values.get("at_call")),
             ("POST", "others"): lambda values: happen.others(values["calls"], values.get("at_call")),

@@ -24,6 +24,7 @@ class Faults:
     throttle_actions: list[str] = field(default_factory=list)  # only these; empty: all
     no_capacity: int = 0  # number of launches that fail; -1: all
     no_capacity_zones: list[str] = field(default_factory=list)  # only there; empty: everywhere
+    no_capacity_types: list[str] = field(default_factory=list)  # only of these instance types; empty: of all
     lost_answers: dict[str, int] = field(default_factory=dict)  # action -> number of its answers that get lost
     denied: list[str] = field(default_factory=list)  # actions without permission
     expired: bool = False  # the credentials are no longer valid
@@ -53,7 +54,9 @@ class Faults:
 
     def check_capacity(self, zone: str, instance_type: str) -> None:
         """Raise InsufficientInstanceCapacity where the zone has none left, and count it."""
-        if not self.no_capacity or (self.no_capacity_zones and zone not in self.no_capacity_zones):
+        there = not self.no_capacity_zones or zone in self.no_capacity_zones
+        of_type = not self.no_capacity_types or instance_type in self.no_capacity_types
+        if not (self.no_capacity and there and of_type):
             return
         if self.no_capacity > 0:
             self.no_capacity -= 1

@@ -40,18 +40,28 @@ def autoscaling(action: str, params: Params, facts: Facts) -> Iterator[Request] 
 
 def _change(action: str, params: Params, facts: Facts) -> Iterator[Request]:
     name = params["AutoScalingGroupName"]
-    template = params.get("LaunchTemplate") or params.get("DesiredConfiguration", {}).get("LaunchTemplate")
+    templates = list(_templates(params)) or list(_templates(params.get("DesiredConfiguration", {})))
     keys: Keys = {}
     if action == "UpdateAutoScalingGroup":
         keys |= {key: str(params[name]) for name, key in _SHOWN.items() if params.get(name) is not None}
         if subnets := params.get("VPCZoneIdentifier"):
             keys["autoscaling:VPCZoneIdentifiers"] = subnets.split(",")
-        if template:
-            keys["autoscaling:LaunchTemplateVersionSpecified"] = str("Version" in template).lower()
+        if templates:
+            keys["autoscaling:LaunchTemplateVersionSpecified"] = str(all("Version" in one for one in templates)).lower()
     yield _on_group(action, name, keys, facts)
-    if template:
+    for template in templates:
         _, _, subnets = facts.group(name)
         yield from run_instances({"LaunchTemplate": template, "SubnetId": next(iter(subnets), "")}, facts)
+
+
+def _templates(params: Params) -> Iterator[Params]:
+    """Yield the launch templates that a group would launch from: its own, or those of a mixed-instances policy."""
+    if params.get("LaunchTemplate"):
+        yield params["LaunchTemplate"]
+    policy = params.get("MixedInstancesPolicy", {}).get("LaunchTemplate", {})
+    for named in (policy, *policy.get("Overrides", ())):
+        if named.get("LaunchTemplateSpecification"):
+            yield named["LaunchTemplateSpecification"]
 
 
 def _tags(action: str, params: Params, facts: Facts) -> Iterator[Request]:

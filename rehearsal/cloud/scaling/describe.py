@@ -73,6 +73,8 @@ def group_details(group: Group, timing: Timing) -> dict[str, Any]:
         shown["LaunchTemplate"] = group.template.shown()
     if group.mixed:
         shown["MixedInstancesPolicy"] = group.mixed
+    if group.capacity_rebalance:
+        shown["CapacityRebalance"] = True
     if group.maintenance:
         least, most = group.maintenance
         shown["InstanceMaintenancePolicy"] = {"MinHealthyPercentage": least, "MaxHealthyPercentage": most}

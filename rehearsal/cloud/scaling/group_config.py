@@ -8,7 +8,8 @@ from ..moto_state import MotoState
 from .choices import POLICIES
 from .groups import check_sizes
 from .launcher import Launcher
-from .state import Group
+from .mixed import DISTRIBUTION, check
+from .state import Group, TemplateRef
 
 Params = Mapping[str, Any]
 
@@ -46,30 +47,30 @@ class GroupConfig:
         if params.get("LaunchConfigurationName") or params.get("InstanceId"):
             raise invalid("Launch configurations are not modelled by the stand-in cloud; use a launch template.")
         if params.get("LaunchTemplate"):
-            return {"template": self._launcher.reference(params["LaunchTemplate"]), "mixed": None}
+            return {"template": self._named(params["LaunchTemplate"]), "mixed": None}
         if params.get("MixedInstancesPolicy"):
             return {"template": None, "mixed": self._mixed(params["MixedInstancesPolicy"])}
         return {}
 
     def _mixed(self, policy: Params) -> dict[str, Any]:
+        check(policy)
         template = policy["LaunchTemplate"]
-        base = self._launcher.reference(template["LaunchTemplateSpecification"]).shown()
+        base = self._named(template["LaunchTemplateSpecification"]).shown()
         overrides = []
         for override in template.get("Overrides", ()):
             own = override.get("LaunchTemplateSpecification")
-            shown = {"LaunchTemplateSpecification": self._launcher.reference(own).shown()} if own else {}
+            shown = {"LaunchTemplateSpecification": self._named(own).shown()} if own else {}
             overrides.append({**override, **shown})
-        distribution = {
-            "OnDemandAllocationStrategy": "prioritized",
-            "OnDemandBaseCapacity": 0,
-            "OnDemandPercentageAboveBaseCapacity": 100,
-            "SpotAllocationStrategy": "lowest-price",
-            **policy.get("InstancesDistribution", {}),
-        }
+        # Whatever is left out goes back to its default: the documentation does not promise that it stays.
         return {
             "LaunchTemplate": {"LaunchTemplateSpecification": base, "Overrides": overrides},
-            "InstancesDistribution": distribution,
+            "InstancesDistribution": {**DISTRIBUTION, **policy.get("InstancesDistribution", {})},
         }
+
+    def _named(self, specification: Params) -> TemplateRef:
+        if "LaunchTemplateId" in specification and "LaunchTemplateName" in specification:
+            raise invalid("Valid requests must contain either launchTemplateId or LaunchTemplateName")
+        return self._launcher.reference(specification)
 
     def _network(self, params: Params) -> dict[str, Any]:
         changes: dict[str, Any] = {}
@@ -91,6 +92,7 @@ class GroupConfig:
             "DefaultCooldown": "cooldown",
             "NewInstancesProtectedFromScaleIn": "protect_new",
             "DefaultInstanceWarmup": "warmup",
+            "CapacityRebalance": "capacity_rebalance",
         }
         changes.update({ours: params[theirs] for theirs, ours in plain.items() if theirs in params})
         if params.get("TerminationPolicies"):

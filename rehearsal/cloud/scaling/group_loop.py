@@ -45,7 +45,7 @@ class GroupLoop:
 
     @staticmethod
     def _wanted(group: Group) -> int:
-        surplus = [group.members[swap.new].units for swap in group.swaps if swap.new in group.members]
+        surplus = [group.members[id].units for swap in group.swaps for id in swap.new if id in group.members]
         return group.desired + sum(surplus)
 
     # -- size
@@ -66,7 +66,7 @@ class GroupLoop:
     def _scale_in(self, group: Group, now: float) -> None:
         while group.runs("Terminate"):
             spare = group.units() - self._wanted(group)
-            new = {swap.new for swap in group.swaps}
+            new = {id for swap in group.swaps for id in swap.new}
             open_to = [member for member in group.counted() if member.id not in new]
             chosen = victim(open_to, group.policies, current(group).id, now, self._random) if spare > 0 else None
             if chosen is None or chosen.units > spare:
@@ -91,6 +91,14 @@ class GroupLoop:
                 self.swap(group, member, "an instance was launched in response to an unhealthy instance needing to be replaced.")
             elif group.runs("Terminate"):
                 self.drop(group, member, f"an instance was taken out of service in response to {member.sickness}.")
+        if group.capacity_rebalance:
+            self._rescue(group, swapped)
+
+    def _rescue(self, group: Group, swapped: set[str | None]) -> None:
+        """Launch first for what is likely to be interrupted ("Use Capacity Rebalancing to handle Spot interruptions")."""
+        for member in group.in_service():
+            if member.at_risk and member.id not in swapped:
+                self.swap(group, member, "an instance was launched in response to a rebalance recommendation.", needs_health=True)
 
     @staticmethod
     def _launches_first(group: Group) -> bool:
@@ -105,21 +113,33 @@ class GroupLoop:
         """Launch a replacement first; `old` (None: the choice of the termination policy) goes when it is ready."""
         if self._timing.now() < group.next_launch:
             return
-        if new := self._launcher.launch(group, cause, zone):
-            group.swaps.append(Swap(old.id if old else None, new.id, cause, needs_health))
+        new = list[Member]()
+        while sum(member.units for member in new) < (old.units if old else 1):
+            member = self._launcher.launch(group, cause, zone)
+            if member is None:
+                break
+            new.append(member)
+        if new:
+            group.swaps.append(Swap(old.id if old else None, tuple(member.id for member in new), cause, needs_health))
 
     def _swap(self, group: Group) -> None:
         for swap in list(group.swaps):
-            new = group.members.get(swap.new)
+            new = [group.members[id] for id in swap.new if id in group.members]
             old = group.members.get(swap.old) if swap.old else None
-            if new is None or new.lifecycle in LEAVING or (swap.old and (old is None or not old.counted)):
+            lost = len(new) < len(swap.new) or any(member.lifecycle in LEAVING for member in new)
+            if lost or (swap.old and (old is None or not old.counted)):
                 group.swaps.remove(swap)
-            elif self._health.ready(group, new) if swap.needs_health or old else new.lifecycle == "InService":
+            elif all(self._arrived(group, swap, member) for member in new):
                 group.swaps.remove(swap)
                 if old is not None and group.runs("Terminate"):
+                    names = ", ".join(member.id for member in new)
                     self._lifecycle.leave(
-                        group, old, f"an instance was taken out of service: {new.id} takes the place of {old.id}."
+                        group, old, f"an instance was taken out of service: {names} takes the place of {old.id}."
                     )
+
+    def _arrived(self, group: Group, swap: Swap, member: Member) -> bool:
+        checked = swap.needs_health or swap.old is not None
+        return self._health.ready(group, member) if checked else member.lifecycle == "InService"
 
     # -- zones
 

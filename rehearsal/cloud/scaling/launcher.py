@@ -11,6 +11,7 @@ from ..templates import Templates
 from ..timing import Timing
 from .activities import Activities
 from .choices import emptiest_zone
+from .mixed import Offer, offers
 from .state import Group, Member, TemplateRef
 
 # What another zone may well have; a group tries there next.
@@ -75,16 +76,26 @@ class Launcher:
         return member
 
     def _launch(self, group: Group, zone: str, now: float) -> Member:
-        override = _override(group)
-        own = override.get("LaunchTemplateSpecification")
-        base = self.reference(own) if own else current(group)
+        """Launch the first that can be: a type that lacks capacity in the zone is passed over for the next of the policy."""
+        *others, last = offers(group.mixed, group.desired, group.counted())
+        for offer in others:
+            try:
+                return self._launched(group, zone, offer, now)
+            except ApiError as error:
+                if error.code not in OF_A_ZONE:
+                    raise
+        return self._launched(group, zone, last, now)
+
+    def _launched(self, group: Group, zone: str, offer: Offer, now: float) -> Member:
+        base = self.reference(offer.template) if offer.template else current(group)
         template, version = resolve(self._templates, base.shown())
-        overrides = {name: override[name] for name in ("InstanceType", "ImageId") if override.get(name)}
+        own: dict[str, Any] = {"InstanceType": offer.kind} if offer.kind else {}
+        own |= {"ImageId": offer.image} if offer.image else {}
+        own |= {"InstanceMarketOptions": {"MarketType": "spot"}} if offer.spot else {}
         tags = {key: value for key, (value, at_launch) in group.tags.items() if at_launch}
         tags.update({"aws:autoscaling:groupName": group.name, **template_tags(template, version)})
         subnet = next(subnet for subnet, subnet_zone in group.subnets.items() if subnet_zone == zone)
-        instance = self._machines.launch(order(merged(version.data, overrides), subnet, tags))
-        weight = override.get("WeightedCapacity")
+        instance = self._machines.launch(order(merged(version.data, own), subnet, tags))
         return Member(
             instance.id,
             zone,
@@ -92,7 +103,8 @@ class Launcher:
             instance.instance_type,
             now,
             protected=group.protect_new,
-            weight=int(weight) if weight else None,
+            weight=offer.weight,
+            spot=offer.spot,
         )
 
     def _failed(self, group: Group, zone: str, cause: str, error: ApiError) -> None:
@@ -115,8 +127,3 @@ def current(group: Group) -> TemplateRef:
     return TemplateRef(
         specification["LaunchTemplateId"], specification["LaunchTemplateName"], str(specification.get("Version") or "$Default")
     )
-
-
-def _override(group: Group) -> Mapping[str, Any]:
-    overrides = (group.mixed or {}).get("LaunchTemplate", {}).get("Overrides") or [{}]
-    return dict(overrides[0])

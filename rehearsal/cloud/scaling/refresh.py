@@ -77,10 +77,17 @@ class Refresh:
     details: Params | None = None  # of a rollback
 
     @property
-    def before(self) -> TemplateRef | None:
-        """Return the numbered template version to go back to, or None."""
-        template = self.original[0]
-        return template if self.desired and template and template.version.isdigit() else None
+    def before(self) -> tuple[TemplateRef | None, Params | None] | None:
+        """Return what the group launched before, to go back to: None unless its template versions are numbers."""
+        template, policy = self.original
+        mixed = (policy or {}).get("LaunchTemplate", {})
+        own = [
+            one["LaunchTemplateSpecification"]
+            for one in (mixed, *mixed.get("Overrides", ()))
+            if one.get("LaunchTemplateSpecification")
+        ]
+        versions = [template.version] if template else [str(one.get("Version", "$Default")) for one in own]
+        return self.original if self.desired and all(version.isdigit() for version in versions) else None
 
     @property
     def rolling_back(self) -> bool:

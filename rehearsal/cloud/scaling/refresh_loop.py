@@ -140,13 +140,14 @@ class RefreshLoop:
             "PercentageCompleteOnRollback": refresh.percentage,
             "InstancesToUpdateOnRollback": len(refresh.todo),
         }
-        refresh.status, group.template = "RollbackInProgress", refresh.before
+        refresh.status = "RollbackInProgress"
+        group.template, group.mixed = refresh.original
         refresh.blocked_since, refresh.resting_until = None, 0.0
         for swap in group.swaps:
             # Terminate the instance that was launched first and is not in service yet, not the instance that it would replace.
-            new = group.members.get(swap.new)
-            if new is not None and new.counted and swap.old:
-                self._lifecycle.leave(group, new, f"an instance was taken out of service: {_why(refresh)}")
+            for new in [group.members[id] for id in swap.new if swap.old and id in group.members]:
+                if new.counted:
+                    self._lifecycle.leave(group, new, f"an instance was taken out of service: {_why(refresh)}")
         group.swaps.clear()
         self.begin(refresh, group)
 
@@ -170,10 +171,10 @@ class RefreshLoop:
             if self._first_launches(refresh):
                 if may_launch <= 0:
                     return
-                may_launch -= 1
+                may_launch -= member.units
                 self._loop.swap(group, member, _why(refresh), zone=member.zone, needs_health=True)
             elif may_terminate > 0:
-                may_terminate -= 1
+                may_terminate -= member.units
                 self._lifecycle.leave(group, member, f"an instance was taken out of service: {_why(refresh)}")
                 group.reasons.append(_why(refresh))
 

@@ -87,6 +87,8 @@ class Member:
     health: str = "Healthy"
     protected: bool = False
     weight: int | None = None
+    spot: bool = False
+    at_risk: bool = False  # EC2 recommended to rebalance it
     since: float = 0.0  # in service since then; 0: not yet
     registered: set[str] = field(default_factory=set)  # target groups that the group put it into
     sickness: str = ""  # why it is unhealthy
@@ -107,10 +109,10 @@ class Member:
 
 @dataclass
 class Swap:
-    """A replacement that is launched first: when `new` is ready, `old` goes (None: the choice of the termination policy)."""
+    """A replacement that is launched first: when all of `new` are ready, `old` goes (None: the termination policy chooses)."""
 
     old: str | None
-    new: str
+    new: tuple[str, ...]  # several, where the weight of one is not enough
     reason: str
     needs_health: bool = False
 
@@ -162,6 +164,7 @@ class Group:
     metrics: list[str] = field(default_factory=list)
     warm_pool: WarmPool | None = None
     warm: dict[str, Member] = field(default_factory=dict)  # the pool's instances
+    capacity_rebalance: bool = False
     lifecycle_policy: Mapping[str, Any] | None = None  # InstanceLifecyclePolicy of the request
 
     @property

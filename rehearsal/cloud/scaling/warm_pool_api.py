@@ -7,6 +7,7 @@ from ..errors import ApiError, invalid
 from ..paging import page
 from .describe import member_details, warm_pool_details
 from .groups import Groups
+from .mixed import uses_spot, weighted
 from .state import WarmPool
 from .warm_pools import READY, WarmPools
 
@@ -26,6 +27,8 @@ class WarmPoolApi:
         group = self._groups.find(params["AutoScalingGroupName"])
         if params.get("InstanceReusePolicy", {}).get("ReuseOnScaleIn"):
             raise invalid("Reuse on scale in is not modelled by the stand-in cloud.")
+        if weighted(group.mixed) or uses_spot(group.mixed):
+            raise invalid("Warm pools are not supported with instance weights, nor with Spot Instances.")
         state = params.get("PoolState", "Stopped")
         if state not in READY:
             raise invalid(f"Invalid pool state: {state}")
