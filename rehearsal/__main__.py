@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from . import more_scenarios
+from . import group_kinds, more_scenarios
 from .account import DOMAIN
 from .host_kinds import KINDS, MACHINES
 from .sandbox import REGION, SECRET, Refusal, command
@@ -31,9 +31,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if args.hosts == MACHINES.name and not args.top:
             return _in_a_box(sys.argv[1:] if arguments is None else arguments, args.instances)
         top = args.top or Path(tempfile.mkdtemp(prefix="ramped-rehearsal-"))
+        group = group_kinds.KINDS[args.group]
         options = {"static_middleware": args.static_middleware, "unkind": args.seed, "outside": args.outside}
+        options["launches"] = group.parameters
         with World(top, KINDS[args.hosts], **options) as world:
-            well = Rehearsal(world, args.instances, args.skip, further=more_scenarios.play if args.further else None).play()
+            further = more_scenarios.play if args.further else None
+            well = Rehearsal(world, args.instances, args.skip, further=further, group_kind=group).play()
             if args.keep:
                 _keep(world)
     except (Failed, Refusal) as error:
@@ -54,6 +57,7 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--static-middleware", action="store_true")
     parser.add_argument("--further", action="store_true")
     parser.add_argument("--outside", action="store_true", help="the operator reaches public addresses only (process hosts)")
+    parser.add_argument("--group", choices=sorted(group_kinds.KINDS), default=group_kinds.PLAIN.name)
     parser.add_argument("--unkind", action="store_true", help="a cloud as slow and unkind as AWS may be")
     parser.add_argument("--seed", type=int, help="what --unkind decides by where AWS may do either (default: chance)")
     parser.add_argument("--top", type=Path, help=argparse.SUPPRESS)  # the folder that was made for it: we are in a box

@@ -1,6 +1,6 @@
 """What an operator finds in the stand-in cloud's account: a network, a balancer, an empty fleet, a CDN."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,18 @@ DOMAIN, GROUP = "shop.example.com", "shop-web"
 CHECK = {"interval": 10, "timeout": 5, "healthy": 3, "unhealthy": 2, "drain": 30}  # AWS seconds and counts
 
 
+def own_template(template: str) -> dict[str, Any]:
+    """Return the parameters of CreateAutoScalingGroup with which a group launches version 1 of a template."""
+    return {"LaunchTemplate": {"LaunchTemplateId": template, "Version": "1"}}
+
+
+def named_template(group: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the launch template and version that a group names, in a mixed-instances policy too."""
+    policy = group.get("MixedInstancesPolicy")
+    named: Mapping[str, Any] = policy["LaunchTemplate"]["LaunchTemplateSpecification"] if policy else group["LaunchTemplate"]
+    return named
+
+
 @dataclass(frozen=True)
 class Account:
     """Build the account's resources with boto3; `client` makes a client of a service, `octet` is the N of all addresses."""
@@ -19,6 +31,7 @@ class Account:
     octet: int
     kind: Kind = PROCESSES
     public: bool = False  # instances have public addresses too
+    launches: Callable[[str], dict[str, Any]] = own_template  # the parameters of the group that name its template, by its id
 
     def image(self) -> str:
         """Register the first image and return its id; its disk is given by the control endpoint."""
@@ -44,7 +57,7 @@ class Account:
             TargetGroupARNs=[target_group],
             HealthCheckType="ELB",
             HealthCheckGracePeriod=600,
-            LaunchTemplate={"LaunchTemplateId": template["LaunchTemplateId"], "Version": "1"},
+            **self.launches(template["LaunchTemplateId"]),
         )
 
     def _subnet(self, ec2: Any, vpc: str, number: int, zone: str) -> str:

@@ -99,7 +99,7 @@ def play(case: Case, instances: int, seconds: float, story: Report) -> Outcome:
     with World(top, health_middleware=case.middleware, options={"replace_never_healthy": case.never_healthy}) as world:
         rehearsal = Rehearsal(world, instances, (), story)
         rehearsal._first_release()
-        rehearsal._fleet(instances)
+        rehearsal.resize(instances)
         scaling = world.client("autoscaling")
         scaling.update_auto_scaling_group(AutoScalingGroupName=GROUP, HealthCheckGracePeriod=GRACE)
         out = top / "requests.jsonl"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from . import installation, sandbox
-from .account import DOMAIN, GROUP
+from .account import DOMAIN, GROUP, named_template
 from .cloud.authorization.published import OPERATOR, Site, for_site, published
 from .host_kinds import MACHINES, Kind
 
@@ -20,7 +20,7 @@ def site(client: Callable[[str], Any], account: str, distribution: str, kind: Ki
         region=sandbox.REGION,
         account=account,
         groups=[GROUP],
-        templates=[group["LaunchTemplate"]["LaunchTemplateId"]],
+        templates=[named_template(group)["LaunchTemplateId"]],
         subnets=group["VPCZoneIdentifier"].split(","),
         security_groups=[group["GroupId"] for group in client("ec2").describe_security_groups()["SecurityGroups"]],
         target_groups=[GROUP],

@@ -7,9 +7,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from . import sandbox, traffic
 from .account import DOMAIN, GROUP
+from .group_kinds import PLAIN, GroupKind
 from .report import Report
 from .world import World, end
 
@@ -31,6 +33,7 @@ class Rehearsal:
     story: Report = field(default_factory=Report)
     problems: list[str] = field(default_factory=list)
     further: "Callable[[Rehearsal], None] | None" = None  # more acts, while visitors are there
+    group_kind: GroupKind = PLAIN
     settled: float = SETTLED
     took: dict[str, float] = field(default_factory=dict)  # seconds, by the task that was run last
 
@@ -41,18 +44,21 @@ class Rehearsal:
         if self.world.unkind is not None:
             say(f"it is as slow and unkind as AWS may be; again with --unkind --seed {self.world.unkind}")
         self._first_release()
-        self._fleet(self.instances)
+        self.resize(self.group_kind.units(self.instances))
+        self.group_kind.prepare(self)
         before = self._capture("inv", "status")
         visitors = self._visitors(self._out)
         time.sleep(SETTLED)
         self.world.publish()
         self.world.control("calls/clear", {})
-        shipped = self._ship()
+        with self.group_kind.meanwhile(self):
+            shipped = self._ship()
         calls = self.world.control("calls")
         self.drained()
         after = self._capture("inv", "status")
         if self.skip:
             self._show_cached_error(self.requests())
+        self.problems += self.group_kind.problems(self) if shipped else []
         time.sleep(SETTLED)
         requests = self.requests()
         if self.further:
@@ -80,27 +86,35 @@ class Rehearsal:
         for name, *arguments in (("inv", "management-create"), deploy, ("fab", "bake-ami"), ("inv", "rollout")):
             self._require(name, *arguments)
 
-    def _fleet(self, size: int) -> None:
+    def group(self) -> Mapping[str, Any]:
+        """Return the group as DescribeAutoScalingGroups shows it."""
+        groups: list[Mapping[str, Any]] = self.world.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
+        return groups[0]
+
+    def resize(self, size: int) -> None:
         """Bring the group to its size, as an operator would by hand, and wait until visitors can be served."""
         scaling, elb = self.world.client("autoscaling"), self.world.client("elbv2")
         scaling.update_auto_scaling_group(AutoScalingGroupName=GROUP, MinSize=size, MaxSize=size, DesiredCapacity=size)
-        arn = scaling.describe_auto_scaling_groups()["AutoScalingGroups"][0]["TargetGroupARNs"][0]
+        arn = self.group()["TargetGroupARNs"][0]
 
         def healthy() -> int:
             targets = elb.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
-            return sum(1 for t in targets if t["TargetHealth"]["State"] == "healthy")
+            well = {t["Target"]["Id"] for t in targets if t["TargetHealth"]["State"] == "healthy"}
+            return sum(int(m.get("WeightedCapacity", 1)) for m in self.group()["Instances"] if m["InstanceId"] in well)
 
-        _wait_for(f"{size} healthy instances", healthy, size, self.world.patience)
+        self.wait_for(f"{size} healthy instances", healthy, size)
+
+    def wait_for(self, what: str, count: Callable[[], int], wanted: int) -> None:
+        """Wait until there are as many as wanted. Raises Failed."""
+        _wait_for(what, count, wanted, self.world.patience)
 
     def drained(self) -> None:
         """Wait for the last old instance to be gone, under traffic: `ship` is over while it drains."""
-        scaling = self.world.client("autoscaling")
 
         def leaving() -> int:
-            members = scaling.describe_auto_scaling_groups()["AutoScalingGroups"][0]["Instances"]
-            return sum(1 for m in members if m["LifecycleState"].startswith("Terminating"))
+            return sum(1 for m in self.group()["Instances"] if m["LifecycleState"].startswith("Terminating"))
 
-        _wait_for("0 instances that drain", leaving, 0, self.world.patience)
+        self.wait_for("0 instances that drain", leaving, 0)
 
     def _visitors(self, out: Path) -> "subprocess.Popen[bytes]":
         self.story.act("Act 2: visitors come")

@@ -7,14 +7,14 @@ import secrets
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from . import first_disks, installation, operator_setup, sandbox
-from .account import DOMAIN, Account
+from .account import DOMAIN, Account, own_template
 from .addresses import Octet
 from .host_kinds import MACHINES, PROCESSES, Kind
 from .hosts.reaper import VARIABLE, Reaper
@@ -72,6 +72,7 @@ class World:
     drop-in instead of WhiteNoise's middleware. `health_middleware`: process hosts are asked for the ready path of the drop-in
     instead of the health view. `unkind`: the seed of a cloud that is as slow and unkind as AWS may be, once it is built.
     `outside`: the operator of process hosts is outside of the VPC, and reaches public addresses only.
+    `launches`: how the group names its launch template (account.py).
     `options`: those of the stand-in cloud that differ. `endpoints` are what the server printed: api, control, balancer, cdn; and
     of what runs beside machines: database, origin. `environment` is the operator's.
     """
@@ -85,6 +86,7 @@ class World:
         health_middleware: bool = False,
         unkind: int | None = None,
         outside: bool = False,
+        launches: Callable[[str], dict[str, Any]] = own_template,
         options: Mapping[str, Any] | None = None,
     ) -> None:
         self.places = Places(top)
@@ -93,6 +95,7 @@ class World:
         self._health_middleware = health_middleware
         self.unkind = unkind
         self._outside = outside
+        self._launches = launches
         self.patience = 1 if unkind is None else 3  # by how much everything may take longer
         self._options = options or {}
         self.endpoints: dict[str, Any] = {}
@@ -220,7 +223,7 @@ class World:
             return json.load(answer)
 
     def _build_cloud(self) -> None:
-        account = Account(self.client, self.endpoints["octet"], self.kind, self._outside)
+        account = Account(self.client, self.endpoints["octet"], self.kind, self._outside, self._launches)
         image = account.image()
         self.control("image", {"image": image, "disk": str(self._base_disk())})
         account.fleet(image)

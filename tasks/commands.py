@@ -463,6 +463,7 @@ def management_stop(run: Run) -> None:
         "static-middleware": "the site serves its static files by the drop-in static_middleware.py: nothing is restarted",
         "further": "continue with a migration that breaks old code, and a release that fails on every web instance",
         "skip": "show what happens without a part of the release: restart-all",
+        "group": "the kind of group: plain or mixed (a mixed-instances policy with weights and Spot)",
         "unkind": "a cloud as slow and unkind as AWS may be: late consoles, lagging reads, rejected calls, others' changes",
         "seed": "a number; with --unkind, repeats what an earlier run printed; default: random",
     },
@@ -475,6 +476,7 @@ def rehearse(
     static_middleware: bool = False,
     further: bool = False,
     skip: Sequence[str] | None = None,
+    group: str = "plain",
     unkind: bool = False,
     seed: str | None = None,
 ) -> None:
@@ -490,6 +492,7 @@ def rehearse(
         "--further": further,
         "--unkind": unkind,
         f"--seed={seed}": seed is not None,
+        f"--group={group}": group != "plain",
     }
     rehearse.rehearse(hosts, instances, [flag for flag, on in flags.items() if on], skip or (), dry=bool(c.config.run.dry))
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import Refused
 from ..runtime.cloud import Cloud
+from .launch_sources import LaunchSource, source_of
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class GroupMember:
     template: str
     version: str  # of its launch template, resolved; "" without one
     protected: bool
+    kind: str = ""  # instance type
+    weight: int = 1  # units of the desired capacity
 
 
 @dataclass(frozen=True)
@@ -32,9 +35,7 @@ class Group:
     minimum: int
     maximum: int
     desired: int
-    template: str  # id of the launch template; "" for a launch configuration or a mixed-instances policy
-    version: str  # the reference: a number, $Latest or $Default
-    mixed: bool
+    source: LaunchSource
     members: tuple[GroupMember, ...]
     target_groups: tuple[str, ...]
     classic_balancers: tuple[str, ...]
@@ -47,6 +48,31 @@ class Group:
     health_type: str  # EC2 alone, or ELB too
     grace: int  # seconds in service for which failed health checks are ignored
     at: float | None  # AWS's own time of the answer, seconds since the epoch
+    unit: str = "units"  # what desired counts: units (instances or weights), vcpu or memory-mib
+
+    @property
+    def template(self) -> str:
+        """Return the id of the launch template; "" for a launch configuration."""
+        return self.source.template
+
+    @property
+    def version(self) -> str:
+        """Return the reference to its version: a number, $Latest or $Default."""
+        return self.source.version
+
+    @property
+    def weights(self) -> tuple[int, int]:
+        """Return the smallest and the largest weight of an instance that there is or may come; 1 and 1 without weights."""
+        known = [*self.source.weights, *(m.weight for m in self.members)] or [1]
+        # Sizes in vCPUs or MiB give weights to types that are not known before.
+        return (1, max(2, *known)) if self.unit != "units" else (min(known), max(known))
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Return the instance types for an instance of ours, in order; empty: the template's own, or none is known."""
+        if self.source.policy is None:
+            return ()
+        return self.source.types or tuple(dict.fromkeys(m.kind for m in self.members if m.kind))
 
 
 @dataclass(frozen=True)
@@ -102,15 +128,12 @@ def _time(answer: Mapping[str, Any]) -> float | None:
 
 
 def _group(shown: Mapping[str, Any], at: float | None) -> Group:
-    template = {"Version": "$Default"} | shown.get("LaunchTemplate", {})
     return Group(
         name=shown["AutoScalingGroupName"],
         minimum=shown["MinSize"],
         maximum=shown["MaxSize"],
         desired=shown["DesiredCapacity"],
-        template=template.get("LaunchTemplateId", ""),
-        version=template["Version"],
-        mixed="MixedInstancesPolicy" in shown,
+        source=source_of(shown),
         members=tuple(_member(i) for i in shown.get("Instances", [])),
         target_groups=tuple(shown.get("TargetGroupARNs", [])),
         classic_balancers=tuple(shown.get("LoadBalancerNames", [])),
@@ -123,6 +146,7 @@ def _group(shown: Mapping[str, Any], at: float | None) -> Group:
         health_type=shown.get("HealthCheckType", "EC2"),
         grace=shown.get("HealthCheckGracePeriod", 0),
         at=at,
+        unit=shown.get("DesiredCapacityType", "units"),
     )
 
 
@@ -136,6 +160,8 @@ def _member(shown: Mapping[str, Any]) -> GroupMember:
         template=template.get("LaunchTemplateId", ""),
         version=str(template.get("Version", "")),
         protected=bool(shown.get("ProtectedFromScaleIn")),
+        kind=shown.get("InstanceType", ""),
+        weight=int(shown.get("WeightedCapacity") or 1),
     )
 
 
@@ -184,10 +210,15 @@ def point(cloud: Cloud, group: Group, version: str, desired: int, maximum: int) 
     """Set template version, desired and max in one call: all or nothing."""
     cloud.client("autoscaling").update_auto_scaling_group(
         AutoScalingGroupName=group.name,
-        LaunchTemplate={"LaunchTemplateId": group.template, "Version": version},
+        **group.source.pointed_at(version),
         DesiredCapacity=desired,
         MaxSize=maximum,
     )
+
+
+def resize(cloud: Cloud, name: str, desired: int, maximum: int) -> None:
+    """Set desired and max in one call: both or neither."""
+    cloud.client("autoscaling").update_auto_scaling_group(AutoScalingGroupName=name, DesiredCapacity=desired, MaxSize=maximum)
 
 
 def set_maximum(cloud: Cloud, name: str, maximum: int) -> None:

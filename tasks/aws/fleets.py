@@ -16,6 +16,7 @@ from ..decisions.rollout.steps import (
     Begin,
     Copy,
     Forget,
+    Lower,
     Point,
     Protect,
     RestoreMax,
@@ -30,7 +31,7 @@ from ..decisions.rollout.steps import (
 )
 from ..errors import Refused
 from ..runtime.cloud import Cloud, error_code, throttled
-from . import autoscaling, launch_templates, target_groups
+from . import autoscaling, instances, launch_templates, target_groups
 from .alarms import firing
 from .autoscaling import Activity, Group, GroupMember
 from .records import keep, kept
@@ -42,8 +43,15 @@ LAGS = "waiting until AWS shows the last change"
 # An instance launched "into warm pool" is not in the group.
 _LAUNCH = re.compile(r"Launching a new EC2 instance(?! into warm pool)(?: from warm pool)?(?:: (i-[0-9a-f]+))?")
 _END = re.compile(r"Terminating EC2 instance: (i-[0-9a-f]+)")
-# Ends that say nothing about the version: scale-in, or termination by a user.
-_EXCUSES = ("shrinking the capacity", "taken out of service in response to a user request", "Client.UserInitiatedShutdown")
+# Ends that say nothing about the version: scale-in, termination by a user, a Spot instance at risk.
+_EXCUSES = (
+    "shrinking the capacity",
+    "taken out of service in response to a user request",
+    "Client.UserInitiatedShutdown",
+    "rebalance recommendation",
+)
+# An end that EC2 found: Spot interruptions are among these, and only the instance's own state says so.
+_DIED = "terminated or stopped"
 
 # Errors that are safe to retry at the next poll: the group is busy, or the instance is gone.
 _RETRYABLE = (
@@ -101,7 +109,9 @@ def observe(
     done = [] if since is None or known else autoscaling.activities(cloud, name, since)
     launched = _launches(done)
     ends = {m[1]: a for a in done if (m := _END.match(a.description))}
-    excused = frozenset(id for id, a in ends.items() if _excused(a.cause + a.message))
+    died = [id for id, a in ends.items() if _DIED in a.cause and not (seen and id in seen.died)]
+    interrupted = instances.interrupted(cloud, died) if died else set()
+    excused = frozenset(id for id, a in ends.items() if _excused(a.cause + a.message) or id in interrupted)
     fleet = Fleet(
         group=name,
         minimum=group.minimum,
@@ -122,6 +132,8 @@ def observe(
         else frozenset(id for id, a in ends.items() if a.cause and "in response to a user request" not in a.cause),
         protects_new=group.protects_new,
         alarms=firing(cloud, alarms) if record and not record.back else (),
+        heaviest=group.weights[1],
+        lightest=group.weights[0],
         latest=_latest(cloud, group) if record and record.back and record.latest else "",
     )
     return fleet, group
@@ -140,8 +152,8 @@ def _latest(cloud: Cloud, group: Group) -> str:
 
 def _at_rest(group: Group, seen: Fleet) -> bool:
     here, before = {m.id for m in group.members}, {i.id for i in seen.instances}
-    leaving = sum(1 for m in group.members if m.lifecycle.startswith("Terminating"))
-    return here == before and len(group.members) - leaving >= group.desired
+    staying = sum(m.weight for m in group.members if not m.lifecycle.startswith("Terminating"))
+    return here == before and staying >= group.desired
 
 
 def _launches(activities: list[Activity]) -> dict[str, float]:
@@ -181,6 +193,7 @@ def _instance(group: Group, member: GroupMember, health: list[dict[str, str]], l
         zone=member.zone,
         lifecycle=member.lifecycle,
         version=member.version if own else f"{member.template}:{member.version}",
+        weight=member.weight,
         protected=member.protected,
         health=member.health,
         targets=tuple(states.get(member.id, "unused") for states in health),
@@ -227,6 +240,9 @@ def _apply(cloud: Cloud, group: Group, step: Step) -> None:
         case Terminate(ids):
             for id in ids:
                 autoscaling.terminate(cloud, id, decrement=False)
+        case Lower(record, desired, maximum):
+            _write(cloud, name, record)
+            autoscaling.resize(cloud, name, desired, maximum)
         case RestoreMax(maximum):
             autoscaling.set_maximum(cloud, name, maximum)
         case Forget():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -46,6 +47,7 @@ class Ec2Instance:
     public: str = ""  # address
     dns: str = ""  # public name
     reason: str = ""  # of its last change of state
+    code: str = ""  # of that reason
     token: str = ""  # of the call that launched it
     root: str = ""  # the device of its root volume
     devices: tuple[str, ...] = ()  # of its EBS volumes
@@ -75,6 +77,11 @@ def find_management(cloud: Cloud, management: Management) -> Ec2Instance | None:
             " Set management.instance_id, or keep the tag on one of them"
         )
     return found[0] if found else None
+
+
+def interrupted(cloud: Cloud, ids: Sequence[str]) -> set[str]:
+    """Return those that EC2 ended as interrupted Spot instances (StateReason); it shows them for about an hour."""
+    return {i.id for i in with_ids(cloud, ids) if i.code.startswith("Server.Spot")}
 
 
 def with_ids(cloud: Cloud, ids: Sequence[str]) -> list[Ec2Instance]:
@@ -128,6 +135,7 @@ def launch(
     metadata: Mapping[str, Any] | None = None,
     place: Place | None = None,
     *,
+    kinds: Sequence[str] = (),
     once: str = "",
     purpose: str = "",
     stops: bool = True,
@@ -135,7 +143,8 @@ def launch(
     """Launch one instance of a template version outside every group, tagged at launch, and return its id.
 
     `data`: the version's parameters; `subnets`: those of the group, tried in turn where a subnet lacks capacity or the type;
-    `metadata` and `place`: metadata options and location that override the version's; `once`: a client token with which a
+    `metadata` and `place`: metadata options and location that override the version's; `kinds`: instance types that replace the
+    version's, tried in turn; `once`: a client token with which a
     repeated call launches no second instance, and `purpose` its beginning; `stops`: it will be stopped and started again. EC2
     may not know the id at first. Raises Refused where every subnet rejects it.
     """
@@ -143,16 +152,17 @@ def launch(
     if stops and data.get("InstanceMarketOptions", {}).get("MarketType") == "spot":
         more["InstanceMarketOptions"] = {"MarketType": "spot", "SpotOptions": _STOPPABLE}
     full = []
-    for subnet in subnets or [""]:
+    for kind, subnet in product(kinds or [""], subnets or [""]):
         if once:
-            more["ClientToken"] = (purpose + token(once, template, version, subnet))[:_TOKEN_SIZE]
+            place_token = token(once, template, version, subnet, *([kind] if kind else []))
+            more["ClientToken"] = (purpose + place_token)[:_TOKEN_SIZE]
         try:
-            request = _launch(template, version, data, subnet, place or Place())
+            request = _launch(template, version, data, subnet, place or Place()) | _typed(kind)
             answer = cloud.client("ec2").run_instances(**request, **_tagged(tags), **_OURS, **more)
         except ClientError as error:
             if error_code(error) not in _OF_A_PLACE:
                 raise
-            full.append(f"{subnet or 'default subnet'}: {error_code(error)}: {_message(error)}")
+            full.append(f"{kind}{' in ' if kind else ''}{subnet or 'default subnet'}: {error_code(error)}: {_message(error)}")
             continue
         return str(answer["Instances"][0]["InstanceId"])
     raise Refused("no subnet of the group can take an instance now:\n" + "\n".join(f"  - {reason}" for reason in full))
@@ -165,17 +175,18 @@ def launch_error(
     data: Mapping[str, Any],
     subnets: Sequence[str],
     tags: Mapping[str, str] | None = None,
+    kinds: Sequence[str] = (),
 ) -> str | None:
     """Return why EC2 would not launch an instance of a template version for this caller, or None; nothing is launched.
 
     EC2 checks permissions and parameters in a dry run (RunInstances, DryRun), not capacity. EC2 Auto Scaling requires the
     same permission to name a template version in a group. `tags`: those that `launch` would set, since an organization
-    may require some of every launch. Where a subnet rejects it, the next is tried.
+    may require some of every launch. Where a subnet rejects it, the next is tried, then the next of `kinds`.
     """
     why = None
-    for subnet in subnets or [""]:
+    for kind, subnet in product(kinds or [""], subnets or [""]):
         try:
-            request = _launch(template, version, data, subnet, Place())
+            request = _launch(template, version, data, subnet, Place()) | _typed(kind)
             cloud.client("ec2").run_instances(DryRun=True, **request, **_tagged(tags or {}), **_OURS)
         except ClientError as error:
             # That the version exists is known: an answer of EC2 that lags may not show it yet.
@@ -209,6 +220,10 @@ def _launch(template: str, version: str, data: Mapping[str, Any], subnet: str, p
         return request
     request |= {"SubnetId": subnet} if subnet else {}
     return request | ({"SecurityGroupIds": list(place.security_groups)} if place.security_groups else {})
+
+
+def _typed(kind: str) -> dict[str, str]:
+    return {"InstanceType": kind} if kind else {}
 
 
 def _tagged(tags: Mapping[str, str]) -> dict[str, Any]:
@@ -288,6 +303,7 @@ def _instance(shown: Mapping[str, Any]) -> Ec2Instance:
         public=shown.get("PublicIpAddress", ""),
         dns=shown.get("PublicDnsName", ""),
         reason=shown.get("StateReason", {}).get("Message") or shown.get("StateTransitionReason", ""),
+        code=shown.get("StateReason", {}).get("Code", ""),
         token=shown.get("ClientToken", ""),
         root=shown.get("RootDeviceName", ""),
         devices=tuple(device["DeviceName"] for device in shown.get("BlockDeviceMappings", [])),

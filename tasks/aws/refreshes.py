@@ -8,6 +8,7 @@ from ..decisions.rollout.instance_refresh import Cancel, GoBack, Pin, Refresh, S
 from ..decisions.rollout.steps import Step
 from ..runtime.cloud import Cloud, error_code, throttled
 from .autoscaling import Group
+from .launch_sources import source_of
 
 # Errors that are safe to retry at the next poll: it has begun, has ended or is being rolled back.
 _RETRYABLE = (
@@ -24,14 +25,15 @@ def newest(cloud: Cloud, name: str) -> list[Refresh]:
     shown = cloud.client("autoscaling").describe_instance_refreshes(AutoScalingGroupName=name, MaxRecords=10)
     found = []
     for refresh in shown["InstanceRefreshes"]:
-        template = refresh.get("DesiredConfiguration", {}).get("LaunchTemplate", {})
+        asked = refresh.get("DesiredConfiguration", {})
+        source = source_of(asked)
         reason = refresh.get("RollbackDetails", {}).get("RollbackReason") or refresh.get("StatusReason", "")
         found.append(
             Refresh(
                 id=refresh["InstanceRefreshId"],
                 status=refresh["Status"],
-                template=template.get("LaunchTemplateId", ""),
-                version=template.get("Version", ""),
+                template=source.template,
+                version=source.version if asked else "",
                 started=refresh["StartTime"].timestamp() if "StartTime" in refresh else 0.0,
                 reason=reason,
                 percentage=refresh.get("PercentageComplete", 0),
@@ -70,9 +72,9 @@ def _apply(cloud: Cloud, group: Group, step: Step) -> None:
     client, name = cloud.client("autoscaling"), group.name
     match step:
         case Pin(version):
-            client.update_auto_scaling_group(AutoScalingGroupName=name, LaunchTemplate=_template(group, version))
+            client.update_auto_scaling_group(AutoScalingGroupName=name, **group.source.pointed_at(version))
         case Start(version=version, preferences=preferences):
-            wanted = {"LaunchTemplate": _template(group, version)}
+            wanted = group.source.pointed_at(version)
             client.start_instance_refresh(AutoScalingGroupName=name, Preferences=dict(preferences), DesiredConfiguration=wanted)
         case GoBack():
             client.rollback_instance_refresh(AutoScalingGroupName=name)
@@ -80,7 +82,3 @@ def _apply(cloud: Cloud, group: Group, step: Step) -> None:
             client.cancel_instance_refresh(AutoScalingGroupName=name)
         case _:
             raise AssertionError(f"{step!r} is not for AWS")
-
-
-def _template(group: Group, version: str) -> dict[str, str]:
-    return {"LaunchTemplateId": group.template, "Version": version}

@@ -93,7 +93,7 @@ def _warnings(run: Run, target: GroupTarget) -> Iterator[str]:
 
 def _quota(run: Run, target: GroupTarget) -> Iterator[Finding]:
     """Yield a finding on the vCPU quota for the surge of a group, or for its smoke boot, which ends before the surge."""
-    kind, record = str(target.target.data.get("InstanceType", "")), target.fleet.record
+    kind, record = next(iter(target.group.kinds), str(target.target.data.get("InstanceType", ""))), target.fleet.record
     if not kind or record or not target.fleet.members:
         return
     try:

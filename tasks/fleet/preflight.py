@@ -10,6 +10,7 @@ from ..decisions.access.roles import hidden, passed_on
 from ..decisions.rollout.instance_refresh import unfit
 from ..decisions.rollout.preflight import alarming, problems, slow_draining, slow_ends, slow_hooks, unsettled
 from ..decisions.rollout.schedules import ahead
+from ..decisions.rollout.snapshot import units
 from ..runtime.cloud import Cloud
 from ..runtime.run import Run
 from .smoke_boot import tags_of
@@ -66,7 +67,7 @@ def _listed(name: str, found: list[str]) -> str:
 
 def rollout_warnings(run: Run, target: GroupTarget) -> Iterator[str]:
     """Yield the warnings before a rollout."""
-    group, name, size = target.group, target.name, len(target.group.members)
+    group, name, size = target.group, target.name, units(target.fleet.members)
     if group.version.startswith("$"):
         yield f"it follows {group.version}; it will name a number from now on, so that it can be rolled back"
     yield from _jobs(run)
@@ -99,7 +100,7 @@ def _of_group(run: Run, target: GroupTarget) -> Iterator[str]:
         template=group.template,
         target_groups=len(group.target_groups),
         classic=group.classic_balancers,
-        mixed=group.mixed,
+        foreign=group.source.foreign,
         refresh=target.refresh,
     )
     yield from alarming(names, alarms.states(run.cloud, names))
@@ -110,5 +111,12 @@ def _of_group(run: Run, target: GroupTarget) -> Iterator[str]:
 def _unusable(cloud: Cloud, goal: GroupTarget) -> list[str]:
     """Return why the target version could not be launched."""
     target = goal.target
-    why = instances.launch_error(cloud, target.template, target.number, target.data, goal.group.subnets, tags_of(goal.group))
+    group = goal.group
+    if "InstanceRequirements" in target.data:
+        # "RequestLaunchTemplateData" in the EC2 API reference.
+        return [f"version {target.number} has instance requirements, which RunInstances rejects: name them in the group"]
+    if group.source.chooses_types and not group.kinds:
+        return []
+    version = (target.template, target.number, target.data)
+    why = instances.launch_error(cloud, *version, group.subnets, tags_of(group), group.kinds)
     return [f"version {target.number} could not be launched: {why}"] if why else []

@@ -42,7 +42,9 @@ def smoke_boot(run: Run, group: Group, target: Version, revisions: Revisions, lo
 
     def launch() -> str | Waiting:
         try:
-            return instances.launch(run.cloud, *version, own, metadata, once=lock.token, purpose=_TOKEN, stops=False)
+            return instances.launch(
+                run.cloud, *version, own, metadata, kinds=group.kinds, once=lock.token, purpose=_TOKEN, stops=False
+            )
         except ClientError as error:
             if error_code(error) not in NOT_FOUND:
                 raise

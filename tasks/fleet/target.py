@@ -9,6 +9,7 @@ from typing import Any
 
 from ..aws import fleets, group_settings, launch_templates, refreshes
 from ..aws.autoscaling import Group
+from ..aws.launch_sources import require_template
 from ..aws.launch_templates import Version
 from ..decisions.release.image_names import revision_of
 from ..decisions.rollout.decide import Goal
@@ -78,9 +79,7 @@ def _versions(cloud: Cloud, group: Group, fleet: Fleet, target: Version | None, 
 
     `target`: the target version, in a dry run perhaps not created yet; None for the version in `to`.
     """
-    if not group.template:
-        why = "a mixed-instances policy" if group.mixed else "a launch configuration"
-        raise Refused(f"{group.name} has {why} instead of a launch template: this rollout does not handle it")
+    require_template(group.name, group.source)
     record, wanted = fleet.record, target.number if target else to
     if record and wanted and wanted != record.target:
         raise Refused(

@@ -6,20 +6,18 @@ from collections.abc import Iterator
 
 from ..aws import images, launch_templates, tags
 from ..aws.autoscaling import Group
+from ..aws.launch_sources import require_template
 from ..aws.launch_templates import Version
 from ..decisions.release.image_names import revision_of
 from ..decisions.release.records import read
 from ..decisions.rollout.snapshot import Fleet
 from ..decisions.rollout.versions import Candidate, differences, live
-from ..errors import Refused
 from ..runtime.cloud import Cloud
 
 
 def known_versions(cloud: Cloud, fleet: Fleet, group: Group) -> tuple[list[Candidate], str]:
     """Return the versions of the group's template, newest first, and the number of the live one."""
-    if not group.template:
-        raise Refused(f"{group.name} has no launch template of its own: there are no versions to choose from")
-    versions = launch_templates.versions(cloud, group.template)
+    versions = launch_templates.versions(cloud, require_template(group.name, group.source))
     there = images.existing(cloud, sorted({v.image for v in versions if v.image}))
     found = []
     for v in versions:

@@ -9,6 +9,7 @@ from ..aws import autoscaling, images, launch_templates, tags
 from ..aws.autoscaling import Group
 from ..aws.images import Image
 from ..aws.instances import Ec2Instance
+from ..aws.launch_sources import require_template
 from ..aws.launch_templates import Version
 from ..decisions.release import image_cleaning
 from ..decisions.release.image_cleaning import BEGIN, CLEAN
@@ -73,10 +74,7 @@ def _verified(run: Run, instance: Ec2Instance, host: Host) -> str:
 
 def _templates(groups: list[Group]) -> dict[str, str]:
     """Return the source version for each template; groups may share a template."""
-    without = [g.name for g in groups if not g.template]
-    if without:
-        raise Refused(f"{', '.join(without)}: no launch template of its own, so no version can be made")
-    return {g.template: g.version for g in groups}
+    return {require_template(g.name, g.source): g.version for g in groups}
 
 
 def foresee(run: Run, revision: str, *, fresh: bool = False) -> dict[str, Version]:

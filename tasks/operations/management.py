@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..aws import autoscaling, instances, launch_templates
 from ..aws.autoscaling import Group
 from ..aws.instances import Ec2Instance
+from ..aws.launch_sources import require_template
 from ..aws.launch_templates import Version
 from ..aws.management import find, launched
 from ..decisions.access import roles
@@ -44,9 +45,7 @@ def management_create(
     options = Options(subnet, tuple(security_group), elastic_ip)
     _require_reach(run, options)
     group = autoscaling.group(run.cloud, run.settings.groups[0])
-    if not group.template:
-        raise Refused(f"{group.name} has no launch template of its own to create the management instance from")
-    version = launch_templates.version(run.cloud, group.template, group.version)
+    version = launch_templates.version(run.cloud, require_template(group.name, group.source), group.version)
     where = f" in {subnet}" if subnet else ""
     if run.dry:
         run.out.say(f"would launch version {version.number} of {version.template}{where}, tagged {management.tag}")
@@ -94,7 +93,7 @@ def _launch(run: Run, group: Group, version: Version, options: Options) -> str:
     # one yet; one that was terminated since is made anew.
     ended = instances.ended_with_tags(run.cloud, {key: value})
     once = " ".join(["management", run.settings.management.tag, str(options), str(int(run.clock.now() // 3600)), *ended])
-    return instances.launch(run.cloud, *described, subnets, tags, metadata, place, once=once)
+    return instances.launch(run.cloud, *described, subnets, tags, metadata, place, kinds=group.kinds, once=once)
 
 
 def management_start(run: Run) -> None:

@@ -73,7 +73,7 @@ def test_what_is_wrong_with_the_group_is_found(world: ShopWorld) -> None:
 MIXED = {
     "LaunchTemplate": {
         "LaunchTemplateSpecification": {"LaunchTemplateName": "web", "Version": "1"},
-        "Overrides": [{"InstanceType": "m5.large"}, {"InstanceType": "m5a.large"}],
+        "Overrides": [{"InstanceType": "m5.large"}, {"InstanceType": "m7g.large", "ImageId": "ami-0123456789abcdef0"}],
     }
 }
 
@@ -81,7 +81,11 @@ MIXED = {
 @pytest.mark.parametrize(
     ("change", "undo", "says"),
     [
-        ({"MixedInstancesPolicy": MIXED}, {"LaunchTemplate": {"LaunchTemplateName": "web", "Version": "1"}}, "mixed-instances"),
+        (
+            {"MixedInstancesPolicy": MIXED},
+            {"LaunchTemplate": {"LaunchTemplateName": "web", "Version": "1"}},
+            "m7g.large: image ami-0",
+        ),
         ({"HealthCheckType": "EC2"}, {}, "ReplaceUnhealthy suspended"),
     ],
 )

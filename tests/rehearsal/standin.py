@@ -125,6 +125,10 @@ class Cloud:
         health = self.health(fleet)
         return [one for one in self.members(fleet.group) if health.get(one) == "healthy"]
 
+    def units(self, name: str, ids: list[str]) -> int:
+        """Return how much of the desired capacity these members are."""
+        return sum(int(one.get("WeightedCapacity", 1)) for one in self.group(name)["Instances"] if one["InstanceId"] in ids)
+
     def instance(self, instance_id: str) -> dict[str, Any]:
         """Return an instance as DescribeInstances shows it."""
         return self.client("ec2").describe_instances(InstanceIds=[instance_id])["Reservations"][0]["Instances"][0]
@@ -214,7 +218,7 @@ class Cloud:
         self.client("autoscaling").create_auto_scaling_group(**settings)
         fleet = Fleet(name, arns[0] if arns else "", arns, template_id, image, vpc, subnets, security, balancer)
         if wait:
-            self.wait(lambda: len(self.healthy(fleet) if arns else self.members(name)) == desired)
+            self.wait(lambda: self.units(name, self.healthy(fleet) if arns else self.members(name)) >= desired)
         return fleet
 
     def _balancer(self, name: str, subnets: list[str], arns: list[str]) -> str:

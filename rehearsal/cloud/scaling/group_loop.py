@@ -12,6 +12,8 @@ from .lifecycle import Lifecycle
 from .state import LEAVING, Group, Member, Swap
 from .warm_pools import WarmPools
 
+# AWS's own words are not documented.
+RECOMMENDED = "in response to an EC2 instance rebalance recommendation"
 DIFFERENCE = "in response to a difference between desired and actual capacity"
 
 
@@ -98,7 +100,7 @@ class GroupLoop:
         """Launch first for what is likely to be interrupted ("Use Capacity Rebalancing to handle Spot interruptions")."""
         for member in group.in_service():
             if member.at_risk and member.id not in swapped:
-                self.swap(group, member, "an instance was launched in response to a rebalance recommendation.", needs_health=True)
+                self.swap(group, member, f"an instance was launched {RECOMMENDED}.", needs_health=True)
 
     @staticmethod
     def _launches_first(group: Group) -> bool:
@@ -132,10 +134,7 @@ class GroupLoop:
             elif all(self._arrived(group, swap, member) for member in new):
                 group.swaps.remove(swap)
                 if old is not None and group.runs("Terminate"):
-                    names = ", ".join(member.id for member in new)
-                    self._lifecycle.leave(
-                        group, old, f"an instance was taken out of service: {names} takes the place of {old.id}."
-                    )
+                    self._lifecycle.leave(group, old, _retired(swap))
 
     def _arrived(self, group: Group, swap: Swap, member: Member) -> bool:
         checked = swap.needs_health or swap.old is not None
@@ -158,3 +157,9 @@ class GroupLoop:
                 "number of instances in the group."
             )
             self.swap(group, None, cause, zone=zone)
+
+
+def _retired(swap: Swap) -> str:
+    if RECOMMENDED in swap.reason:
+        return f"an instance was taken out of service {RECOMMENDED}."
+    return f"an instance was taken out of service: {', '.join(swap.new)} takes the place of {swap.old}."

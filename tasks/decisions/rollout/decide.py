@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from .pauses import before_pause, last_pause, pause
 from .record import MOST_RETURNING
-from .snapshot import Fleet, FleetInstance, Policy, Record
+from .snapshot import Fleet, FleetInstance, Policy, Record, units
 from .steps import (
     Abort,
     Begin,
@@ -32,6 +32,7 @@ from .steps import (
     Wait,
 )
 from .view import View, waiting
+from .weights import lower, surplus
 
 # Both act without us. Never Launch, Terminate or AlarmNotification: without scale-out a peak is an outage.
 OURS_TO_SUSPEND = ("AZRebalance", "ScheduledActions")
@@ -76,7 +77,7 @@ def _begin(fleet: Fleet, policy: Policy, goal: Goal, now: float) -> Step:
         leaving = sum(1 for i in fleet.instances if i.leaving)
         drains = f" ({leaving} more are terminating)" if leaving else ""
         return Done(f"every instance of {fleet.group} runs version {goal.target}{drains}")
-    surge = min(policy.surge, len(old), policy.canary or policy.surge)
+    surge = max(fleet.least_surge if old else 0, min(policy.surge, units(old), policy.canary or policy.surge))
     return Begin(
         Record(
             run=goal.run,
@@ -123,7 +124,7 @@ def _steps(view: View) -> Iterator[Step]:
         mine = tuple(i.id for i in fleet.members if i.protected and i.version == record.target)
         if mine and record.protect:
             yield Unprotect(mine)
-    elif record.protect and view.old and view.owed:
+    elif record.protect and ((view.old and view.owed) or (fleet.weighted and view.returnable)):
         gated = tuple(i.id for i in view.new if view.gated(i) and not i.protected)
         if gated:
             yield Protect(gated)
@@ -134,11 +135,15 @@ def _steps(view: View) -> Iterator[Step]:
     # Draining ends by itself, and may take as long as the target group or a hook allows.
     if view.missing:
         yield Wait(waiting(view))
-    if view.returnable:
+    if view.returnable and fleet.weighted:
+        yield from lower(view)
+    elif view.returnable:
         if view.short:
             # A decrement would terminate a serving instance for one that was never launched.
             yield Wait(waiting(view))
         yield _shrink(view)
+    if view.lowered:
+        yield from surplus(view)
     yield from last_pause(view)
     yield from _clean(view)
 
@@ -154,6 +159,8 @@ def _replace(view: View) -> Iterator[Step]:
     victims = _victims(view)
     if not victims:
         return
+    if view.fleet.weighted:
+        yield Terminate(tuple(i.id for i in victims))
     giving = len(view.old) <= view.owed and view.returnable > 0
     if giving:
         ids = tuple(i.id for i in victims[: min(view.returnable, MOST_RETURNING)])
@@ -176,20 +183,19 @@ def _victims(view: View) -> list[FleetInstance]:
     """
     # Where no instance of the wanted version serves, nothing is proven: the database may be down for all of them.
     # But where none can launch either, since bad instances fill the group, one of these has to make room.
-    coming = view.new or len(view.fleet.members) < view.fleet.desired
-    if coming and not any(view.gated(i) for i in view.new):
+    if (view.new or view.short) and not any(view.gated(i) for i in view.new):
         return []
-    room = view.policy.batch - sum(
-        1 for i in view.fleet.instances if i.leaving and not i.retained and i.version != view.record.wanted
-    )
-    ahead = before_pause(view)
-    room = room if ahead is None else min(room, ahead)
-    spare = view.strength - view.floor
+    leaving = [i for i in view.fleet.instances if i.leaving and not i.retained and i.version != view.record.wanted]
+    room, spare, ahead = view.policy.batch - units(leaving), view.spare, before_pause(view)
     chosen: list[FleetInstance] = []
     for i in _order(view):
-        if len(chosen) >= room or (view.serving(i) and spare < 1):
+        # An instance that weighs more than a batch goes alone.
+        fits = i.weight <= room or not (chosen or leaving)
+        lost = i.weight + view.fleet.overage if view.serving(i) else 0
+        if not fits or len(chosen) == ahead or lost > max(0, spare):
             break
-        spare -= view.serving(i)
+        room -= i.weight
+        spare -= lost
         chosen.append(i)
     return chosen
 
@@ -203,7 +209,7 @@ def _order(view: View) -> list[FleetInstance]:
     """
     zones = Counter(dict.fromkeys(view.fleet.zones, 0))
     zones.update(i.zone for i in view.fleet.members)
-    for _ in range(view.short if zones else 0):
+    for _ in range(view.coming if zones else 0):
         zones[min(zones, key=lambda zone: (zones[zone], zone))] += 1
     # By kind, each in its order: finding the next instance takes the same time in a large fleet.
     alike: dict[tuple[bool, str], deque[FleetInstance]] = {}
@@ -211,7 +217,7 @@ def _order(view: View) -> list[FleetInstance]:
         alike.setdefault((view.serving(i), i.zone), deque()).append(i)
     left = Counter(i.zone for i in view.old)
     full, last = Counter(zones), list[FleetInstance]()
-    for _ in range(min(view.owed, len(view.old))):
+    for _ in range(0 if view.fleet.weighted else min(view.owed, len(view.old))):
         kind = max(alike, key=lambda kind: (kind[0], full[kind[1]], left[kind[1]], kind[1]))
         last.append(_take(alike, kind, -1))
         full[kind[1]] -= 1

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from .snapshot import Fleet, Record
-from .steps import Abort, Advance, Begin, Forget, Point, Return, Rewrite, Step, Terminate, TurnBack
+from .steps import Abort, Advance, Begin, Forget, Lower, Point, Return, Rewrite, Step, Terminate, TurnBack
 
 # Seconds after a write in which a contradicting answer counts as stale ("Eventual consistency", EC2 API); later
 # it is another user's change.
@@ -36,6 +36,8 @@ class Memory:
                 # Whatever version the group names later: never surge twice.
                 surged = replace(self.record, surged=True) if self.record else None
                 return replace(self, record=surged, version=version, written=at)
+            case Lower(record):
+                return replace(self, record=record, written=at)
             case Forget():
                 return replace(self, record=None, over=self.record.run if self.record else "")
         return self
@@ -57,7 +59,8 @@ class Memory:
         if at - self.written > SETTLED:
             return False
         shown = {i.id for i in fleet.instances if not i.leaving}
-        return bool(self.dismissed & shown) or (bool(self.version) and fleet.version != self.version)
+        raised = self.record is not None and 0 < self.record.lowering == fleet.desired
+        return bool(self.dismissed & shown) or raised or (bool(self.version) and fleet.version != self.version)
 
     def complete(self, fleet: Fleet) -> Fleet:
         """Return the fleet with what it does not show yet: instances that we have terminated are leaving."""

@@ -17,7 +17,7 @@ def pauses(canary: int, checkpoints: Sequence[str], size: int) -> tuple[int, ...
 def before_pause(view: View) -> int | None:
     """Return how many instances may be replaced until the next pause; None after the last."""
     at = _next(view)
-    return None if at is None else max(0, at - len(view.new) - view.short)
+    return None if at is None else max(0, at - len(view.new) - view.coming)
 
 
 def pause(view: View) -> Iterator[Step]:

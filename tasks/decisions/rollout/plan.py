@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from dataclasses import replace
 
 from .decide import Goal, decide
-from .snapshot import Fleet, FleetInstance, Policy
+from .snapshot import Fleet, FleetInstance, Policy, units
 from .steps import (
     Abort,
     Begin,
     Done,
     Forget,
+    Lower,
     Point,
     Protect,
     RestoreMax,
@@ -50,8 +53,10 @@ def _returned(fleet: Fleet) -> bool:
 def _settle(fleet: Fleet) -> Fleet:
     """Remove draining instances, and let launched instances serve."""
     stay = list(fleet.members)
-    for number in range(fleet.desired - len(stay)):
-        stay.append(FleetInstance(f"new-{fleet.launches + number + 1}", _emptiest(fleet, stay), "InService", fleet.version))
+    weight = Counter(i.weight for i in stay).most_common(1)[0][0] if stay else fleet.heaviest
+    for number in range(math.ceil((fleet.desired - units(stay)) / weight)):
+        name = f"new-{fleet.launches + number + 1}"
+        stay.append(FleetInstance(name, _emptiest(fleet, stay), "InService", fleet.version, weight=weight))
     launches = fleet.launches + len(stay) - len(fleet.members)
     serving = tuple(replace(i, lifecycle="InService", targets=(), polls=1, in_service_since=0.0, idle_since=None) for i in stay)
     return replace(fleet, instances=serving, launches=launches, failures=(), short_since=None)
@@ -82,6 +87,8 @@ def _after(fleet: Fleet, step: Step) -> Fleet:
             return _without(fleet, ids)
         case Return(ids, record):
             return replace(_without(fleet, ids), record=record, desired=fleet.desired - len(ids))
+        case Lower(record, desired, maximum):
+            return replace(fleet, record=record, desired=desired, maximum=maximum)
         case RestoreMax(maximum):
             return replace(fleet, maximum=maximum)
         case Forget():

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from .instance_refresh import Refresh
-from .snapshot import Fleet, Policy
+from .snapshot import Fleet, Policy, units
 
 # Without these the group does not replace, does not register, or does not notice.
 NEEDED = ("Launch", "Terminate", "AddToLoadBalancer", "HealthCheck", "ReplaceUnhealthy")
@@ -19,17 +19,21 @@ def problems(
     template: str,
     target_groups: int,
     classic: tuple[str, ...],
-    mixed: bool,
+    foreign: Sequence[str],
     refresh: Refresh | None,
 ) -> list[str]:
     """Return why a new run must not begin; empty when it may.
 
-    `template`: id of the launch template, "" without one; `refresh`: an instance refresh under way.
+    `template`: id of the launch template, "" without one; `foreign`: overrides with a template or an image of their own;
+    `refresh`: an instance refresh under way.
     """
     found = []
-    if mixed:
-        found.append("it has a mixed-instances policy, whose overrides may name templates of their own: not handled")
-    elif not template:
+    if foreign:
+        found.append(
+            "overrides of its mixed-instances policy have a template or an image of their own, which no new version of the "
+            f"group's template changes ({'; '.join(foreign)}): take it out of the override"
+        )
+    if not template:
         found.append("it has no launch template (a launch configuration?): give it one")
     if classic:
         found.append(f"it is attached to Classic Load Balancers ({', '.join(classic)}), whose health is not read")
@@ -48,8 +52,10 @@ def problems(
 def unsettled(fleet: Fleet) -> list[str]:
     """Return what is wrong with the instances; no reason to refuse, since a rollout may repair it."""
     found = []
-    if len(fleet.members) != fleet.desired:
-        found.append(f"it has {len(fleet.members)} instances and desires {fleet.desired}: launches or terminations are under way")
+    here = units(fleet.members)
+    if not fleet.desired <= here < fleet.desired + fleet.heaviest:
+        what = "units" if fleet.weighted else "instances"
+        found.append(f"it has {here} {what} and desires {fleet.desired}: launches or terminations are under way")
     for i in fleet.members:
         if not i.ready:
             states = "/".join(sorted(set(i.targets)))

@@ -35,6 +35,7 @@ def to_tags(record: Record) -> dict[str, str]:
         "extra": record.extra,
         "returned": record.returned,
         "passed": record.passed,
+        "lowering": record.lowering,
     }
     return {MAIN: " ".join(f"{k}={v}" for k, v in fields.items()), RETURNING: " ".join(record.returning)}
 
@@ -68,6 +69,7 @@ def from_tags(tags: Mapping[str, str]) -> Record | None:
             extra=int(fields["extra"]),
             returned=int(fields["returned"]),
             passed=int(fields.get("passed", "0")),
+            lowering=int(fields.get("lowering", "0")),
             returning=tuple(tags.get(RETURNING, "").split()),
         )
     except KeyError as error:

@@ -1,7 +1,7 @@
 """The input of a rollout's decisions: one frozen snapshot of the group, its targets, its activities and our record."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -17,6 +17,7 @@ class FleetInstance:
     lifecycle: str
     version: str  # resolved number of the launch template version
     protected: bool = False
+    weight: int = 1  # units of the desired capacity
     health: str = "Healthy"
     targets: tuple[str, ...] = ()  # its state in each attached target group
     since: float = 0.0  # launched, or first seen: epoch seconds
@@ -70,6 +71,7 @@ class Record:
     returned: int = 0
     returning: tuple[str, ...] = ()
     passed: int = 0  # new instances that were confirmed at a pause
+    lowering: int = 0  # desired before it is lowered by the surge, in a group with weights
 
     @property
     def wanted(self) -> str:
@@ -103,11 +105,36 @@ class Fleet:
     protects_new: bool = False
     alarms: tuple[str, ...] = ()  # of the policy, those in ALARM
     latest: str = ""  # the newest version of its template, in the rollback of a group that followed $Latest
+    heaviest: int = 1  # largest weight of an instance: above 1, sizes are units and not instances
+    lightest: int = 1
 
     @cached_property
     def members(self) -> tuple[FleetInstance, ...]:
         """Return the instances that count: neither terminating nor in standby."""
         return tuple(i for i in self.instances if not i.leaving and "Standby" not in i.lifecycle)
+
+    @property
+    def weighted(self) -> bool:
+        """Return whether instances count by weights."""
+        return self.heaviest > 1
+
+    @property
+    def overage(self) -> int:
+        """Return how many serving units the group may end by itself after a launch that exceeded desired.
+
+        A launch exceeds it by less than the heaviest weight, and scale-in may then take a lighter instance.
+        """
+        return self.heaviest - 1 if self.lightest < self.heaviest else 0
+
+    @property
+    def least_surge(self) -> int:
+        """Return the smallest surge with which every instance can be terminated; 0 without weights."""
+        return self.heaviest + self.overage if self.weighted else 0
+
+
+def units(instances: Iterable[FleetInstance]) -> int:
+    """Return how much of the desired capacity instances are."""
+    return sum(i.weight for i in instances)
 
 
 @dataclass(frozen=True)
@@ -170,7 +197,7 @@ def remember(before: Fleet | None, now: Fleet, at: float, policy: Policy) -> Fle
     """
     known = {i.id: i for i in before.instances} if before else {}
     short_since = None
-    if len(now.members) < now.desired:
+    if units(now.members) < now.desired:
         short_since = at if before is None or before.short_since is None else before.short_since
     instances = tuple(_with_past(i, known.get(i.id), at) for i in now.instances)
     others = {i.id for i in (*known.values(), *instances) if now.record and i.version != now.record.wanted}

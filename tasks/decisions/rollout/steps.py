@@ -87,6 +87,21 @@ class Return(Step):
 
 
 @dataclass(frozen=True)
+class Lower(Step):
+    """Lower desired, returning the surge of a group with weights: its termination policy ends the surplus. Record first.
+
+    What a terminate with decrement lowers desired by is not documented for weights.
+    """
+
+    record: Record
+    desired: int
+    maximum: int
+
+    def __str__(self) -> str:
+        return f"lower desired to {self.desired}, max {self.maximum}: the surge is given back"
+
+
+@dataclass(frozen=True)
 class Unprotect(Step):
     """Remove our scale-in protection."""
 

@@ -1,10 +1,11 @@
 """A fleet during a rollout, with what follows from it: old and new instances, missing capacity, failures."""
 
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from .launch_failures import explained, passes
-from .snapshot import Fleet, FleetInstance, Policy, Record, gated
+from .snapshot import Fleet, FleetInstance, Policy, Record, gated, units
 from .steps import Abort, Step, TurnBack
 
 
@@ -55,9 +56,19 @@ class View:
         # An instance that died before it was terminated has returned nothing: the group replaces it.
         gone = sum(1 for i in self.record.returning if i not in alive and i not in self.fleet.died)
         taken = self.record.surge if self.surged else 0
+        if self.lowered:
+            return 0
         if self.record.back and self.pointed:
             taken += self.record.extra
         return max(0, taken - self.record.returned - gone)
+
+    @property
+    def lowered(self) -> bool:
+        """Return whether desired was lowered by the surge (weights only), as far as the group shows it after a crash."""
+        record, before = self.record, self.record.lowering
+        # The same call sets max back: another user's change of desired does not hide that it was made.
+        restored = record.raised != record.maximum and self.fleet.maximum != record.raised
+        return before > 0 and (restored or self.fleet.desired < before)
 
     @property
     def returnable(self) -> int:
@@ -66,7 +77,7 @@ class View:
 
     @property
     def floor(self) -> int:
-        """Return the instances that must serve at any moment: what the group would desire without the surge."""
+        """Return the units that must serve at any moment: what the group would desire without the surge."""
         return self.fleet.desired - self.owed
 
     def serving(self, instance: FleetInstance) -> bool:
@@ -84,13 +95,26 @@ class View:
 
     @property
     def short(self) -> int:
-        """Return how many members the group still lacks: it has not launched them, or cannot."""
-        return max(0, self.fleet.desired - len(self.fleet.members))
+        """Return how many units the group still lacks: it has not launched them, or cannot."""
+        return max(0, self.fleet.desired - units(self.fleet.members))
+
+    @property
+    def coming(self) -> int:
+        """Return how many instances the group will launch for them, at least."""
+        return math.ceil(self.short / self.fleet.heaviest)
 
     @cached_property
     def strength(self) -> int:
-        """Return how many instances serve."""
-        return sum(1 for i in self.fleet.members if self.serving(i))
+        """Return how many units serve."""
+        return units(i for i in self.fleet.members if self.serving(i))
+
+    @property
+    def spare(self) -> int:
+        """Return how many serving units may be terminated now.
+
+        More than the group desires does not count: it is about to end that itself (Capacity Rebalancing launches first).
+        """
+        return min(self.strength, self.fleet.desired + self.fleet.heaviest - 1) - self.floor
 
     @property
     def leaving(self) -> int:
@@ -147,23 +171,27 @@ class View:
 
     def _crash_loop(self) -> str | None:
         grown = max(0, self.floor - self.record.desired)
-        most = self.record.size + max(0, self.record.extra) + grown + self.policy.max_failures
+        # Light instances may replace heavy ones, those of the surge too.
+        light = self.record.desired + max(self.record.surge, self.policy.surge, self.fleet.least_surge)
+        size = light if self.fleet.weighted else self.record.size
+        most = size + max(0, self.record.extra) + grown + self.policy.max_failures
         if self.record.size and self.fleet.launches > most:
             return f"{self.fleet.launches} launches for {self.record.size} instances: they do not stay alive"
         return None
 
     @cached_property
     def missing(self) -> int:
-        """Return how many new instances the group still has to bring into service."""
+        """Return how many new units the group still has to bring into service."""
         if self.record.aborted:
             return 0
-        return max(0, self.floor - len(self.old) - sum(1 for i in self.new if self.gated(i)))
+        return max(0, self.floor - units(self.old) - units(i for i in self.new if self.gated(i)))
 
     def turn_back(self, why: str) -> Step:
         """Return the step that begins the rollback, with what is left of the surge."""
         owed = self.owed
-        bad = len(self.new)
-        extra = max(0, min(self.policy.surge, bad) - owed) if self.surged else 0
+        bad = units(self.new)
+        surge = max(self.policy.surge, self.fleet.least_surge)
+        extra = max(0, min(surge, bad) - owed) if self.surged else 0
         # The part of the surge that could not launch is dropped by the call that points back: no instance to terminate for it.
         given_up = min(self.short, max(0, owed - bad))
         return TurnBack(
@@ -174,6 +202,7 @@ class View:
                 returned=0,
                 returning=(),
                 extra=extra - given_up,
+                lowering=0,
                 raised=max(self.record.raised, self.fleet.maximum) + (extra if self.policy.raise_max else 0),
                 # AWS shows times in whole seconds: what failed within this second belongs to the rollout.
                 started=self.now + 1,
@@ -183,7 +212,7 @@ class View:
 
     def abort(self) -> Step:
         """Return the step that ends the run now."""
-        aborted = replace(self.record, back=True, aborted=True, surge=self.owed, returned=0, returning=())
+        aborted = replace(self.record, back=True, aborted=True, surge=self.owed, returned=0, returning=(), lowering=0)
         # The part that could not launch is dropped by the call that points the group back, where there is one.
         given_up = min(self.short, self.owed) if self.fleet.version != aborted.wanted else 0
         return Abort(replace(aborted, extra=-given_up))

@@ -16,6 +16,7 @@ from tasks.decisions.rollout.steps import (
     Begin,
     Done,
     Forget,
+    Lower,
     Point,
     Protect,
     RestoreMax,
@@ -51,6 +52,7 @@ class Box:
     protected: bool = False
     leaves: float | None = None  # drained and gone at
     sick_until: float = 0.0
+    weight: int = 1
     fails_at: float = float("inf")  # the group finds it unhealthy then, and replaces it
 
     def lifecycle(self, now: float) -> str:
@@ -92,12 +94,14 @@ class Group:
     died: set[str] = field(default_factory=set)
     births: dict[str, float] = field(default_factory=dict)
     scaled_in: set[str] = field(default_factory=set)
+    weights: tuple[int, ...] = (1,)  # of the types of a mixed-instances policy; which comes next is AWS's choice
+    protects: bool = False  # new instances from scale-in
     ties: Random = field(default_factory=lambda: Random(0))  # which of several emptiest zones a launch comes up in
 
     @classmethod
     def settled(cls, minimum: int, maximum: int, desired: int, **more: object) -> "Group":
         group = cls(minimum, maximum, desired, **more)  # type: ignore[arg-type]
-        for _ in range(desired):
+        while group.units() < desired:
             group.launch(ready=True)
         group.launches.clear()
         group.launched.clear()
@@ -111,7 +115,8 @@ class Group:
         serves = self.now if ready else self.now + self.boot
         if self.version in self.bad:
             serves = float("inf")
-        box = Box(f"i-{self.born:04d}", zone, self.version, self.now - (10 if ready else 0), serves)
+        box = Box(f"i-{self.born:04d}", zone, self.version, self.now - (10 if ready else 0), serves, self.protects)
+        box.weight = self.ties.choice(self.weights)
         self.boxes[box.id] = box
         self.launches[self.version] += 1
         self.launched.append(box.id)
@@ -123,8 +128,11 @@ class Group:
     def members(self) -> list[Box]:
         return [b for b in self.boxes.values() if b.leaves is None]
 
+    def units(self) -> int:
+        return sum(b.weight for b in self.members())
+
     def serving(self) -> int:
-        return sum(1 for b in self.boxes.values() if b.serves(self.now))
+        return sum(b.weight for b in self.boxes.values() if b.serves(self.now))
 
     def pass_time(self, seconds: float) -> None:
         self.now += seconds
@@ -140,14 +148,16 @@ class Group:
 
     def reconcile(self) -> None:
         """Launch up to desired, or scale in by zones and the oldest, protection honoured."""
-        while len(self.members()) < self.desired and self.now >= self.dry_until:
+        while self.units() < self.desired and self.now >= self.dry_until:
             self.launch()
-        while len(self.members()) > self.desired:
+        while self.units() > self.desired:
             counts = Counter(b.zone for b in self.members())
             free = [b for b in self.members() if not b.protected]
             if not free:
                 break
             victim = min(free, key=lambda b: (-counts[b.zone], b.launched, b.id))
+            if self.units() - victim.weight < self.desired:
+                break
             victim.leaves = self.now + self.drain
             self.scaled_in.add(victim.id)
 
@@ -167,6 +177,7 @@ class Group:
                     lifecycle=b.lifecycle(self.now),
                     version=b.version,
                     protected=b.protected,
+                    weight=b.weight,
                     targets=("healthy" if b.serves(self.now) else "draining" if b.leaves else "initial",),
                     since=b.launched,
                 )
@@ -180,7 +191,10 @@ class Group:
             launched=frozenset(self._since()),
             excused=frozenset(self.scaled_in),
             died=frozenset(self.died | self.scaled_in),
-            failures=("We do not have sufficient t3.small capacity",) if len(self.members()) < self.desired else (),
+            failures=("We do not have sufficient t3.small capacity",) if self.units() < self.desired else (),
+            protects_new=self.protects,
+            heaviest=max(self.weights),
+            lightest=min(self.weights),
         )
 
     def _since(self) -> list[str]:
@@ -231,6 +245,10 @@ class Group:
                 yield lambda: setattr(self, "record", record)
                 for id in ids:
                     yield lambda id=id: self.terminate(id, decrement=True)
+            case Lower(record, desired, maximum):
+                yield lambda: setattr(self, "copy", record)
+                yield lambda: setattr(self, "record", record)
+                yield lambda: self.lower(desired, maximum)
             case RestoreMax(maximum):
                 yield lambda: setattr(self, "maximum", maximum)
             case Forget():
@@ -240,6 +258,11 @@ class Group:
                 return
             case _:
                 raise AssertionError(step)
+
+    def lower(self, desired: int, maximum: int) -> None:
+        assert self.minimum <= desired <= maximum, "ValidationError"
+        self.desired, self.maximum = desired, maximum
+        self.reconcile()
 
     def _point(self, version: str, desired: int, maximum: int) -> None:
         assert self.minimum <= desired <= maximum, "ValidationError"

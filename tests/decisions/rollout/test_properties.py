@@ -12,6 +12,7 @@ that ever broke a property stands above its test as an @example.
 """
 
 from dataclasses import dataclass, field
+from random import Random
 
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -59,6 +60,19 @@ class World:
                 assert self.group.serving() >= self.own, "capacity\n" + self.story()
 
         self.group.terminate = watched  # type: ignore[method-assign]
+        self._watch_lower()
+
+    def _watch_lower(self) -> None:
+        lower = self.group.lower
+
+        def watched(desired: int, maximum: int) -> None:
+            before = self.group.serving()
+            lower(desired, maximum)
+            # Whoever scaled in more than the group's own took the surge, of which nothing is left.
+            self.own = max(self.group.minimum, self.own)
+            assert self.group.serving() >= min(before, self.own), "capacity, by lowering desired\n" + self.story()
+
+        self.group.lower = watched  # type: ignore[method-assign]
 
     def story(self) -> str:
         return "\n".join(self.group.log[-25:])
@@ -89,7 +103,7 @@ class World:
         group.reconcile()
 
     def check(self) -> None:
-        assert self.group.desired <= self.own + self.surge, "bounded\n" + self.story()
+        assert self.group.desired <= self.own + max(self.surge, self.group.observe().least_surge), "bounded\n" + self.story()
 
 
 def world(numbers: dict, **more: object) -> World:
@@ -172,6 +186,92 @@ def test_a_bad_version_goes_back_under_an_adversary(numbers: dict, disturbances:
     w.group.pass_time(200)
     versions = {b.version for b in w.group.members()}
     assert isinstance(step, Forget | Done) and len(versions) <= 1, w.story()
+    assert (w.group.version == "1") == any("roll back" in line for line in w.group.log), w.story()
+    assert_clean(w)
+
+
+weights = st.lists(st.integers(1, 5), min_size=1, max_size=3).map(tuple)
+
+
+def weighted(numbers: dict, of: tuple[int, ...], seed: int, *, protects: bool) -> World:
+    """Return a world whose group counts weights: six units at most are two to six instances."""
+    w = world(numbers, weights=of, ties=Random(seed), protects=protects)
+    w.group.taken = 0
+    return w
+
+
+@given(sizes, weights, st.integers(0, 99), crashes, st.booleans())
+def test_with_weights_it_ends_with_as_many_units_however_often_it_is_killed(
+    numbers: dict, of: tuple[int, ...], seed: int, crash: list, protects: bool
+) -> None:
+    w = weighted(numbers, of, seed, protects=protects)
+    operator = Operator(w.group, policy(surge=numbers["surge"], batch=numbers["batch"]), GOAL)
+    for at in crash:
+        operator.tick(at)
+        w.check()
+        if operator.ended:
+            break
+    if not operator.ended:
+        operator.run()
+    assert isinstance(operator.ended, Done), w.story()
+    w.group.pass_time(200)
+    assert w.group.desired == numbers["desired"], "relative\n" + w.story()
+    assert {b.version for b in w.group.members()} <= {"2"}, "progress\n" + w.story()
+    assert numbers["desired"] <= w.group.units() < numbers["desired"] + max(of), "progress\n" + w.story()
+    assert all(b.protected == protects for b in w.group.members()), "clean\n" + w.story()
+    assert not w.group.suspended and w.group.record is None and w.group.maximum == w.maximum, "clean\n" + w.story()
+
+
+@example(
+    {"desired": 1, "below": 0, "above": 0, "surge": 1, "batch": 1, "boot": 20.0, "drain": 0.0},
+    (1, 2),
+    0,
+    [("quiet", 0)] * 6 + [("kill", 0), ("in", 0)],
+)
+@given(sizes, weights, st.integers(0, 99), events)
+def test_with_weights_under_an_adversary_capacity_and_its_changes_survive(
+    numbers: dict, of: tuple[int, ...], seed: int, disturbances: list
+) -> None:
+    w = weighted(numbers, of, seed, protects=False)
+    rules = policy(surge=numbers["surge"], batch=numbers["batch"], rollback=False, max_failures=1000)
+    operator = Operator(w.group, rules, GOAL)
+    for kind, number in disturbances:
+        if kind not in ("quiet", "crash"):
+            w.disturb(kind, number)
+        operator.tick(number % 3 if kind == "crash" else None)
+        w.check()
+        if operator.ended:
+            break
+    if not operator.ended:
+        operator.run()
+    assert isinstance(operator.ended, Done), w.story()
+    w.group.pass_time(200)
+    assert {b.version for b in w.group.members()} <= {"2"}, "progress\n" + w.story()
+    assert w.group.desired == max(w.group.minimum, w.own), "relative\n" + w.story()
+    assert_clean(w)
+
+
+@given(sizes, weights, st.integers(0, 99), events, st.integers(0, 30))
+def test_with_weights_a_bad_version_goes_back(
+    numbers: dict, of: tuple[int, ...], seed: int, disturbances: list, worse: int
+) -> None:
+    w = weighted(numbers, of, seed, protects=False)
+    operator = Operator(w.group, policy(surge=numbers["surge"], batch=numbers["batch"], max_failures=1000), GOAL)
+    for tick, (kind, number) in enumerate(disturbances):
+        if kind in ("out", "in"):
+            w.disturb(kind, number)
+        if tick == worse:
+            w.group.bad = frozenset({"2"})
+            for box in w.group.members():
+                if box.version == "2":
+                    box.sick_until = float("inf")
+        operator.tick(number % 3 if kind == "crash" else None)
+        if operator.ended:
+            return
+    step = operator.run()
+    w.group.pass_time(200)
+    assert isinstance(step, Forget | Done) and len({b.version for b in w.group.members()}) <= 1, w.story()
+    assert w.group.desired == max(w.group.minimum, w.own), "relative\n" + w.story()
     assert (w.group.version == "1") == any("roll back" in line for line in w.group.log), w.story()
     assert_clean(w)
 

@@ -1,0 +1,127 @@
+"""The kinds of groups that a release is rehearsed with: how each is made, what happens to it meanwhile, how it must end."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from .account import own_template
+from .report import Report
+from .world import World
+
+Shown = Mapping[str, Any]
+
+
+class Stage(Protocol):
+    """The part of a rehearsal that a kind of group uses."""
+
+    world: World
+    story: Report
+
+    def group(self) -> Shown:
+        """Return the group as DescribeAutoScalingGroups shows it."""
+
+    def resize(self, size: int) -> None:
+        """Bring the group to a size, and wait until visitors can be served."""
+
+    def wait_for(self, what: str, count: Callable[[], int], wanted: int) -> None:
+        """Wait until there are as many as wanted."""
+
+
+@dataclass(frozen=True)
+class GroupKind:
+    """A group with a launch template of its own: nothing more happens to it."""
+
+    name: str = "plain"
+
+    def parameters(self, template: str) -> dict[str, Any]:
+        """Return the parameters of CreateAutoScalingGroup that name the launch template."""
+        return own_template(template)
+
+    def units(self, instances: int) -> int:
+        """Return the desired capacity of so many instances."""
+        return instances
+
+    def prepare(self, rehearsal: Stage) -> None:
+        """Change the group before the release."""
+
+    @contextmanager
+    def meanwhile(self, rehearsal: Stage) -> Iterator[None]:
+        """Let things happen while the release goes out."""
+        yield
+
+    def problems(self, rehearsal: Stage) -> list[str]:
+        """Return what is not as it should be after the release."""
+        return [] if rehearsal.group().get("LaunchTemplate") else ["the group has lost its launch template"]
+
+
+class MixedGroup(GroupKind):
+    """Two types with weights, one On-Demand instance and Spot; EC2 recommends in mid-roll to rebalance a Spot instance."""
+
+    def parameters(self, template: str) -> dict[str, Any]:
+        """Return a mixed-instances policy over the template."""
+        overrides = [
+            {"InstanceType": "t3.medium", "WeightedCapacity": "2"},
+            {"InstanceType": "t3.small", "WeightedCapacity": "1"},
+        ]
+        named = {"LaunchTemplateId": template, "Version": "1"}
+        shares = {"OnDemandBaseCapacity": 2, "OnDemandPercentageAboveBaseCapacity": 0}
+        policy = {
+            "LaunchTemplate": {"LaunchTemplateSpecification": named, "Overrides": overrides},
+            "InstancesDistribution": {**shares, "SpotAllocationStrategy": "price-capacity-optimized"},
+        }
+        return {"MixedInstancesPolicy": policy, "CapacityRebalance": True}
+
+    def units(self, instances: int) -> int:
+        """Return two units for each."""
+        return 2 * instances
+
+    @contextmanager
+    def meanwhile(self, rehearsal: Stage) -> Iterator[None]:
+        """Recommend to rebalance an old Spot instance as soon as a new instance is in service."""
+        before, done = rehearsal.group(), threading.Event()
+        watcher = threading.Thread(target=_recommend, args=(rehearsal, before, done), daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            done.set()
+            watcher.join()
+
+    def problems(self, rehearsal: Stage) -> list[str]:
+        """Compare the policy with what it was made as."""
+        group = rehearsal.group()
+        policy = group["MixedInstancesPolicy"]
+        named = policy["LaunchTemplate"]["LaunchTemplateSpecification"]
+        made = self.parameters(named["LaunchTemplateId"])["MixedInstancesPolicy"]
+        found = []
+        if policy["LaunchTemplate"]["Overrides"] != made["LaunchTemplate"]["Overrides"]:
+            found.append("the overrides of the mixed-instances policy are not as before")
+        if not policy["InstancesDistribution"].items() >= made["InstancesDistribution"].items():
+            found.append("the distribution of the mixed-instances policy is not as before")
+        versions = {m["LaunchTemplate"]["Version"] for m in group["Instances"]}
+        return found if versions == {named["Version"]} else [*found, f"it names version {named['Version']} and runs {versions}"]
+
+
+def _recommend(rehearsal: Stage, before: Shown, done: threading.Event) -> None:
+    old = [m["InstanceId"] for m in before["Instances"]]
+    ec2 = rehearsal.world.client("ec2")
+    while not done.wait(0.5):
+        members = rehearsal.group()["Instances"]
+        serving = [m["InstanceId"] for m in members if m["LifecycleState"] == "InService"]
+        if all(id in old for id in serving):
+            continue
+        left = [id for id in old if id in serving]
+        shown = [i for r in ec2.describe_instances(InstanceIds=left)["Reservations"] for i in r["Instances"]] if left else []
+        spot = [i["InstanceId"] for i in shown if i.get("InstanceLifecycle") == "spot"]
+        if spot:
+            rehearsal.world.control("interrupt", {"instance": spot[0], "recommended": True})
+            rehearsal.story.say(f"EC2 recommends to rebalance the Spot instance {spot[0]}")
+        return
+
+
+PLAIN = GroupKind()
+KINDS: Mapping[str, GroupKind] = {kind.name: kind for kind in (PLAIN, MixedGroup("mixed"))}
