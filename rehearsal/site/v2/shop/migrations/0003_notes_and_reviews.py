@@ -5,7 +5,8 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [("shop", "0002_products")]
-    # Safe in a ramped deployment: the old code neither reads nor has to fill what is new.
+    # Safe in a ramped deployment: the old code neither reads nor has to fill what is new, and no foreign key in the database
+    # keeps it from deleting a product that has a review.
     operations = [
         migrations.AddField(model_name="product", name="note", field=models.CharField(max_length=200, null=True)),
         migrations.CreateModel(
@@ -15,7 +16,12 @@ class Migration(migrations.Migration):
                 ("text", models.CharField(max_length=400)),
                 (
                     "product",
-                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="reviews", to="shop.product"),
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="reviews",
+                        to="shop.product",
+                    ),
                 ),
             ],
             options={"ordering": ("id",)},
