@@ -55,8 +55,8 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 TEXTS = (".css", ".js", ".mjs", ".svg", ".html", ".htm", ".webmanifest")  # the files whose references are listed
 SHOWN = 20  # files with unhashed references that collectstatic prints
-# What may be a path, between quotes or in url(): an unquoted end as of CSS; a name with an ending of one to eleven letters.
-_PATH = re.compile(r"""(?:(?<=["'`])|(?<=url\())([^"'`\s()<>{}\\|]+\.[A-Za-z0-9]{1,11})(?:[?#][^"'`\s()<>]*)?(?=["'`)])""")
+# What may be a path, between quotes or in url(): a name with an ending of one to eleven letters.
+_PATH = re.compile(r"""(?:["'`]|url\()([^"'`\s()<>{}\\|?#]+\.[A-Za-z0-9]{1,11})(?=["'`)?#])""")
 _ATTRIBUTE = re.compile(r"""(?i:href|src|data|poster)\s*=\s*["']([^"'\s?#]+)""")  # of SVG and HTML
 _COMMENT_LINE = re.compile(r"^[ \t]*(?://|\*|/\*[^\n]*\*/[ \t]*$).*", re.MULTILINE)
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:|//")
@@ -593,8 +593,7 @@ def _targets(name: str, text: str) -> set[str]:
     base = urlsplit(settings.STATIC_URL).path
     found = set()
     is_code = name.endswith((".css", ".js", ".mjs", ".webmanifest"))
-    for match in _PATH.finditer(_COMMENT_LINE.sub("", text)) if is_code else _ATTRIBUTE.finditer(text):
-        path = unquote(match[1])
+    for path in map(unquote, set(_PATH.findall(_COMMENT_LINE.sub("", text)) if is_code else _ATTRIBUTE.findall(text))):
         if _SCHEME.match(path):
             continue
         if path.startswith("/"):
