@@ -10,7 +10,8 @@ Copy this file into the project and give the view a path (settings_snippets/djan
 A database is asked over a connection of its own, for a row of a table that every migrated database has: an answer from a cache,
 or from a file that SQLite has just made, counts for nothing. Where tests make their database without migrations, a table of the
 models has to answer. It is asked in a thread, because no driver promises to come back in time; those of PostgreSQL, MySQL and
-MariaDB get deadlines, so that the thread ends. (SQLite has its own. Any other needs them in the settings, under OPTIONS.)
+MariaDB get deadlines, so that the thread ends, and so do those of CockroachDB and SQL Server, as their backends document them.
+(SQLite has its own. Any other, Oracle's for example, needs them in the settings, under OPTIONS.)
 
 Made for Django 4.2 to 6.1.
 """
@@ -198,7 +199,7 @@ def _fresh_connection(alias: str) -> Any:
 
 def _deadlines(vendor: str, engine: str) -> dict[str, Any]:
     """Return the driver's options for timeouts; those of the settings have priority."""
-    if vendor == "postgresql":
+    if vendor in ("postgresql", "cockroachdb"):
         # libpq, "Database Connection Control Functions": in seconds, and in milliseconds.
         return {"connect_timeout": DEADLINE, "tcp_user_timeout": DEADLINE * 1000}
     if vendor == "mysql" and engine.startswith("mysql.connector"):
@@ -206,4 +207,7 @@ def _deadlines(vendor: str, engine: str) -> dict[str, Any]:
     if vendor == "mysql":
         # mysqlclient and PyMySQL: in seconds. The timeout of each answer; without them unlimited.
         return dict.fromkeys(("connect_timeout", "read_timeout", "write_timeout"), DEADLINE)
+    if vendor == "microsoft":
+        # mssql-django, README, "Optional parameters": in seconds; without retries of a connection.
+        return {"connection_timeout": DEADLINE, "query_timeout": DEADLINE, "connection_retries": 1}
     return {}

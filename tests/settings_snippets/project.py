@@ -1,6 +1,7 @@
 """A small Django project in a folder, with the drop-ins copied into it, and its processes."""
 
 import http.client
+import importlib.util
 import json
 import os
 import shutil
@@ -149,6 +150,15 @@ class Answer:
 
     def json(self) -> Any:
         return json.loads(self.body)
+
+
+def drop_in(name: str) -> Any:
+    """Return a module of settings_snippets/django, for what needs no settings."""
+    spec = importlib.util.spec_from_file_location(name, SNIPPETS / "django" / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)  # where dataclasses look for it
+    spec.loader.exec_module(module)
+    return module
 
 
 class _UnixConnection(http.client.HTTPConnection):

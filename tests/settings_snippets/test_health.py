@@ -7,7 +7,9 @@ from typing import IO
 
 import pytest
 
-from tests.settings_snippets.project import Project, ask, eventually, gunicorn, text_of
+from tests.settings_snippets.project import Project, ask, drop_in, eventually, gunicorn, text_of
+
+HEALTH = drop_in("health")
 
 # A database whose new connections hang as long as the file "frozen" is there; open connections are counted.
 SLOW = """
@@ -245,3 +247,18 @@ def test_checks_share_a_thread_and_a_child_process_has_its_own(project: Project)
     project.configure("HEALTH_CHECK_TIMEOUT = 60")
     ran = project.django(code)
     assert ran.out == "True True\n0\n", ran.err
+
+
+@pytest.mark.parametrize(
+    ("vendor", "engine", "options"),
+    [
+        ("postgresql", "django.contrib.gis.db.backends.postgis", {"connect_timeout", "tcp_user_timeout"}),
+        ("cockroachdb", "django_cockroachdb", {"connect_timeout", "tcp_user_timeout"}),
+        ("mysql", "django.db.backends.mysql", {"connect_timeout", "read_timeout", "write_timeout"}),
+        ("mysql", "mysql.connector.django", {"connection_timeout"}),
+        ("microsoft", "mssql", {"connection_timeout", "query_timeout", "connection_retries"}),
+        ("sqlite", "django.db.backends.sqlite3", set()),
+    ],
+)
+def test_drivers_have_deadlines(vendor: str, engine: str, options: set[str]) -> None:
+    assert set(HEALTH._deadlines(vendor, engine)) == options

@@ -1,9 +1,7 @@
 """What CSS and JS reference: long chains, circles, missing files, and names that stay unhashed."""
 
-import importlib.util
 import json
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.settings_snippets.project import SNIPPETS, Project, Ran
+from tests.settings_snippets.project import SNIPPETS, Project, Ran, drop_in
 
 BACKENDS = {"local": "local_manifest_storage.LocalManifest", "incremental": "incremental_storage.Incremental"}
 CIRCLE = {
@@ -218,16 +216,7 @@ def test_references_that_stay_unhashed_are_listed(tmp_path: Path, storage: str) 
     assert json.loads(project.django(f"{code}print(json.dumps(storage.unhashed_references))").out) == expected
 
 
-def drop_in() -> Any:
-    spec = importlib.util.spec_from_file_location("storage", SNIPPETS / "django/local_manifest_storage.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["storage"] = module  # for its dataclasses
-    spec.loader.exec_module(module)
-    return module
-
-
-STORAGE = drop_in()
+STORAGE = drop_in("local_manifest_storage")
 NAMES = st.sampled_from("abcdefg")
 
 
