@@ -156,6 +156,23 @@ def invalidate(run: Run, path: Sequence[str] | None = None) -> None:
 # -- fleet
 
 
+@command(
+    help={
+        "to": "launch template version; default: the newest",
+        "price": "what an instance costs for an hour; default: rollout.instance_price",
+        "json": "print the plan of each group as JSON, and nothing else, on standard output",
+    },
+)
+def plan(run: Run, to: str | None = None, price: str | None = None, json: bool = False) -> None:
+    """Show what a rollout would do: steps, launches, duration by the group's own history, cost of the surge. Changes nothing.
+
+    Exit code 1 if the rollout would be refused.
+    """
+    from .operations import plan
+
+    plan.plan(run, to, price, as_json=json)
+
+
 @command
 def status(run: Run) -> None:
     """Show instances, target health, versions, revisions and ages; sizes, suspended processes, an unfinished rollout."""
@@ -533,7 +550,7 @@ def init(
 # What is needed daily comes first.
 GROUPS: dict[str, tuple[Task[Any], ...]] = {
     "release": (ship, deploy, restart_all, warm_cdn, bake_ami, rollout, invalidate),
-    "fleet": (status, history, releases, audit, rollback, abort, unlock, drain, configure_health_check),
+    "fleet": (plan, status, history, releases, audit, rollback, abort, unlock, drain, configure_health_check),
     "hosts": (ssh, run_command, manage, logs),
     "checks": (doctor, check_migrations, check_static, prune_static, prune_images),
     "maintenance": (maintenance_on, maintenance_off),

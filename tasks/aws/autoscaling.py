@@ -182,16 +182,23 @@ def activities(cloud: Cloud, name: str, since: float) -> list[Activity]:
 
 def launch_seconds(cloud: Cloud, name: str) -> float:
     """Return how long the latest launches of a group took at least, until the instance was in service; 0 where none is known."""
+    return min(took(cloud, name, _LATEST)[0], default=0.0)
+
+
+def took(cloud: Cloud, name: str, latest: int = 100) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return how long the successful launches, and ends of instances, among the latest activities of a group took, in seconds."""
     client = cloud.client("autoscaling")
-    latest = client.describe_scaling_activities(AutoScalingGroupName=name, MaxRecords=_LATEST)["Activities"]
-    return min(
-        (
+    found = client.describe_scaling_activities(AutoScalingGroupName=name, MaxRecords=latest)["Activities"]
+    successful = [shown for shown in found if shown["StatusCode"] == "Successful" and "EndTime" in shown]
+
+    def of(beginning: str) -> tuple[float, ...]:
+        return tuple(
             (shown["EndTime"] - shown["StartTime"]).total_seconds()
-            for shown in latest
-            if shown["StatusCode"] == "Successful" and shown.get("Description", "").startswith("Launching a new EC2 instance: ")
-        ),
-        default=0.0,
-    )
+            for shown in successful
+            if shown.get("Description", "").startswith(beginning)
+        )
+
+    return of("Launching a new EC2 instance: "), of("Terminating EC2 instance: ")
 
 
 def _activity(shown: Mapping[str, Any], started: float) -> Activity:

@@ -12,14 +12,13 @@ from ..aws.lock import Lock
 from ..decisions.release.records import Released
 from ..decisions.rollout.decide import decide
 from ..decisions.rollout.groups import Outcome, Progress
-from ..decisions.rollout.instance_refresh import foreseen
 from ..decisions.rollout.outcomes import ROLLED_BACK, outcomes
 from ..decisions.rollout.pace import Pace
-from ..decisions.rollout.plan import plan
 from ..decisions.rollout.schedules import between, missed
-from ..decisions.rollout.steps import Done, Step
+from ..decisions.rollout.steps import Done
 from ..errors import Paused, Refused, RolledBack, SettingsError
 from ..fleet.engine import Engine, RampedEngine
+from ..fleet.forecast import show, untried_versions
 from ..fleet.instance_refresh import RefreshEngine
 from ..fleet.lock import lock_of
 from ..fleet.loop import GroupRollout, Questions, roll
@@ -98,7 +97,7 @@ def replace_instances(
             raise Refused("\n".join(refused))
         if run.dry:
             for target in ahead:
-                _show(run, target)
+                show(run, target)
         return _roll(run, ahead) if ahead and not run.dry else []
 
 
@@ -119,37 +118,8 @@ def _ahead(run: Run, targets: Sequence[GroupTarget]) -> list[GroupTarget]:
     return ahead
 
 
-def _show(run: Run, target: GroupTarget) -> None:
-    version, pauses = target.target, target.policy.pauses
-    described = version.description or "no description"
-    run.out.say(f"{target.name}: would go from version {target.goal.source} to {version.number} ({described}):")
-    for step in _foreseen(run, target):
-        run.out.say(f"  {step}")
-    if pauses or target.policy.pause:
-        after = ", ".join(str(number) for number in (*pauses, *(["all"] if target.policy.pause else [])))
-        run.out.say(f"  with a pause after {after} of the new instances")
-
-
-def _foreseen(run: Run, target: GroupTarget) -> Sequence[Step]:
-    if run.settings.rollout.engine == REFRESH:
-        return foreseen(target.fleet, target.refresh, target.policy, target.goal, run.settings.rollout.alarms)
-    return plan(target.fleet, target.policy, target.goal)
-
-
-def _untried(run: Run, targets: Sequence[GroupTarget]) -> list[GroupTarget]:
-    """Return one group for each version that needs a smoke boot."""
-    found = {
-        (target.group.template, target.target.number): target
-        for target in targets
-        if target.group.members
-        and not (target.refresh or target.goes_back)
-        and all(m.version != target.target.number for m in target.group.members)
-    }
-    return list(found.values()) if run.settings.rollout.smoke_boot else []
-
-
 def _roll(run: Run, targets: Sequence[GroupTarget]) -> list[Outcome]:
-    untried = _untried(run, targets)
+    untried = untried_versions(run, targets)
     with ExitStack() as stack:
         locks = {
             target.name: stack.enter_context(lock_of(run, target.name, f"rollout to version {target.target.number}"))

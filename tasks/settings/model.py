@@ -154,6 +154,7 @@ class RolloutPolicy:
     check_revision: Yes = True
     smoke_boot: Yes = True
     rollback: Yes = True  # of a version that fails, automatically
+    instance_price: Price | None = None  # of an instance for an hour
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,60 @@
+"""`plan`: what a rollout would do, launch, take and cost; changes nothing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+
+from ..errors import Refused, SettingsError
+from ..fleet.forecast import expect, planned
+from ..fleet.preflight import preflight
+from ..fleet.target import GroupTarget, target_of
+from ..runtime.run import Run
+from .rollout import replace_instances
+
+
+def plan(run: Run, to: str | None = None, price: str | None = None, *, as_json: bool = False) -> None:
+    """Show the steps of a rollout, its launches, how long it takes by the group's own history, and what the surge costs.
+
+    `to`: version number, None for the newest of ours; `price`: of an instance for an hour, None for the setting. Raises Refused
+    where the rollout would be refused.
+    """
+    if price is not None:
+        run = run.with_(rollout={"instance_price": _price(price)})
+    if as_json:
+        _print(run, to)
+    else:
+        replace_instances(replace(run, dry=True), {}, to)
+
+
+def _price(text: str) -> float:
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found < float("inf"):
+        raise SettingsError(f"--price: found {text}; allowed: a number from 0")
+    return found
+
+
+def _print(run: Run, to: str | None) -> None:
+    dry = replace(run.aside(), dry=True)
+    targets = [target_of(dry, name, {}, to) for name in run.settings.groups]
+    refused = {target.name: text for target in targets if (text := preflight(dry, target))}
+    run.out.say(json.dumps([_of_group(dry, target, refused.get(target.name, "")) for target in targets], indent=2))
+    if refused:
+        raise Refused("\n".join(refused.values()))
+
+
+def _of_group(run: Run, target: GroupTarget, refused: str) -> dict[str, object]:
+    steps = planned(run, target)
+    return {
+        "group": target.name,
+        "from": target.goal.source,
+        "to": target.target.number,
+        "description": target.target.description,
+        "refused": refused,
+        "steps": [str(step) for step in steps],
+        "pauses": list(target.policy.pauses),
+        "estimate": asdict(expect(run, target, steps)),
+    }

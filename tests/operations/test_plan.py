@@ -1,0 +1,60 @@
+"""`plan` on the stand-in cloud: what a rollout then does, and nothing changed."""
+
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from tasks.errors import Refused, SettingsError
+from tasks.operations.plan import plan
+from tasks.runtime.output import Output
+from tests.worlds.rolling_world import RollingWorld, rolling
+from tests.worlds.shop_world import credentials
+
+
+@pytest.fixture(scope="module")
+def shop() -> Iterator[RollingWorld]:
+    with pytest.MonkeyPatch.context() as patch:
+        credentials(patch)
+        with rolling(3) as built:
+            yield built
+
+
+@pytest.fixture
+def world(shop: RollingWorld, monkeypatch: pytest.MonkeyPatch) -> RollingWorld:
+    credentials(monkeypatch)
+    return shop
+
+
+def test_it_shows_steps_launches_duration_and_cost(world: RollingWorld) -> None:
+    mark = len(world.printed)
+    plan(world.run(surge=2, batch=2), price="0.5")
+    shown = world.printed[mark:]
+    assert "web: would go from version 1 to 2" in shown
+    assert "  3 launches in 2 waves" in shown
+    assert "if none is slower than the slowest of the last 3 launches" in shown
+    assert "instance hours in addition: about 0.0" in shown
+    assert world.shape() == world.before and not world.run().changes.made
+
+
+def test_json_is_the_same_for_programs(world: RollingWorld) -> None:
+    out = io.StringIO()
+    plan(replace(world.run(), out=Output(out, out)), as_json=True)
+    (found,) = json.loads(out.getvalue())
+    assert (found["group"], found["from"], found["to"], found["refused"]) == ("web", "1", "2", "")
+    estimate = found["estimate"]
+    assert (estimate["launches"], estimate["waves"], estimate["smoke"], estimate["cost"]) == (3, 3, 0, None)
+    assert 0 < estimate["expected"] <= estimate["longest"]
+    assert any(step.startswith("terminate ") for step in found["steps"])
+
+
+def test_what_the_rollout_would_refuse_is_refused(world: RollingWorld) -> None:
+    out = io.StringIO()
+    gone = world.cloud.new_version(world.fleet, "ami-0123456789abcdef0")
+    with pytest.raises(Refused, match="names image ami-0123456789abcdef0, which is not there"):
+        plan(replace(world.run(), out=Output(out, out)), gone, as_json=True)
+    assert "which is not there" in json.loads(out.getvalue())[0]["refused"]
+    with pytest.raises(SettingsError, match="--price: found free; allowed: a number from 0"):
+        plan(world.run(), price="free")
