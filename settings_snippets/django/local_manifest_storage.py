@@ -430,6 +430,10 @@ class LocalManifestStaticFilesStorage(_AtomicFiles, CompressedManifestStaticFile
         if notes or self.manifest_storage.exists(self._notes_name):
             self.manifest_storage.delete(self._notes_name)
             self.manifest_storage._save(self._notes_name, ContentFile(json.dumps(notes, indent=1).encode()))
+        keys = {name: self.hash_key(self.clean_name(name)) for name in publication.originals}
+        lost = sorted(name for name, key in keys.items() if key not in self.hashed_files)
+        what = f"has not hashed {len(lost)} collected files, so no page can name them"
+        _print(what, {type(self).__name__: lost[:SHOWN]} if lost else {})
         _print("references a missing file, and is left as it is (allow_missing_references)", left)
         _print("references unhashed names, so old pages get the newest release's file", unhashed)
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from ..decisions.release.answers import revision
 from ..decisions.release.file_contents import Contents
 from ..decisions.release.readiness import SiteFacts, read_facts
-from ..decisions.release.releases import MARK, Manifest, added, circular_paths, read_manifest, url_path
+from ..decisions.release.releases import MARK, Manifest, added, circular_paths, lost_names, read_manifest, url_path
 from ..errors import DeployError, Refused, RemoteFailed, TimedOut
 from ..runtime.run import Run
 from ..runtime.text import gist, quoted
@@ -74,6 +74,8 @@ def collect(run: Run, host: Host, sha: str) -> Manifest:
     run.out.say(f"collectstatic: {gist(printed.partition(MARK)[0]) or 'printed nothing'}")
     if manifest.problem:
         raise RemoteFailed(host.name, "manage.py collectstatic", 0, f"afterwards the manifest cannot be read: {manifest.problem}")
+    if lost := lost_names(manifest):
+        raise DeployError(f"{host.name}: {lost}")
     if manifest.unarchived:
         run.out.warn(f"this release's manifest is not archived, so prune-static will refuse to work: {manifest.unarchived}")
     if not manifest.hashed:

@@ -58,6 +58,11 @@ class HashesNothing:
     def _post_process(self, paths, adjustable_paths, hashed_files):
         return iter(())
 
+class HashesStyles:
+    def _post_process(self, paths, adjustable_paths, hashed_files):
+        styles = {name: paths[name] for name in paths if name.endswith(".css")}
+        yield from super()._post_process(styles, adjustable_paths, hashed_files)
+
 class Looks:
     # As a finder of compressed files does: its storage is on STATIC_ROOT.
     def post_process(self, paths, dry_run=False, **options):
@@ -72,7 +77,9 @@ class Looks:
 MIXINS = ("Packs", "PacksLazily", "Loops", "Hashes", "Looks")
 OURS = ("Local", "Incremental")
 CLASSES = "".join(
-    f"class {mixin}{base}({mixin}, {base}): pass\n" for mixin in (*MIXINS, "HashesNothing") for base in ("Stock", *OURS)
+    f"class {mixin}{base}({mixin}, {base}): pass\n"
+    for mixin in (*MIXINS, "HashesNothing", "HashesStyles")
+    for base in ("Stock", *OURS)
 )
 ODD = {
     "css/odd.css": 'a { b: url("../f/font.eot?v=1"); c: url("../f/font.eot?#iefix"); d: url("../f/100%2525.png") }' + "/**/" * 99,
@@ -166,6 +173,18 @@ def test_a_storage_that_hashes_nothing_is_refused_and_the_manifest_stays(tmp_pat
         f"the manifest {project.manifest} stays as it is.\n"
     )
     assert project.manifest.read_bytes() == before
+
+
+@pytest.mark.parametrize("base", OURS)
+def test_files_that_another_loop_leaves_out_are_named(tmp_path: Path, base: str) -> None:
+    project = checkout(tmp_path, f"HashesStyles{base}")
+    project.write({"css/site.css": "a {}", "css/base.css": "a {}"})
+    ran = collectstatic(project)
+    assert ran.code == 0 and set(project.paths()) == {"css/base.css", "css/site.css"}
+    assert ran.err == (
+        f"Warning: HashesStyles{base} has not hashed 3 collected files, so no page can name them: "
+        "img/paper.png, js/part.js, js/site.js\n"
+    )
 
 
 @pytest.mark.parametrize("base", OURS)

@@ -86,6 +86,16 @@ def named_file(files: Iterable[str]) -> str | None:
     return ordered[0] if ordered else None
 
 
+def lost_names(manifest: Manifest) -> str:
+    """Return what is wrong with a manifest that names nothing although the release before had hashed files, or ""."""
+    if manifest.files or not manifest.before or not manifest.hashed:
+        return ""
+    return (
+        f"after collectstatic the manifest names no file; before it named {len(manifest.before)}. Look at the storage of "
+        "STORAGES['staticfiles']: a post_process or _post_process of its own must name every file"
+    )
+
+
 def unhashed_references(manifests: Iterable[Manifest]) -> list[str]:
     """Return a line for each file whose text names others without a hash: an old page gets the newest release's file there."""
     lines = {f"{name}: {', '.join(found)}" for manifest in manifests for name, found in manifest.unhashed.items()}

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from tasks.decisions.release.releases import (
@@ -5,6 +7,7 @@ from tasks.decisions.release.releases import (
     Manifest,
     added,
     circular_paths,
+    lost_names,
     named_file,
     read_manifest,
     unhashed_references,
@@ -28,6 +31,17 @@ def test_what_our_storages_have_noted_is_read_and_nothing_is_needed_of_others() 
     other = read_manifest(f'{LINE[:-1]}, "circular": [], "unhashed": null}}')
     assert other is not None and circular_paths("/static/", other) == {}
     assert unhashed_references([manifest, other, manifest]) == ["a.js: js/w.js", "js/b.js: js/w.js, x.png"]
+
+
+def test_a_manifest_that_has_lost_all_its_names_is_refused() -> None:
+    lost = Manifest("/static/", (), True, before=("a.1.css", "b.1.js"))
+    assert "the manifest names no file; before it named 2" in lost_names(lost)
+    for fine in (
+        Manifest("/static/", (), True),
+        Manifest("/static/", ("a.2.css",), True, before=("a.1.css",)),
+        replace(lost, hashed=False),
+    ):
+        assert lost_names(fine) == ""
 
 
 def test_no_answer() -> None:
