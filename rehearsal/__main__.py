@@ -11,7 +11,6 @@ from pathlib import Path
 from types import FrameType
 
 from . import group_kinds, more_scenarios
-from .account import DOMAIN
 from .host_kinds import KINDS, MACHINES
 from .sandbox import REGION, SECRET, Refusal, command
 from .scenario import Failed, Rehearsal
@@ -118,7 +117,7 @@ The stand-in cloud keeps running until Ctrl-C. In another terminal:
   {fab} deploy --revision {world.v1[:12]}     back to version 1, for example
   aws autoscaling describe-auto-scaling-groups
   git clone {world.places.top}/origin.git   what `deploy` fetches; push to main to release
-  curl -H 'Host: {DOMAIN}' {balancer}/{browser}
+  curl -H 'Host: {world.project.domain}' {balancer}/{browser}
 
 Ctrl-C ends it and removes everything.""",
         flush=True,

@@ -32,13 +32,14 @@ class Account:
     kind: Kind = PROCESSES
     public: bool = False  # instances have public addresses too
     launches: Callable[[str], dict[str, Any]] = own_template  # the parameters of the group that name its template, by its id
+    domain: str = DOMAIN
 
     def image(self) -> str:
         """Register the first image and return its id; its disk is given by the control endpoint."""
         return str(self.client("ec2").register_image(Name="base", RootDeviceName="/dev/sda1")["ImageId"])
 
-    def fleet(self, image: str) -> None:
-        """Make the network, the balancer and a group of no instances that would boot the image."""
+    def fleet(self, image: str, revision: str | None = None) -> None:
+        """Make the network, the balancer and a group of no instances that would boot the image, which holds a revision."""
         ec2, elb = self.client("ec2"), self.client("elbv2")
         vpc = ec2.create_vpc(CidrBlock=f"{self.kind.base(self.octet)}.0.0/16")["Vpc"]["VpcId"]
         subnets = [self._subnet(ec2, vpc, number, zone) for number, zone in enumerate("abc", 1)]
@@ -47,7 +48,10 @@ class Account:
         forward = [{"Type": "forward", "TargetGroupArn": target_group}]
         elb.create_listener(LoadBalancerArn=balancer["LoadBalancerArn"], Protocol="HTTP", Port=8080, DefaultActions=forward)
         data = {"ImageId": image, "InstanceType": "t3.small"}
-        template = ec2.create_launch_template(LaunchTemplateName=GROUP, LaunchTemplateData=data)["LaunchTemplate"]
+        # As `bake-ami` describes its versions: such a one can be rolled back to.
+        said = {"VersionDescription": f"ramped {revision} {image}"} if revision else {}
+        made = ec2.create_launch_template(LaunchTemplateName=GROUP, LaunchTemplateData=data, **said)
+        template = made["LaunchTemplate"]
         self.client("autoscaling").create_auto_scaling_group(
             AutoScalingGroupName=GROUP,
             MinSize=0,
@@ -73,7 +77,7 @@ class Account:
             Protocol="HTTP",
             Port=self.kind.http_port,
             VpcId=vpc,
-            HealthCheckPath=f"/health_check/{DOMAIN}",
+            HealthCheckPath=f"/health_check/{self.domain}",
             HealthCheckIntervalSeconds=CHECK["interval"],
             HealthCheckTimeoutSeconds=CHECK["timeout"],
             HealthyThresholdCount=CHECK["healthy"],

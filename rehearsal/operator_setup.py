@@ -1,14 +1,16 @@
 """What the operator of a rehearsal has: settings, and the published policies with this account's names in them."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from . import installation, sandbox
-from .account import DOMAIN, GROUP, named_template
+from .account import GROUP, named_template
 from .cloud.authorization.published import OPERATOR, Site, for_site, published
 from .host_kinds import MACHINES, Kind
+from .project import Project
 
 IMAGES = "shop"  # what the images are named after
 
@@ -45,25 +47,28 @@ class Operator:
     patience: int  # factor of every duration, compared with a kind cloud
     outside: bool  # of the VPC
 
-    def settings(self, kind: Kind, endpoints: Mapping[str, Any], distribution: str) -> str:
-        """Return fabric.yaml."""
+    def settings(self, kind: Kind, project: Project, endpoints: Mapping[str, Any], distribution: str) -> str:
+        """Return fabric.yaml; JSON is YAML too."""
         patience = self.patience
-        cleaner = "" if kind is MACHINES else ", cleaner: null"
-        address = ", address: public" if self.outside else ""
-        return f"""\
-aws: {{region: {sandbox.REGION}, endpoint: "{endpoints["api"]}"}}
-groups: [{GROUP}]
-management: {{keep_running: false}}
-ssh: {{user: {kind.user}, key: "{self.key}", port: {kind.ssh_port}{address}}}
-app:
-  directory: {kind.home}app
-  virtualenv: {kind.home}venv
-  services: [{kind.unit}]
-  domain: {DOMAIN}
-  port: {kind.http_port}
-  boot_timeout: {60 * patience}
-image: {{name: {IMAGES}, timeout: {120 * patience}{cleaner}}}
-rollout: {{poll: 0.7, instance_timeout: {90 * patience}, timeout: {900 * patience}}}
-restart: {{timeout: {60 * patience}}}
-static: {{url: /static/, cdn: "{endpoints["cdn"]}", distribution: {distribution}, timeout: {120 * patience}}}
-"""
+        ssh: dict[str, Any] = {"user": kind.user, "key": str(self.key), "port": kind.ssh_port}
+        image: dict[str, Any] = {"name": IMAGES, "timeout": 120 * patience}
+        app = {
+            "directory": f"{kind.home}app",
+            "virtualenv": f"{kind.home}venv",
+            "services": [kind.unit],
+            "domain": project.domain,
+            "port": kind.http_port,
+            "boot_timeout": 60 * patience,
+        }
+        sections: dict[str, Any] = {
+            "aws": {"region": sandbox.REGION, "endpoint": endpoints["api"]},
+            "groups": [GROUP],
+            "management": {"keep_running": False},
+            "ssh": ssh | ({"address": "public"} if self.outside else {}),
+            "app": {**project.app(kind), **app},
+            "image": image | ({} if kind is MACHINES else {"cleaner": None}),
+            "rollout": {"poll": 0.7, "instance_timeout": 90 * patience, "timeout": 900 * patience},
+            "restart": {"timeout": 60 * patience},
+            "static": {**project.static(endpoints, distribution), "timeout": 120 * patience},
+        }
+        return "".join(f"{name}: {json.dumps(section)}\n" for name, section in sections.items())

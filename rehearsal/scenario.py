@@ -1,22 +1,26 @@
 """The rehearsal itself: v1 is deployed by the real commands, visitors come, v2 is shipped, and the report is printed."""
 
+import json
 import resource
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from . import sandbox, traffic
-from .account import DOMAIN, GROUP
+from .account import GROUP
+from .crawl import crawl
 from .group_kinds import PLAIN, GroupKind
+from .project import HEADER
 from .report import Report
 from .world import World, end
 
 PATIENCE = 120.0  # seconds for the fleet to be as it should
 SETTLED = 2.0  # seconds of traffic before and after
+SHOWN = 12  # pages that are named
 
 
 class Failed(Exception):
@@ -43,7 +47,7 @@ class Rehearsal:
         say(f"stand-in cloud at {self.world.endpoints['api']}; {self.world.kind.summary}")
         if self.world.unkind is not None:
             say(f"it is as slow and unkind as AWS may be; again with --unkind --seed {self.world.unkind}")
-        self._first_release()
+        self._existing_site() if self.world.project.serves else self._first_release()
         self.resize(self.group_kind.units(self.instances))
         self.group_kind.prepare(self)
         before = self._capture("inv", "status")
@@ -86,6 +90,11 @@ class Rehearsal:
         for name, *arguments in (("inv", "management-create"), deploy, ("fab", "bake-ami"), ("inv", "rollout")):
             self._require(name, *arguments)
 
+    def _existing_site(self) -> None:
+        """Let the first image serve, as a site that is there already: what a first deploy would mend stays to be found."""
+        self.story.act(f"Act 1: the site as it is ({self.world.v1[:12]}), set up by hand; {self.instances} instances")
+        self._require("inv", "management-create")
+
     def group(self) -> Mapping[str, Any]:
         """Return the group as DescribeAutoScalingGroups shows it."""
         groups: list[Mapping[str, Any]] = self.world.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
@@ -118,12 +127,27 @@ class Rehearsal:
 
     def _visitors(self, out: Path) -> "subprocess.Popen[bytes]":
         self.story.act("Act 2: visitors come")
-        module = f"{__package__}.traffic"
-        where = ["--balancer", self.world.endpoints["balancer"], "--domain", DOMAIN, "--out", str(out)]
+        site = self._site()
+        if self.world.project.tells == HEADER:
+            found, wrong = crawl(site, site.pages)
+            self.problems += [f"{answer.url} answered {answer.status} before the release" for answer in wrong]
+            self.story.say(
+                f"pages of the site: {', '.join(found[:SHOWN])}{f' and {len(found) - SHOWN} more' if found[SHOWN:] else ''}"
+            )
+            if not found:
+                raise Failed("no page of the site answers, so there is nothing to visit")
+            site = replace(site, pages=tuple(found))
         out.touch()
-        visitors = self.world.start([sys.executable, "-m", module, *where])
+        where = ["--site", json.dumps(asdict(site)), "--out", str(out)]
+        visitors = self.world.start([sys.executable, "-m", f"{__package__}.traffic", *where])
         self.story.visitors_came()
         return visitors
+
+    def _site(self) -> traffic.Site:
+        project, endpoints = self.world.project, self.world.endpoints
+        static = str(project.static(endpoints, "")["url"])
+        releases = {self.world.v1: "v1", self.world.v2: "v2"} if project.tells == HEADER else {}
+        return traffic.Site(endpoints["balancer"], endpoints["cdn"], project.domain, project.pages, static, releases)
 
     def _ship(self) -> bool:
         parts = [argument for part in self.skip for argument in ("--skip", part)]

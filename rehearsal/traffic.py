@@ -1,6 +1,6 @@
 """Visitors: they ask for pages through the balancer, then for every file that a page names through the CDN.
 
-`python -m rehearsal.traffic --balancer URL --domain NAME --out FILE`: writes a line of JSON for each request, until its
+`python -m rehearsal.traffic --site JSON --out FILE`: writes a line of JSON for each request, until its
 standard input ends. Also a small library for reading that file.
 """
 
@@ -11,15 +11,18 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from http.cookies import SimpleCookie
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
-PAGES = ("/", "/products/1/", "/products/2/")
+from . import links
+
 TIMEOUT = 15.0  # seconds
+REDIRECTS = 5  # that a visitor follows
+RELEASE, ERROR, WORKER = "X-Rehearsal-Release", "X-Rehearsal-Error", "X-Rehearsal-Worker"
 _RELEASE = re.compile(rb'<meta name="release" content="([^"]+)"')
-_NAMED = re.compile(rb'(?:href|src)="([^"]*/static/[^"]+)"')
 _INNER = re.compile(rb"""url\(["']?([^"')]+)["']?\)""")
 _MARK = re.compile(rb"release (v\d+)")
 
@@ -34,57 +37,134 @@ class Request:
     status: int  # 0: no answer
     version: str  # the release that answered, where it says so
     problem: str  # empty: all is well
+    worker: str = ""  # process, memory and time to load of the worker that answered, where the site says so
+
+
+@dataclass(frozen=True)
+class Site:
+    """What visitors know of a site."""
+
+    balancer: str  # a base URL, through which pages come, and files of the site's own host
+    cdn: str  # a base URL
+    domain: str
+    pages: tuple[str, ...]
+    static: str  # the path of static files
+    releases: Mapping[str, str]  # names of releases by revision; {}: a page names its release itself
+
+    def asks(self, url: str) -> tuple[str, str] | None:
+        """Return the base URL to ask, and the Host; None for what is none of the site's: nothing leaves this machine."""
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https"):
+            return None
+        base = f"{parts.scheme}://{parts.netloc}"
+        if base == self.cdn:
+            return base, parts.netloc
+        if base == self.balancer or parts.hostname == self.domain or parts.path.startswith(self.static):
+            return self.balancer, self.domain
+        return None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of a request; `status` 0: nothing, `why` says so."""
+
+    at: float
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    why: str
 
 
 class Visitor:
-    """One visitor; `balancer` is a base URL, `domain` the Host asked for."""
+    """One visitor with cookies of their own; `started`: when time began."""
 
-    def __init__(self, balancer: str, domain: str, started: float) -> None:
-        self._balancer = balancer
-        self._domain = domain
+    def __init__(self, site: Site, started: float) -> None:
+        self._site = site
         self._started = started
+        self._cookies: SimpleCookie = SimpleCookie()
 
     def visit(self, page: str) -> Iterator[Request]:
         """Ask for a page, then for whatever it names; yield each request."""
-        at, status, body, why = self._get(self._balancer + page, self._domain)
-        found = _RELEASE.search(body)
-        version = found[1].decode() if found else ""
-        problem = why or ("" if status == 200 and version else f"status {status}")
-        yield Request(at, "page", page, status, version, problem)
+        answer = self.page(page)
+        version = self._version(answer)
+        problem = answer.why or self._wrong(answer, version)
+        yield Request(answer.at, "page", page, answer.status, version, problem, answer.headers.get(WORKER, ""))
         if not problem:
-            for link in sorted({match.decode() for match in _NAMED.findall(body)}):
-                yield from self._file(urljoin(self._balancer + page, link), version)
+            for link in sorted(links.of_page(answer.body.decode(errors="replace")).files):
+                url = urljoin(answer.url, link)
+                if self._site.static in urlsplit(url).path:
+                    yield from self._file(url, version)
+
+    def page(self, page: str) -> Answer:
+        """Return the answer to a page, after its redirects within the site."""
+        url = urljoin(f"{self._site.balancer}/", page)
+        for _ in range(REDIRECTS):
+            answer = self._get(url)
+            target = urljoin(url, answer.headers.get("Location", ""))
+            if answer.status not in (301, 302, 303, 307, 308) or self._site.asks(target) is None:
+                return answer
+            url = target
+        return replace(answer, why=f"more than {REDIRECTS} redirects, the last to {url}")
+
+    def _version(self, answer: Answer) -> str:
+        if self._site.releases:
+            revision = answer.headers.get(RELEASE, "")
+            return self._site.releases.get(revision, "")
+        found = _RELEASE.search(answer.body)
+        return found[1].decode() if found else ""
+
+    def _wrong(self, answer: Answer, version: str) -> str:
+        """Return what is wrong with a page: a site of one's own may say 404 or 403, and redirect to others."""
+        error = answer.headers.get(ERROR, "")
+        well = 200 <= answer.status < 500 and answer.status != 400 if self._site.releases else answer.status == 200
+        return "" if well and version else f"status {answer.status}{f': {error}' if error else ''}"
 
     def _file(self, url: str, page_version: str) -> Iterator[Request]:
-        at, status, body, why = self._get(url, None)
-        mark = _MARK.search(body[:4096]) if url.endswith((".css", ".js")) else None
+        if self._site.asks(url) is None:
+            return
+        answer = self._get(url)
+        mark = None if self._site.releases or not url.endswith((".css", ".js")) else _MARK.search(answer.body[:4096])
         version = mark[1].decode() if mark else ""
-        problem = why or ("" if status == 200 else f"status {status}, named by a page of {page_version}")
+        problem = answer.why or ("" if answer.status == 200 else f"status {answer.status}, named by a page of {page_version}")
         if not problem and version and version != page_version:
             problem = f"is of {version}, named by a page of {page_version}"
-        yield Request(at, "file", url, status, version, problem)
-        if status == 200 and url.endswith(".css"):
-            for inner in sorted({match.decode() for match in _INNER.findall(body)}):
+        yield Request(answer.at, "file", url, answer.status, version, problem)
+        if answer.status == 200 and urlsplit(url).path.endswith(".css"):
+            for inner in sorted({match.decode(errors="replace") for match in _INNER.findall(answer.body)}):
                 yield from self._file(urljoin(url, inner), page_version)
 
-    def _get(self, url: str, host: str | None) -> tuple[float, int, bytes, str]:
-        at = time.monotonic() - self._started
-        parts = urlsplit(url)
-        connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=TIMEOUT)
+    def _get(self, url: str) -> Answer:
+        asked = self._site.asks(url)
+        if asked is None:
+            raise ValueError(f"{url} is none of the site's")
+        base, host = asked
+        at, parts, where = time.monotonic() - self._started, urlsplit(url), urlsplit(base)
+        path = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
+        cookies = "; ".join(f"{name}={morsel.coded_value}" for name, morsel in self._cookies.items())
+        headers = {"Host": host, "User-Agent": "visitor"} | (
+            {"Cookie": cookies} if cookies and base == self._site.balancer else {}
+        )
+        connection = http.client.HTTPConnection(where.hostname or "", where.port or 80, timeout=TIMEOUT)
         try:
-            connection.request("GET", parts.path, headers={"Host": host or parts.netloc, "User-Agent": "visitor"})
+            connection.request("GET", path, headers=headers)
             answer = connection.getresponse()
-            return at, answer.status, answer.read(), ""
+            for cookie in answer.headers.get_all("Set-Cookie", []):
+                self._cookies.load(cookie)
+            return Answer(at, url, answer.status, dict(answer.headers), answer.read(), "")
         except (OSError, http.client.HTTPException) as error:
-            return at, 0, b"", f"no answer: {error or type(error).__name__}"
+            return Answer(at, url, 0, {}, b"", f"no answer: {error or type(error).__name__}")
         finally:
             connection.close()
 
 
-def _stroll(visitor: Visitor, number: int, write: threading.Lock, out: Path, over: threading.Event, pause: float) -> None:
+def _stroll(
+    site: Site, started: float, number: int, write: threading.Lock, out: Path, over: threading.Event, pause: float
+) -> None:
+    visitor = Visitor(site, started)
     with out.open("a", encoding="utf-8", buffering=1) as lines:
         for turn in range(number, 10**9):
-            for request in visitor.visit(PAGES[turn % len(PAGES)]):
+            for request in visitor.visit(site.pages[turn % len(site.pages)]):
                 with write:
                     lines.write(json.dumps(asdict(request)) + "\n")
             if over.wait(pause):
@@ -111,16 +191,15 @@ def read(path: Path) -> list[Request]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Let visitors come until standard input ends; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m rehearsal.traffic", description=__doc__)
-    parser.add_argument("--balancer", required=True)
-    parser.add_argument("--domain", required=True)
+    parser.add_argument("--site", required=True, help="JSON with the fields of Site")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--visitors", type=int, default=2)
     parser.add_argument("--pause", type=float, default=0.15, help="seconds between two pages of a visitor")
     args = parser.parse_args(arguments)
     over, write, started = threading.Event(), threading.Lock(), time.monotonic()
-    visitor = Visitor(args.balancer, args.domain, started)
+    site = Site(**json.loads(args.site))
     threads = [
-        threading.Thread(target=_stroll, args=(visitor, number, write, args.out, over, args.pause))
+        threading.Thread(target=_stroll, args=(site, started, number, write, args.out, over, args.pause))
         for number in range(args.visitors)
     ]
     for thread in threads:

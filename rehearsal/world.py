@@ -1,4 +1,4 @@
-"""The world of a rehearsal before the first deploy: a network, an empty fleet, a shop in a git repository, an operator."""
+"""The world of a rehearsal before the first deploy: a network, an empty fleet, a site in a git repository, an operator."""
 
 import json
 import os
@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import first_disks, installation, operator_setup, sandbox
-from .account import DOMAIN, Account, own_template
+from . import installation, operator_setup, sandbox
+from .account import Account, own_template
 from .addresses import Octet
 from .host_kinds import MACHINES, PROCESSES, Kind
 from .hosts.reaper import VARIABLE, Reaper
 from .keys import KEY_HEADER, KEYS
+from .project import Project, Shop
 from .site import repository
 
 # AWS's durations pass ten times as fast, so that a rehearsal takes two minutes and not twenty.
@@ -68,7 +69,8 @@ class Places:
 class World:
     """One rehearsal's world; a context manager that leaves nothing behind, whatever happens: `top` is removed in the end.
 
-    `kind` is that of the hosts; with machines this runs in a box. `static_middleware`: the shop serves its static files by the
+    `kind` is that of the hosts; with machines this runs in a box. `project`: the site; without it the shop, to which
+    `static_middleware` and `health_middleware` belong. `static_middleware`: the shop serves its static files by the
     drop-in instead of WhiteNoise's middleware. `health_middleware`: process hosts are asked for the ready path of the drop-in
     instead of the health view. `unkind`: the seed of a cloud that is as slow and unkind as AWS may be, once it is built.
     `outside`: the operator of process hosts is outside of the VPC, and reaches public addresses only.
@@ -82,6 +84,7 @@ class World:
         top: Path,
         kind: Kind = PROCESSES,
         *,
+        project: Project | None = None,
         static_middleware: bool = False,
         health_middleware: bool = False,
         unkind: int | None = None,
@@ -91,8 +94,7 @@ class World:
     ) -> None:
         self.places = Places(top)
         self.kind = kind
-        self._static_middleware = static_middleware
-        self._health_middleware = health_middleware
+        self.project: Project = project or Shop(kind, static_middleware, health_middleware)
         self.unkind = unkind
         self._outside = outside
         self._launches = launches
@@ -136,7 +138,7 @@ class World:
         for folder in (self.places.home, self.places.operator, self.places.shared):
             folder.mkdir()
         self._make_key()
-        self.v1, self.v2 = repository.build(self.places.top)
+        self.v1, self.v2 = self.project.releases(self.places.top)
 
     def _make_key(self) -> None:
         from cryptography.hazmat.primitives import serialization as form
@@ -149,19 +151,6 @@ class World:
         self.places.key.write_bytes(private)
         self.places.key.with_suffix(".pub").write_bytes(public + b" operator@rehearsal\n")
 
-    def _base_disk(self) -> Path:
-        """Return what a first image has on its disk: the checkout, and a host's settings; nothing is deployed yet."""
-        variables = {"SHOP_CDN": self.endpoints["cdn"], "SHOP_DOMAIN": DOMAIN}
-        if self._static_middleware:
-            variables["SHOP_STATIC_MIDDLEWARE"] = "config.static_middleware.StaticFilesMiddleware"
-        if self._health_middleware:
-            variables["SHOP_HEALTH_MIDDLEWARE"] = "1"
-        if self.kind is MACHINES:
-            variables["SHOP_DATABASE"] = self.endpoints["database"]
-            return first_disks.of_machines(self.places.top, self.places.shared, self.endpoints["origin"], variables)
-        variables["SHOP_HOSTS"] = self.endpoints["balancer"].rpartition(":")[0].removeprefix("http://")
-        return first_disks.of_processes(self.places.top, self.places.shared, variables)
-
     # -- the cloud
 
     def _start_server(self) -> None:
@@ -170,8 +159,7 @@ class World:
         hosts |= {"shared": str(self.places.shared)} if self.kind is MACHINES else {"user": self.kind.user}
         if self._outside:
             hosts["private"] = "closed"
-        if self._health_middleware and self.kind is not MACHINES:
-            hosts["health_path"] = "/health/ready/"
+        hosts |= self.project.hosts()
         options = {**OPTIONS, "seed": self.unkind or 0, "hosts": hosts, **self._options}
         octet = self._stack.enter_context(Octet()).number
         places = ["--directory", str(self.places.top), "--octet", str(octet), "--hosts", self.kind.name]
@@ -223,10 +211,11 @@ class World:
             return json.load(answer)
 
     def _build_cloud(self) -> None:
-        account = Account(self.client, self.endpoints["octet"], self.kind, self._outside, self._launches)
+        account = Account(self.client, self.endpoints["octet"], self.kind, self._outside, self._launches, self.project.domain)
         image = account.image()
-        self.control("image", {"image": image, "disk": str(self._base_disk())})
-        account.fleet(image)
+        disk = self.project.disk(self.places.top, self.places.shared, self.endpoints)
+        self.control("image", {"image": image, "disk": str(disk)})
+        account.fleet(image, self.v1 if self.project.serves else None)
         self.distribution = account.distribution()
 
     def _grant(self) -> None:
@@ -252,7 +241,7 @@ class World:
         for name in ("fabfile.py", "tasks.py"):
             (folder / name).write_text("from ramped import ns\n\n__all__ = ['ns']\n", encoding="utf-8")
         operator = operator_setup.Operator(self.places.key, self.patience, self._outside)
-        settings = operator.settings(self.kind, self.endpoints, self.distribution)
+        settings = operator.settings(self.kind, self.project, self.endpoints, self.distribution)
         (folder / "fabric.yaml").write_text(settings, encoding="utf-8")
 
 
