@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 
 from . import group_kinds, more_scenarios
+from .foreign import acts, existing
 from .host_kinds import KINDS, MACHINES
 from .sandbox import REGION, SECRET, Refusal, command
 from .scenario import Failed, Rehearsal
@@ -33,9 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         group = group_kinds.KINDS[args.group]
         options = {"static_middleware": args.static_middleware, "unkind": args.seed, "outside": args.outside}
         options["launches"] = group.parameters
-        with World(top, KINDS[args.hosts], **options) as world:
-            further = more_scenarios.play if args.further else None
-            well = Rehearsal(world, args.instances, args.skip, further=further, group_kind=group).play()
+        project = existing.load(top) if args.project else None
+        with World(top, KINDS[args.hosts], project=project, **options) as world:
+            further = more_scenarios.play if args.further else acts.play if project else None
+            well = Rehearsal(world, args.instances, args.skip, further=further, group_kind=group, yes=args.yes).play()
             if args.keep:
                 _keep(world)
     except (Failed, Refusal) as error:
@@ -55,6 +57,8 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--skip", action="append", default=[], choices=SKIPPABLE)
     parser.add_argument("--static-middleware", action="store_true")
     parser.add_argument("--further", action="store_true")
+    parser.add_argument("--project", action="store_true", help="the site that was prepared in --top, in place of the shop")
+    parser.add_argument("--yes", action="store_true", help="ship with --yes: the migrations were reviewed")
     parser.add_argument("--outside", action="store_true", help="the operator reaches public addresses only (process hosts)")
     parser.add_argument("--group", choices=sorted(group_kinds.KINDS), default=group_kinds.PLAIN.name)
     parser.add_argument("--unkind", action="store_true", help="a cloud as slow and unkind as AWS may be")
@@ -63,6 +67,8 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     args = parser.parse_args(arguments)
     if args.seed is not None and not args.unkind:
         parser.error("--seed needs --unkind")
+    if args.project and (args.hosts == MACHINES.name or args.further or args.static_middleware or not args.top):
+        parser.error("--project is for process hosts, and without --further and --static-middleware")
     if args.outside and args.hosts == MACHINES.name:
         parser.error("--outside is not modelled for machines")
     if args.unkind and args.seed is None:

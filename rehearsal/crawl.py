@@ -18,13 +18,14 @@ def crawl(site: Site, begin: Sequence[str]) -> tuple[list[str], list[Answer]]:
     `begin`: paths; what they name themselves belongs to the result even if it answers something else.
     """
     visitor, waiting, seen = Visitor(site, 0.0), deque(begin), set(begin)
-    pages, wrong = [], []
+    pages: list[str] = []
+    wrong: list[Answer] = []
     while waiting and len(pages) + len(wrong) < LIMIT:
         page = waiting.popleft()
         answer = visitor.page(page)
         if answer.why or answer.status >= 500:
             wrong.append(answer)
-        elif page in begin or (answer.status == 200 and _TYPE in answer.headers.get("Content-Type", "")):
+        elif page in begin or (answer.status == 200 and _TYPE in answer.headers.get("content-type", "")):
             pages.append(page)
         for path in sorted(_onward(site, answer)):
             if path not in seen:
@@ -35,8 +36,8 @@ def crawl(site: Site, begin: Sequence[str]) -> tuple[list[str], list[Answer]]:
 
 def _onward(site: Site, answer: Answer) -> set[str]:
     """Return the paths of the site's own pages that a page links to."""
-    found = set()
-    if _TYPE not in answer.headers.get("Content-Type", ""):
+    found: set[str] = set()
+    if _TYPE not in answer.headers.get("content-type", ""):
         return found
     for link in links.of_page(answer.body.decode(errors="replace")).pages:
         parts = urlsplit(urljoin(answer.url, link))

@@ -1,6 +1,6 @@
 """What a rehearsal has to know of the site that is released in it; the sample shop is one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -48,6 +48,9 @@ class Project(Protocol):
     def hosts(self) -> Mapping[str, Any]:
         """Return the options of process hosts."""
 
+    def parts(self) -> Sequence[tuple[str, Sequence[str]]]:
+        """Return what runs beside the hosts: a name, and a command that prints endpoints as a line of JSON."""
+
 
 @dataclass(frozen=True)
 class Shop:
@@ -89,3 +92,7 @@ class Shop:
     def hosts(self) -> Mapping[str, Any]:
         """Return the health path of its middleware, if it has that."""
         return {"health_path": "/health/ready/"} if self.health_middleware and self.kind is not MACHINES else {}
+
+    def parts(self) -> Sequence[tuple[str, Sequence[str]]]:
+        """Return nothing: its database is a file, or the kind's own."""
+        return ()

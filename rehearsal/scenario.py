@@ -38,6 +38,7 @@ class Rehearsal:
     problems: list[str] = field(default_factory=list)
     further: "Callable[[Rehearsal], None] | None" = None  # more acts, while visitors are there
     group_kind: GroupKind = PLAIN
+    yes: bool = False  # the operator has reviewed the migrations
     settled: float = SETTLED
     took: dict[str, float] = field(default_factory=dict)  # seconds, by the task that was run last
 
@@ -150,7 +151,7 @@ class Rehearsal:
         return traffic.Site(endpoints["balancer"], endpoints["cdn"], project.domain, project.pages, static, releases)
 
     def _ship(self) -> bool:
-        parts = [argument for part in self.skip for argument in ("--skip", part)]
+        parts = [*(["--yes"] if self.yes else []), *(argument for part in self.skip for argument in ("--skip", part))]
         if self.skip:
             # Left for afterwards, so that the cached error can be looked at first.
             parts += ["--skip", "invalidate", "--skip", "stop"]

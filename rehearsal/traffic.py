@@ -21,7 +21,7 @@ from . import links
 
 TIMEOUT = 15.0  # seconds
 REDIRECTS = 5  # that a visitor follows
-RELEASE, ERROR, WORKER = "X-Rehearsal-Release", "X-Rehearsal-Error", "X-Rehearsal-Worker"
+RELEASE, ERROR, WORKER = "x-rehearsal-release", "x-rehearsal-error", "x-rehearsal-worker"
 _RELEASE = re.compile(rb'<meta name="release" content="([^"]+)"')
 _INNER = re.compile(rb"""url\(["']?([^"')]+)["']?\)""")
 _MARK = re.compile(rb"release (v\d+)")
@@ -71,7 +71,7 @@ class Answer:
     at: float
     url: str
     status: int
-    headers: Mapping[str, str]
+    headers: Mapping[str, str]  # by names in small letters
     body: bytes
     why: str
 
@@ -101,7 +101,7 @@ class Visitor:
         url = urljoin(f"{self._site.balancer}/", page)
         for _ in range(REDIRECTS):
             answer = self._get(url)
-            target = urljoin(url, answer.headers.get("Location", ""))
+            target = urljoin(url, answer.headers.get("location", ""))
             if answer.status not in (301, 302, 303, 307, 308) or self._site.asks(target) is None:
                 return answer
             url = target
@@ -151,7 +151,9 @@ class Visitor:
             answer = connection.getresponse()
             for cookie in answer.headers.get_all("Set-Cookie", []):
                 self._cookies.load(cookie)
-            return Answer(at, url, answer.status, dict(answer.headers), answer.read(), "")
+            return Answer(
+                at, url, answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.read(), ""
+            )
         except (OSError, http.client.HTTPException) as error:
             return Answer(at, url, 0, {}, b"", f"no answer: {error or type(error).__name__}")
         finally:

@@ -170,6 +170,8 @@ class World:
         if self.kind is MACHINES:
             beside = [sys.executable, "-m", f"{__package__}.hosts.machines.services", "--origin", str(self.places.top)]
             self.endpoints |= self._start_part([*beside, "--address", f"{self.kind.base(octet)}.0.1"], "the database")
+        for what, command in self.project.parts():
+            self.endpoints |= self._start_part(list(command), what)
         self.environment = sandbox.own(os.environ, self.places.home, self.endpoints["api"], self.key)
 
     def _start_part(self, command: list[str], what: str, more: Mapping[str, str] | None = None) -> dict[str, Any]:

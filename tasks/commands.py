@@ -474,6 +474,13 @@ def management_stop(run: Run) -> None:
     auto_shortflags=False,
     iterable=["skip"],
     help={
+        "project": "the repository of your own site, instead of the sample shop; it is only read",
+        "from": "with --project, the old release; default: the tag before the last one, or the commit before --to",
+        "to": "with --project, the new release; default: the last tag, or HEAD",
+        "environment-file": "with --project, a file of lines NAME=VALUE that its settings need",
+        "settings": "with --project, the settings module that serves visitors",
+        "manage": "with --project, its manage.py, where there are several",
+        "yes": "with --project, ship with --yes: its migrations were reviewed",
         "hosts": "processes (no root), or machines: systemd, sshd, nginx and PostgreSQL (as root on Debian)",
         "instances": "number of web instances (1 to 40)",
         "keep": "keep the stand-in cloud running until Ctrl-C, and show how to use it",
@@ -496,12 +503,21 @@ def rehearse(
     group: str = "plain",
     unkind: bool = False,
     seed: str | None = None,
+    project: str | None = None,
+    from_: str | None = None,
+    to: str | None = None,
+    environment_file: str | None = None,
+    settings: str | None = None,
+    manage: str | None = None,
+    yes: bool = False,
 ) -> None:
     """Rehearse: ship a new release of a Django site to a stand-in cloud on this machine, under traffic; no AWS account.
 
+    With --project it is your own site: its last two releases, its requirements, database, settings and pages.
+
     Needs no fabric.yaml. Exit code 0 only if no request failed.
     """
-    from .operations import rehearse
+    from .operations import rehearse, rehearse_project
 
     flags = {
         "--keep": keep,
@@ -510,8 +526,11 @@ def rehearse(
         "--unkind": unkind,
         f"--seed={seed}": seed is not None,
         f"--group={group}": group != "plain",
+        "--yes": yes,
     }
-    rehearse.rehearse(hosts, instances, [flag for flag, on in flags.items() if on], skip or (), dry=bool(c.config.run.dry))
+    subject = rehearse_project.Subject(project, from_, to, environment_file, settings, manage) if project else None
+    wanted = [flag for flag, on in flags.items() if on]
+    rehearse.rehearse(hosts, instances, wanted, skip or (), subject=subject, dry=bool(c.config.run.dry))
 
 
 # -- setup

@@ -8,13 +8,14 @@ from pathlib import Path
 from ..http1 import Exchange, Server
 from ..proxy import NoAnswer, Patience, forwarded, onward, relay
 
-CHECK = re.compile(r"/health_check/([A-Za-z0-9.-]+)/?")
+CHECK = re.compile(r"/health_check/([A-Za-z0-9.-]+?)/?")
+DEEP = re.compile(r"/health_check/([A-Za-z0-9.-]+)/deep")  # of the health middleware
 
 
 class Front:
     """Pass requests to gunicorn, and the load balancer's health check to the site's own view under its own name.
 
-    A check of `/health_check/<domain>` becomes `health_path` with Host: <domain>; everything is said to have come by https,
+    A check of `/health_check/<domain>` becomes `health_path` with Host: <domain>, and with /deep the middleware's deep path; everything is said to have come by https,
     so that Django neither rejects nor redirects it. `fault` returns the fault in force, if any.
     """
 
@@ -49,10 +50,10 @@ class Front:
             await exchange.plain(500, "Internal Server Error (a fault of this image)")
             return
         changed, target = forwarded(exchange, "https"), None
-        check = CHECK.fullmatch(exchange.target)
-        if check:
-            # the load balancer's own request: there is no visitor to forward
-            changed, target = {"x-forwarded-proto": "https", "host": check.group(1)}, self._health_path
+        check, deep = CHECK.fullmatch(exchange.target), DEEP.fullmatch(exchange.target)
+        if found := check or deep:
+            # the load balancer's own request, or the operator's: there is no visitor to forward
+            changed, target = {"x-forwarded-proto": "https", "host": found[1]}, self._health_path if check else "/health/deep/"
         try:
             await relay(exchange, self._open, onward(exchange, changed, target), self._patience)
         except NoAnswer as failure:

@@ -149,7 +149,10 @@ def require_deep_health(host: Host, app: App) -> None:
         return
     where = f"http://{host.address}:{app.port}{app.deep_health_path}"
     try:
-        answer = host.http(None, app.port, app.deep_health_path, headers(app), limits=DEEP, fresh=True)
+        # Below the load balancer's path it is asked as that is: nginx passes nothing else to the middleware's deep path.
+        by_address = app.deep_health_path.startswith(f"{app.health_path.rstrip('/')}/")
+        asked = {"User-Agent": "ramped"} if by_address else headers(app)
+        answer = host.http(None, app.port, app.deep_health_path, asked, limits=DEEP, fresh=True)
     except NoAnswer as error:
         raise DeployError(f"{host.name}: {error}{journal(host, app.services[0])}") from error
     if answer.status != 200:

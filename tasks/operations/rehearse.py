@@ -11,17 +11,20 @@ from pathlib import Path
 from tempfile import gettempdir
 
 from ..errors import DeployError, SettingsError
+from .rehearse_project import Subject, prepare
 
 # Links are resolved: the package may be linked under another name, and the rehearsal is beside the real folder.
 _PACKAGE = Path(__file__).resolve().parents[1]
 _NEEDED = ("moto", "flask", "flask_cors", "h11", "asyncssh", "gunicorn", "django", "whitenoise", "pip")
 
 
-def rehearse(hosts: str, instances: int, flags: Sequence[str], skip: Sequence[str], *, dry: bool) -> None:
+def rehearse(
+    hosts: str, instances: int, flags: Sequence[str], skip: Sequence[str], *, subject: Subject | None = None, dry: bool
+) -> None:
     """Rehearse a release on the stand-in cloud; this process becomes the rehearsal.
 
-    `hosts`: processes or machines; `instances`: how many web instances; `flags` and `skip`: passed on. Raises SettingsError where
-    something is missing.
+    `hosts`: processes or machines; `instances`: how many web instances; `flags` and `skip`: passed on; `subject`: a
+    site of one's own instead of the shop. Raises SettingsError where something is missing.
     """
     module = _find()
     _require_libraries(module)
@@ -32,6 +35,8 @@ def rehearse(hosts: str, instances: int, flags: Sequence[str], skip: Sequence[st
     sys.path.insert(0, str(_PACKAGE.parent))
     if hosts == "machines":
         _prepare_machines(module, instances)
+    if subject:
+        flags = [*flags, "--project", f"--top={prepare(module, subject)}"]
     arguments = ["--hosts", hosts, "--instances", str(instances), *flags, *(f"--skip={part}" for part in skip)]
     _become(module, arguments)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...decisions.setup import left, texts
 from ...decisions.setup.blocks import without
-from ...decisions.setup.facts import Facts
+from ...decisions.setup.facts import Facts, placeholder
 from ...decisions.setup.host_files import Names, filled, nginx, settings_file, unit
 from ...decisions.setup.layout import Layout
 from ...decisions.setup.settings_block import SITE_STORAGE, settings_block, site_storage, storage_name
@@ -60,7 +61,23 @@ def wanted(project: Project, snippets: Path) -> Wanted:
     _fabric(project, snippets, found)
     if project.facts:
         _settings(project, project.facts, found)
+        found.files[".ramped/project.json"] = File(_record(project, project.facts))
     return found
+
+
+def _record(project: Project, facts: Facts) -> str:
+    """Return what `rehearse --project` needs to know of a project."""
+    layout = project.layout
+    known = {
+        "manage": layout.manage,
+        "settings": layout.settings,
+        "application": layout.application,
+        "databases": {
+            alias: [engine, _inside(project.scratch, file) if file else ""] for alias, (engine, file) in facts.databases.items()
+        },
+        "variables": {name: placeholder(name) for name in project.names.variables},
+    }
+    return json.dumps(known, indent=2) + "\n"
 
 
 def _drop_ins(project: Project, folder: Path) -> Iterator[tuple[str, File]]:
@@ -101,7 +118,7 @@ def _fabric(project: Project, snippets: Path, found: Wanted) -> None:
         "app.databases": f"[{', '.join(facts.databases if facts else ['default'])}]",
         "app.services": f"[{project.names.server}.service]",
         "app.domain": project.names.domain,
-        "app.deep_health_path": "/health/deep/",
+        "app.deep_health_path": f"/health_check/{project.names.domain}/deep",
         "static.url": _path_of(facts.static_url) if facts else "/static/",
         "health_check.draining_file": f"/run/{project.names.site}/draining",
     }

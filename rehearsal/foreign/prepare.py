@@ -1,0 +1,149 @@
+"""Make a rehearsal's two releases of somebody's repository: each is a revision of theirs with what `init` would change in it.
+
+This runs with the environment of the person who rehearses, whose caches and package sources pip needs; the rehearsal itself
+has nothing of it. The repository itself is only read.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ..sandbox import Refusal
+from . import pythons
+from .commands import git, run
+
+PREPARED = "prepared.json"
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is rehearsed: a repository, two revisions (None: its last two releases), and what its settings need."""
+
+    folder: Path
+    old: str | None
+    new: str | None
+    environment_file: Path | None
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What `init` does in a tree, given the Python of its release: it returns what it found; and its requirements files."""
+
+    set_up: Callable[[Path, Path], list[str]]
+    requirements: Callable[[Path], list[str]]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What lies ready in a folder: origin.git, tree (the new release), old-venv, new-venv."""
+
+    name: str
+    old: str  # revision with the changes of `init`
+    new: str
+    of_old: str  # revision of the repository
+    of_new: str
+    database: str  # a file with a database of the project's own; "" where there is none
+    environment: dict[str, str]
+    findings: list[str]  # of `init` in the new release
+    pip: str  # pip.conf of the hosts
+
+
+def prepare(wanted: Wanted, tools: Tools, say: Say) -> Path:
+    """Return a folder with everything prepared; raises Refusal. Whatever goes wrong, nothing is left behind."""
+    top = Path(tempfile.mkdtemp(prefix="ramped-rehearsal-")).resolve()
+    try:
+        prepared = _prepare(top, wanted, tools, say)
+        (top / PREPARED).write_text(json.dumps(asdict(prepared)), encoding="utf-8")
+    except BaseException:
+        shutil.rmtree(top)
+        raise
+    return top
+
+
+def _prepare(top: Path, wanted: Wanted, tools: Tools, say: Say) -> Prepared:
+    repository = Path(git(wanted.folder, "rev-parse", "--show-toplevel"))
+    old, new = _revisions(repository, wanted.old, wanted.new)
+    if git(repository, "status", "--porcelain", "--untracked-files=no"):
+        say("what is not committed is not rehearsed")
+    tree = top / repository.name
+    run("git", "clone", "--quiet", "--no-checkout", repository, tree, cwd=top)
+    run("git", "init", "--quiet", "--bare", "--initial-branch=main", top / "origin.git", cwd=top)
+    first, _ = _release(top, tree, old, "old", tools, say)
+    second, findings = _release(top, tree, new, "new", tools, say)
+    git(tree, "push", "--quiet", str(top / "origin.git"), f"{first}:refs/heads/main", f"{second}:refs/prepared/v2")
+    environment = _environment(wanted.environment_file)
+    database = _database(repository, tree)
+    return Prepared(repository.name, first, second, old, new, database, environment, findings, _pip_settings())
+
+
+def _revisions(repository: Path, old: str | None, new: str | None) -> tuple[str, str]:
+    """Return full revisions: those given, else of the last two tags, else of HEAD and the commit before it."""
+    tags = [tag for tag in git(repository, "tag", "--merged", "HEAD", "--sort=-creatordate").splitlines() if tag]
+    commits = list(dict.fromkeys(git(repository, "rev-parse", f"{tag}^{{commit}}") for tag in tags[:5]))
+    later = _commit(repository, new) if new else commits[0] if len(commits) > 1 else _commit(repository, "HEAD")
+    if old:
+        return _commit(repository, old), later
+    if not new and len(commits) > 1:
+        return commits[1], later
+    has_parent = len(git(repository, "rev-list", "--max-count=2", later).splitlines()) > 1
+    return (_commit(repository, f"{later}~1") if has_parent else later), later
+
+
+def _commit(repository: Path, revision: str) -> str:
+    return git(repository, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
+
+
+def _release(top: Path, tree: Path, revision: str, name: str, tools: Tools, say: Say) -> tuple[str, list[str]]:
+    """Check a revision out, make its virtual environment, and record it with what `init` changes in it."""
+    git(tree, "checkout", "--quiet", "--force", "--detach", revision)
+    git(tree, "clean", "-ffdxq")
+    venv = top / f"{name}-venv"
+    say(f"{name} release {revision[:12]}: a virtual environment with its requirements")
+    python = pythons.environment(venv, tree, pythons.choose(tree), tools.requirements(tree), say)
+    say(f"{name} release {revision[:12]}: Python {python.name.removeprefix('python')}; what `init` changes in it")
+    findings = tools.set_up(tree, venv / "bin/python")
+    # The project may ignore names that `init` writes.
+    git(tree, "add", "--all", "--force")
+    git(tree, "commit", "--quiet", "--allow-empty", "--no-verify", "--message", f"The {name} release, as `init` sets it up")
+    return git(tree, "rev-parse", "HEAD"), findings
+
+
+def _database(repository: Path, tree: Path) -> str:
+    """Return the SQLite database with which the project is developed, if there is one."""
+    facts = json.loads((tree / ".ramped/project.json").read_text(encoding="utf-8"))
+    for engine, file in facts["databases"].values():
+        if "sqlite" in engine and file and (repository / file).is_file():
+            return str(repository / file)
+    return ""
+
+
+def _environment(file: Path | None) -> dict[str, str]:
+    if file is None:
+        return {}
+    try:
+        lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
+    except OSError as error:
+        raise Refusal(f"--environment-file: {file}: {error.strerror}") from None
+    pairs = [line.removeprefix("export ").partition("=") for line in lines if line and not line.startswith("#")]
+    return {name.strip(): value.strip().strip("'\"") for name, equals, value in pairs if equals}
+
+
+def _pip_settings() -> str:
+    """Return pip.conf for the hosts: where this user's pip finds packages, and keeps what it has loaded."""
+    listed = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False).stdout
+    values: dict[str, str] = {}
+    for line in listed.splitlines():
+        key, _, value = line.partition("=")
+        with suppress(ValueError):
+            section, name = key.split(".", 1) if not key.startswith(":env:.") else ("global", key.removeprefix(":env:."))
+            values[name] = value.strip("'") if section in ("global", "install") else values.get(name, "")
+    cache = subprocess.run([sys.executable, "-m", "pip", "cache", "dir"], capture_output=True, text=True, check=False).stdout
+    values["cache-dir"] = cache.strip()
+    return "[global]\n" + "".join(f"{name} = {value}\n" for name, value in values.items() if value)
