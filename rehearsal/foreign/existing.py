@@ -15,7 +15,6 @@ from typing import Any
 
 import yaml
 
-from .. import installation
 from ..host_kinds import PROCESSES, Kind
 from ..project import HEADER
 from ..sandbox import Refusal
@@ -23,7 +22,7 @@ from ..site import repository as shop
 from .commands import git, run
 from .prepare import PREPARED, Prepared
 
-PROGRAMS = installation.ROOT / Path(*__name__.split(".")[:-2]) / "site/anyone"
+PROGRAMS = Path(__file__).parents[1] / "site/anyone"
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 # What the operator's own fabric.yaml says of the host, which is another here.
 _OF_THE_HOST = {"directory", "virtualenv", "services", "domain", "port", "boot_timeout", "health_path", "branch"}

@@ -26,8 +26,9 @@ def manifests(static: Path) -> Iterator[str]:
             if isinstance(content, dict) and not _OF_AN_APP & content.keys():
                 where = path.relative_to(static)
                 yield (
-                    f"STATIC_ROOT holds {where}, by which code names files: old code that starts later reads the new one. Keep it in"
-                    " the checkout (manifest_path of django-vite, COMPRESS_OFFLINE_MANIFEST_STORAGE_ALIAS of django-compressor)"
+                    f"STATIC_ROOT holds {where}, by which code names files: old code that starts later reads the new one."
+                    " Keep it in the checkout (manifest_path of django-vite, or"
+                    " COMPRESS_OFFLINE_MANIFEST_STORAGE_ALIAS of django-compressor)"
                 )
 
 

@@ -15,7 +15,8 @@ DEEP = re.compile(r"/health_check/([A-Za-z0-9.-]+)/deep")  # of the health middl
 class Front:
     """Pass requests to gunicorn, and the load balancer's health check to the site's own view under its own name.
 
-    A check of `/health_check/<domain>` becomes `health_path` with Host: <domain>, and with /deep the middleware's deep path; everything is said to have come by https,
+    A check of `/health_check/<domain>` becomes `health_path` with Host: <domain>, and with /deep the middleware's deep path;
+    everything is said to have come by https,
     so that Django neither rejects nor redirects it. `fault` returns the fault in force, if any.
     """
 

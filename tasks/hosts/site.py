@@ -140,6 +140,15 @@ def verify(run: Run, host: Host, sha: str, manifest: Manifest) -> None:
     run.out.say(f"{host.name} serves {sha[:12]}, all {len(new)} new static files and the {len(old)} earlier ones")
 
 
+def deep_headers(app: App) -> dict[str, str]:
+    """Return the headers for the deep health path: below the health path those of the load balancer, which asks by address.
+
+    The nginx snippet passes nothing else to the middleware's deep path.
+    """
+    by_address = (app.deep_health_path or "").startswith(f"{app.health_path.rstrip('/')}/")
+    return {"User-Agent": "ramped"} if by_address else headers(app)
+
+
 def require_deep_health(host: Host, app: App) -> None:
     """Request the deep health view, which checks the database and the migrations of the running site.
 
@@ -149,10 +158,7 @@ def require_deep_health(host: Host, app: App) -> None:
         return
     where = f"http://{host.address}:{app.port}{app.deep_health_path}"
     try:
-        # Below the load balancer's path it is asked as that is: nginx passes nothing else to the middleware's deep path.
-        by_address = app.deep_health_path.startswith(f"{app.health_path.rstrip('/')}/")
-        asked = {"User-Agent": "ramped"} if by_address else headers(app)
-        answer = host.http(None, app.port, app.deep_health_path, asked, limits=DEEP, fresh=True)
+        answer = host.http(None, app.port, app.deep_health_path, deep_headers(app), limits=DEEP, fresh=True)
     except NoAnswer as error:
         raise DeployError(f"{host.name}: {error}{journal(host, app.services[0])}") from error
     if answer.status != 200:

@@ -114,3 +114,15 @@ def test_a_gunicorn_that_does_not_answer_in_time_is_504(fronted: Callable[[Behav
         writer.close()
 
     assert ask(fronted(dream), 8080, "/")[0] == 504
+
+
+def test_the_deep_check_reaches_the_middlewares_deep_path(fronted: Callable[[Behaviour | None], str]) -> None:
+    seen = []
+
+    async def note(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append((await reader.readuntil(b"\r\n\r\n")).decode().lower())
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+
+    assert ask(fronted(note), 8080, "/health_check/shop.example.com/deep")[0] == 200
+    assert seen[0].startswith("get /health/deep/ ") and "host: shop.example.com" in seen[0] and "x-forwarded-for" not in seen[0]

@@ -1,0 +1,108 @@
+"""A site of one's own in the rehearsal: which revisions, which Python, which environment, what a release has left behind."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rehearsal.foreign import findings, prepare, pythons
+from rehearsal.foreign.existing import _quoted
+from rehearsal.sandbox import Refusal
+from rehearsal.traffic import Request
+from tasks.hosts.shell.scripts.environment import parse
+
+
+def commit(folder: Path, *, tag: str = "") -> str:
+    person = ["-c", "user.name=a", "-c", "user.email=a@example.com"]
+    for words in (["commit", "-q", "--allow-empty", "-m", "x"], *([["tag", tag]] if tag else [])):
+        subprocess.run(["git", "-C", str(folder), *person, *words], check=True)
+    return subprocess.run(
+        ["git", "-C", str(folder), "rev-parse", "HEAD"], check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    return tmp_path
+
+
+def test_without_tags_the_last_two_commits_are_rehearsed(repository: Path) -> None:
+    first = commit(repository)
+    assert prepare._revisions(repository, None, None) == (first, first)
+    second, third = commit(repository), commit(repository)
+    assert prepare._revisions(repository, None, None) == (second, third)
+    assert prepare._revisions(repository, None, second[:9]) == (first, second)
+    assert prepare._revisions(repository, first, None) == (first, third)
+
+
+def test_with_tags_the_last_two_are_rehearsed(repository: Path) -> None:
+    first, second = commit(repository, tag="v1"), commit(repository, tag="v2")
+    commit(repository)
+    assert set(prepare._revisions(repository, None, None)) == {first, second}
+    assert prepare._revisions(repository, "v1", "v2") == (first, second)
+
+
+def test_a_revision_that_is_not_there_is_named(repository: Path) -> None:
+    commit(repository)
+    with pytest.raises(Refusal, match="git rev-parse exited 128"):
+        prepare._revisions(repository, "nothing", None)
+
+
+def test_what_the_preparation_refuses_leaves_nothing(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commit(repository)
+    place = tmp_path / "t"
+    place.mkdir()
+    monkeypatch.setattr(prepare.tempfile, "tempdir", str(place))
+    tools = prepare.Tools(lambda tree, python: [], lambda tree: [])
+    with pytest.raises(Refusal, match="there is no requirements file, and pyproject.toml names no dependencies"):
+        prepare.prepare(prepare.Wanted(repository, None, None, None), tools, lambda line: None)
+    assert not list(place.iterdir())
+
+
+@pytest.mark.parametrize(
+    "file, text, version",
+    [
+        (".python-version", "3.12.4\n", (3, 12)),
+        ("runtime.txt", "python-3.13.1", (3, 13)),
+        ("pyproject.toml", '[project]\nname = "x"\nrequires-python = ">=3.99"\n', (3, 99)),
+        ("pyproject.toml", '[project]\nname = "x"\nrequires-python = ">=3.8"\n', None),
+        ("pyproject.toml", "no toml", None),
+    ],
+)
+def test_the_python_that_a_project_wants(tmp_path: Path, file: str, text: str, version: tuple[int, int] | None) -> None:
+    (tmp_path / file).write_text(text)
+    assert pythons._wanted(tmp_path) == version
+
+
+def test_without_a_wish_this_python_comes_first(tmp_path: Path) -> None:
+    assert pythons._version(pythons.choose(tmp_path)[0]) == sys.version_info[:2]
+    assert pythons._version(Path("/bin/false")) is None
+
+
+@pytest.mark.parametrize("value", ["plain", "two words", 'with "quotes" and \\', "$HOME `x`", ""])
+def test_a_value_comes_out_of_the_environment_file_as_it_went_in(value: str) -> None:
+    assert parse(f"NAME={_quoted(value)}\n") == {"NAME": value}
+
+
+def test_a_manifest_by_which_code_names_files_is_found(tmp_path: Path) -> None:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "manifest.json").write_text(json.dumps({"main.js": {"file": "assets/main-1.js"}}))
+    (tmp_path / "app/manifest.json").write_text(json.dumps({"name": "x", "icons": [], "start_url": "/"}))
+    (tmp_path / "webpack-stats.json").write_text("broken")
+    found = list(findings.manifests(tmp_path))
+    assert len(found) == 1 and "STATIC_ROOT holds manifest.json" in found[0]
+
+
+def request(version: str, worker: str) -> Request:
+    return Request(0.0, "page", "/", 200, version, "", worker)
+
+
+def test_workers_that_are_slow_or_grow_are_found() -> None:
+    old, new = request("v1", "11 102400 1.5"), request("v2", "12 204800 12.5")
+    rows, found = findings.workers([old, new, new, request("v2", "")])
+    assert rows == [("v1", 1, "100 MiB", "1.5 s"), ("v2", 1, "200 MiB", "12.5 s")]
+    assert "took 12 s to load" in found[0] and "needs 200 MiB, and needed 100 MiB" in found[1]
+    assert findings.workers([old, old])[1] == []
