@@ -312,4 +312,4 @@ def test_the_operator_policy_allows_what_the_tasks_call_and_no_more(temporary: P
 def _grow(world: World) -> None:
     from rehearsal.scenario import Rehearsal
 
-    Rehearsal(world, 1, ())._fleet(1)
+    Rehearsal(world, 1, ()).resize(1)

@@ -123,6 +123,7 @@ def test_the_deep_check_reaches_the_middlewares_deep_path(fronted: Callable[[Beh
         seen.append((await reader.readuntil(b"\r\n\r\n")).decode().lower())
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
         await writer.drain()
+        writer.close()
 
     assert ask(fronted(note), 8080, "/health_check/shop.example.com/deep")[0] == 200
     assert seen[0].startswith("get /health/deep/ ") and "host: shop.example.com" in seen[0] and "x-forwarded-for" not in seen[0]
