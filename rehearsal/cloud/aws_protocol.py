@@ -30,6 +30,7 @@ MODELS = {
     "monitoring": "cloudwatch",
     "iam": "iam",
     "servicequotas": "service-quotas",
+    "rds": "rds",
 }
 
 # the models name few of the codes that the services really use, and moto warns of each

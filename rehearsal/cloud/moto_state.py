@@ -62,6 +62,11 @@ class MotoState:
         return self._of("ssm", self.region)
 
     @property
+    def rds(self) -> Any:
+        """Return RDS's backend."""
+        return self._of("rds", self.region)
+
+    @property
     def cloudfront(self) -> Any:
         """Return CloudFront's backend."""
         return self._of("cloudfront", "aws")

@@ -21,6 +21,8 @@ class Options:
     terminate: float = 0.1  # from shutting-down to terminated
     image: float = 0.5  # from pending to available
     image_not_found: float = 0.1  # DescribeImages knows nothing of a new image for so long
+    database_snapshot: float = 0.5  # from creating to available, or failed
+    database_snapshots_fail: bool = False
     invalidation: float = 0.5  # from InProgress to Completed
     tick: float = 0.05  # the control loops take a turn this often
     check_timeout_floor: float = 1.0  # the minimal timeout of a health check, however small time_scale is

@@ -14,6 +14,7 @@ from .calls import CallLog
 from .checker import Checker
 from .connect_api import ConnectApi
 from .consistency import Consistency
+from .database_api import DatabaseApi
 from .faults import Faults
 from .image_api import ImageApi
 from .images import Images
@@ -63,6 +64,7 @@ class World:
             self.moto, hosts, options, self.timing, self._images, self.faults, self.consistency, self._addresses
         )
         self._templates = Templates()
+        self._databases = DatabaseApi(self.moto, options, self.timing)
         self._invalidations = Invalidations(self.moto, options, self.timing, on_invalidated)
         self.scaling = AutoScaling(self._machines, self.moto, self.targets, self._templates, options, self.timing)
         self.permissions = Permissions(StandInFacts(self.moto, self.scaling.groups, self._templates))
@@ -89,6 +91,7 @@ class World:
             "ec2-instance-connect": [ConnectApi(self._hosts, moto, self.options, timing)],
             "elbv2": [TargetApi(self.targets, moto), RuleApi(moto, self.options)],
             "ssm": [ParameterApi(moto, self.options, timing)],
+            "rds": [self._databases],
             "cloudfront": [self._invalidations],
             "autoscaling": [self.scaling, LaunchConfigurationApi()],
             "service-quotas": [QuotaApi(self.options)],
@@ -114,6 +117,7 @@ class World:
         self.targets.tick(now)
         self.scaling.tick(now)
         self._invalidations.tick(now)
+        self._databases.tick(now)
         self.first_target_group = self._first_target_group()
         listeners = [listener for balancer in self.moto.elbv2.load_balancers.values() for listener in balancer.listeners.values()]
         self.first_rules = tuple(listeners[0].rules.values()) if listeners else ()

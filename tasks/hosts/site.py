@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from ..decisions.release.answers import revision
@@ -29,15 +29,18 @@ def headers(app: App) -> dict[str, str]:
     return {"Host": app.domain, "X-Forwarded-Proto": "https", "User-Agent": "ramped"}
 
 
-def migrate(run: Run, host: Host) -> None:
-    """Show the migration plan, then run the migrations if there are any."""
-    app = run.settings.app
+def migrate(run: Run, host: Host, first: Callable[[], None] = lambda: None) -> None:
+    """Show the migration plan, then run the migrations if there are any; `first` is called once before that."""
+    app, begun = run.settings.app, False
     for database in app.databases:
         plan = host.read(commands.migrate_plan(app, database), timeout=LONG, label="manage.py migrate --plan").stdout
         if _NOTHING in plan:
             run.out.say("no migrations to run" + (f" on {database}" if len(app.databases) > 1 else ""))
             continue
         run.out.quote(plan)
+        if not begun:
+            first()
+        begun = True
         change(host, app, commands.migrate(app, database), "manage.py migrate")
 
 

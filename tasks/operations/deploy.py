@@ -8,6 +8,8 @@ from ..aws import instances, tags
 from ..aws.management import find, running_management
 from ..decisions.release import readiness
 from ..decisions.release.releases import Release, added
+from ..decisions.release.snapshots import database_of
+from ..fleet.database_snapshot import snapshot_database
 from ..fleet.examination import of_checkout, require
 from ..hosts import building, checkout, site
 from ..hosts.pages import require_pages
@@ -56,7 +58,7 @@ def deploy_release(run: Run, revision: str | None, *, yes: bool = False, apart: 
         if apart:
             apart()
         with run.step("migrate"):
-            site.migrate(run, host)
+            site.migrate(run, host, lambda: snapshot_database(run, sha))
         with run.step("collectstatic"):
             manifest = site.collect(run, host, sha)
             building.after_collectstatic(run, host, sha)
@@ -79,8 +81,12 @@ def _foresee(run: Run, revision: str | None) -> Release:
         else:
             run.out.say(f"would start the management instance {instance.id}, which is {instance.state}, and wait for SSH")
     run.out.say(f"would fetch, check out {sha} in {app.directory} on {instance.id} and write REVISION")
+    database = run.settings.database.snapshot
+    snapshot = f"make a snapshot of {database_of(database)} and " if database else ""
     checked = "check its migrations against the running release, " if app.check_migrations else ""
-    run.out.say(f"would {checked}{_installation(app)}, migrate if needed, collectstatic{_listed(app.after_collectstatic)}")
+    run.out.say(
+        f"would {checked}{_installation(app)}, {snapshot}migrate if needed, collectstatic{_listed(app.after_collectstatic)}"
+    )
     run.out.say(f"would restart {', '.join(app.services)}, then request {app.health_path} and every hashed file")
     return Release(sha, instance.id, ())
 

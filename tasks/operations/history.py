@@ -76,6 +76,7 @@ def _as_json(found: Sequence[Candidate], live: str, before: Candidate | None) ->
                 "from": c.released.source,
                 "command": c.released.command,
                 "run": c.released.run,
+                "snapshot": c.released.snapshot or None,
             }
             if c.released
             else None,

@@ -160,7 +160,7 @@ def _begun(run: Run, target: GroupTarget, revisions: Revisions, lock: Lock) -> G
 def _record(run: Run, targets: Sequence[GroupTarget], ended: Sequence[Outcome], began: float) -> None:
     """Record the outcome of the versions; a version of two groups that was rolled back in one counts as rolled back."""
     own = run.journal
-    how = Released(own.by or who(), began, run.clock.now() - began, "", "", own.command, own.run)
+    how = Released(own.by or who(), began, run.clock.now() - began, "", "", own.command, own.run, own.facts.get("snapshot", ""))
     found: dict[tuple[str, str], tuple[Version, str]] = {}
     for target, result in zip(targets, ended, strict=True):
         versions = {v.number: v for v in (target.source, target.target)}

@@ -17,6 +17,7 @@ from .values import (
     CheckTimeout,
     Commands,
     Count,
+    DatabaseName,
     DistributionId,
     Domain,
     Duration,
@@ -201,6 +202,14 @@ class Maintenance:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Database:
+    """The snapshot of the database before its migrations."""
+
+    snapshot: DatabaseName | None = None
+    timeout: Duration = 3600
+
+
+@dataclass(frozen=True, kw_only=True)
 class Freeze:
     """When nothing is released."""
 
@@ -242,6 +251,7 @@ class Settings:
     static: Static
     health_check: HealthCheck = field(default_factory=HealthCheck)
     maintenance: Maintenance = field(default_factory=Maintenance)
+    database: Database = field(default_factory=Database)
     freeze: Freeze = field(default_factory=Freeze)
     hooks: Hooks = field(default_factory=Hooks)
     notices: Notices = field(default_factory=Notices)

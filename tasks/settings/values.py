@@ -60,6 +60,13 @@ NoticeEvents = Annotated[
 ]
 ChangingCommands = Annotated[tuple[str, ...], Texts(Text("a command that changes something", "|".join(COMMANDS)))]
 
+DatabaseName = Annotated[
+    str,
+    Text(
+        "the name of an RDS instance, or cluster: and that of an Aurora cluster",
+        r"(?:cluster:)?(?!.*--)[A-Za-z][A-Za-z0-9-]{0,61}[A-Za-z0-9]",
+    ),
+]
 Windows = Annotated[tuple[str, ...], Texts(WindowText())]
 TimeZone = Annotated[str, ZoneText()]
 

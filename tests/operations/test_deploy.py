@@ -71,7 +71,7 @@ def static_names(world: ShopWorld) -> set[str]:
 
 def hooked(world: ShopWorld, line: str) -> Run:
     """Return a run with a hook on the management instance before `git`, where the revision is noted by an earlier step."""
-    run = world.run(hooks={"before": {"git": (Hook(line, "management"),)}})
+    run = world.run(hooks={"before": {"git": (Hook(line, "management"),)}}, database={"snapshot": "shop"})
     reach(run)
     run.journal.note(revision=world.v2)
     return run
@@ -80,7 +80,9 @@ def hooked(world: ShopWorld, line: str) -> Run:
 def test_a_release_is_deployed_verified_and_a_second_run_finds_nothing_to_do(world: ShopWorld) -> None:
     world.publish(world.v2)
     before = static_names(world)
-    release = deploy_release(world.run(), None)
+    rds = world.cloud.client("rds")
+    rds.create_db_instance(DBInstanceIdentifier="shop", DBInstanceClass="db.t4g.micro", Engine="postgres", AllocatedStorage=20)
+    release = deploy_release(world.run(database={"snapshot": "shop"}), None)
     assert (release.revision, release.instance_id) == (world.v2, world.management)
     hashed = {name for name in static_names(world) - before if name.count(".") > 1}
     assert set(release.added) == hashed and len(hashed) == 3
@@ -92,6 +94,8 @@ def test_a_release_is_deployed_verified_and_a_second_run_finds_nothing_to_do(wor
         f"-> {step}" for step in ("management instance", "SSH", "git", "migrate", "collectstatic", "restart", "verify")
     ]
     assert "shop.0003_notes_and_reviews" in world.printed
+    (snapshot,) = rds.describe_db_snapshots(DBInstanceIdentifier="shop", SnapshotType="manual")["DBSnapshots"]
+    assert snapshot["Status"] == "available" and f"snapshot {snapshot['DBSnapshotIdentifier']} of database shop" in world.printed
     assert "untracked" not in world.printed and "warning" not in world.printed
 
     mark = len(world.out.getvalue())
@@ -99,7 +103,7 @@ def test_a_release_is_deployed_verified_and_a_second_run_finds_nothing_to_do(wor
     assert (world.disk() / "hooked").read_text() == f"git {world.v2}\n"
     again = world.out.getvalue()[mark:]
     assert "requirements: unchanged" in again
-    assert "no migrations to run" in again
+    assert "no migrations to run" in again and "snapshot" not in again
     assert "0 static files copied" in again
     assert f"   | {world.disk() / 'app'}" in again
 

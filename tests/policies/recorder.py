@@ -77,6 +77,7 @@ class Recorder:
             target_groups=tuple(group.name for group in elb.target_groups.values()),
             balancers=tuple(balancer.name for balancer in elb.load_balancers.values()),
             distributions=tuple(world.moto.cloudfront.distributions),
+            databases=(*world.moto.rds.databases, *world.moto.rds.clusters, "gone"),  # the policy may name what is gone
             images=("shop", "shop.example.com", "shop.example"),
             user="admin",
         )

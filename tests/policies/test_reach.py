@@ -44,6 +44,7 @@ RULE_TAGS = {
     RULE.format("plain"): {},
     RULE.format("permanent"): {"ramped:groups": "shop-web"},
 }
+SITE_TAG = {"Key": "ramped:site", "Value": "www.example.com"}
 SUBNETS = ("subnet-0123456789abcdef0",)
 
 
@@ -208,6 +209,22 @@ CASES: Sequence[tuple[str, dict[str, Any], Sequence[dict[str, Any]]]] = [
     ("ssm:PutParameter", {"Name": "/ramped/shop-web/record"}, [{"Name": "/ramped/blog-web/record"}, {"Name": "/secret"}]),
     ("ssm:GetParameter", {"Name": "/ramped/shop-web/record"}, [{"Name": "/ramped/blog-web/record"}, {"Name": "/secret"}]),
     ("ssm:GetParameter", {"Name": "/ramped/shop-web/lock:3"}, [{"Name": "/ramped/blog-web/lock"}, {"Name": "/secret"}]),
+    (
+        "rds:CreateDBSnapshot",
+        {"DBInstanceIdentifier": "shop-db", "DBSnapshotIdentifier": "ramped-shop-db-1", "Tags": [SITE_TAG]},
+        [
+            {"DBInstanceIdentifier": "blog-db"},
+            {"DBSnapshotIdentifier": "nightly"},
+            {"Tags": [{"Key": "ramped:site", "Value": "blog.example.com"}]},
+        ],
+    ),
+    (
+        "rds:CreateDBClusterSnapshot",
+        {"DBClusterIdentifier": "shop-db", "DBClusterSnapshotIdentifier": "ramped-shop-db-1", "Tags": [SITE_TAG]},
+        [{"DBClusterIdentifier": "blog-db"}, {"DBClusterSnapshotIdentifier": "nightly"}],
+    ),
+    ("rds:DescribeDBSnapshots", {"DBInstanceIdentifier": "shop-db"}, [{"DBInstanceIdentifier": "blog-db"}]),
+    ("rds:DescribeDBClusterSnapshots", {"DBClusterIdentifier": "shop-db"}, [{"DBClusterIdentifier": "blog-db"}]),
     (
         "autoscaling:UpdateAutoScalingGroup",
         {"AutoScalingGroupName": "shop-web", "LaunchTemplate": {"LaunchTemplateId": LT, "Version": "4"}, "MaxSize": 9},

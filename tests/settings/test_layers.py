@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tasks.settings.layers import Layer, Source, check, merge, of_environment, of_file
 from tasks.settings.model import RolloutPolicy
-from tasks.settings.schema import build, schema
+from tasks.settings.schema import build, schema, sections
 from tests.worlds.operator_folder import REQUIRED
 
 
@@ -36,7 +36,7 @@ def test_every_unknown_key_is_reported_with_what_was_meant() -> None:
         {"rollot": {"surge": 1}, "rollout": {"suge": 1, "domain": "x", "qqq": 1}, "group": ["web"], 5: 1}, rollout__suge=3
     )
     keys = ", ".join(field.name for field in fields(RolloutPolicy))
-    top = "aws, management, ssh, app, image, rollout, restart, static, health_check, maintenance, freeze, hooks, notices, groups"
+    top = f"{', '.join(sections())}, groups"
     assert layer.errors == [
         f"fabric.yaml: rollot: unknown key; did you mean rollout?; allowed: {top}",
         f"fabric.yaml:3: rollout.suge: unknown key; did you mean rollout.surge?; allowed: {keys}",

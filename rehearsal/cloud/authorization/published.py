@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 # Those that an operator's role needs to do everything; kms.json besides, where volumes have a key of the customer's.
-OPERATOR = ("read", "connect", "release", "rollout", "traffic", "prune")
+OPERATOR = ("read", "connect", "release", "rollout", "traffic", "prune", "database")
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Site:
     balancers: Sequence[str] = ()  # names
     roles: Sequence[str] = ()
     distributions: Sequence[str] = ()
+    databases: Sequence[str] = ()  # RDS instances and clusters
     images: Sequence[str] = ()  # image.name of fabric.yaml
     user: str = "deploy"
 
@@ -43,6 +44,7 @@ class Site:
             "shop-lb": self.balancers,
             "shop-instance": self.roles,
             "E2QWRUHAPOMQZL": self.distributions,
+            "shop-db": self.databases,
             "www.example.com": self.images,
             "deploy": [self.user],
         }

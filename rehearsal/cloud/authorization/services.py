@@ -97,3 +97,19 @@ def tokens(action: str, params: Params, facts: Facts) -> Iterator[Request] | Non
 def quotas(action: str, params: Params, facts: Facts) -> Iterator[Request] | None:
     """Return what a call of Service Quotas needs; None for an action that is not in this table."""
     return iter([Request(f"servicequotas:{action}")]) if action == "GetServiceQuota" else None
+
+
+def databases(action: str, params: Params, facts: Facts) -> Iterator[Request] | None:
+    """Return what a call of RDS needs; None for an action that is not in this table."""
+    kind = "cluster" if "Cluster" in action else "db"
+    shown = "cluster-snapshot" if kind == "cluster" else "snapshot"
+    names, own = Names(facts), params.get("DBClusterIdentifier") or params.get("DBInstanceIdentifier") or "*"
+    if action in ("DescribeDBSnapshots", "DescribeDBClusterSnapshots"):
+        # Of one database: both its ARN and those of its snapshots are asked for.
+        return iter([Request(f"rds:{action}", names.arn("rds", f"{kind}:{own}"))])
+    if action not in ("CreateDBSnapshot", "CreateDBClusterSnapshot"):
+        return None
+    tags = of_request(pairs(params.get("Tags")))
+    made = names.arn("rds", f"{shown}:{params.get('DBClusterSnapshotIdentifier') or params.get('DBSnapshotIdentifier')}")
+    found = [Request(f"rds:{action}", names.arn("rds", f"{kind}:{own}"), tags), Request(f"rds:{action}", made, tags)]
+    return iter([*found, *([Request("rds:AddTagsToResource", made, tags)] if tags else [])])

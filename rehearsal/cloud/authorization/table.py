@@ -7,7 +7,7 @@ from .compute import ec2, instance_connect
 from .evaluate import Request
 from .facts import Facts
 from .scaling import autoscaling
-from .services import balancing, cloudfront, cloudwatch, quotas, systems_manager, tokens
+from .services import balancing, cloudfront, cloudwatch, databases, quotas, systems_manager, tokens
 
 Table = Callable[[str, Mapping[str, Any], Facts], Iterator[Request] | None]
 
@@ -20,6 +20,7 @@ _TABLES: Mapping[str, Table] = {
     "cloudfront": cloudfront,
     "ssm": systems_manager,
     "cloudwatch": cloudwatch,
+    "rds": databases,
     "service-quotas": quotas,
     "sts": tokens,
 }

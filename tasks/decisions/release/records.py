@@ -15,7 +15,7 @@ class Released:
     """How an image was last rolled out.
 
     `by`: the operator; `at`: epoch seconds when it began; `took`: seconds; `source`, `target`: numbers of template versions;
-    `run`: the id of the run.
+    `run`: the id of the run; `snapshot`: of the database, made by it before the migrations.
     """
 
     by: str
@@ -25,6 +25,7 @@ class Released:
     target: str
     command: str = ""
     run: str = ""
+    snapshot: str = ""
 
     @property
     def when(self) -> str:
@@ -41,6 +42,7 @@ def value(released: Released) -> str:
         "to": released.target,
         "command": released.command,
         "run": released.run,
+        "snapshot": released.snapshot,
         "by": released.by,
     }
     # Last what may be long.
@@ -60,4 +62,5 @@ def read(text: str) -> Released | None:
         target=found.get("to", ""),
         command=found.get("command", ""),
         run=found.get("run", ""),
+        snapshot=found.get("snapshot", ""),
     )

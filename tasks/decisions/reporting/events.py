@@ -58,6 +58,7 @@ FACTS: Mapping[str, str] = {
     "instance": "the management instance, or the instance that the step is about",
     "image": "the image of the release",
     "from_versions": "group=number of the template version that each group ran before, with blanks between",
+    "snapshot": "the database snapshot that was made before the migrations",
     "to_versions": "group=number that each group goes to",
 }
 
