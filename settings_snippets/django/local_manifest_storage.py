@@ -15,6 +15,8 @@ WhiteNoise's CompressedManifestStaticFilesStorage, on which this is built:
 - A CSS or JS file is rewritten once all that it references has its name, so long chains of imports end. Files that import each
   other in a circle, legal in JavaScript modules, are named by the content of all of them; `.staticfiles.json.notes`, beside the
   manifest, has the hash of the content of each, as its name is none.
+- Other manifests in STATIC_ROOT by which code names files (django-vite's, those of offline django-compressor and of webpack) are
+  refused: old code that starts later would read the new release's.
 - A reference to a missing file is an error in one line, with file and line. Those of others' files can be left as they are.
 - References from hashed files to unhashed names are printed, and kept in the notes: an old page that follows one gets the newest
   release's file.
@@ -44,6 +46,7 @@ from types import FrameType
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from django.apps import apps
 from django.conf import settings
 from django.contrib.staticfiles.management.commands import collectstatic
 from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
@@ -165,10 +168,12 @@ class LocalManifestStaticFilesStorage(_AtomicFiles, CompressedManifestStaticFile
     - allow_missing_references: patterns of paths such as "vendor/*": what these files reference and nobody has is left as it
       is, with a warning.
     - do_not_rewrite: patterns of paths: these files are hashed and published as they are.
+    - allow_shared_manifests: patterns of paths below STATIC_ROOT: files that look like manifests of others, and are none.
     """
 
     allow_missing_references: Sequence[str] = ()
     do_not_rewrite: Sequence[str] = ()
+    allow_shared_manifests: Sequence[str] = ()
 
     def __init__(
         self,
@@ -177,6 +182,7 @@ class LocalManifestStaticFilesStorage(_AtomicFiles, CompressedManifestStaticFile
         support_js_module_import_aggregation: bool | None = None,
         allow_missing_references: Sequence[str] | None = None,
         do_not_rewrite: Sequence[str] | None = None,
+        allow_shared_manifests: Sequence[str] | None = None,
         **kwargs: Any,
     ) -> None:
         if support_js_module_import_aggregation is not None:
@@ -185,6 +191,8 @@ class LocalManifestStaticFilesStorage(_AtomicFiles, CompressedManifestStaticFile
             self.allow_missing_references = _patterns("allow_missing_references", allow_missing_references)
         if do_not_rewrite is not None:
             self.do_not_rewrite = _patterns("do_not_rewrite", do_not_rewrite)
+        if allow_shared_manifests is not None:
+            self.allow_shared_manifests = _patterns("allow_shared_manifests", allow_shared_manifests)
         self.circular_files: dict[str, str] = {}  # hashed names that are no hash of their content: its MD5
         self.unhashed_references: dict[str, list[str]] = {}  # names of files: what their text names without a hash
         self._publication: _Publication | None = None
@@ -214,7 +222,8 @@ class LocalManifestStaticFilesStorage(_AtomicFiles, CompressedManifestStaticFile
 
     @property
     def _notes_name(self) -> str:
-        return f".{self.manifest_name}.notes"
+        folder, name = posixpath.split(self.manifest_name)
+        return posixpath.join(folder, f".{name}.notes")
 
     def _read_notes(self) -> dict[str, Any]:
         try:
@@ -273,9 +282,24 @@ class LocalManifestStaticFilesStorage(_AtomicFiles, CompressedManifestStaticFile
                 f"{name} is shared, and links into this machine's checkout are broken on every other machine. "
                 "Run collectstatic without --link."
             )
+        if str(name) == str(self.location) and _command() is not None and (shared := self.shared_manifests()):
+            raise CommandError("\n".join(shared))
         if self._publication and name in self._publication.hashed:
             return False
         return bool(super().exists(name))
+
+    def shared_manifests(self) -> list[str]:
+        """Return a sentence for each manifest of others that lies in STATIC_ROOT, which releases share."""
+        root, checkout = (Path(os.path.realpath(place)) for place in (self.location, _manifest_root()))
+        if root.is_relative_to(checkout):
+            return []  # not shared
+        found = {Path(os.path.realpath(path)): mend for path, mend in _manifests_of_others(self.location)}
+        return [
+            f"{path} names files for the code of one release, and lies in STATIC_ROOT, which releases share: old code that "
+            f"starts later would name the new release's files, or none. {mend}"
+            for path, mend in found.items()
+            if path.is_relative_to(root) and not _matches(path.relative_to(root).as_posix(), self.allow_shared_manifests)
+        ]
 
     def hashed_name(self, name: str, content: Any = None, filename: str | None = None) -> str:
         """Return the name with the hash of the content."""
@@ -609,6 +633,44 @@ def _targets(name: str, text: str) -> set[str]:
             path = posixpath.join(posixpath.dirname(name), path)
         found.add(posixpath.normpath(path))
     return found
+
+
+def _manifests_of_others(static_root: str) -> Iterator[tuple[Path, str]]:
+    """Yield manifests by which the site's code names files, by its settings, and what moves each into the checkout."""
+    # Not by attribute: that warns of settings that are going to be removed.
+    for name, path in _json_files({name: value for name, value in vars(settings._wrapped).items() if name.isupper()}):
+        if "manifest" in f"{name}{path.name}".lower() or "stats" in f"{name}{path.name}".lower():
+            yield path, f"Set {name} to a path in the checkout: BASE_DIR / ..."
+    if apps.is_installed("django_vite"):
+        for app, config in (getattr(settings, "DJANGO_VITE", None) or {"default": {}}).items():
+            given = config if isinstance(config, dict) else vars(config)
+            is_set = given.get("manifest_path") or (app == "default" and hasattr(settings, "DJANGO_VITE_MANIFEST_PATH"))
+            if not given.get("dev_mode") and not getattr(settings, "DJANGO_VITE_DEV_MODE", False) and not is_set:
+                # django-vite, README, "manifest_path".
+                path = Path(static_root, given.get("static_url_prefix") or "", "manifest.json")
+                yield path, f'Set DJANGO_VITE["{app}"]["manifest_path"] to that of the build: BASE_DIR / "assets/manifest.json"'
+    if apps.is_installed("compressor") and settings.COMPRESS_OFFLINE and settings.COMPRESS_ENABLED:
+        # django-compressor, "Settings", COMPRESS_OFFLINE_MANIFEST_STORAGE_ALIAS.
+        from compressor.storage import default_offline_manifest_storage as storage
+
+        with suppress(NotImplementedError):
+            yield (
+                Path(storage.path(settings.COMPRESS_OFFLINE_MANIFEST)),
+                'Set COMPRESS_OFFLINE_MANIFEST_STORAGE_ALIAS = "compress", and STORAGES["compress"] = {"BACKEND": '
+                '"django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": BASE_DIR}}',
+            )
+
+
+def _json_files(value: Any, name: str = "") -> Iterator[tuple[str, Path]]:
+    """Yield each absolute path of a JSON file in the settings, with the expression that reads it."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _json_files(item, f"{name}[{json.dumps(str(key))}]" if name else str(key))
+    elif isinstance(value, list | tuple):
+        for number, item in enumerate(value):
+            yield from _json_files(item, f"{name}[{number}]")
+    elif isinstance(value, str | Path) and str(value).endswith(".json") and os.path.isabs(value):  # noqa: PTH117
+        yield name, Path(value)
 
 
 def _print(what: str, found: Mapping[str, Sequence[str]]) -> None:

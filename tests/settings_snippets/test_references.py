@@ -238,3 +238,34 @@ def test_files_come_after_what_they_use_and_circles_together(uses: dict[str, lis
         assert all(group == sorted({name} | {other for other in reached(name) if name in reached(other)}) for name in group)
         done.update(group)
         assert all(used in done for name in group for used in uses[name] if used in uses)
+
+
+SHARED = """
+INSTALLED_APPS += ["django_vite"]
+OTHER = {"manifest_path": BASE_DIR / "manifest.json", "static_url_prefix": "x"}
+DJANGO_VITE = {"default": {}, "other": OTHER, "dev": {"dev_mode": True}}
+WEBPACK_LOADER = {"DEFAULT": {"STATS_FILE": str(STATIC_ROOT / "webpack-stats.json")}}
+PLACES = [STATIC_ROOT / "places.json", "/elsewhere/manifest.json", "manifest.json"]
+"""
+
+
+def test_manifests_of_others_in_the_shared_root_are_refused_with_what_moves_them(tmp_path: Path) -> None:
+    # Of django-vite only the settings count here; compressor is asked for its storage.
+    project = checkout(tmp_path, "incremental")
+    (project.base / "django_vite").mkdir()
+    (project.base / "django_vite/__init__.py").touch()
+    settings = (project.base / "config/settings.py").read_text()
+    (project.base / "config/settings.py").write_text(settings + SHARED)
+    ran = collect(project)
+    assert ran.code == 1 and not project.static.exists() and "Traceback" not in ran.err
+    assert [line.split()[0 if line[0] == "/" else 1] for line in ran.err.splitlines()] == [
+        f"{project.static}/webpack-stats.json",
+        f"{project.static}/manifest.json",
+    ]
+    assert 'Set WEBPACK_LOADER["DEFAULT"]["STATS_FILE"] to a path in the checkout' in ran.err
+    assert 'Set DJANGO_VITE["default"]["manifest_path"] to that of the build' in ran.err
+    allowed = 'STORAGES["staticfiles"]["OPTIONS"] = {"allow_shared_manifests": ["*.json"]}'
+    (project.base / "config/settings.py").write_text(f"{settings}{SHARED}\n{allowed}")
+    assert collect(project).code == 0
+    (project.base / "config/settings.py").write_text(f'{settings}{SHARED}\nSTATIC_ROOT = BASE_DIR / "static"')
+    assert collect(project).code == 0, "a root in the checkout is not shared"

@@ -37,6 +37,7 @@ class SiteFacts:
     in_checkout: bool
     free_static: int
     free_checkout: int
+    shared_manifests: str = ""  # a line for each manifest of others in STATIC_ROOT
 
 
 _FIELDS = {name: field.type for name, field in SiteFacts.__dataclass_fields__.items()}
@@ -68,6 +69,7 @@ def of_site(about: str, facts: SiteFacts) -> list[Finding]:
         )
     else:
         found.append(Finding(about, "ok", f"STATIC_ROOT {facts.static_root} can be written"))
+    found += [Finding(about, "problem", line) for line in facts.shared_manifests.splitlines()]
     for what, free in (("STATIC_ROOT", facts.free_static), ("the checkout", facts.free_checkout)):
         level: Level = "warning" if free < ROOM else "ok"
         found.append(Finding(about, level, f"{free / ROOM:.1f} GiB are free for {what}"))

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from tasks.decisions.release.readiness import (
@@ -27,6 +29,7 @@ def test_a_site_that_is_well() -> None:
         (SiteFacts("/static/", "/srv/static", False, False, 5 * ROOM, 5 * ROOM), "problem", "cannot be written"),
         (SiteFacts("/static/", "/srv/app/static", True, True, 5 * ROOM, 5 * ROOM), "problem", "lies in the checkout"),
         (SiteFacts("/static/", "/srv/static", True, False, ROOM // 2, 5 * ROOM), "warning", "0.5 GiB are free for STATIC_ROOT"),
+        (replace(WELL, shared_manifests="/srv/static/a.json names files"), "problem", "/srv/static/a.json names files"),
     ],
 )
 def test_what_is_wrong(facts: SiteFacts, level: str, text: str) -> None:

@@ -10,6 +10,7 @@ import shutil
 def main(mark: str) -> None:
     """Print a marked line of JSON."""
     from django.conf import settings
+    from django.contrib.staticfiles.storage import staticfiles_storage as storage
 
     root = os.path.realpath(str(settings.STATIC_ROOT or ""))
     there = root
@@ -21,6 +22,8 @@ def main(mark: str) -> None:
         "static_root": root if settings.STATIC_ROOT else "",
         "writable": os.access(there, os.W_OK | os.X_OK),
         "in_checkout": os.path.commonpath([here, root]) == here,
+        # Of our storages alone.
+        "shared_manifests": "\n".join(storage.shared_manifests()) if hasattr(storage, "shared_manifests") else "",
         "free_static": shutil.disk_usage(there).free,
         "free_checkout": shutil.disk_usage(here).free,
     }
