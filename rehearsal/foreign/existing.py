@@ -129,14 +129,24 @@ class Existing:
         shutil.copytree(PROGRAMS, disk / _PER_HOST, ignore=shutil.ignore_patterns("__pycache__"))
         self._write_host(disk, shared, endpoints)
         self._bring_databases(disk, shared)
-        for command in self._set_up():
-            self.manage(disk / "venv", disk / "app", disk, *command)
+        aliases = self.settings["app"].get("databases", ["default"])
+        for command in self.prepared.build:
+            self._run(disk / "venv", disk / "app", disk, "sh", "-c", command)
+        for alias in aliases:
+            self.manage(disk / "venv", disk / "app", disk, "migrate", "--noinput", "--verbosity=0", f"--database={alias}")
+        self.manage(disk / "venv", disk / "app", disk, "collectstatic", "--noinput", "--verbosity=0")
+        for command in self.settings["app"].get("after_collectstatic") or []:
+            self._run(disk / "venv", disk / "app", disk, "sh", "-c", command)
         return disk
 
     def manage(self, venv: Path, tree: Path, disk: Path, *arguments: str) -> str:
         """Run a management command of a release as the site's unit would; raises Refusal."""
+        return self._run(venv, tree, disk, venv / "bin/python", self.facts["manage"], *arguments)
+
+    def _run(self, venv: Path, tree: Path, disk: Path, *command: str | Path) -> str:
         environment = {
-            "PATH": os.environ["PATH"],
+            "PATH": f"{venv}/bin{os.pathsep}{os.environ['PATH']}",
+            "VIRTUAL_ENV": str(venv),
             "HOME": str(disk),
             "PYTHONDONTWRITEBYTECODE": "1",
             **self._variables(),
@@ -145,20 +155,7 @@ class Existing:
             "REHEARSAL_SETTINGS": self.facts["settings"],
             "REHEARSAL_VALUES": str(disk / _PER_HOST / "values.json"),
         }
-        name = Path(self.facts["manage"]).name
-        return run(
-            venv / "bin/python",
-            name,
-            *arguments,
-            cwd=tree / self.source,
-            env=environment,
-            what=f"manage.py {' '.join(arguments[:3])}",
-        )
-
-    def _set_up(self) -> list[list[str]]:
-        aliases = self.settings["app"].get("databases", ["default"])
-        migrate = [["migrate", "--noinput", "--verbosity=0", f"--database={alias}"] for alias in aliases]
-        return [*migrate, ["collectstatic", "--noinput", "--verbosity=0"]]
+        return run(*command, cwd=tree, env=environment, what=" ".join(map(str, command[1:4])))
 
     def _variables(self) -> dict[str, str]:
         return {**self.facts["variables"], **self.prepared.environment}

@@ -6,6 +6,7 @@ has nothing of it. The repository itself is only read.
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -34,10 +35,11 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Tools:
-    """What `init` does in a tree, given the Python of its release: it returns what it found; and its requirements files."""
+    """What `init` does in a tree, given the Python of its release: it returns what it found; and the commands that install it."""
 
     set_up: Callable[[Path, Path], list[str]]
-    requirements: Callable[[Path], list[str]]
+    install: Callable[[Path], list[str]]
+    build: Callable[[Path], list[str]]
 
 
 @dataclass(frozen=True)
@@ -52,11 +54,14 @@ class Prepared:
     database: str  # a file with a database of the project's own; "" where there is none
     environment: dict[str, str]
     findings: list[str]  # of `init` in the new release
+    build: list[str]  # commands that build the old release's checkout
     pip: str  # pip.conf of the hosts
 
 
 def prepare(wanted: Wanted, tools: Tools, say: Say) -> Path:
     """Return a folder with everything prepared; raises Refusal. Whatever goes wrong, nothing is left behind."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     top = Path(tempfile.mkdtemp(prefix="ramped-rehearsal-")).resolve()
     try:
         prepared = _prepare(top, wanted, tools, say)
@@ -75,12 +80,12 @@ def _prepare(top: Path, wanted: Wanted, tools: Tools, say: Say) -> Prepared:
     tree = top / repository.name
     run("git", "clone", "--quiet", "--no-checkout", repository, tree, cwd=top)
     run("git", "init", "--quiet", "--bare", "--initial-branch=main", top / "origin.git", cwd=top)
-    first, _ = _release(top, tree, old, "old", tools, say)
-    second, findings = _release(top, tree, new, "new", tools, say)
+    first, _, build = _release(top, tree, old, "old", tools, say)
+    second, findings, _ = _release(top, tree, new, "new", tools, say)
     git(tree, "push", "--quiet", str(top / "origin.git"), f"{first}:refs/heads/main", f"{second}:refs/prepared/v2")
     environment = _environment(wanted.environment_file)
     database = _database(repository, tree)
-    return Prepared(repository.name, first, second, old, new, database, environment, findings, _pip_settings())
+    return Prepared(repository.name, first, second, old, new, database, environment, findings, build, _pip_settings())
 
 
 def _revisions(repository: Path, old: str | None, new: str | None) -> tuple[str, str]:
@@ -100,19 +105,22 @@ def _commit(repository: Path, revision: str) -> str:
     return git(repository, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
 
 
-def _release(top: Path, tree: Path, revision: str, name: str, tools: Tools, say: Say) -> tuple[str, list[str]]:
-    """Check a revision out, make its virtual environment, and record it with what `init` changes in it."""
+def _release(top: Path, tree: Path, revision: str, name: str, tools: Tools, say: Say) -> tuple[str, list[str], list[str]]:
+    """Check a revision out, make its virtual environment, and record it with what `init` changes in it.
+
+    Returns the commit, what `init` found, and the commands that build the checkout.
+    """
     git(tree, "checkout", "--quiet", "--force", "--detach", revision)
     git(tree, "clean", "-ffdxq")
     venv = top / f"{name}-venv"
     say(f"{name} release {revision[:12]}: a virtual environment with its requirements")
-    python = pythons.environment(venv, tree, pythons.choose(tree), tools.requirements(tree), say)
+    python = pythons.environment(venv, tree, pythons.choose(tree), tools.install(tree), say)
     say(f"{name} release {revision[:12]}: Python {python.name.removeprefix('python')}; what `init` changes in it")
     findings = tools.set_up(tree, venv / "bin/python")
     # The project may ignore names that `init` writes.
     git(tree, "add", "--all", "--force")
     git(tree, "commit", "--quiet", "--allow-empty", "--no-verify", "--message", f"The {name} release, as `init` sets it up")
-    return git(tree, "rev-parse", "HEAD"), findings
+    return git(tree, "rev-parse", "HEAD"), findings, tools.build(tree)
 
 
 def _database(repository: Path, tree: Path) -> str:

@@ -28,17 +28,15 @@ def choose(tree: Path) -> list[Path]:
     return [found[version] for version in order]
 
 
-def environment(
-    folder: Path, tree: Path, pythons: Sequence[Path], requirements: Sequence[str], say: Callable[[str], None]
-) -> Path:
+def environment(folder: Path, tree: Path, pythons: Sequence[Path], install: Sequence[str], say: Callable[[str], None]) -> Path:
     """Make a virtual environment with the requirements of a tree, by the first Python that they allow; return that Python.
 
-    Raises Refusal.
+    `install`: the commands that install the site; none: what pyproject.toml names. Raises Refusal.
     """
     for number, python in enumerate(pythons):
         run(python, "-m", "venv", "--clear", folder, cwd=tree)
         try:
-            _install(folder, tree, requirements)
+            _install(folder, tree, install)
         except Refusal as error:
             if number + 1 < len(pythons) and _TOO_OLD.search(str(error)):
                 say(f"the requirements want another Python than {python}")
@@ -52,13 +50,16 @@ def environment(
     raise Refusal("no Python here suits the requirements")
 
 
-def _install(folder: Path, tree: Path, requirements: Sequence[str]) -> None:
-    if requirements:
-        pip(folder, tree, *(word for name in requirements for word in ("-r", name)))
-    elif declared := _declared(tree):
-        pip(folder, tree, *declared)
-    else:
+def _install(folder: Path, tree: Path, commands: Sequence[str]) -> None:
+    environment = {**os.environ, "VIRTUAL_ENV": str(folder), "PATH": f"{folder}/bin{os.pathsep}{os.environ['PATH']}"}
+    for command in commands:
+        run("sh", "-c", command, cwd=tree, env=environment, what=command.splitlines()[0])
+    if commands:
+        return
+    declared = [str(name) for name in _pyproject(tree).get("dependencies", [])]
+    if not declared:
         raise Refusal(f"{tree.name}: there is no requirements file, and pyproject.toml names no dependencies")
+    pip(folder, tree, *declared)
 
 
 def pip(folder: Path, tree: Path, *arguments: str) -> None:
@@ -70,10 +71,6 @@ def pip(folder: Path, tree: Path, *arguments: str) -> None:
 def _has(folder: Path, name: str) -> bool:
     done = subprocess.run([folder / "bin/python", "-c", f"import {name}"], capture_output=True, check=False)
     return done.returncode == 0
-
-
-def _declared(tree: Path) -> list[str]:
-    return [str(name) for name in _pyproject(tree).get("dependencies", [])]
 
 
 def _pyproject(tree: Path) -> dict[str, Any]:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from ..decisions.setup.texts import requirements_files
 from ..errors import DeployError, Refused, SettingsError
+from ..hosts.shell.installation import building, installation
+from ..hosts.shell.scripts.dependencies import known, npm
 from .init import Options, init
 from .init.repository import repository
 
@@ -39,12 +45,42 @@ def prepare(module: str, subject: Subject) -> Path:
         options = Options(True, False, str(python), subject.manage, subject.settings, str(file) if file else None)
         return _set_up(tree, options)
 
-    tools = preparing.Tools(set_up, lambda tree: requirements_files(repository(tree).names))
+    tools = preparing.Tools(set_up, _installing, _building)
     try:
         made: Path = preparing.prepare(wanted, tools, lambda line: print(f"rehearsal: {line}", flush=True))
     except sandbox.Refusal as error:
         raise DeployError(f"rehearsal: {error}") from None
     return made
+
+
+def _installing(tree: Path) -> list[str]:
+    """Return the commands that install a tree, as `deploy` would: those of fabric.yaml, or what is known of it by its files."""
+    app = _app(tree)
+    commands = [str(command) for command in app.get("install") or ()]
+    names = app.get("requirements")
+    names = [str(name) for name in names] if names is not None else requirements_files(repository(tree).names)
+    tool = known(names or ["requirements.txt"], commands, str(tree))["tool"]
+    if commands or (tool == "pip" and not names):
+        return commands
+    return [installation(str(tool), names)] if tool else []
+
+
+def _building(tree: Path) -> list[str]:
+    """Return the commands that build a tree, as `deploy` would."""
+    own = _app(tree).get("build")
+    return list(building(npm(str(tree)))) if own is None else [str(command) for command in own]
+
+
+def _app(tree: Path) -> Mapping[str, Any]:
+    """Return the section `app` of a tree's fabric.yaml, if there is one; the rehearsal itself reads all of it later."""
+    try:
+        settings = yaml.safe_load((tree / "fabric.yaml").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{tree.name}/fabric.yaml: {' '.join(str(error).split())}") from None
+    app = settings.get("app") if isinstance(settings, dict) else None
+    return app if isinstance(app, dict) else {}
 
 
 def _set_up(tree: Path, options: Options) -> list[str]:

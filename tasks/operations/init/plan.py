@@ -114,7 +114,12 @@ def _fabric(project: Project, snippets: Path, found: Wanted) -> None:
         "app.virtualenv": f"/srv/{project.names.site}/venv",
         "app.branch": repository.branch(),
         "app.manage": layout.manage,
-        "app.requirements": f"[{', '.join(requirements)}]",
+        # Left as it is where a lock file installs the site.
+        **(
+            {}
+            if not requirements and list(texts.lock_files(repository.names))
+            else {"app.requirements": f"[{', '.join(requirements)}]"}
+        ),
         "app.databases": f"[{', '.join(facts.databases if facts else ['default'])}]",
         "app.services": f"[{project.names.server}.service]",
         "app.domain": project.names.domain,
