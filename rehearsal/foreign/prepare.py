@@ -10,8 +10,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -60,16 +60,26 @@ class Prepared:
 
 def prepare(wanted: Wanted, tools: Tools, say: Say) -> Path:
     """Return a folder with everything prepared; raises Refusal. Whatever goes wrong, nothing is left behind."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
-    top = Path(tempfile.mkdtemp(prefix="ramped-rehearsal-")).resolve()
-    try:
-        prepared = _prepare(top, wanted, tools, say)
-        (top / PREPARED).write_text(json.dumps(asdict(prepared)), encoding="utf-8")
-    except BaseException:
-        shutil.rmtree(top)
-        raise
+    with _interruptible():
+        top = Path(tempfile.mkdtemp(prefix="ramped-rehearsal-")).resolve()
+        try:
+            prepared = _prepare(top, wanted, tools, say)
+            (top / PREPARED).write_text(json.dumps(asdict(prepared)), encoding="utf-8")
+        except BaseException:
+            shutil.rmtree(top)
+            raise
     return top
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end the preparation as Ctrl-C does: they would leave its folder."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _prepare(top: Path, wanted: Wanted, tools: Tools, say: Say) -> Prepared:

@@ -42,7 +42,7 @@ def prepare(module: str, subject: Subject) -> Path:
     wanted = preparing.Wanted(folder, subject.old, subject.new, file)
 
     def set_up(tree: Path, python: Path) -> list[str]:
-        options = Options(True, False, str(python), subject.manage, subject.settings, str(file) if file else None)
+        options = Options(True, False, str(python), subject.manage, subject.settings, str(file) if file else None, False)
         return _set_up(tree, options)
 
     tools = preparing.Tools(set_up, _installing, _building)

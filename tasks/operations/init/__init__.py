@@ -35,6 +35,7 @@ class Options:
     manage: str | None = None
     settings: str | None = None
     environment_file: str | None = None
+    ask: bool = True  # whether the first page is part of the proof
 
 
 def init(folder: Path, options: Options) -> None:
@@ -76,7 +77,8 @@ def _set_up(found: Repository, copied: Scratch, snippets: Path, options: Options
     want = wanted(Project(found, copied.repository.top, layout, facts, names), snippets)
     want.files.update(_fabfiles(found))
     made = changes(found, want)
-    proof = _proof(found, copied, made, want.blocks, names.domain) if facts else Proof(skipped=copied.failure)
+    texts = _proposed(found, made, want.blocks)
+    proof = copied.prove(texts, names.domain, ask=options.ask) if facts else Proof(skipped=copied.failure)
     if proof.broken:
         raise Refused(f"{layout.settings} does not load with the changes, so nothing was written: {proof.broken}")
     edits = _diffs(found, made)
@@ -93,11 +95,10 @@ def _fabfiles(found: Repository) -> dict[str, File]:
     return {f"{name}.py": File(_FABFILE) for name in ("fabfile", "tasks") if name not in taken}
 
 
-def _proof(found: Repository, copied: Scratch, made: Changes, blocks: Mapping[str, str], host: str) -> Proof:
-    """Prove the project as it would be: with the files that change, and those with a block that stay as they are."""
+def _proposed(found: Repository, made: Changes, blocks: Mapping[str, str]) -> dict[str, str]:
+    """Return the texts with which the project is proven: those that change, and those with a block that stay as they are."""
     kept = {name: text for name in blocks if (text := found.text(name)) is not None}
-    texts = kept | {name: file.text for name, file in {**made.ours, **made.edits}.items()}
-    return copied.prove(texts, host)
+    return kept | {name: file.text for name, file in {**made.ours, **made.edits}.items()}
 
 
 def _diffs(found: Repository, made: Changes) -> str:

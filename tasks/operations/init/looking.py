@@ -39,15 +39,15 @@ class Scratch:
             self.failure = f"{self.layout.settings} cannot be loaded by {self.python.program}: {done[1]}"
         return facts
 
-    def prove(self, texts: Mapping[str, str], host: str) -> Proof:
-        """Return the proof of the project with other texts."""
+    def prove(self, texts: Mapping[str, str], host: str, *, ask: bool) -> Proof:
+        """Return the proof of the project with other texts; `ask`: with its first page."""
         if self.python is None:
             return Proof(skipped=self.failure)
         for name, text in texts.items():
             target = self.repository.top / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(text.encode())
-        printed, failure = self._shell(program_of(__package__, "proof", _PROVEN, str(self.repository.top), host))
+        printed, failure = self._shell(program_of(__package__, "proof", _PROVEN, str(self.repository.top), host, ask))
         lines = [line for line in printed.split("\n") if line.startswith(_PROVEN)]
         answer = json_object(lines[-1].removeprefix(_PROVEN)) if lines else None
         if answer is None:
