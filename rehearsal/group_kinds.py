@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from .account import own_template
+from .account import GROUP, own_template
 from .report import Report
 from .world import World
 
@@ -123,5 +123,33 @@ def _recommend(rehearsal: Stage, before: Shown, done: threading.Event) -> None:
         return
 
 
+class WarmPoolGroup(GroupKind):
+    """A group with a warm pool of two; after the release it scales out by one, from the pool."""
+
+    def prepare(self, rehearsal: Stage) -> None:
+        """Make the pool, and wait until it is filled with instances of the first release."""
+        scaling = rehearsal.world.client("autoscaling")
+        scaling.put_warm_pool(AutoScalingGroupName=GROUP, MinSize=2, MaxGroupPreparedCapacity=0, PoolState="Stopped")
+        rehearsal.wait_for("2 instances in the warm pool", lambda: len(_pool(rehearsal, "Warmed:Stopped")), 2)
+
+    def problems(self, rehearsal: Stage) -> list[str]:
+        """Compare the pool with the group, then scale out by one: it must be of the new release."""
+        version = rehearsal.group()["LaunchTemplate"]["Version"]
+
+        def ready() -> int:
+            return sum(1 for m in _pool(rehearsal, "Warmed:Stopped") if m["LaunchTemplate"]["Version"] == version)
+
+        rehearsal.wait_for(f"2 instances of version {version} in the warm pool", ready, 2)
+        size = rehearsal.group()["DesiredCapacity"] + 1
+        rehearsal.resize(size)
+        versions = {m["LaunchTemplate"]["Version"] for m in rehearsal.group()["Instances"]}
+        return [] if versions == {version} else [f"after the scale-out it runs versions {sorted(versions)}"]
+
+
+def _pool(rehearsal: Stage, state: str) -> list[Shown]:
+    shown = rehearsal.world.client("autoscaling").describe_warm_pool(AutoScalingGroupName=GROUP)["Instances"]
+    return [m for m in shown if m["LifecycleState"].startswith(state)]
+
+
 PLAIN = GroupKind()
-KINDS: Mapping[str, GroupKind] = {kind.name: kind for kind in (PLAIN, MixedGroup("mixed"))}
+KINDS: Mapping[str, GroupKind] = {kind.name: kind for kind in (PLAIN, MixedGroup("mixed"), WarmPoolGroup("warm-pool"))}

@@ -48,6 +48,8 @@ class Group:
     health_type: str  # EC2 alone, or ELB too
     grace: int  # seconds in service for which failed health checks are ignored
     at: float | None  # AWS's own time of the answer, seconds since the epoch
+    warm: bool = False  # it has a warm pool
+    reuses: bool = False  # what is scaled in returns to the pool
     unit: str = "units"  # what desired counts: units (instances or weights), vcpu or memory-mib
 
     @property
@@ -116,6 +118,14 @@ def group(cloud: Cloud, name: str) -> Group:
     return _group(answer["AutoScalingGroups"][0], _time(answer))
 
 
+def warm_pool(cloud: Cloud, group: Group) -> tuple[GroupMember, ...]:
+    """Return the instances of a group's warm pool; none without a pool (DescribeWarmPool)."""
+    if not group.warm:
+        return ()
+    pages = cloud.client("autoscaling").get_paginator("describe_warm_pool").paginate(AutoScalingGroupName=group.name)
+    return tuple(_member(shown) for page in pages for shown in page["Instances"])
+
+
 def templates(cloud: Cloud, names: Sequence[str]) -> set[str]:
     """Return the ids of the launch templates of those of the groups that exist."""
     shown = cloud.client("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=list(names))["AutoScalingGroups"]
@@ -146,6 +156,8 @@ def _group(shown: Mapping[str, Any], at: float | None) -> Group:
         health_type=shown.get("HealthCheckType", "EC2"),
         grace=shown.get("HealthCheckGracePeriod", 0),
         at=at,
+        warm="WarmPoolConfiguration" in shown,
+        reuses=shown.get("WarmPoolConfiguration", {}).get("InstanceReusePolicy", {}).get("ReuseOnScaleIn", False),
         unit=shown.get("DesiredCapacityType", "units"),
     )
 

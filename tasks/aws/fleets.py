@@ -15,6 +15,7 @@ from ..decisions.rollout.steps import (
     Advance,
     Begin,
     Copy,
+    Empty,
     Forget,
     Lower,
     Point,
@@ -81,6 +82,7 @@ def try_observe(
         if not throttled(error):
             raise
         return f"AWS rejected the call, retrying: {error.response['Error'].get('Message', error)}"
+    memory = memory.met(fleet)
     if group.at is not None and memory.lags(fleet, group.at):
         return LAGS
     return memory.complete(fleet), group
@@ -108,7 +110,8 @@ def observe(
     known = seen if seen and seen.record == record and _at_rest(group, seen) else None
     done = [] if since is None or known else autoscaling.activities(cloud, name, since)
     launched = _launches(done)
-    ends = {m[1]: a for a in done if (m := _END.match(a.description))}
+    # Of several ends the newest counts: an instance may be reused by way of the warm pool.
+    ends = {m[1]: a for a in sorted(done, key=lambda a: a.started) if (m := _END.match(a.description))}
     died = [id for id, a in ends.items() if _DIED in a.cause and not (seen and id in seen.died)]
     interrupted = instances.interrupted(cloud, died) if died else set()
     excused = frozenset(id for id, a in ends.items() if _excused(a.cause + a.message) or id in interrupted)
@@ -132,6 +135,8 @@ def observe(
         else frozenset(id for id, a in ends.items() if a.cause and "in response to a user request" not in a.cause),
         protects_new=group.protects_new,
         alarms=firing(cloud, alarms) if record and not record.back else (),
+        pool=tuple(_instance(group, m, [], 0.0) for m in autoscaling.warm_pool(cloud, group)),
+        reuses=group.reuses,
         heaviest=group.weights[1],
         lightest=group.weights[0],
         latest=_latest(cloud, group) if record and record.back and record.latest else "",
@@ -243,6 +248,9 @@ def _apply(cloud: Cloud, group: Group, step: Step) -> None:
         case Lower(record, desired, maximum):
             _write(cloud, name, record)
             autoscaling.resize(cloud, name, desired, maximum)
+        case Empty(ids):
+            # TerminateInstanceInAutoScalingGroup cannot be called on instances in a warm pool.
+            instances.terminate(cloud, ids)
         case RestoreMax(maximum):
             autoscaling.set_maximum(cloud, name, maximum)
         case Forget():

@@ -69,6 +69,7 @@ class RampedEngine:
         if isinstance(result, str):
             return result
         fleet, group = result
+        self.memory = self.memory.met(fleet)
         # AWS's own clock: the operator's may be wrong, and launches are dated by AWS.
         if fleet.record:
             self.memory = replace(self.memory, record=fleet.record)

@@ -17,7 +17,7 @@ from tests.policies.recorder import FOLDER
 POLICIES = [published(FOLDER, name) for name in OPERATOR]
 LT, OTHER_LT = "lt-0123456789abcdef0", "lt-0fedcba9876543210"
 MANAGEMENT, WEB, SMOKE, FOREIGN = "i-0a", "i-0b", "i-0c", "i-0d"
-# Instances on which somebody else in the account has set our tags: of another template, and members of the group.
+# Instances on which somebody else in the account has set our tags: of another template, and members of groups.
 FORGED, FORGED_MANAGEMENT, MEMBER_SMOKE, MEMBER_MANAGEMENT = "i-0e", "i-0f", "i-10", "i-11"
 OURS = {"aws:ec2launchtemplate:id": LT}
 TAGS: Mapping[str, Mapping[str, str]] = {
@@ -28,7 +28,7 @@ TAGS: Mapping[str, Mapping[str, str]] = {
     FOREIGN: {"Name": "database"},
     FORGED: {"ramped:role": "smoke", "ramped:group": "shop-web", "aws:ec2launchtemplate:id": OTHER_LT},
     FORGED_MANAGEMENT: {"ramped:role": "management", "aws:ec2launchtemplate:id": OTHER_LT},
-    MEMBER_SMOKE: {**OURS, "aws:autoscaling:groupName": "shop-web", "ramped:role": "smoke"},
+    MEMBER_SMOKE: {**OURS, "aws:autoscaling:groupName": "blog-web", "ramped:role": "smoke"},
     MEMBER_MANAGEMENT: {**OURS, "aws:autoscaling:groupName": "shop-web", "ramped:role": "management"},
     "ami-ours": {"ramped:site": "www.example.com"},
     "ami-retired": {"ramped:site": "www.example.com", "ramped:retired": "2026-01-01T00:00:00Z"},
@@ -122,8 +122,10 @@ CASES: Sequence[tuple[str, dict[str, Any], Sequence[dict[str, Any]]]] = [
     (
         "ec2:TerminateInstances",
         {"InstanceIds": [SMOKE]},
-        [{"InstanceIds": [id]} for id in (MANAGEMENT, WEB, FOREIGN, FORGED, MEMBER_SMOKE)],
+        [{"InstanceIds": [id]} for id in (MANAGEMENT, FOREIGN, FORGED, MEMBER_SMOKE)],
     ),
+    # Of the group, whose warm pool is emptied by this call.
+    ("ec2:TerminateInstances", {"InstanceIds": [WEB]}, [{"InstanceIds": [id]} for id in (FOREIGN, FORGED, MEMBER_SMOKE)]),
     ("ec2:TerminateInstances", {"InstanceIds": [SMOKE]}, [{"InstanceIds": [SMOKE, FOREIGN]}]),
     *(
         (f"ec2:{action}", {"InstanceIds": [MANAGEMENT]}, [{"InstanceIds": [id]} for id in NOT_MANAGEMENT])

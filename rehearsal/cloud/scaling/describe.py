@@ -37,6 +37,8 @@ def member_details(member: Member) -> dict[str, Any]:
 def warm_pool_details(pool: WarmPool) -> dict[str, Any]:
     """Return the configuration of a warm pool."""
     shown: dict[str, Any] = {"MinSize": pool.least, "PoolState": pool.state}
+    if pool.reuse:
+        shown["InstanceReusePolicy"] = {"ReuseOnScaleIn": True}
     if pool.prepared >= 0:
         shown["MaxGroupPreparedCapacity"] = pool.prepared
     return {**shown, "Status": "PendingDelete"} if pool.deleting else shown

@@ -134,6 +134,11 @@ class Lifecycle:
             member.lifecycle = "Terminating:Proceed"
 
     def _ending(self, group: Group, member: Member, now: float) -> None:
+        if group.takes_back(member) and self.state(member) == "running":
+            self._activities.end(member.activity)
+            member.lifecycle, member.since, member.hooks_done = "Warmed:Pending", 0.0, False
+            group.warm[member.id] = group.members.pop(member.id)
+            return
         instance = self._moto.instance(member.id)
         if instance is not None and instance.state not in DEAD:
             self._machines.terminate(instance)

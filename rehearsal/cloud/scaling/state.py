@@ -124,6 +124,7 @@ class WarmPool:
     state: str = "Stopped"
     least: int = 0
     prepared: int = -1  # MaxGroupPreparedCapacity; -1: the group's maximum
+    reuse: bool = False  # what is scaled in returns to the pool
     deleting: bool = False
 
 
@@ -178,6 +179,11 @@ class Group:
             return 0
         prepared = self.max if self.warm_pool.prepared < 0 else self.warm_pool.prepared
         return max(prepared - self.desired, self.warm_pool.least)
+
+    def takes_back(self, member: Member) -> bool:
+        """Return whether a member that was scaled in goes back to the warm pool (InstanceReusePolicy)."""
+        reused = self.warm_pool is not None and self.warm_pool.reuse and not self.deleting
+        return reused and member.activity is not None and "shrinking the capacity" in member.activity.cause
 
     @property
     def retains(self) -> bool:

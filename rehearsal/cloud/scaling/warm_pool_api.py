@@ -25,8 +25,6 @@ class WarmPoolApi:
     def put(self, params: Params) -> Any:
         """Create a pool, or change the named parameters."""
         group = self._groups.find(params["AutoScalingGroupName"])
-        if params.get("InstanceReusePolicy", {}).get("ReuseOnScaleIn"):
-            raise invalid("Reuse on scale in is not modelled by the stand-in cloud.")
         if weighted(group.mixed) or uses_spot(group.mixed):
             raise invalid("Warm pools are not supported with instance weights, nor with Spot Instances.")
         state = params.get("PoolState", "Stopped")
@@ -34,6 +32,7 @@ class WarmPoolApi:
             raise invalid(f"Invalid pool state: {state}")
         pool = group.warm_pool = group.warm_pool or WarmPool()
         pool.state = state
+        pool.reuse = bool(params.get("InstanceReusePolicy", {}).get("ReuseOnScaleIn", pool.reuse))
         pool.least = int(params.get("MinSize", pool.least))
         pool.prepared = int(params.get("MaxGroupPreparedCapacity", pool.prepared))
         return {}

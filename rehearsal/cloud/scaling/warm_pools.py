@@ -1,6 +1,6 @@
 """Warm pools: instances that were launched ahead, of the version that the group had then, and wait beside it.
 
-Not modelled: reuse on scale-in, hooks on the way into the pool, hibernation other than as a stop. Source: "Decrease latency for
+Not modelled: hooks on the way into the pool, hibernation other than as a stop. Source: "Decrease latency for
 applications with long boot times using warm pools".
 """
 
@@ -12,7 +12,7 @@ from ..options import Options
 from ..timing import Timing
 from .activities import Activities
 from .launcher import Launcher
-from .state import Group, Member
+from .state import LEAVING, Group, Member
 
 READY = {"Stopped": "Warmed:Stopped", "Running": "Warmed:Running", "Hibernated": "Warmed:Hibernated"}
 
@@ -46,7 +46,8 @@ class WarmPools:
         wanted = group.warm_wanted()
         for member in staying[wanted:]:
             self.end(group, member, "an instance was taken out of the warm pool in response to its size.")
-        if len(staying) < wanted and group.runs("Launch") and now >= group.next_launch:
+        coming = [member for member in group.members.values() if member.lifecycle in LEAVING and group.takes_back(member)]
+        if len(staying) + len(coming) < wanted and group.runs("Launch") and now >= group.next_launch:
             self._launcher.warm(group, "an instance was launched into the warm pool in response to its size.")
         if group.warm_pool and group.warm_pool.deleting and not group.warm:
             group.warm_pool = None

@@ -16,6 +16,7 @@ from .steps import (
     Begin,
     Copy,
     Done,
+    Empty,
     Forget,
     Point,
     Protect,
@@ -36,6 +37,8 @@ from .weights import lower, surplus
 
 # Both act without us. Never Launch, Terminate or AlarmNotification: without scale-out a peak is an outage.
 OURS_TO_SUSPEND = ("AZRebalance", "ScheduledActions")
+# Instances in one call of TerminateInstances: a page of the warm pool.
+MOST_EMPTIED = 50
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ def decide(fleet: Fleet, policy: Policy, goal: Goal, now: float) -> Step:
 
 def _begin(fleet: Fleet, policy: Policy, goal: Goal, now: float) -> Step:
     old = [i for i in fleet.members if i.version != goal.target]
-    if not old and fleet.version == goal.target:
+    if not old and fleet.version == goal.target and not fleet.outdated(goal.target):
         leaving = sum(1 for i in fleet.instances if i.leaving)
         drains = f" ({leaving} more are terminating)" if leaving else ""
         return Done(f"every instance of {fleet.group} runs version {goal.target}{drains}")
@@ -118,6 +121,10 @@ def _steps(view: View) -> Iterator[Step]:
             more = replace(record, extra=-view.short)
             yield Abort(more) if record.aborted else TurnBack(more, "the group could launch more after all")
         yield _point(view)
+    outdated = fleet.outdated(record.wanted)
+    if outdated and not record.aborted:
+        # At once, for the group launches from its pool; what was drawn from it before is replaced like any old instance.
+        yield Empty(tuple(i.id for i in outdated[:MOST_EMPTIED]))
     if record.back and not record.aborted and fleet.latest == record.target:
         yield Copy(record.source, record.run)
     if record.back:
@@ -145,6 +152,10 @@ def _steps(view: View) -> Iterator[Step]:
     if view.lowered:
         yield from surplus(view)
     yield from last_pause(view)
+    returning = [i for i in fleet.instances if i.leaving and not i.retained and i.version != record.wanted]
+    if fleet.reuses and returning and not record.aborted:
+        # They go back to the pool, and would come into service again.
+        yield Wait(waiting(view))
     yield from _clean(view)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from .snapshot import Fleet, Record
-from .steps import Abort, Advance, Begin, Forget, Lower, Point, Return, Rewrite, Step, Terminate, TurnBack
+from .steps import Abort, Advance, Begin, Empty, Forget, Lower, Point, Return, Rewrite, Step, Terminate, TurnBack
 
 # Seconds after a write in which a contradicting answer counts as stale ("Eventual consistency", EC2 API); later
 # it is another user's change.
@@ -21,6 +21,7 @@ class Memory:
     over: str = ""  # the run whose tags we have deleted
     version: str = ""  # that we pointed the group at
     dismissed: frozenset[str] = frozenset()  # instances that we have terminated
+    emptied: frozenset[str] = frozenset()  # the same of the warm pool
     written: float = float("-inf")  # when the group was changed last
 
     def after(self, step: Step, at: float) -> Memory:
@@ -30,6 +31,8 @@ class Memory:
                 return replace(self, record=record)
             case Return(ids, record):
                 return replace(self, record=record, dismissed=self.dismissed | set(ids), written=at)
+            case Empty(ids):
+                return replace(self, emptied=self.emptied | set(ids))
             case Terminate(ids):
                 return replace(self, dismissed=self.dismissed | set(ids), written=at)
             case Point(version):
@@ -41,6 +44,11 @@ class Memory:
             case Forget():
                 return replace(self, record=None, over=self.record.run if self.record else "")
         return self
+
+    def met(self, fleet: Fleet) -> Memory:
+        """Return the memory without instances that are back: a group may reuse what was terminated, by way of its warm pool."""
+        back = {i.id for i in fleet.pool} | {i.id for i in fleet.instances if i.lifecycle.startswith("Pending")}
+        return replace(self, dismissed=self.dismissed - back) if self.dismissed & back else self
 
     def record_of(self, shown: Record | None, kept: Callable[[], Record | None]) -> tuple[Record | None, bool]:
         """Return the record of the run under way, and whether its tags are missing.
@@ -64,6 +72,8 @@ class Memory:
 
     def complete(self, fleet: Fleet) -> Fleet:
         """Return the fleet with what it does not show yet: instances that we have terminated are leaving."""
-        gone = {i.id for i in fleet.instances if i.id in self.dismissed and not i.leaving}
+        # What was terminated in the warm pool may be drawn from it before the group notices.
+        gone = {i.id for i in fleet.instances if i.id in self.dismissed | self.emptied and not i.leaving}
         instances = tuple(replace(i, lifecycle="Terminating") if i.id in gone else i for i in fleet.instances)
-        return replace(fleet, instances=instances, excused=fleet.excused | self.dismissed)
+        pool = tuple(replace(i, lifecycle="Warmed:Terminating") if i.id in self.emptied else i for i in fleet.pool)
+        return replace(fleet, instances=instances, pool=pool, excused=fleet.excused | self.dismissed | self.emptied)

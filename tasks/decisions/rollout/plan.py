@@ -12,6 +12,7 @@ from .steps import (
     Abort,
     Begin,
     Done,
+    Empty,
     Forget,
     Lower,
     Point,
@@ -89,6 +90,8 @@ def _after(fleet: Fleet, step: Step) -> Fleet:
             return replace(_without(fleet, ids), record=record, desired=fleet.desired - len(ids))
         case Lower(record, desired, maximum):
             return replace(fleet, record=record, desired=desired, maximum=maximum)
+        case Empty(ids):
+            return replace(fleet, pool=tuple(i for i in fleet.pool if i.id not in ids))
         case RestoreMax(maximum):
             return replace(fleet, maximum=maximum)
         case Forget():

@@ -11,10 +11,19 @@ from .snapshot import Fleet, Record
 def remarks(fleet: Fleet) -> Iterator[str]:
     """Yield the leftovers of a rollout, and what to do about them."""
     yield from _suspensions(fleet)
+    yield from _warm(fleet)
     if fleet.vanished:
         yield "the tags of the rollout under way are missing; the next run writes them again from their copy"
     if fleet.record:
         yield _under_way(fleet, fleet.record)
+
+
+def _warm(fleet: Fleet) -> Iterator[str]:
+    versions = sorted({i.version for i in fleet.members})
+    outdated = fleet.outdated(versions[0]) if len(versions) == 1 and not fleet.record else ()
+    if outdated:
+        names = ", ".join(f"{i.id} (version {i.version})" for i in outdated)
+        yield f"the warm pool holds {names}, not version {versions[0]}: a scale-out brings it into service; `rollout` ends it"
 
 
 def _suspensions(fleet: Fleet) -> Iterator[str]:

@@ -29,7 +29,7 @@ class FleetInstance:
     @property
     def leaving(self) -> bool:
         """Return whether it is being terminated or detached."""
-        return self.lifecycle.startswith("Terminating") or self.lifecycle in GONE
+        return "Terminat" in self.lifecycle or self.lifecycle in GONE
 
     @property
     def retained(self) -> bool:
@@ -105,6 +105,8 @@ class Fleet:
     protects_new: bool = False
     alarms: tuple[str, ...] = ()  # of the policy, those in ALARM
     latest: str = ""  # the newest version of its template, in the rollback of a group that followed $Latest
+    pool: tuple[FleetInstance, ...] = ()  # its warm pool
+    reuses: bool = False  # what is scaled in returns to the pool
     heaviest: int = 1  # largest weight of an instance: above 1, sizes are units and not instances
     lightest: int = 1
 
@@ -112,6 +114,10 @@ class Fleet:
     def members(self) -> tuple[FleetInstance, ...]:
         """Return the instances that count: neither terminating nor in standby."""
         return tuple(i for i in self.instances if not i.leaving and "Standby" not in i.lifecycle)
+
+    def outdated(self, version: str) -> tuple[FleetInstance, ...]:
+        """Return the instances of the warm pool that are of another version, and not terminating."""
+        return tuple(i for i in self.pool if i.version != version and not i.leaving)
 
     @property
     def weighted(self) -> bool:

@@ -102,6 +102,16 @@ class Lower(Step):
 
 
 @dataclass(frozen=True)
+class Empty(Step):
+    """Terminate outdated instances of the warm pool; the group fills it up with the version that it names."""
+
+    ids: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"terminate {', '.join(self.ids)} in the warm pool, of another version; the group fills it up again"
+
+
+@dataclass(frozen=True)
 class Unprotect(Step):
     """Remove our scale-in protection."""
 

@@ -15,6 +15,7 @@ from tasks.decisions.rollout.steps import (
     Advance,
     Begin,
     Done,
+    Empty,
     Forget,
     Lower,
     Point,
@@ -96,6 +97,9 @@ class Group:
     scaled_in: set[str] = field(default_factory=set)
     weights: tuple[int, ...] = (1,)  # of the types of a mixed-instances policy; which comes next is AWS's choice
     protects: bool = False  # new instances from scale-in
+    pool: int = 0  # size of its warm pool
+    warm: dict[str, str] = field(default_factory=dict)  # its instances and their versions
+    reuses: bool = False
     ties: Random = field(default_factory=lambda: Random(0))  # which of several emptiest zones a launch comes up in
 
     @classmethod
@@ -111,17 +115,22 @@ class Group:
         zones = [b.zone for b in self.boxes.values() if b.leaves is None]
         emptiest = min(zones.count(z) for z in ZONES)
         zone = self.ties.choice([z for z in ZONES if zones.count(z) == emptiest])
+        drawn = self.ties.choice(sorted(self.warm)) if self.warm else ""
+        version = self.warm.pop(drawn) if drawn else self.version
+        # The activities tell an earlier end of what is reused, but not as its last.
+        self.scaled_in.discard(drawn)
+        self.died.discard(drawn)
         self.born += 1
         serves = self.now if ready else self.now + self.boot
-        if self.version in self.bad:
+        if version in self.bad:
             serves = float("inf")
-        box = Box(f"i-{self.born:04d}", zone, self.version, self.now - (10 if ready else 0), serves, self.protects)
+        box = Box(drawn or f"i-{self.born:04d}", zone, version, self.now - (10 if ready else 0), serves, self.protects)
         box.weight = self.ties.choice(self.weights)
         self.boxes[box.id] = box
-        self.launches[self.version] += 1
+        self.launches[version] += 1
         self.launched.append(box.id)
         self.births[box.id] = self.now
-        if self.version in self.crashing:
+        if version in self.crashing:
             box.serves_from = float("inf")
             box.fails_at = self.now + self.boot
 
@@ -139,9 +148,18 @@ class Group:
         for box in list(self.boxes.values()):
             if box.leaves is not None and self.now >= box.leaves:
                 del self.boxes[box.id]
+                if self.reuses and len(self.warm) < self.pool:
+                    self.warm[box.id] = box.version
             elif box.leaves is None and self.now >= box.fails_at:
                 box.leaves = self.now
         self.reconcile()
+        self.fill()
+
+    def fill(self) -> None:
+        """Bring the warm pool to its size, with the version that the group names."""
+        while len(self.warm) < self.pool:
+            self.born += 1
+            self.warm[f"i-{self.born:04d}"] = self.version
 
     def outlast(self) -> None:
         """Let pass what passes between two processes."""
@@ -193,6 +211,8 @@ class Group:
             died=frozenset(self.died | self.scaled_in),
             failures=("We do not have sufficient t3.small capacity",) if self.units() < self.desired else (),
             protects_new=self.protects,
+            pool=tuple(FleetInstance(id, "a", "Warmed:Stopped", version) for id, version in sorted(self.warm.items())),
+            reuses=self.reuses,
             heaviest=max(self.weights),
             lightest=min(self.weights),
         )
@@ -249,6 +269,10 @@ class Group:
                 yield lambda: setattr(self, "copy", record)
                 yield lambda: setattr(self, "record", record)
                 yield lambda: self.lower(desired, maximum)
+            case Empty(ids):
+                for id in ids:
+                    yield lambda id=id: self.warm.pop(id, None)
+                yield self.fill
             case RestoreMax(maximum):
                 yield lambda: setattr(self, "maximum", maximum)
             case Forget():
@@ -289,6 +313,7 @@ class Operator:
     def tick(self, crash: int | None = None) -> Step:
         """Observe, decide, apply once; time passes only when there is nothing to do."""
         shown = self.group.observe()
+        self.memory = self.memory.met(shown)
         if self.memory.lags(shown, self.group.now):
             self.group.pass_time(TICK)
             return Wait("lags")

@@ -276,6 +276,41 @@ def test_with_weights_a_bad_version_goes_back(
     assert_clean(w)
 
 
+@example(
+    {"desired": 2, "below": 0, "above": 0, "surge": 2, "batch": 1, "boot": 20.0, "drain": 0.0},
+    2,
+    2,
+    [("quiet", 0)] * 4 + [("in", 0), ("out", 0)],
+    True,
+    False,
+)
+@given(sizes, st.integers(1, 4), st.integers(0, 99), events, st.booleans(), st.booleans())
+def test_a_warm_pool_ends_with_the_version_too_and_none_of_another_comes_into_service_later(
+    numbers: dict, pool: int, seed: int, disturbances: list, reuses: bool, bad: bool
+) -> None:
+    """Launches are drawn from the pool, any of it; the pool is filled up with what the group names."""
+    w = world(numbers, pool=pool, reuses=reuses, ties=Random(seed), bad=frozenset({"2"}) if bad else frozenset())
+    w.group.fill()
+    rules = policy(surge=numbers["surge"], batch=numbers["batch"], max_failures=1000)
+    operator = Operator(w.group, rules, GOAL)
+    for kind, number in disturbances:
+        if kind in ("kill", "out", "in"):
+            w.disturb(kind, number)
+        operator.tick(number % 3 if kind == "crash" else None)
+        w.check()
+        if operator.ended:
+            break
+    if not operator.ended:
+        operator.run()
+    assert isinstance(operator.ended, Done | Forget), w.story()
+    wanted = w.group.version
+    assert set(w.group.warm.values()) <= {wanted}, "pool\n" + w.story()
+    w.group.pass_time(200)
+    w.group.desired += 5
+    w.group.reconcile()
+    assert {b.version for b in w.group.members()} <= {wanted}, "later\n" + w.story()
+
+
 @given(st.integers(1, 40), st.integers(1, 5), st.integers(1, 3))
 def test_a_crash_loop_ends_after_as_many_launches_as_may_fail_whatever_the_size(size: int, surge: int, most: int) -> None:
     """The group itself replaces each new instance before it ever serves."""

@@ -104,3 +104,26 @@ def test_a_pool_is_deleted_with_its_instances(cloud: Cloud, scaling: Any) -> Non
     assert cloud.group()["WarmPoolConfiguration"]["Status"] == "PendingDelete"
     cloud.wait(lambda: "WarmPoolConfiguration" not in cloud.group())
     assert cloud.instance(waiting[0])["State"]["Name"] == "terminated"
+
+
+def test_the_pool_s_instances_end_by_ec2_alone_and_the_group_fills_it_up_with_its_version(cloud: Cloud, scaling: Any) -> None:
+    """TerminateInstanceInAutoScalingGroup "cannot be called on instances in a warm pool"; health checks find what ended."""
+    fleet = cloud.build_fleet(desired=0)
+    waiting = pool(cloud, 1)
+    call = scaling.terminate_instance_in_auto_scaling_group
+    assert refused(call, InstanceId=waiting[0], ShouldDecrementDesiredCapacity=False)[0] == "ValidationError"
+    point_at(cloud, fleet, cloud.new_version(fleet, cloud.build_image("second", "v2")))
+    cloud.client("ec2").terminate_instances(InstanceIds=waiting)
+    filled = cloud.wait(lambda: (found := warmed(cloud)) and found != waiting and found)
+    assert cloud.hosts.revision(filled[0]) == "v2"
+
+
+def test_what_is_scaled_in_returns_to_the_pool_where_it_is_reused(cloud: Cloud, scaling: Any) -> None:
+    cloud.build_fleet(desired=2)
+    policy = {"ReuseOnScaleIn": True}
+    scaling.put_warm_pool(AutoScalingGroupName="web", MaxGroupPreparedCapacity=2, InstanceReusePolicy=policy)
+    assert cloud.group()["WarmPoolConfiguration"]["InstanceReusePolicy"] == policy
+    before = set(cloud.members())
+    grow(cloud, 1)
+    returned = cloud.wait(lambda: warmed(cloud))
+    assert set(returned) < before and cloud.instance(returned[0])["State"]["Name"] == "stopped"
