@@ -27,6 +27,11 @@ def ask_pending_migrations(host: Host, app: App, sha: str) -> tuple[migrations.P
                 " running release: copy migration_rules/ and management/ of settings_snippets/django into one of its apps,"
                 " or set app.check_migrations: false"
             ) from error
+        if "unrecognized arguments: --keep-defaults" in str(error):
+            raise Refused(
+                f"{host.name}: {sha[:12]} has a {migrations.COMMAND} of an older version: copy migration_rules/ and management/"
+                " of settings_snippets/django again (and remove migration_rules.py)"
+            ) from error
         raise
     try:
         return migrations.read(answer.stdout, app.databases), answer.stdout

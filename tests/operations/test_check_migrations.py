@@ -145,7 +145,8 @@ def test_killed_before_it_migrates_the_same_command_judges_again_and_finishes(
     killed = folder.interrupt("fab", "deploy", when=when, number=signal.SIGKILL)
     assert killed.code == -signal.SIGKILL
     # What it had begun on the host goes on, or was cut off with its connection.
-    until(lambda: not [one for one in marked(world.hosts) if {b"migrate", b"pendingmigrations"} & set(cmdline(one).split(b"\0"))])
+    names = {b"migraterolling", b"pendingmigrations"}
+    until(lambda: not [one for one in marked(world.hosts) if names & set(cmdline(one).split(b"\0"))])
     migrated = "0003_notes_and_reviews" in applied(world)
     assert not migrated or when == "-> migrate"
     done = folder.run("fab", "deploy")

@@ -1,5 +1,6 @@
 """`manage.py pendingmigrations` in a project of its own: several databases, squashed, swapped, unmanaged, and what crashes."""
 
+import importlib.util
 import json
 import os
 import shutil
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.settings_snippets import mariadb
 from tests.settings_snippets.project import SNIPPETS
 
 SETTINGS = """
@@ -71,11 +73,11 @@ def manage(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
 
 
-def judged(project: Path, *aliases: str) -> dict[str, Any]:
-    done = manage(project, "pendingmigrations", *(word for alias in aliases for word in ("--database", alias)))
+def judged(project: Path, *aliases: str, options: tuple[str, ...] = ()) -> dict[str, Any]:
+    done = manage(project, "pendingmigrations", *(word for alias in aliases for word in ("--database", alias)), *options)
     assert done.returncode == 0, done.stderr
     told: dict[str, Any] = json.loads(done.stdout)
-    assert told["format"] == 1
+    assert told["format"] == 2
     return told
 
 
@@ -148,3 +150,70 @@ def test_an_operation_that_cannot_be_followed_is_no_verdict(project: Path) -> No
     migration(project, "0002_next", "RemoveField('Book', 'never')", after="0001_initial")
     done = manage(project, "pendingmigrations")
     assert done.returncode != 0 and not done.stdout
+
+
+WRITE = """
+import django
+django.setup()
+from django.db import connection, transaction
+with connection.cursor() as cursor:
+    cursor.execute("INSERT INTO shop_book (title) VALUES ('old code')")
+    cursor.execute("SELECT * FROM shop_book")
+    print(cursor.fetchall())
+"""
+KEPT = "AddField('Book', 'n', models.IntegerField(default=7))"
+
+
+def test_a_default_stays_in_the_database_for_old_code(project: Path) -> None:
+    rolling = ("--keep-defaults",)
+    migration(project, "0002_next", KEPT, "AddField('Book', 'm', models.CharField(max_length=9, default='it\\'s'))",
+              after="0001_initial")  # fmt: skip
+    assert verdicts(judged(project)) == [["incompatible", "incompatible"]]
+    assert verdicts(judged(project, options=rolling)) == [["compatible", "compatible"]]
+    done = manage(project, "migraterolling", "--noinput", "--no-color")
+    assert done.returncode == 0 and "Applying shop.0002_next... OK" in done.stdout
+    assert "(1, 'old code', 7, \"it's\")" in python(project, WRITE)
+
+
+def test_sqlite_loses_the_default_where_django_makes_the_table_anew(project: Path) -> None:
+    migration(project, "0002_next", KEPT, "AlterField('Book', 'title', models.CharField(max_length=50))", after="0001_initial")
+    assert verdicts(judged(project, options=("--keep-defaults",))) == [["incompatible", "compatible"]]
+
+
+def test_migrate_is_unchanged(project: Path) -> None:
+    migration(project, "0002_next", KEPT, after="0001_initial")
+    assert manage(project, "migrate").returncode == 0
+    with pytest.raises(AssertionError, match="NOT NULL constraint failed: shop_book.n"):
+        python(project, WRITE)
+
+
+@pytest.mark.skipif(not (mariadb.SERVER and mariadb.INSTALLER), reason="no MariaDB here: apt-get install mariadb-server")
+@pytest.mark.skipif(not importlib.util.find_spec("MySQLdb"), reason="no driver for MariaDB here: pip install mysqlclient")
+def test_mariadb_keeps_defaults_too(project: Path) -> None:
+    with mariadb.server() as server:
+        own = {"ENGINE": "django.db.backends.mysql", "NAME": "shop", "USER": "shop", "HOST": "127.0.0.1", "PORT": server.port}
+        with (project / "settings.py").open("a") as settings:
+            settings.write(f"DATABASES['default'] = {own}\n")
+        assert manage(project, "migrate").returncode == 0
+        texts = ["models.TextField(default='x')", "models.CharField(max_length=9, default='')", "models.JSONField(default=dict)"]
+        added = [f"AddField('Book', 'a{number}', {field})" for number, field in enumerate(texts)]
+        empty = "AddField('Book', 'z', models.TextField(default=''))"
+        migration(project, "0002_next", KEPT, *added, after="0001_initial")
+        migration(project, "0003_empty", empty, after="0002_next")
+        told = judged(project, options=("--keep-defaults",))
+        # MySQL takes no empty text for a default, so Django gives it none.
+        assert verdicts(told) == [["compatible"] * 4 + ["incompatible"]]
+        assert "unknown" in told["databases"][0]["operations"][0]["locks"]
+        done = manage(project, "migraterolling", "shop", "0002", "--noinput")
+        assert done.returncode == 0, done.stderr
+        assert "(1, 'old code', 7, 'x', '', '{}')" in python(project, WRITE)
+
+
+def python(project: Path, program: str) -> str:
+    path = os.pathsep.join(filter(None, [str(project), os.environ.get("PYTHONPATH", "")]))
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "settings", "PYTHONPATH": path}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=project, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout

@@ -19,7 +19,7 @@ from dataclasses import replace
 from . import locks, on_remains, on_rows, on_schema
 from .schema import UNKNOWN, VERDICTS, Column, Constraint, Effect, Step, Table, Verdict, worst
 from .sql import read_sql
-from .world import World
+from .world import World, keepers
 
 __all__ = ["UNKNOWN", "VERDICTS", "Column", "Constraint", "Effect", "Step", "Table", "Verdict", "read_sql", "verdicts", "worst"]
 
@@ -44,7 +44,8 @@ def verdicts(
     if not old:
         # Nobody is there yet whom anything could break.
         return [Verdict("compatible" if step.effects else "none", "no release uses this database yet") for step in steps]
-    world = World(old, real or {}, vendor, keeps_defaults=keeps_defaults)
+    kept = keepers(old, (effect for step in steps for effect in step.effects), vendor) if keeps_defaults else set[str]()
+    world = World(old, real or {}, vendor, kept)
     result, standing = [], dict[str, Problems]()
     waits = locks.Waits(world)
     for number, step in enumerate(steps):

@@ -54,6 +54,7 @@ def _column(field: Any, editor: Any) -> Column | None:
         value=UNKNOWN if value is None else value,
         volatile=automatic or (given is not NOT_PROVIDED and value is UNKNOWN and not _stable(given)),
         fallback=_falls_back(field, editor),
+        fallback_value=field.default if isinstance(field.default, _CONSTANTS) else UNKNOWN,
     )
 
 

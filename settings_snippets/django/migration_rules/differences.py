@@ -12,7 +12,7 @@ from django.db.migrations.operations.base import Operation
 from .schema import Column, Constraint, Effect, Table
 
 Key = tuple[str, ...]
-_SAME = ("name", "field", "fallback")  # of the models alone
+_SAME = ("name", "field", "fallback", "fallback_value")  # of the models alone
 
 
 class Renaming:

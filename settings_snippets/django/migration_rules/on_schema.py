@@ -63,7 +63,7 @@ def _add_column(world: World, effect: Effect) -> Verdict:
         return Verdict(
             "incompatible",
             f"old code's INSERT leaves out {what}, which is NOT NULL and has no default in the database",
-            "add it with null=True, or with db_default= (Django 5.0); make it required in the next release",
+            "add it with null=True, with a default or with db_default= (Django 5.0); make it required in the next release",
         )
     if column.unique and not column.left_empty and not column.generated:
         return Verdict(
@@ -73,6 +73,8 @@ def _add_column(world: World, effect: Effect) -> Verdict:
         )
     if column.generated:
         return Verdict("review", f"whether the expression of {what} works for all values of old code is unknown")
+    if column.fallback and not column.null:
+        return _fine(f"rows of old code, which does not know {what}, get the default of the models, which stays in the database")
     return _fine(f"old code does not know {what}, and may leave it out")
 
 

@@ -33,6 +33,7 @@ class Column:
     value: Any = UNKNOWN
     volatile: bool = False
     fallback: bool = False
+    fallback_value: Any = UNKNOWN  # where it is a constant
 
     @property
     def filled(self) -> bool:

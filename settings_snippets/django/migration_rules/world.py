@@ -20,10 +20,10 @@ SQL_CHANGES = {
 class World:
     """`old`: what the running release uses; `real`: the database; `models`: what the new release takes it for."""
 
-    def __init__(self, old: Mapping[str, Table], real: Mapping[str, Table | None], vendor: str, *, keeps_defaults: bool) -> None:
+    def __init__(self, old: Mapping[str, Table], real: Mapping[str, Table | None], vendor: str, keepers: set[str]) -> None:
         self.old = old
         self.vendor = vendor
-        self.keeps_defaults = keeps_defaults
+        self.keepers = keepers  # tables whose new columns keep their default in the database
         self.real: Tables = {**old, **real}
         self.models: Tables = dict(old)
         self.unsure = False  # SQL or Python in the plan may have changed what is described here
@@ -53,14 +53,29 @@ class World:
     def kept(self, effect: Effect) -> Effect:
         """Return the effect as it is when the default of an added column stays in the database."""
         column = effect.after
-        if self.keeps_defaults and effect.kind == "add_column" and column and column.fallback and not column.filled:
-            return replace(effect, after=replace(column, default=True))
+        if effect.table in self.keepers and effect.kind == "add_column" and column and column.fallback and not column.filled:
+            return replace(effect, after=replace(column, default=True, value=column.fallback_value))
         return effect
 
     def _refers(self, table: Table) -> None:
         for column in table.columns.values():
             if column.target:
                 self.referrers.setdefault(column.target, set()).add(table.name)
+
+
+def keepers(old: Iterable[str], effects: Iterable[Effect], vendor: str) -> set[str]:
+    """Return the tables whose new columns keep their default when `migraterolling` adds them."""
+    # On SQLite Django makes tables anew for most changes, by the models, which do not know of the default.
+    made_anew = {effect.table for effect in effects if vendor == "sqlite" and not _spares(effect)}
+    return set(old) - made_anew
+
+
+def _spares(effect: Effect) -> bool:
+    """Return whether SQLite leaves the rest of the table as it is."""
+    column, constraint = effect.after, effect.constraint
+    if effect.kind == "add_column" and column:
+        return not column.unique and not column.generated and not column.default and (column.null or column.fallback)
+    return effect.kind in ("opaque", "harmless") or (constraint is not None and constraint.kind == "index")
 
 
 def apply(tables: Tables, effect: Effect) -> None:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 COMMAND = "pendingmigrations"
-FORMAT = 1
+MIGRATE = "migraterolling"  # as `migrate`; new NOT NULL columns keep their default in the database
+FORMAT = 2
 VERDICTS = ("none", "compatible", "review", "incompatible")
 
 
@@ -32,7 +33,7 @@ class PendingOperation:
     def line(self) -> str:
         """Return the text for the operator."""
         instead = f" Instead: {self.instead}." if self.instead and self.verdict != "compatible" else ""
-        locks = f" PostgreSQL: {self.locks}" if self.locks else ""
+        locks = f" Locks: {self.locks}" if self.locks else ""
         return f"{self.verdict:12}  {self.where}: {self.operation}: {self.why}.{instead}{locks}"
 
 

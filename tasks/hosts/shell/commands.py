@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from shlex import quote
 
 from ...decisions.access.journal import FIELDS
-from ...decisions.release.migrations import COMMAND
+from ...decisions.release.migrations import COMMAND, MIGRATE
 from ...decisions.release.pruning import MARK as PRUNED
 from ...decisions.release.readiness import BOOT
 from ...decisions.release.readiness import MARK as SITE
@@ -139,7 +139,7 @@ def pending_migrations(app: App, git_directory: str, sha: str, installed: str) -
 
     `installed`: the hash of the requirements that were installed last.
     """
-    arguments = [COMMAND, "--no-color", *(f"--database={alias}" for alias in app.databases)]
+    arguments = [COMMAND, "--no-color", "--keep-defaults", *(f"--database={alias}" for alias in app.databases)]
     installers = {tool: installation(tool, app.requirements) for tool in TOOLS}
     own = " && ".join(f"{{ {command}; }}" for command in app.install or ())
     script = program("revision", sha, git_directory, app.manage, arguments, _dependencies(app), installed, installers, own)
@@ -153,7 +153,8 @@ def migrate_plan(app: App, database: str) -> str:
 
 def migrate(app: App, database: str) -> str:
     """Run the migrations of a database."""
-    return manage(app, f"migrate --noinput --no-color --database {quote(database)}")
+    command = MIGRATE if app.check_migrations else "migrate"
+    return manage(app, f"{command} --noinput --no-color --database {quote(database)}")
 
 
 def collectstatic(app: App) -> str:

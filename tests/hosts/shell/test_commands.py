@@ -1,6 +1,7 @@
 import ast
 import shlex
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,8 +48,9 @@ def parts(command: str) -> tuple[str, list[str]]:
 def test_manage() -> None:
     there = ["manage.py", "migrate", "--plan", "--no-color", "--database", "a"]
     assert parts(commands.migrate_plan(APP, "a")) == ("cd ~/app", there)
-    there = ["manage.py", "migrate", "--noinput", "--no-color", "--database", "a"]
+    there = ["manage.py", "migraterolling", "--noinput", "--no-color", "--database", "a"]
     assert parts(commands.migrate(APP, "a")) == ("cd ~/app", there)
+    assert parts(commands.migrate(replace(APP, check_migrations=False), "a"))[1][1] == "migrate"
     there = ["src/manage.py", "collectstatic", "--noinput", "--no-color"]
     assert parts(commands.collectstatic(ABSOLUTE)) == ("cd '/srv/my shop/'", there)
 

@@ -77,7 +77,8 @@ def try_out(state: Any, migration: Any, *, rows: bool = True) -> dict[str, Any]:
     from tests.settings_snippets.migrations import exercise, touched
 
     plan = Reader("default").follow(state, [migration])
-    found = verdicts(plan.old, plan.steps, connection.vendor, real=plan.real)
+    rolling = connection.SchemaEditorClass.__name__ == "KeepsDefaults"
+    found = verdicts(plan.old, plan.steps, connection.vendor, real=plan.real, keeps_defaults=rolling)
     ranks = ("none", "compatible", "review", "incompatible")
     said = max((one.verdict for one in found), key=ranks.index, default="none")
     changed = touched.tables(state, migration)
@@ -162,17 +163,24 @@ def _first(told: Any) -> str:
 
 def main() -> None:
     configure(sys.argv[1])
+    from django.db import connection
     from django.db.migrations import Migration
     from django.db.migrations.state import ProjectState
 
+    from settings_snippets.django.migration_rules.keeping import keep_defaults
     from tests.settings_snippets.migrations.every_case import CASES
 
+    own = connection.SchemaEditorClass
     for name, (before, after) in CASES.items():
         empty()
+        connection.SchemaEditorClass = own
         first, second = Migration("0001_initial", "shop"), Migration("0002_next", "shop")
         first.operations, second.operations = before, after
         second.atomic = not name.startswith("concurrently")
-        told = try_out(apply(ProjectState(), first), second)
+        state = apply(ProjectState(), first)
+        if name.startswith("rolling"):
+            keep_defaults(connection)
+        told = try_out(state, second)
         told.pop("after")
         print(json.dumps({"name": name, **told}), flush=True)
 

@@ -21,7 +21,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from ...migration_rules import VERDICTS, verdicts
 from ...migration_rules.plan import Reader
 
-FORMAT = 1
+FORMAT = 2
 
 
 class Command(BaseCommand):
@@ -31,24 +31,28 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Add the option --database."""
+        """Add the options."""
         parser.add_argument(
             "--database", action="append", choices=list(connections), help="an alias, repeatable; default: the default database"
         )
+        parser.add_argument("--keep-defaults", action="store_true", help="migraterolling will run the migrations, not migrate")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print the verdicts; an exception ends it with an exit code other than 0."""
-        databases = [database_verdicts(alias) for alias in options["database"] or [DEFAULT_DB_ALIAS]]
+        databases = [
+            database_verdicts(alias, keeps_defaults=options["keep_defaults"])
+            for alias in options["database"] or [DEFAULT_DB_ALIAS]
+        ]
         verdict = _worst(database["verdict"] for database in databases)
         document = {"format": FORMAT, "django": django.get_version(), "verdict": verdict, "databases": databases}
         self.stdout.write(json.dumps(document, indent=2))
 
 
-def database_verdicts(alias: str) -> dict[str, Any]:
+def database_verdicts(alias: str, *, keeps_defaults: bool) -> dict[str, Any]:
     """Return the verdicts on the pending migrations of one database."""
     connection = connections[alias]
     plan = Reader(alias).read()
-    found = verdicts(plan.old, plan.steps, connection.vendor, real=plan.real)
+    found = verdicts(plan.old, plan.steps, connection.vendor, real=plan.real, keeps_defaults=keeps_defaults)
     operations_ = [
         {
             "app": step.app,
