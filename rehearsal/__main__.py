@@ -37,7 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         project = existing.load(top) if args.project else None
         with World(top, KINDS[args.hosts], project=project, **options) as world:
             further = more_scenarios.play if args.further else acts.play if project else None
-            well = Rehearsal(world, args.instances, args.skip, further=further, group_kind=group, yes=args.yes).play()
+            rehearsal = Rehearsal(world, args.instances, args.skip, further=further, group_kind=group, yes=args.yes)
+            rehearsal.page = args.report
+            well = rehearsal.play()
             if args.keep:
                 _keep(world)
     except (Failed, Refusal) as error:
@@ -62,6 +64,7 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--outside", action="store_true", help="the operator reaches public addresses only (process hosts)")
     parser.add_argument("--group", choices=sorted(group_kinds.KINDS), default=group_kinds.PLAIN.name)
     parser.add_argument("--unkind", action="store_true", help="a cloud as slow and unkind as AWS may be")
+    parser.add_argument("--report", type=lambda text: Path(text).absolute(), help="write the report of `ship` to this file")
     parser.add_argument("--seed", type=int, help="what --unkind decides by where AWS may do either (default: chance)")
     parser.add_argument("--top", type=Path, help=argparse.SUPPRESS)  # the folder that was made for it: we are in a box
     args = parser.parse_args(arguments)

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from . import sandbox, traffic
+from . import report_page, sandbox, traffic
 from .account import GROUP
 from .crawl import crawl
 from .group_kinds import PLAIN, GroupKind
@@ -37,6 +37,7 @@ class Rehearsal:
     story: Report = field(default_factory=Report)
     problems: list[str] = field(default_factory=list)
     further: "Callable[[Rehearsal], None] | None" = None  # more acts, while visitors are there
+    page: Path | None = None  # of the report that `ship` writes
     group_kind: GroupKind = PLAIN
     yes: bool = False  # the operator has reviewed the migrations
     settled: float = SETTLED
@@ -72,6 +73,8 @@ class Rehearsal:
         self.story.fleets(before, after)
         self.story.calls(calls)
         self.story.requests(requests)
+        if self.page:
+            report_page.add_requests(self.page, requests)
         return self._verdict(shipped, requests)
 
     @property
@@ -155,6 +158,7 @@ class Rehearsal:
         if self.skip:
             # Left for afterwards, so that the cached error can be looked at first.
             parts += ["--skip", "invalidate", "--skip", "stop"]
+        parts += ["--report", str(self.page)] if self.page else []
         self.story.act(f"Act 3: version 2 ({self.world.v2[:12]}) by `fab {' '.join(['ship', *parts])}`, under traffic")
         return self.run("fab", "ship", *parts) == 0
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from .runtime.run import Run
 
+REPORT = "write a page of HTML to this file: a lane for each instance, capacity, steps, calls, outcome"
 ANYWAY = "release although the time lies in a window of freeze.windows"
 AS_JSON = "print the answer as JSON, and nothing else, on standard output"
 REVISION = "tag, branch, full or short sha; default: the head of app.branch on origin"
@@ -57,6 +58,7 @@ BEFORE_EACH[:] = [_mention_maintenance, _reach_management, _keep_log]
         "maintenance": "show visitors a page meanwhile, so that any migration may run; the whole fleet is replaced at once",
         "skip": "leave out a part; repeatable: restart-all, warm-cdn, invalidate, stop",
         "anyway": ANYWAY,
+        "report": REPORT,
     },
 )
 def ship(
@@ -66,10 +68,12 @@ def ship(
     yes: bool = False,
     maintenance: bool = False,
     anyway: bool = False,
+    report: str | None = None,
 ) -> None:
     """Release a revision: deploy, restart-all, warm-cdn, bake-ami, rollout and invalidate in one command."""
     from .operations import freeze, ship
 
+    run.record(report)
     freeze.refuse_frozen(run, anyway=anyway)
     ship.ship(run, revision, skip or (), yes=yes, maintenance=maintenance)
 
@@ -128,9 +132,10 @@ def bake_ami(run: Run, fresh: bool = False) -> None:
         "to": "launch template version; default: the newest",
         "yes": "continue past a canary or a checkpoint that pauses",
         "engine": "ramped or instance-refresh; default: rollout.engine",
+        "report": REPORT,
     },
 )
-def rollout(run: Run, to: str | None = None, yes: bool = False, engine: str | None = None) -> None:
+def rollout(run: Run, to: str | None = None, yes: bool = False, engine: str | None = None, report: str | None = None) -> None:
     """Replace the instances of the groups by those of the newest template version, surge first; resumes an unfinished rollout.
 
     An unfinished rollout continues to its own version. A version that fails is rolled back (rollout.rollback). Several groups
@@ -138,6 +143,7 @@ def rollout(run: Run, to: str | None = None, yes: bool = False, engine: str | No
     """
     from .operations import rollout
 
+    run.record(report)
     rollout.rollout(run, to, yes=yes, engine=engine)
 
 
@@ -490,6 +496,7 @@ def management_stop(run: Run) -> None:
         "group": "the kind of group: plain, mixed (a mixed-instances policy with weights and Spot) or warm-pool",
         "unkind": "a cloud as slow and unkind as AWS may be: late consoles, lagging reads, rejected calls, others' changes",
         "seed": "a number; with --unkind, repeats what an earlier run printed; default: random",
+        "report": REPORT + ", requests and errors",
     },
 )
 def rehearse(
@@ -510,6 +517,7 @@ def rehearse(
     settings: str | None = None,
     manage: str | None = None,
     yes: bool = False,
+    report: str | None = None,
 ) -> None:
     """Rehearse: ship a new release of a Django site to a stand-in cloud on this machine, under traffic; no AWS account.
 
@@ -527,6 +535,7 @@ def rehearse(
         f"--seed={seed}": seed is not None,
         f"--group={group}": group != "plain",
         "--yes": yes,
+        f"--report={report}": report is not None,
     }
     subject = rehearse_project.Subject(project, from_, to, environment_file, settings, manage) if project else None
     wanted = [flag for flag, on in flags.items() if on]

@@ -88,6 +88,7 @@ class GroupRollout:
             self._later(observed)
             return None
         self.seen = self._ask(remember(self.seen, observed.fleet, observed.now, self.engine.policy))
+        self.run.journal.see(self.seen)
         self.pace = self.pace.after(self._new, self.run.clock.now())
         return replace(observed, fleet=self.seen)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,7 @@ class Cloud:
         self._clients: dict[str, Any] = {}
         self._session = session
         self._lock = threading.Lock()
+        self.calls: Counter[str] = Counter()  # made so far, by service and action
 
     @property
     def session(self) -> Any:
@@ -69,6 +71,7 @@ class Cloud:
         return client
 
     def _begin(self, model: Any, params: Any, context: Any, **_: Any) -> None:
+        self.calls[f"{model.service_model.service_name} {model.name}"] += 1
         if writes(model, params.get("body")):
             context["ramped_writes"] = True
             self._changes.begin()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ..decisions.reporting.events import Event, Kind, Outcome
+from ..decisions.rollout.snapshot import Fleet
 from .steps import Step
 from .text import redact
 
@@ -39,6 +40,7 @@ class Journal:
     run: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     facts: dict[str, str] = field(default_factory=dict)
     sinks: list[Sink] = field(default_factory=list)
+    viewers: list[Callable[[Fleet], None]] = field(default_factory=list)  # called with each group as a rollout sees it
     _began: float | None = None
     _lock: Any = field(default_factory=threading.RLock)
 
@@ -71,6 +73,11 @@ class Journal:
     def action(self, group: str, text: str) -> None:
         """Report a change of a group."""
         self.emit("action", group=group, text=text)
+
+    def see(self, fleet: Fleet) -> None:
+        """Show a group, as a rollout has just seen it, to all that look."""
+        for viewer in self.viewers:
+            viewer(fleet)
 
     def warning(self, text: str) -> None:
         """Report a warning that was shown."""

@@ -73,6 +73,17 @@ class Run:
         own.sinks += [sink for sink in (file, webhooks) if sink is not None]
         self.out.when_warned = own.warning
 
+    def record(self, path: str | None) -> None:
+        """Write a report of this run as a page of HTML; None: no report. Raises SettingsError."""
+        if path is None:
+            return
+        from .recording import Recording
+
+        about = (self.out.clean(self.command), self.journal.by)
+        recording = Recording(path, about, self.clock.now, self.cloud.calls, self.out.warn)
+        self.journal.sinks.append(recording)
+        self.journal.viewers.append(recording.see)
+
     def with_(self, **sections: Mapping[str, Any]) -> Run:
         """Return this run with other values in some sections of its settings: `run.with_(rollout={"pause": 0})`."""
         changed = {name: replace(getattr(self.settings, name), **values) for name, values in sections.items()}

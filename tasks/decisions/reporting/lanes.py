@@ -1,0 +1,109 @@
+"""A lane for each instance of a rollout: what it was, from when to when; and the capacity beside the floor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..rollout.snapshot import Fleet, FleetInstance
+
+# State -> what it means, in the order of an instance's life.
+STATES = {
+    "launched": "launched by the group, not in service yet",
+    "booting": "in service, not healthy in every target group yet",
+    "healthy": "serves visitors",
+    "standby": "out of traffic, kept by hand",
+    "draining": "leaves: open requests are completed",
+    "gone": "terminated",
+}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An instance in one poll."""
+
+    id: str
+    zone: str
+    version: str
+    state: str
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A group in one poll: `at` in epoch seconds, `desired` its capacity."""
+
+    at: float
+    desired: int
+    instances: tuple[Seen, ...]
+
+    @property
+    def healthy(self) -> int:
+        """Return how many serve."""
+        return sum(seen.state == "healthy" for seen in self.instances)
+
+
+@dataclass(frozen=True)
+class Span:
+    """A state from one time to another, in epoch seconds."""
+
+    state: str
+    begin: float
+    end: float
+
+
+@dataclass(frozen=True)
+class Lane:
+    """The life of an instance, as far as it was seen."""
+
+    id: str
+    zone: str
+    version: str
+    spans: tuple[Span, ...]
+
+
+def frame(fleet: Fleet, at: float) -> Frame:
+    """Return a group as it was seen at a time."""
+    return Frame(at, fleet.desired, tuple(Seen(i.id, i.zone, i.version, state(i)) for i in fleet.instances))
+
+
+def state(instance: FleetInstance) -> str:
+    """Return the state of an instance, one of STATES."""
+    if instance.leaving or "draining" in instance.targets:
+        return "draining"
+    if "Standby" in instance.lifecycle:
+        return "standby"
+    if instance.ready:
+        return "healthy"
+    return "booting" if instance.lifecycle == "InService" else "launched"
+
+
+def lanes(frames: Sequence[Frame], end: float) -> list[Lane]:
+    """Return the lanes of a group, in the order in which instances appeared; `end`: when the last frame stopped to hold."""
+    first: dict[str, Seen] = {}
+    spans: dict[str, list[Span]] = {}
+    for number, shown in enumerate(frames):
+        until = frames[number + 1].at if number + 1 < len(frames) else max(end, shown.at)
+        there = {seen.id: seen for seen in shown.instances}
+        first = {**there, **first}
+        for id in first:
+            seen = there.get(id)
+            _extend(spans.setdefault(id, []), seen.state if seen else "gone", shown.at, until)
+    order = [seen.id for shown in frames for seen in shown.instances]
+    return [Lane(id, first[id].zone, first[id].version, tuple(spans[id])) for id in dict.fromkeys(order)]
+
+
+def _extend(spans: list[Span], state: str, begin: float, until: float) -> None:
+    if spans and spans[-1].state == state:
+        spans[-1] = Span(state, spans[-1].begin, until)
+    else:
+        spans.append(Span(state, begin, until))
+
+
+def floor(frames: Sequence[Frame]) -> int:
+    """Return the capacity that must not be fallen below: what served at the beginning, at most the desired capacity."""
+    return min(frames[0].healthy, frames[0].desired) if frames else 0
+
+
+def least(frames: Sequence[Frame]) -> int:
+    """Return the fewest instances that served at any poll."""
+    return min((shown.healthy for shown in frames), default=0)
