@@ -33,6 +33,7 @@ class Control:
             ("POST", "interrupt"): lambda values: happen.interrupt(values["instance"], bool(values.get("recommended"))),
             ("POST", "break"): lambda values: happen.break_instance(values["instance"], values.get("fault", "error")),
             ("POST", "alarm"): lambda values: happen.alarm(values["group"], int(values["change"]), values.get("at_call")),
+            ("POST", "metrics"): lambda values: world.metrics.set(values["target_group"], values["traffic"]),
             ("POST", "others"): lambda values: happen.others(values["calls"], values.get("at_call")),
             ("POST", "lifecycle"): lambda values: happen.move(values["instance"], values["state"]),
             ("POST", "image"): lambda values: happen.add_image(values["image"], Path(values["disk"])),

@@ -21,6 +21,7 @@ from .images import Images
 from .instance_api import InstanceApi
 from .invalidations import Invalidations
 from .machines import Machines
+from .metric_api import MetricApi
 from .moto_state import MotoState
 from .options import Options
 from .parameter_api import ParameterApi
@@ -64,6 +65,7 @@ class World:
             self.moto, hosts, options, self.timing, self._images, self.faults, self.consistency, self._addresses
         )
         self._templates = Templates()
+        self.metrics = MetricApi()
         self._databases = DatabaseApi(self.moto, options, self.timing)
         self._invalidations = Invalidations(self.moto, options, self.timing, on_invalidated)
         self.scaling = AutoScaling(self._machines, self.moto, self.targets, self._templates, options, self.timing)
@@ -95,7 +97,7 @@ class World:
             "cloudfront": [self._invalidations],
             "autoscaling": [self.scaling, LaunchConfigurationApi()],
             "service-quotas": [QuotaApi(self.options)],
-            "cloudwatch": [AlarmApi(moto, self.scaling.policies)],
+            "cloudwatch": [AlarmApi(moto, self.scaling.policies), self.metrics],
         }
 
     def copy_of(self, call: Call) -> AbstractContextManager[None]:

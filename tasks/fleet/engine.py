@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from botocore.exceptions import ClientError
+
 from ..aws import fleets
 from ..aws.autoscaling import Group
 from ..decisions.rollout.decide import Goal, decide
@@ -13,7 +15,9 @@ from ..decisions.rollout.memory import Memory
 from ..decisions.rollout.snapshot import Fleet, Policy
 from ..decisions.rollout.steps import Advance, Done, Forget, Hold, Pause, Step, TurnBack
 from ..decisions.rollout.view import View
+from ..runtime.cloud import error_code, throttled
 from ..runtime.run import Run
+from .limits import Watch
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,11 @@ class RampedEngine:
     policy: Policy
     goal: Goal
     memory: Memory = Memory()
+    watch: Watch = None  # type: ignore[assignment]  # made below
+
+    def __post_init__(self) -> None:
+        """Begin to watch the limits of the settings."""
+        self.watch = Watch(self.run)
 
     def observe(self, seen: Fleet | None) -> Observation | str:
         """Read the group, or return why to retry."""
@@ -73,7 +82,15 @@ class RampedEngine:
         # AWS's own clock: the operator's may be wrong, and launches are dated by AWS.
         if fleet.record:
             self.memory = replace(self.memory, record=fleet.record)
-        return Observation(fleet, group, group.at or self.run.clock.now())
+        now = group.at or self.run.clock.now()
+        if fleet.record and not fleet.record.back:
+            try:
+                fleet = replace(fleet, exceeded=self.watch.exceeded(group.target_groups, now))
+            except ClientError as error:
+                if not throttled(error):
+                    raise
+                return f"AWS throttles CloudWatch: {error_code(error)}"
+        return Observation(fleet, group, now)
 
     def wanted(self, fleet: Fleet) -> str:
         """Return the version whose instances serve at the end; "" before the run has begun."""

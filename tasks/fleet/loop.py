@@ -28,10 +28,13 @@ STALE = 120.0
 
 @dataclass(frozen=True)
 class Questions:
-    """Requests to instances over HTTP: the `revision` that they serve, the `answer` to a health check; both by id."""
+    """Requests to instances over HTTP, all by id: the `revision` that they serve, the `answer` to a health check, the faults
+    of their `pages`.
+    """
 
     revision: Ask = lambda asked: {}
     answer: Ask = lambda asked: {}
+    pages: Ask = lambda asked: {}
 
 
 @dataclass
@@ -98,12 +101,17 @@ class GroupRollout:
         return [i for i in self.seen.members if i.version == wanted] if self.seen and wanted else []
 
     def _ask(self, fleet: Fleet) -> Fleet:
-        """Request the revision of each ready new instance, until it has answered once."""
+        """Request the revision of each ready new instance, and then its pages, until it has answered once."""
         wanted = self.engine.wanted(fleet)
         # Where many do not answer, the requests alone may make a poll too old.
         asked = wanted in self.engine.policy.revisions and not self.late
         silent = [i for i in fleet.instances if asked and i.version == wanted and i.ready and not i.revision]
-        answers = self.questions.revision(silent) if silent else {}
+        answers = dict(self.questions.revision(silent)) if silent else {}
+        # On the way back only the revision counts: the pages are those of the new release.
+        if answers and not (fleet.record and fleet.record.back):
+            for id, fault in self.questions.pages([i for i in silent if i.id in answers]).items():
+                self.run.out.progress(f"{self.group}: {id}: {fault}")
+                del answers[id]
         return replace(fleet, instances=tuple(replace(i, revision=answers.get(i.id, i.revision)) for i in fleet.instances))
 
     def _explain(self, observed: Observation) -> None:

@@ -13,6 +13,7 @@ from ..decisions.rollout.schedules import ahead
 from ..decisions.rollout.snapshot import units
 from ..runtime.cloud import Cloud
 from ..runtime.run import Run
+from .limits import limits_of, measure
 from .smoke_boot import tags_of
 from .target import REFRESH, GroupTarget
 from .versions import foreign_versions
@@ -104,6 +105,12 @@ def _of_group(run: Run, target: GroupTarget) -> Iterator[str]:
         refresh=target.refresh,
     )
     yield from alarming(names, alarms.states(run.cloud, names))
+    limits = limits_of(run)
+    if limits.any and run.settings.rollout.engine == REFRESH:
+        yield "an instance refresh does not watch rollout.max_error_rate and rollout.max_latency: use rollout.alarms"
+    elif limits.any and group.target_groups:
+        for text in measure(run, group.target_groups, limits, group.at or run.clock.now()):
+            yield f"{text} already: it could not show whether the new version is bad"
     if run.settings.rollout.engine == REFRESH:
         yield from unfit(target.policy, names, target.fleet.suspended)
 

@@ -70,6 +70,17 @@ def tags_of(group: Group) -> dict[str, str]:
 
 
 def _prove(run: Run, id: str, wanted: str | None, revisions: Revisions, lock: Lock) -> None:
+    failed = 0
+
+    def pages(address: str) -> bool | Waiting:
+        """Request the pages of an instance that is of the right revision; it may need a moment for them."""
+        nonlocal failed
+        faults = revisions.faults(address)
+        failed += bool(faults)
+        if failed >= run.settings.rollout.healthy_polls:
+            raise SmokeFailed(f"{id}: {faults}")
+        return Waiting(faults) if faults else True
+
     def probe() -> bool | Waiting:
         lock.renew()
         found = instances.with_ids(run.cloud, [id])
@@ -82,7 +93,7 @@ def _prove(run: Run, id: str, wanted: str | None, revisions: Revisions, lock: Lo
         revision, seen = revisions.of(found[0].address)
         if revision and wanted and revision != wanted:
             raise SmokeFailed(f"{id} reports revision {revision[:12]}, not {wanted[:12]}")
-        return bool(revision) or Waiting(seen)
+        return pages(found[0].address) if revision else Waiting(seen)
 
     run.wait(f"smoke boot {id}", probe, timeout=run.settings.rollout.instance_timeout, every=run.settings.rollout.poll)
 

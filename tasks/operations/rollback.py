@@ -63,8 +63,11 @@ def _chosen(cloud: Cloud, fleet: Fleet, group: Group, to: str | None) -> Candida
 
 
 def _at_once(run: Run, groups: Sequence[str]) -> Run:
-    """Return the run for these groups, without pauses and alarms: an alarm may be the reason to roll back."""
-    at_once = run.with_(rollout={"canary": 0, "checkpoints": (), "pause": 0, "alarms": ()})
+    """Return the run for these groups, without pauses, alarms and pages: an alarm may be the reason to roll back."""
+    at_once = run.with_(
+        rollout={"canary": 0, "checkpoints": (), "pause": 0, "alarms": (), "max_error_rate": None, "max_latency": None},
+        app={"pages": ()},
+    )
     return replace(at_once, settings=replace(at_once.settings, groups=tuple(groups)))
 
 

@@ -30,6 +30,7 @@ from ..hosts.management import open_management
 from ..hosts.revisions import Revisions
 from ..runtime.operator import who
 from ..runtime.run import Run
+from ..settings.kinds import Page
 
 ENGINES = ("ramped", REFRESH)
 
@@ -56,6 +57,9 @@ def roll_out(run: Run, versions: Mapping[str, Version] | None = None, to: str | 
 
     Raises Refused with all problems, RolledBack, Resumable when it stopped half-way or pauses.
     """
+    if to is not None:
+        # Of an earlier release the pages must answer, but need not say what those of the newest do.
+        run = run.with_(app={"pages": tuple(Page(page.path) for page in run.settings.app.pages)})
     ended = replace_instances(run, versions, to, yes=yes)
     back = [outcome.text for outcome in ended if outcome.progress is Progress.RETURNED]
     if back:
@@ -154,7 +158,9 @@ def _begun(run: Run, target: GroupTarget, revisions: Revisions, lock: Lock) -> G
     )
     progress = Progress.BACK if target.goes_back else Progress.GOING
     pace = Pace(launch=autoscaling.launch_seconds(run.cloud, target.name))
-    return GroupRollout(run, target.name, engine, lock, Questions(revisions.ask, revisions.answers), progress, pace=pace)
+    return GroupRollout(
+        run, target.name, engine, lock, Questions(revisions.ask, revisions.answers, revisions.pages), progress, pace=pace
+    )
 
 
 def _record(run: Run, targets: Sequence[GroupTarget], ended: Sequence[Outcome], began: float) -> None:

@@ -45,6 +45,7 @@ from .values import (
     Reach,
     Region,
     RoleTag,
+    Share,
     Some,
     StaticPath,
     StopHooks,
@@ -148,6 +149,8 @@ class RolloutPolicy:
     checkpoints: Percentages = ()  # of the instances, at which it pauses again
     pause: WarmUp = 0  # length of a pause
     alarms: Alarms = ()  # CloudWatch alarms that fail the new version
+    max_error_rate: Share | None = None  # of the requests to a target group, with errors of servers; more fails the new version
+    max_latency: Interval | None = None  # for 95 % of the requests
     instance_timeout: Duration = 900  # from launch to serving
     timeout: Duration = 14400  # for the whole rollout
     max_failures: Count = 3  # failed launches of the new version

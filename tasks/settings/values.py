@@ -67,6 +67,7 @@ DatabaseName = Annotated[
         r"(?:cluster:)?(?!.*--)[A-Za-z][A-Za-z0-9-]{0,61}[A-Za-z0-9]",
     ),
 ]
+Share = Annotated[str, Text("a percentage below 100% such as 1% or 0.5%", r"(?:[0-9]|[1-9][0-9])(?:\.[0-9]{1,3})?%")]
 Windows = Annotated[tuple[str, ...], Texts(WindowText())]
 TimeZone = Annotated[str, ZoneText()]
 

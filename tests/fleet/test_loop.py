@@ -1,6 +1,7 @@
 """`rollout` against the stand-in cloud's real HTTP API: whole rollouts, and what can happen to them."""
 
 import contextlib
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,9 +12,10 @@ from tasks.aws.lock import Lock
 from tasks.decisions.access.locks import Holder, parameter, write
 from tasks.decisions.rollout.decide import Goal
 from tasks.decisions.rollout.groups import Outcome, Progress
+from tasks.decisions.rollout.snapshot import FleetInstance
 from tasks.errors import DeployError, Refused, Resumable, RolledBack
 from tasks.fleet.engine import RampedEngine
-from tasks.fleet.loop import GroupRollout, Questions, roll
+from tasks.fleet.loop import Ask, GroupRollout, Questions, roll
 from tasks.operations.rollout import roll_out
 from tasks.runtime.guard import Guard
 from tasks.runtime.waiting import SystemClock
@@ -514,12 +516,22 @@ def test_the_plan_is_what_a_run_does() -> None:
 # -- the revision that instances report
 
 
-def gate(world: RollingWorld, wanted: str, **more: Any) -> Outcome:
+def gate(world: RollingWorld, wanted: str, pages: Ask = lambda asked: {}, **more: Any) -> Outcome:
     run, policy = world.run(), world.policy(revisions={world.next: wanted}, **more)
     lock = Lock(world.api, "web", Holder("t", "me", "test"), run.clock, run.command)
     with lock:
         engine = RampedEngine(run, "web", policy, Goal("r", "1", world.next))
-        return roll([GroupRollout(run, "web", engine, lock, Questions(world.ask))])[0]
+        return roll(
+            [
+                GroupRollout(
+                    run,
+                    "web",
+                    engine,
+                    lock,
+                    Questions(world.ask, lambda asked: {i.id: "200, page / answered 500" for i in asked}, pages),
+                )
+            ]
+        )[0]
 
 
 def test_the_revision_is_asked_of_each_new_instance() -> None:
@@ -527,6 +539,29 @@ def test_the_revision_is_asked_of_each_new_instance() -> None:
         with world.watched():
             gate(world, "v2")
         world.assert_done(world.next, launches=2)
+
+
+def test_pages_that_answer_late_are_waited_for_and_asked_until_then() -> None:
+    asked: list[str] = []
+
+    def pages(new: Sequence[FleetInstance]) -> dict[str, str]:
+        asked.extend(i.id for i in new)
+        return {i.id: "/ answered 500" for i in new if asked.count(i.id) < 3}
+
+    with rolling(1) as world:
+        outcome = gate(world, "v2", pages)
+        assert outcome.progress is Progress.OVER and "/ answered 500" in world.printed
+        world.assert_done(world.next, launches=1)
+        assert len(asked) == 3 and len(set(asked)) == 1
+
+
+def test_a_release_whose_pages_do_not_answer_is_rolled_back_whatever_they_say_of_the_old_one() -> None:
+    with rolling(1) as world:
+        with world.watched():
+            outcome = gate(world, "v2", lambda asked: {i.id: "/ answered 500" for i in asked}, instance_timeout=3)
+        assert outcome.progress is Progress.RETURNED
+        assert "200, page / answered 500" in world.printed
+        world.assert_done("1", launches=1)
 
 
 def test_a_wrong_revision_is_rolled_back() -> None:

@@ -22,8 +22,13 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> None:
 class Told:
     """Instead of a management host: every instance reports the same revision."""
 
-    def __init__(self, revision: str | None = REVISION) -> None:
+    def __init__(self, revision: str | None = REVISION, faults: int = 0) -> None:
         self.revision = revision
+        self.left = faults  # how many times the pages do not answer
+
+    def faults(self, address: str) -> str:
+        self.left -= 1
+        return "/ answered 500" if self.left >= 0 else ""
 
     def of(self, address: str) -> tuple[str | None, str]:
         return self.revision, "asked"
@@ -93,6 +98,12 @@ def test_one_that_ec2_ends_at_once_ends_it_with_the_reason(world: RollingWorld) 
     assert "The fleet was not touched" in str(caught.value) and world.run().clock.elapsed() - began < 300
     (image,) = world.cloud.client("ec2").describe_images(ImageIds=[world.image])["Images"]
     assert {tag["Key"]: tag["Value"] for tag in image["Tags"]}[TAG].startswith("failed smoke boot 2")
+
+
+def test_pages_that_never_answer_are_a_failure_and_late_ones_are_waited_for(world: RollingWorld) -> None:
+    with pytest.raises(DeployError, match="smoke boot of version 2: i-.*: / answered 500. The fleet was not touched"):
+        boot(world, told=Told(faults=2), healthy_polls=2)
+    boot(world, told=Told(faults=1), healthy_polls=2)
 
 
 def test_another_revision_is_a_failure_of_the_version(world: RollingWorld) -> None:

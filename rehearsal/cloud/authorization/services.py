@@ -82,6 +82,8 @@ def _start_session(params: Params, facts: Facts) -> Iterator[Request]:
 
 def cloudwatch(action: str, params: Params, facts: Facts) -> Iterator[Request] | None:
     """Return what a call of CloudWatch needs; None for an action that is not in this table."""
+    if action == "GetMetricData":
+        return iter([Request("cloudwatch:GetMetricData")])
     if action != "DescribeAlarms":
         return None
     return iter([Request("cloudwatch:DescribeAlarms", Names(facts).arn("cloudwatch", "alarm:*"))])

@@ -104,6 +104,7 @@ class Fleet:
     departed: tuple[str, ...] = ()  # new instances that left without ever having passed the gate
     protects_new: bool = False
     alarms: tuple[str, ...] = ()  # of the policy, those in ALARM
+    exceeded: tuple[str, ...] = ()  # limits of error rate and latency, one sentence each
     latest: str = ""  # the newest version of its template, in the rollback of a group that followed $Latest
     pool: tuple[FleetInstance, ...] = ()  # its warm pool
     reuses: bool = False  # what is scaled in returns to the pool

@@ -140,6 +140,8 @@ class View:
             return self.policy.stop
         if not self.record.back and self.fleet.alarms:
             return f"alarm {', '.join(self.fleet.alarms)} is in ALARM"
+        if not self.record.back and self.fleet.exceeded:
+            return "; ".join(self.fleet.exceeded)
         late = self.policy.instance_timeout
         for i in self.new:
             revision = self.policy.revisions.get(i.version)
