@@ -1,6 +1,6 @@
 """How a group launches: from its template, its overrides, its tags, in the zone that needs it most."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ..errors import ApiError, invalid
@@ -55,16 +55,16 @@ class Launcher:
 
     def warm(self, group: Group, cause: str) -> None:
         """Launch one instance into the warm pool."""
-        if member := self._attempt(group, self._zone(group), cause):
+        if member := self._attempt(group, self._zone(group, group.warm.values()), cause):
             member.lifecycle = "Warmed:Pending"
             group.warm[member.id] = member
             description = f"Launching a new EC2 instance into warm pool: {member.id}"
             member.activity = self._activities.begin(group, description, cause, member.zone, "PreInService")
 
-    def _zone(self, group: Group) -> str:
+    def _zone(self, group: Group, beside: Iterable[Member] = ()) -> str:
         now = self._timing.now()
         open_zones = [zone for zone in group.zones if group.bad_zones.get(zone, 0) <= now] or group.zones
-        return emptiest_zone(open_zones, group.counted())
+        return emptiest_zone(open_zones, [*group.counted(), *beside])
 
     def _attempt(self, group: Group, zone: str, cause: str) -> Member | None:
         try:

@@ -75,9 +75,8 @@ class WarmPools:
         self._machines.terminate(self._moto.instances[member.id])
 
     def draw(self, group: Group, zone: str) -> Member | None:
-        """Take a ready instance out of the pool, of this zone if possible; AWS does not document which version comes first."""
-        ready = [member for member in group.warm.values() if member.lifecycle in READY.values()]
-        there = [member for member in ready if member.zone == zone] or ready
+        """Take a ready instance of this zone out of the pool; AWS does not document which version comes first."""
+        there = [member for member in group.warm.values() if member.lifecycle in READY.values() and member.zone == zone]
         if not there:
             return None
         takes = {"oldest": lambda: there[0], "newest": lambda: there[-1], "any": lambda: self._random.choice(there)}
