@@ -239,7 +239,13 @@ class IncrementalStaticFilesStorage(LocalManifestStaticFilesStorage):
         names = {*paths, *(name for name, _, _ in plain), *(hashed for _, hashed, _ in plain)}
         if self._run and self._run.spool:
             self._run.spool.flush()
-        return super().compress_files(sorted(names))
+        # A thread for each of thousands of complete files costs more than all else.
+        return super().compress_files(sorted(name for name in names if not self._run or self._is_incomplete(self._run, name)))
+
+    def _is_incomplete(self, run: _Run, name: str) -> bool:
+        return (
+            self.verify or name in run.rewritten or (self.compressor.should_compress(name) and not self._has_variants(run, name))
+        )
 
     def _save(self, name: str, content: File[Any]) -> str:
         run = self._run
