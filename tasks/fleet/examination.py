@@ -15,9 +15,11 @@ from ..aws.management import find
 from ..aws.serving import WebInstance, in_service, serves
 from ..decisions.release import readiness
 from ..decisions.release.readiness import Finding
+from ..decisions.release.serving import read_serving
 from ..decisions.rollout.remarks import remarks
 from ..errors import DeployError, Refused
 from ..hosts import cdn, checkout
+from ..hosts.beside import compared
 from ..hosts.pool import Hosts
 from ..hosts.shell import commands
 from ..hosts.ssh import Host
@@ -142,7 +144,7 @@ def _management(run: Run, hosts: Hosts, *, release: bool) -> list[Finding]:
     if readiness.worst(found) == "problem":
         return found
     found.append(_attempt(host.name, lambda: checkout.require_clean(run, host), "no uncommitted changes in the checkout"))
-    site = of_site(run, host)
+    site = of_site(run, host, release=release)
     return found + (readiness.softened(site) if release else site)
 
 
@@ -155,15 +157,18 @@ def of_checkout(run: Run, host: Host) -> list[Finding]:
     ]
 
 
-def of_site(run: Run, host: Host) -> list[Finding]:
+def of_site(run: Run, host: Host, *, release: bool) -> list[Finding]:
     """Check the settings of the checkout and the disk."""
     label = "manage.py shell (asking for the settings)"
     try:
         answer = host.read(commands.site(run.settings.app), timeout=checkout.LONG, label=label)
+        facts, own = readiness.read_facts(answer.stdout), read_serving(answer.stdout)
+        if facts is None or own is None:
+            return [Finding(host.name, "problem", f"{label} printed no answer")]
+        # A deploy compares the new release's.
+        return readiness.of_site(host.name, facts) + ([] if release else compared(run, host, own))
     except DeployError as error:
         return [Finding(host.name, "problem", str(error))]
-    facts = readiness.read_facts(answer.stdout)
-    return readiness.of_site(host.name, facts) if facts else [Finding(host.name, "problem", f"{label} printed no answer")]
 
 
 def _web(run: Run, hosts: Hosts, clock: CancellableClock, name: str) -> list[Finding]:

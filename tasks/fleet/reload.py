@@ -16,6 +16,7 @@ from ..hosts.pool import Hosts
 from ..runtime.failures import explain
 from ..runtime.run import Run
 from ..runtime.waiting import Clock
+from .old_process import require_old_process
 from .reload_instance import InstanceReloader
 
 _WIDTH = 50  # connections at a time, whatever the batch
@@ -69,6 +70,10 @@ class FleetReloader:
     def __exit__(self, *_: object) -> None:
         """Stop every thread and close every connection."""
         self._cancel()
+
+    def prove(self, webs: Sequence[WebInstance]) -> None:
+        """Refuse to reload anything where a new process of the running release would not answer beside the new files."""
+        require_old_process(self._run, self._hosts, [web for web in webs if not self._instances.sick(web)])
 
     def reload(self, webs: Sequence[WebInstance], size: int) -> None:
         """Reload instances, `size` at a time; a batch begins when the previous one is healthy.

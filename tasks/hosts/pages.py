@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Any
-from urllib.parse import urlsplit
 
-from ..errors import DeployError
+from ..errors import DeployError, RemoteFailed
 from ..runtime.run import Run
-from ..settings.model import Settings
+from .beside import asked_of, beside, names_of
 from .http import Limits, NoAnswer
 from .shell.scripts.pages import faults
 from .site import headers
@@ -19,10 +16,19 @@ _ANY = Limits(30.0, 60.0, 16 * 1024**2)
 
 
 def require_pages(run: Run, host: Host) -> None:
-    """Refuse a release whose pages do not answer on this host; raises DeployError with all of them."""
+    """Refuse a release whose pages do not answer on this host; raises DeployError with all of them, and their reasons."""
     found = page_faults(run, host)
     if found:
-        raise DeployError(f"{host.name}: {listed(found)}")
+        raise DeployError(f"{host.name}: {listed(found | _reasons(run, host, found))}")
+
+
+def _reasons(run: Run, host: Host, found: Mapping[str, str]) -> dict[str, str]:
+    """Return the faults with the errors that the site raises: it does not log them unless it is set to."""
+    try:
+        again = beside(run, host, any_release=False).faults
+    except RemoteFailed:
+        return {}  # the faults are known, if not their reasons
+    return {path: fault for path, fault in again.items() if found.get(path, "") in fault and path in found}
 
 
 def page_faults(run: Run, host: Host, address: str | None = None, *, any_release: bool = False) -> dict[str, str]:
@@ -46,18 +52,6 @@ def page_faults(run: Run, host: Host, address: str | None = None, *, any_release
         run.settings.static.url,
         names_of(run.settings),
     )
-
-
-def asked_of(settings: Settings, *, any_release: bool) -> list[dict[str, Any]]:
-    """Return the pages as the scripts have them."""
-    free = {"status": None, "text": None} if any_release else {}
-    return [asdict(page) | free for page in settings.app.pages]
-
-
-def names_of(settings: Settings) -> list[str]:
-    """Return the host names under which the site's own files may be named."""
-    cdn = urlsplit(settings.static.cdn or "").hostname
-    return [settings.app.domain, *([cdn] if cdn else [])]
 
 
 def listed(found: Mapping[str, str]) -> str:

@@ -9,6 +9,7 @@ from ..decisions.release.answers import revision
 from ..decisions.release.file_contents import Contents
 from ..decisions.release.readiness import SiteFacts, read_facts
 from ..decisions.release.releases import MARK, Manifest, added, circular_paths, lost_names, read_manifest, url_path
+from ..decisions.release.serving import Serving, read_serving
 from ..errors import DeployError, Refused, RemoteFailed, TimedOut
 from ..runtime.run import Run
 from ..runtime.text import gist, quoted
@@ -44,22 +45,22 @@ def migrate(run: Run, host: Host, first: Callable[[], None] = lambda: None) -> N
         change(host, app, commands.migrate(app, database), "manage.py migrate")
 
 
-def ask_before_release(run: Run, host: Host, sha: str) -> SiteFacts:
+def ask_before_release(run: Run, host: Host, sha: str) -> tuple[SiteFacts, Serving]:
     """Ask the site, as it is checked out, for its static files and disk, and record the files from before this revision.
 
-    Raises Refused when static.url differs from the site's STATIC_URL, RemoteFailed.
+    Returns these, and how manage.py is set. Raises Refused when static.url differs from the site's STATIC_URL, RemoteFailed.
     """
     app, label = run.settings.app, "manage.py shell (asking for the settings)"
     command = commands.before_release(app, git_directory(host, app), sha)
     answer = host.run(command, timeout=LONG, label=label)
-    facts, before = read_facts(answer.stdout), read_manifest(answer.stdout)
-    if facts is None or before is None:
+    facts, own, before = read_facts(answer.stdout), read_serving(answer.stdout), read_manifest(answer.stdout)
+    if facts is None or own is None or before is None:
         raise RemoteFailed(host.name, label, answer.code, gist(answer.stderr or answer.stdout))
     if before.path != run.settings.static.url:
         raise Refused(
             f"static.url: found {run.settings.static.url}, but the site has STATIC_URL {before.url}; allowed here: {before.path}"
         )
-    return facts
+    return facts, own
 
 
 def collect(run: Run, host: Host, sha: str) -> Manifest:

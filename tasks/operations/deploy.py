@@ -12,6 +12,7 @@ from ..decisions.release.snapshots import database_of
 from ..fleet.database_snapshot import snapshot_database
 from ..fleet.examination import of_checkout, require
 from ..hosts import building, checkout, site
+from ..hosts.beside import compared
 from ..hosts.pages import require_pages
 from ..hosts.pool import Hosts
 from ..hosts.shell import git_commands
@@ -54,7 +55,8 @@ def deploy_release(run: Run, revision: str | None, *, yes: bool = False, apart: 
             instances.untag(run.cloud, [instance.id], [tags.REVISION])
             checkout.switch(run, host, sha)
             building.install_and_build(run, host, sha)
-            require(run, readiness.of_site(host.name, site.ask_before_release(run, host, sha)))
+            facts, own = site.ask_before_release(run, host, sha)
+            require(run, [*readiness.of_site(host.name, facts), *compared(run, host, own)])
         if apart:
             apart()
         with run.step("migrate"):

@@ -37,6 +37,7 @@ def restart_fleet(run: Run, added: tuple[str, ...], *, batch: int | str | None =
         run.out.say(f"would refresh {', '.join(web.id for web in webs) or 'nothing'}")
         return len(webs)
     with run.step("restart-all"), FleetReloader(run, added, only_if_needed=only_if_needed) as reloader:
+        reloader.prove(webs)
         reloader.reload(webs, size)
         # Instances that were booting when we began may have listed the static files before the new files were there.
         late = [

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.errors import RemoteFailed
+from tasks.errors import Refused, RemoteFailed
 from tasks.hosts.pool import Hosts
 from tasks.operations.deploy import deploy_release
 from tests.worlds.shipping_world import world_in
@@ -52,6 +52,18 @@ def test_the_database_of_the_unit_is_judged_and_migrated(tmp_path_factory: pytes
         assert not (world.disk() / "app/db.sqlite3").exists()
         # Its value stands nowhere in what was shown.
         assert str(database(world)) not in world.printed
+
+        # As startproject's siblings do it: manage.py has other settings by default than the service.
+        local = "from config.settings import *\nDATABASES['default']['NAME'] = BASE_DIR / 'local.sqlite3'\n"
+        manage = sh(f"git show {world.v2}:manage.py", world.origin)
+        assert "config.settings" in manage
+        apart = {"config/local.py": local, "manage.py": manage.replace("config.settings", "config.local")}
+        sqlite = rf"database default: manage.py has sqlite3 .*/local\.sqlite3, the service sqlite3 {database(world).resolve()}"
+        with pytest.raises(
+            Refused, match=rf"settings module: manage.py has config\.local, the service config\.settings; {sqlite}"
+        ):
+            deploy_release(world.run(), world.commit(apart, onto=revision))
+        assert "-> migrate" not in world.printed.rpartition("-> git")[2]
 
         (world.disk() / "site.env").unlink()
         with pytest.raises(RemoteFailed, match="shop.service reads its environment from .*/site.env, which the user here cannot"):

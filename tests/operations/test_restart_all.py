@@ -156,6 +156,47 @@ def test_a_file_that_is_not_on_the_shared_disk_is_found_out(plain: ShopWorld) ->
         restart_fleet(plain.run(restart=HASTY), ("shop/gone.css",))
 
 
+NAMING = """\
+import json
+from django.conf import settings
+with open(f"{settings.STATIC_ROOT}/manifest.json") as file:
+    NAMES = json.load(file)
+"""
+
+
+def test_nothing_is_restarted_where_a_new_process_of_old_code_would_not_answer(plain: ShopWorld) -> None:
+    """A manifest in the shared folder, which the running processes have read before the release wrote another."""
+    first, manifest = in_order(plain)[0], plain.shared / "static/manifest.json"
+    manifest.write_text('{"shop.css": "shop.1.css"}')
+    views = plain.disk(first) / "app/shop/views.py"
+    views.write_text(
+        views.read_text()
+        .replace("def home(", f"{NAMING}\n\ndef home(")
+        .replace("    return render", '    NAMES["shop.css"]\n    return render', 1)
+    )
+    run = plain.run()
+    with Hosts(run) as hosts:
+        hosts.open(with_ids(run.cloud, [first])[0]).run("systemctl restart shop.service")
+    plain.cloud.wait(lambda: first in plain.healthy(), 60)
+    try:
+        restart_fleet(run, ())
+        assert f"{first}: a second process of its release answers / beside the new static files" in plain.printed
+        manifest.write_text('{"other.css": "other.1.css"}')
+        mark = len(plain.printed)
+        with pytest.raises(
+            Refused, match=rf"{first}: started beside .* / answered 500 \(KeyError: 'shop.css'\).* No instance was"
+        ):
+            restart_fleet(run, ())
+        wsgi = plain.disk(first) / "app/config/wsgi.py"
+        wsgi.write_text("raise RuntimeError('it read another file')\n")
+        with pytest.raises(Refused, match=rf"{first}: its release does not start any more .*RuntimeError: it read another file"):
+            restart_fleet(run, ())
+        assert f"{first}: reload" not in plain.printed[mark:]
+    finally:
+        sh("git checkout -q .", plain.disk(first) / "app")
+        manifest.unlink()
+
+
 def test_what_an_earlier_run_took_out_is_put_back(plain: ShopWorld) -> None:
     plain.share("c.css")
     out = plain.cloud.members()[0]

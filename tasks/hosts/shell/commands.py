@@ -14,9 +14,10 @@ from ...decisions.release.pruning import MARK as PRUNED
 from ...decisions.release.readiness import BOOT
 from ...decisions.release.readiness import MARK as SITE
 from ...decisions.release.releases import MARK
+from ...decisions.release.serving import MARK as SERVING
 from ...settings.model import App
 from .installation import TOOLS, installation
-from .remote_scripts import program
+from .remote_scripts import program, text
 
 WAIT = 600  # seconds that `locked` waits
 BUSY = 75  # the exit code of `locked` when an earlier command does not end
@@ -62,16 +63,32 @@ def as_served(app: App, arguments: str) -> str:
 
     Without it a site that reads its database from the unit would migrate another one.
     """
-    return _in_environment(app, arguments, shell=False)
+    return _in_environment(app, arguments, "python")
 
 
 def own(app: App, command: str) -> str:
     """Run a command of the project's own in its folder, with its virtual environment and the environment of its service."""
-    return _in_environment(app, quote(command), shell=True)
+    return _in_environment(app, quote(command), "shell")
 
 
-def _in_environment(app: App, arguments: str, *, shell: bool) -> str:
-    wrapped = quote(program("environment", app.services[0], app.environment_file or "", shell))
+def serving(app: App, question: Mapping[str, object]) -> str:
+    """Load the application as the site's unit does, beside it, and print how it is set and what is wrong with pages.
+
+    `question`: as scripts/application.py has it; the answer is what `decisions.serving` reads.
+    """
+    script = program(
+        "serving",
+        SERVING,
+        app.services[0],
+        app.manage,
+        dict(question),
+        *(text(name) for name in ("application", "databases", "pages")),
+    )
+    return _in_environment(app, f"-c {quote(script)}", "service")
+
+
+def _in_environment(app: App, arguments: str, kind: str) -> str:
+    wrapped = quote(program("environment", app.services[0], app.environment_file or "", kind))
     return f"cd {home(app.directory)} && {python(app)} -c {wrapped} {arguments}"
 
 
@@ -168,16 +185,17 @@ def manifest(app: App, git_directory: str, sha: str, *, archive: bool = False) -
 
 
 def site(app: App) -> str:
-    """Print the site's facts about its static files and its disk, as `readiness.read_facts` reads them."""
-    return _shell(app, program("site", SITE))
+    """Print the site's facts about its static files, its disk and its databases, as `read_facts` and `read_serving` read them."""
+    scripts = [program("site", SITE), program("databases", SERVING)]
+    return _shell(app, f"for script in {scripts!r}: exec(script, {{}})")
 
 
 def before_release(app: App, git_directory: str, sha: str) -> str:
-    """Print what `site` prints and what `manifest` prints, whose names are recorded as those from before a revision.
+    """Print what `site`, `databases` and `manifest` print, whose names are recorded as those from before a revision.
 
-    Both in one process: Django takes a while to start.
+    All in one process: Django takes a while to start.
     """
-    scripts = [program("site", SITE), _manifest(git_directory, sha, write=True, archive=False)]
+    scripts = [program("site", SITE), program("databases", SERVING), _manifest(git_directory, sha, write=True, archive=False)]
     return _shell(app, f"for script in {scripts!r}: exec(script, {{}})")
 
 

@@ -21,3 +21,8 @@ def program_of(package: str, name: str, *arguments: object) -> str:
 def _text(package: str, name: str) -> str:
     # As a resource: an installed package need not lie in a folder.
     return files(f"{package}.scripts").joinpath(f"{name}.py").read_text(encoding="utf-8").strip()
+
+
+def text(name: str) -> str:
+    """Return a program of scripts/ without a call, as an argument of another program."""
+    return _text(__package__, name)

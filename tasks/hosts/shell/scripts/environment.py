@@ -12,18 +12,22 @@ import subprocess
 import sys
 
 WANTED = ("LoadState", "Environment", "EnvironmentFiles", "UnsetEnvironment")
+# What a service has without its unit's doing, or systemctl needs (systemd.exec(5), "Environment variables set").
+LOGIN = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "XDG_RUNTIME_DIR")
 UNREADABLE = 78  # sysexits.h: EX_CONFIG
 ESCAPED = '"\\`$'
 BLANKS = " \t\n\r"
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-def main(unit: str, more: str, shell: bool) -> None:
-    """Become the command in the arguments, run by this Python or by a shell; an environment that cannot be read is an error.
+def main(unit: str, more: str, kind: str) -> None:
+    """Become the command in the arguments; an environment that cannot be read is an error.
 
-    `more`: another environment file, read last, relative to the home, or "".
+    `more`: another environment file, read last, relative to the home, or ""; `kind`: `python`, run by this Python; `shell`, run
+    by a shell with the virtual environment; `service`, as python, without what only a login has.
     """
-    own, reader = dict(os.environ), unit
+    own = {name: value for name, value in os.environ.items() if kind != "service" or name in LOGIN}
+    reader = unit
     try:
         environment = environment_of(unit, own)
         if more:
@@ -36,7 +40,7 @@ def main(unit: str, more: str, shell: bool) -> None:
             file=sys.stderr,
         )
         sys.exit(UNREADABLE)
-    if shell:
+    if kind == "shell":
         os.execve(
             "/bin/sh", ["sh", "-c", *sys.argv[1:]], environment | activated(sys.prefix, environment.get("PATH", os.defpath))
         )
