@@ -41,7 +41,7 @@ def parts(command: str) -> tuple[str, list[str]]:
     """Return the folder of a command and the words after the program that gives it the unit's environment."""
     folder, _, run = command.partition(" && ")
     interpreter, dash, text, *rest = shlex.split(run)
-    assert interpreter.endswith("/bin/python") and dash == "-c" and text == program("environment", "shop.service", "", False)
+    assert interpreter.endswith("/bin/python") and dash == "-c" and text == program("environment", "shop.service", "", "python")
     return folder, rest
 
 
@@ -62,8 +62,8 @@ def test_manifest() -> None:
     assert script.endswith("\nmain('ramped-manifest:', '/home/me/app/.git/ramped/abc.before.json', False, 'abc')")
     _, (*rest, script) = parts(commands.before_release(APP, "/home/me/app/.git", "abc"))
     assert rest == ["manage.py", "shell", "-v", "0", "-c"]
-    site, manifest = ast.literal_eval(script.removeprefix("for script in ").removesuffix(": exec(script, {})"))
-    assert site.endswith("\nmain('ramped-site:')")
+    site, databases, manifest = ast.literal_eval(script.removeprefix("for script in ").removesuffix(": exec(script, {})"))
+    assert site.endswith("\nmain('ramped-site:')") and databases.endswith("\nmain('ramped-serving:')")
     assert manifest.endswith("\nmain('ramped-manifest:', '/home/me/app/.git/ramped/abc.before.json', True, '')")
 
 
@@ -71,7 +71,7 @@ def test_a_command_of_the_project_has_the_environment_of_the_service() -> None:
     folder, _, run = commands.own(APP, "npm ci && npm run 'it'").partition(" && ")
     *_, text, command = shlex.split(run)
     assert (folder, command) == ("cd ~/app", "npm ci && npm run 'it'")
-    assert text.endswith("\nmain('shop.service', '', True)")
+    assert text.endswith("\nmain('shop.service', '', 'shell')")
 
 
 def test_what_was_installed() -> None:

@@ -52,7 +52,7 @@ SHOW = "import json, os, sys; print(json.dumps([sys.argv[1:], dict(os.environ)])
 def run(folder: Path, *argv: str, load: str = "loaded") -> "subprocess.CompletedProcess[str]":
     (folder / "systemctl").write_text(SYSTEMCTL.format(folder=folder, load=load))
     (folder / "systemctl").chmod(0o755)
-    command = [sys.executable, "-c", program("environment", "shop.service", "", False), *argv]
+    command = [sys.executable, "-c", program("environment", "shop.service", "", "python"), *argv]
     return subprocess.run(command, env={"PATH": f"{folder}:/usr/bin:/bin", "OWN": "1"}, capture_output=True, text=True)
 
 
@@ -91,5 +91,5 @@ def test_a_file_that_is_missing_or_closed_is_an_error_and_nothing_runs(tmp_path:
 def test_without_the_unit_or_without_systemd_nothing_is_added(tmp_path: Path) -> None:
     assert "SECRET" not in run(tmp_path, "-c", SHOW, load="not-found").stdout
     (tmp_path / "systemctl").unlink()
-    command = [sys.executable, "-c", program("environment", "shop.service", "", False), "-c", "print('ran')"]
+    command = [sys.executable, "-c", program("environment", "shop.service", "", "python"), "-c", "print('ran')"]
     assert subprocess.run(command, env={"PATH": str(tmp_path)}, capture_output=True, text=True).stdout == "ran\n"
