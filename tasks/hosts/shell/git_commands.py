@@ -9,7 +9,8 @@ from ...settings.model import App
 from .commands import home
 
 _SHA = re.compile(r"[0-9a-f]{4,40}")
-_OURS = ("/REVISION", "/REVISION.new", "/staticfiles.json", "/.staticfiles.json.*")
+# In any folder: app.directory and BASE_DIR need not be the top of the repository.
+_OURS = ("REVISION", "REVISION.new", "staticfiles.json", ".staticfiles.json.*")
 
 
 def git(app: App, arguments: str) -> str:

@@ -1,4 +1,6 @@
 import shlex
+import subprocess
+from pathlib import Path
 
 from tasks.hosts.shell import git_commands as git
 from tasks.settings.model import App
@@ -57,7 +59,22 @@ def test_checkout_after_one_that_was_cut_short() -> None:
 
 def test_our_own_files_are_kept_out_of_the_status() -> None:
     command = git.exclude_ours(DIR)
-    for name in ("/REVISION", "/REVISION.new", "/staticfiles.json", "/.staticfiles.json.*"):
+    for name in ("REVISION", "REVISION.new", "staticfiles.json", ".staticfiles.json.*"):
         quoted = shlex.quote(name)
         line = f"grep -qxF {quoted} /home/me/app/.git/info/exclude || echo {quoted} >> /home/me/app/.git/info/exclude"
         assert line in command
+
+
+def test_git_ignores_our_files_in_any_folder_and_no_others(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    for folder in (tmp_path, tmp_path / "src/site"):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in ("REVISION", "REVISION.new", "staticfiles.json", ".staticfiles.json.notes", "mine.json"):
+            (folder / name).touch()
+    for _ in range(2):
+        subprocess.run(["bash", "-ec", git.exclude_ours(str(tmp_path / ".git"))], check=True)
+    seen = subprocess.run(
+        ["git", "-C", tmp_path, "status", "--porcelain", "--untracked-files=all"], check=True, capture_output=True, text=True
+    )
+    assert seen.stdout.split() == ["??", "mine.json", "??", "src/site/mine.json"]
+    assert (tmp_path / ".git/info/exclude").read_text().count("REVISION.new") == 1
