@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 REPORT = "write a page of HTML to this file: a lane for each instance, capacity, steps, calls, outcome"
 ANYWAY = "release although the time lies in a window of freeze.windows"
+LOCK_WAIT = "seconds to wait while another run holds the lock; default: rollout.lock_wait"
 AS_JSON = "print the answer as JSON, and nothing else, on standard output"
 REVISION = "tag, branch, full or short sha; default: the head of app.branch on origin"
 
@@ -46,6 +47,17 @@ def _keep_log(run: Run) -> None:
 BEFORE_EACH[:] = [_mention_maintenance, _reach_management, _keep_log]
 
 
+def _waiting(run: Run, seconds: str | None) -> Run:
+    """Return the run that waits for locks as long as --lock-wait says."""
+    if seconds is None:
+        return run
+    if not (seconds.isascii() and seconds.isdecimal()):
+        from .errors import SettingsError
+
+        raise SettingsError(f"--lock-wait: found {seconds}; allowed: a whole number of seconds")
+    return run.with_(rollout={"lock_wait": int(seconds)})
+
+
 # -- release
 
 
@@ -58,6 +70,7 @@ BEFORE_EACH[:] = [_mention_maintenance, _reach_management, _keep_log]
         "maintenance": "show visitors a page meanwhile, so that any migration may run; the whole fleet is replaced at once",
         "skip": "leave out a part; repeatable: restart-all, warm-cdn, invalidate, stop",
         "anyway": ANYWAY,
+        "lock-wait": LOCK_WAIT,
         "report": REPORT,
     },
 )
@@ -68,6 +81,7 @@ def ship(
     yes: bool = False,
     maintenance: bool = False,
     anyway: bool = False,
+    lock_wait: str | None = None,
     report: str | None = None,
 ) -> None:
     """Release a revision: deploy, restart-all, warm-cdn, bake-ami, rollout and invalidate in one command."""
@@ -75,7 +89,7 @@ def ship(
 
     run.record(report)
     freeze.refuse_frozen(run, anyway=anyway)
-    ship.ship(run, revision, skip or (), yes=yes, maintenance=maintenance)
+    ship.ship(_waiting(run, lock_wait), revision, skip or (), yes=yes, maintenance=maintenance)
 
 
 @command(changes=True, help={"revision": REVISION, "yes": "accept migrations that need review", "anyway": ANYWAY})
@@ -132,10 +146,18 @@ def bake_ami(run: Run, fresh: bool = False) -> None:
         "to": "launch template version; default: the newest",
         "yes": "continue past a canary or a checkpoint that pauses",
         "engine": "ramped or instance-refresh; default: rollout.engine",
+        "lock-wait": LOCK_WAIT,
         "report": REPORT,
     },
 )
-def rollout(run: Run, to: str | None = None, yes: bool = False, engine: str | None = None, report: str | None = None) -> None:
+def rollout(
+    run: Run,
+    to: str | None = None,
+    yes: bool = False,
+    engine: str | None = None,
+    lock_wait: str | None = None,
+    report: str | None = None,
+) -> None:
     """Replace the instances of the groups by those of the newest template version, surge first; resumes an unfinished rollout.
 
     An unfinished rollout continues to its own version. A version that fails is rolled back (rollout.rollback). Several groups
@@ -144,7 +166,7 @@ def rollout(run: Run, to: str | None = None, yes: bool = False, engine: str | No
     from .operations import rollout
 
     run.record(report)
-    rollout.rollout(run, to, yes=yes, engine=engine)
+    rollout.rollout(_waiting(run, lock_wait), to, yes=yes, engine=engine)
 
 
 @command(
@@ -217,15 +239,17 @@ def audit(run: Run, limit: int = 20, json: bool = False) -> None:
     audit.audit(run, limit, json=json)
 
 
-@command(changes=True, help={"to": "version number or revision; default: the version before the live one"})
-def rollback(run: Run, to: str | None = None) -> None:
+@command(
+    changes=True, help={"to": "version number or revision; default: the version before the live one", "lock-wait": LOCK_WAIT}
+)
+def rollback(run: Run, to: str | None = None, lock_wait: str | None = None) -> None:
     """Roll back to the previous version, or to a version or revision; turns an unfinished rollout back.
 
     The previous version is the newest older one that ramped made and whose image still exists. The database is not rolled back.
     """
     from .operations import rollback
 
-    rollback.rollback(run, to)
+    rollback.rollback(_waiting(run, lock_wait), to)
 
 
 @command(changes=True)

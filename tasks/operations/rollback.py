@@ -10,6 +10,7 @@ from ..aws.autoscaling import Group
 from ..decisions.rollout.snapshot import Fleet
 from ..decisions.rollout.versions import Candidate, choose
 from ..errors import Refused
+from ..fleet.lock import await_locks
 from ..fleet.target import REFRESH, refuse_aborted
 from ..fleet.versions import known_versions
 from ..runtime.cloud import Cloud
@@ -22,6 +23,7 @@ def rollback(run: Run, to: str | None = None) -> None:
 
     The previous version is the newest older one that served and whose image still exists. The database is not rolled back.
     """
+    await_locks(run)
     refreshed = _refreshed(run, to)
     looked = [fleets.observe(run.cloud, name) for name in run.settings.groups]
     for fleet, group in looked:

@@ -20,7 +20,7 @@ from ..errors import Paused, Refused, RolledBack, SettingsError
 from ..fleet.engine import Engine, RampedEngine
 from ..fleet.forecast import show, untried_versions
 from ..fleet.instance_refresh import RefreshEngine
-from ..fleet.lock import lock_of
+from ..fleet.lock import await_locks, lock_of
 from ..fleet.loop import GroupRollout, Questions, roll
 from ..fleet.outcomes import record_outcome
 from ..fleet.preflight import image_missing, preflight
@@ -85,6 +85,7 @@ def replace_instances(
     yet. Raises Refused with all problems, Resumable when it stopped half-way.
     """
     with run.step("rollout"):
+        await_locks(run)
         targets = [target_of(run, name, versions or {}, to) for name in run.settings.groups]
         targets = [target.with_policy(confirmed=yes, turn_back=turn_back) for target in targets]
         if turn_back and not all(target.refresh or target.fleet.record for target in targets):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ..aws import fleets
 from ..errors import SettingsError
 from ..fleet.examination import examine, require
+from ..fleet.lock import await_locks
 from ..runtime.run import Run
 from .bake_ami import bake, foresee
 from .check_static import check_everywhere
@@ -44,6 +45,8 @@ def ship(run: Run, revision: str | None = None, skip: Sequence[str] = (), yes: b
     if unknown:
         raise SettingsError(f"--skip: found {', '.join(unknown)}; allowed: {', '.join(SKIPPABLE)}")
     run = run.numbered(NUMBERS)
+    # Else the unfinished rollout of another run would be taken for one of a crash.
+    await_locks(run)
     try:
         if maintenance:
             _ship_behind_a_page(run, revision, skip, yes=yes)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from .changes import Changes
 
@@ -86,6 +87,13 @@ class Cloud:
             self._changes.settle(type(exception).__name__ not in _NEVER_SENT)
 
 
+def _no_prompt(asked: str) -> NoReturn:
+    """Refuse to ask for an MFA code where nobody could type it."""
+    from botocore.exceptions import CredentialRetrievalError
+
+    raise CredentialRetrievalError(provider="assume-role", error_msg=f"no terminal to ask for: {asked.strip()}")
+
+
 def _session(aws: Aws) -> Any:
     import boto3
     import botocore.session
@@ -96,6 +104,8 @@ def _session(aws: Aws) -> Any:
     if aws.profile is not None:
         core.set_config_variable("profile", aws.profile)
     made = boto3.Session(botocore_session=core, region_name=aws.region, profile_name=aws.profile)
+    if not sys.stdin or not sys.stdin.isatty():
+        core.get_component("credential_provider").get_provider("assume-role")._prompter = _no_prompt
     # As the AWS CLI does: the credentials of a role last for an hour, and its MFA code is not asked for again until then.
     try:
         cache = str(_CACHE.expanduser())

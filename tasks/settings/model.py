@@ -157,6 +157,7 @@ class RolloutPolicy:
     raise_max: Yes = True
     check_revision: Yes = True
     smoke_boot: Yes = True
+    lock_wait: WarmUp = 0  # while another run holds the lock
     rollback: Yes = True  # of a version that fails, automatically
     instance_price: Price | None = None  # of an instance for an hour
 

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 from botocore.credentials import AssumeRoleProvider
+from botocore.exceptions import CredentialRetrievalError
 
 from tasks.runtime.cloud import Cloud as Api
+from tasks.runtime.failures import explain
 from tasks.settings.model import Aws
 from tests.policies.recorder import RECORDER
 from tests.worlds.aws_world import world
@@ -32,6 +34,7 @@ def test_the_mfa_code_of_a_role_is_asked_for_once_in_an_hour(tmp_path: Path, mon
         asked.append(prompt)
         return "123456"
 
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     with world() as (cloud, _):
         monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
         monkeypatch.setenv("AWS_ENDPOINT_URL_STS", cloud.url)
@@ -51,3 +54,15 @@ def test_the_mfa_code_of_a_role_is_asked_for_once_in_an_hour(tmp_path: Path, mon
             kept.write_text(torn)
             Api(Aws(region="eu-central-1", profile="releases", endpoint=cloud.url)).client("ec2").describe_instances()
         assert len(asked) == 6, "what cannot be read is not there"
+
+
+def test_without_a_terminal_nobody_is_asked_and_the_reason_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "config").write_text(CONFIG)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr("sys.stdin", None)
+    api = Api(Aws(region="eu-central-1", profile="releases", endpoint="http://127.0.0.1:9"))
+    with pytest.raises(CredentialRetrievalError, match="no terminal to ask for: Enter MFA code for arn:.*mfa/operator") as caught:
+        api.client("ec2").describe_instances()
+    explained = explain(caught.value, "fab ship")
+    assert explained is not None and str(explained).startswith("AWS credentials: ")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tasks.errors import DeployError, Resumable, RolledBack
+from tasks.errors import DeployError, Paused, Resumable, RolledBack
 from tasks.operations.rollback import rollback
 from tasks.operations.rollout import roll_out
 from tasks.runtime.run import Run
@@ -158,7 +158,7 @@ def test_what_speaks_against_it_is_told_of_all_groups_at_once() -> None:
 
 def test_a_canary_in_each_group() -> None:
     with two() as (web, api):
-        with pytest.raises(Resumable, match=r"web: 1 of 2 are new.*\napi: 1 of 3 are new"):
+        with pytest.raises(Paused, match=r"web: 1 of 2 are new.*\napi: 1 of 3 are new"):
             roll_out(both((web, api), canary=1))
         roll_out(both((web, api), canary=1), yes=True)
         web.assert_done(web.next, launches=2)

@@ -9,7 +9,8 @@ import pytest
 
 from tasks.decisions.access.locks import Holder, parameter, write
 from tasks.decisions.release.image_names import description
-from tasks.errors import Refused, RolledBack, SettingsError
+from tasks.errors import Refused, RolledBack, SettingsError, TimedOut
+from tasks.fleet.lock import await_locks, lock_of
 from tasks.operations.history import history
 from tasks.operations.rollback import rollback
 from tasks.operations.unlock import unlock
@@ -121,7 +122,7 @@ def test_a_turn_that_was_interrupted_goes_on_as_rollback_and_as_rollout(world: R
 
 def held(world: RollingWorld, **more: Any) -> None:
     holder = replace(Holder("t", "ann@desk", "rollout to version 7", "elsewhere", os.getpid(), since=1_800_000_000.0), **more)
-    world.cloud.client("ssm").put_parameter(Name=parameter("web"), Value=write(holder), Type="String")
+    world.cloud.client("ssm").put_parameter(Name=parameter("web"), Value=write(holder), Type="String", Overwrite=True)
 
 
 def test_a_lock_is_shown_and_removed_by_force_only(world: RollingWorld) -> None:
@@ -133,6 +134,18 @@ def test_a_lock_is_shown_and_removed_by_force_only(world: RollingWorld) -> None:
     assert "web: remove the lock" in call(unlock, world, dry=True, force=True) and world.locks()
     assert "web: remove the lock" in call(unlock, world, force=True)
     assert not world.locks()
+
+
+def test_a_run_waits_for_the_lock_as_long_as_it_may(world: RollingWorld) -> None:
+    await_locks(world.run(lock_wait=60))
+    held(world)
+    world.when("held by ann@desk", lambda: lock_of(world.run(), "web", "the test").remove())
+    world.roll(lock_wait=60)
+    world.assert_done(world.next)
+    held(world, token="another")
+    with pytest.raises(TimedOut, match=r"the lock of web: not within 1 s; last seen: held by ann@desk"):
+        world.roll("1", lock_wait=1)
+    assert world.versions() == [world.next] * 2
 
 
 def test_an_expired_lock_is_removed(world: RollingWorld) -> None:

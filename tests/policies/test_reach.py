@@ -355,6 +355,7 @@ def test_an_instance_speaks_to_the_session_manager_and_to_nothing_else() -> None
             "repo:example/shop:environment:production",
             [
                 "repo:example/shop:pull_request",
+                "repo:example/shop:environment:production-other",
                 "repo:example/shop2:environment:production",
                 "repo:evil/shop:environment:production",
             ],

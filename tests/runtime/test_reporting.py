@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from invoke import Config, Context
 
-from tasks.errors import DeployError, Refused, Resumable, SettingsError
+from tasks.errors import DeployError, Paused, Refused, Resumable, SettingsError
 from tasks.runtime.command import BEFORE_EACH, command
 from tasks.runtime.run import Run
 from tests.worlds.operator_folder import SETTINGS
@@ -172,6 +172,7 @@ def test_a_reader_that_stands_still_does_not_hold_the_run_up(context: Context, m
         (KeyboardInterrupt(), True, "interrupted", 3),
         (ConnectionResetError(104, "gone"), True, "half-way", 3),
         (Resumable("stops", "fab ship"), True, "half-way", 3),
+        (Paused("look at it", "fab ship --yes"), True, "paused", 3),
         (ZeroDivisionError(), True, "bug", 1),
     ],
 )
