@@ -64,13 +64,15 @@ class Run:
         from .event_file import EventFile
         from .notices import of_environment
         from .operator import who
+        from .telemetry import spans_of_environment
 
         own = self.journal
         own.command, own.line, own.by, own.now, own.clean = name, self.command, who(), self.clock.now, self.out.clean
         own.note(groups=" ".join(self.settings.groups), **({"dry": "yes"} if self.dry else {}))
         webhooks = of_environment(self.settings.notices, self.out.hide, self.out.warn) if name and not self.dry else None
         file = EventFile(events, self.out.warn) if events else None
-        own.sinks += [sink for sink in (file, webhooks) if sink is not None]
+        spans = spans_of_environment(self.out.warn) if name and self.settings.telemetry.spans and not self.dry else None
+        own.sinks += [sink for sink in (file, webhooks, spans) if sink is not None]
         self.out.when_warned = own.warning
 
     def record(self, path: str | None) -> None:

@@ -241,6 +241,13 @@ class Notices:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Telemetry:
+    """Whether runs are traced."""
+
+    spans: Yes = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """All settings of a site."""
 
@@ -259,3 +266,4 @@ class Settings:
     freeze: Freeze = field(default_factory=Freeze)
     hooks: Hooks = field(default_factory=Hooks)
     notices: Notices = field(default_factory=Notices)
+    telemetry: Telemetry = field(default_factory=Telemetry)
