@@ -201,7 +201,7 @@ def plan(run: Run, to: str | None = None, price: str | None = None, json: bool =
     plan.plan(run, to, price, as_json=json)
 
 
-@command
+@command(looks=True)
 def status(run: Run) -> None:
     """Show instances, target health, versions, revisions and ages; sizes, suspended processes, an unfinished rollout."""
     from .operations import status
@@ -209,7 +209,7 @@ def status(run: Run) -> None:
     status.status(run)
 
 
-@command(help={"limit": "how many versions and runs, newest first; default: 20", "json": AS_JSON})
+@command(looks=True, help={"limit": "how many versions and runs, newest first; default: 20", "json": AS_JSON})
 def history(run: Run, limit: int = 20, json: bool = False) -> None:
     """Show the versions that can be rolled back to, and the latest releases and rollbacks with their outcomes."""
     from .operations import history
@@ -388,7 +388,7 @@ def check_migrations(run: Run, revision: str | None = None, json: bool = False) 
     check_migrations.check_migrations(run, revision, json=json)
 
 
-@command(help={"json": "print the findings as JSON, and nothing else, on standard output"})
+@command(looks=True, help={"json": "print the findings as JSON, and nothing else, on standard output"})
 def doctor(run: Run, json: bool = False) -> None:
     """Examine groups, quotas, instances, SSH, sudo, git, disk, static files and CDN before a release; changes nothing.
 

@@ -16,6 +16,8 @@ from ..settings.model import Management
 from .launch_templates import NOT_FOUND
 
 _NOT_FOUND = "InvalidInstanceID.NotFound"
+# The most that a page may hold (DescribeInstances): each further page costs a round trip.
+_PAGES = {"PageSize": 1000}
 # Terminated instances stay visible for an hour.
 _TOKEN_SIZE = 64  # characters of a client token (RunInstances)
 _ALIVE = ["pending", "running", "stopping", "stopped"]
@@ -285,7 +287,7 @@ def untag(cloud: Cloud, ids: Sequence[str], keys: Sequence[str]) -> None:
 
 
 def _describe(cloud: Cloud, **arguments: Any) -> Iterator[Ec2Instance]:
-    for page in cloud.client("ec2").get_paginator("describe_instances").paginate(**arguments):
+    for page in cloud.client("ec2").get_paginator("describe_instances").paginate(**arguments, PaginationConfig=_PAGES):
         for reservation in page["Reservations"]:
             yield from map(_instance, reservation["Instances"])
 

@@ -36,12 +36,23 @@ def vcpus(cloud: Cloud, kind: str) -> VCpus | None:
     code = _code(kind)
     if code is None:
         return None
-    # A network without a way to this service must not hold a release up.
-    quota = cloud.client("service-quotas", quick=True).get_service_quota(ServiceCode="ec2", QuotaCode=code)["Quota"]["Value"]
-    running = {name: count for name, count in _running(cloud).items() if _code(name) == code}
-    sizes = _sizes(cloud, sorted({kind, *running}))
-    used = sum(sizes.get(name, 0) * count for name, count in running.items())
+    quota = limit(cloud, kind)
+    used_by = {name: count for name, count in running(cloud).items() if _code(name) == code}
+    sizes = sizes_beside(cloud, kind)
+    used = sum(sizes.get(name, 0) * count for name, count in used_by.items())
     return VCpus(sizes[kind], used, quota) if kind in sizes else None
+
+
+def limit(cloud: Cloud, kind: str) -> float:
+    """Return the quota for a type whose quota is known here."""
+    # A network without a way to this service must not hold a release up.
+    client = cloud.client("service-quotas", quick=True)
+    return float(client.get_service_quota(ServiceCode="ec2", QuotaCode=_code(kind))["Quota"]["Value"])
+
+
+def sizes_beside(cloud: Cloud, kind: str) -> dict[str, int]:
+    """Return the vCPUs of a type, and of those that run and share its quota."""
+    return _sizes(cloud, sorted({kind, *(name for name in running(cloud) if _code(name) == _code(kind))}))
 
 
 def _code(kind: str) -> str | None:
@@ -50,12 +61,14 @@ def _code(kind: str) -> str | None:
     return _CODES.get(letters)
 
 
-def _running(cloud: Cloud) -> Counter[str]:
+def running(cloud: Cloud) -> Counter[str]:
     """Return the number of On-Demand instances by type; Spot has its own quotas."""
     pages = (
         cloud.client("ec2")
         .get_paginator("describe_instances")
-        .paginate(Filters=[{"Name": "instance-state-name", "Values": ["pending", "running"]}])
+        .paginate(
+            Filters=[{"Name": "instance-state-name", "Values": ["pending", "running"]}], PaginationConfig={"PageSize": 1000}
+        )
     )
     return Counter(
         instance["InstanceType"]

@@ -44,6 +44,7 @@ def running(cloud: Cloud, groups: Sequence[str]) -> list[Ec2Instance]:
 
 def serves(cloud: Cloud, web: WebInstance) -> bool:
     """Return whether an instance is still in service in its group, and alive: a group learns late of a dead instance."""
+    cloud.look_again()
     return any(other.id == web.id for other in in_service(cloud, [web.group]))
 
 

@@ -9,6 +9,7 @@ from json import dumps
 from ..decisions.release.readiness import ranked, worst
 from ..errors import DeployError
 from ..fleet.examination import examine, of_cdn
+from ..fleet.look_ahead import look_ahead
 from ..runtime.output import Output
 from ..runtime.run import Run
 
@@ -18,7 +19,8 @@ def doctor(run: Run, json: bool = False) -> None:
     shown = run.out
     # Nothing is written, not even the tag of a new host key.
     run = replace(run, dry=True, out=Output(sys.stderr) if json else run.out)
-    findings = ranked([*examine(run), *of_cdn(run)])
+    with look_ahead(run, release=True):
+        findings = ranked([*examine(run), *of_cdn(run)])
     if json:
         shown.say(dumps([asdict(finding) for finding in findings], indent=2))
     else:

@@ -10,6 +10,7 @@ from ..aws import fleets, log
 from ..decisions.reporting.log import Entry, latest
 from ..decisions.rollout.versions import Candidate, previous
 from ..errors import SettingsError
+from ..fleet.look_ahead import look_ahead
 from ..fleet.versions import known_versions
 from ..runtime.plain import duration
 from ..runtime.run import Run
@@ -24,8 +25,9 @@ def history(run: Run, limit: int = 20, json: bool = False) -> None:
     """Show the versions that can be rolled back to, and the latest releases and rollbacks with their outcomes."""
     if limit < 1:
         raise SettingsError(f"--limit: found {limit}; allowed: 1 or more")
-    runs = [entry for entry in latest(log.entries(run.cloud, run.settings.groups[0])) if entry.command in RELEASING][:limit]
-    groups = {name: known_versions(run.cloud, *fleets.observe(run.cloud, name)) for name in run.settings.groups}
+    with look_ahead(run, history=True):
+        runs = [entry for entry in latest(log.entries(run.cloud, run.settings.groups[0])) if entry.command in RELEASING][:limit]
+        groups = {name: known_versions(run.cloud, *fleets.observe(run.cloud, name)) for name in run.settings.groups}
     if json:
         known = {name: _as_json(found[:limit], live, previous(found, live)) for name, (found, live) in groups.items()}
         run.out.say(as_json.dumps({"groups": known, "runs": [facts_of(entry) for entry in runs]}, indent=2))

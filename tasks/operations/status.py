@@ -11,6 +11,7 @@ from ..decisions.release.image_names import revision_of
 from ..decisions.rollout.remarks import remarks
 from ..decisions.rollout.snapshot import Fleet
 from ..decisions.rollout.versions import live
+from ..fleet.look_ahead import look_ahead
 from ..runtime.plain import duration
 from ..runtime.run import Run
 
@@ -19,7 +20,8 @@ COLUMNS = ("instance", "zone", "state", "targets", "version", "revision", "age")
 
 def status(run: Run) -> None:
     """Show instances, target health, versions, revisions and ages; sizes, suspended processes, an unfinished rollout."""
-    show(run)
+    with look_ahead(run):
+        show(run)
 
 
 def show(run: Run) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 import threading
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -36,6 +37,7 @@ class Cloud:
         self._session = session
         self._lock = threading.Lock()
         self.calls: Counter[str] = Counter()  # made so far, by service and action
+        self._seen: dict[Any, tuple[Any, Any]] | None = None  # answers of the look under way, by request
 
     @property
     def session(self) -> Any:
@@ -58,6 +60,20 @@ class Cloud:
                 self._clients[key] = self._make(name, quick)
             return self._clients[key]
 
+    @contextmanager
+    def one_look(self) -> Iterator[None]:
+        """Ask AWS each question once: a reading call that is repeated within gets the answer that the first one got."""
+        before, self._seen = self._seen, {} if self._seen is None else self._seen
+        try:
+            yield
+        finally:
+            self._seen = before
+
+    def look_again(self) -> None:
+        """Forget the answers so far: what follows must know how it is now."""
+        if self._seen is not None:
+            self._seen = {}
+
     def _make(self, name: str, quick: bool) -> Any:
         from botocore.config import Config
 
@@ -71,13 +87,25 @@ class Cloud:
             client.meta.events.register(event, handler)
         return client
 
-    def _begin(self, model: Any, params: Any, context: Any, **_: Any) -> None:
+    def _begin(self, model: Any, params: Any, context: Any, **_: Any) -> tuple[Any, Any] | None:
+        key = _question(model, params)
+        if self._seen is not None and key is not None:
+            # botocore takes what a handler returns for the answer, and asks nothing.
+            if key in self._seen:
+                http, parsed = self._seen[key]
+                return http, dict(parsed)
+            context["ramped_question"] = key
         self.calls[f"{model.service_model.service_name} {model.name}"] += 1
         if writes(model, params.get("body")):
             context["ramped_writes"] = True
             self._changes.begin()
+        return None
 
-    def _end(self, http_response: Any, context: Any, **_: Any) -> None:
+    def _end(self, http_response: Any, parsed: Any, context: Any, **_: Any) -> None:
+        key = context.get("ramped_question")
+        # A refusal is an answer too, such as that of a dry run; throttling and errors of a server are none.
+        if self._seen is not None and key is not None and _is_answer(http_response, parsed):
+            self._seen[key] = (http_response, parsed)
         if context.get("ramped_writes"):
             # What AWS rejects changes nothing; a server error may have changed something.
             self._changes.settle(not 400 <= http_response.status_code < 500)
@@ -140,6 +168,22 @@ def writes(model: Any, body: object) -> bool:
     """
     dry = isinstance(body, dict) and str(body.get("DryRun", "")).lower() == "true"
     return not dry and model.service_model.service_name != _LOCKING and not model.name.startswith(_READING)
+
+
+def _question(model: Any, params: Any) -> Any:
+    """Return what identifies a call that only reads, or None for any other."""
+    dry = isinstance(params.get("body"), dict) and str(params["body"].get("DryRun", "")).lower() == "true"
+    if not dry and not model.name.startswith(_READING):
+        return None
+    body, query = params.get("body"), params.get("query_string")
+    if isinstance(body, dict):
+        # botocore makes a new token for each call, which a dry run does not use.
+        body = {name: value for name, value in body.items() if name != "ClientToken"}
+    return model.service_model.service_name, model.name, params.get("url_path"), repr(query), repr(body)
+
+
+def _is_answer(http_response: Any, parsed: Any) -> bool:
+    return http_response.status_code < 500 and parsed.get("Error", {}).get("Code") not in THROTTLED
 
 
 # Error codes of throttling, after botocore's own retries.

@@ -16,6 +16,7 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, overload
 
 from invoke import Context
@@ -38,23 +39,23 @@ BEFORE_EACH: list[Callable[[Run], None]] = []
 def command(function: Body[P]) -> CommandTask: ...
 @overload
 def command(**options: Any) -> Callable[[Body[P]], CommandTask]: ...
-def command(function: Body[P] | None = None, *, changes: bool = False, **options: Any) -> Any:
+def command(function: Body[P] | None = None, *, changes: bool = False, looks: bool = False, **options: Any) -> Any:
     """Turn a function whose first argument is a Run into a task.
 
-    `changes`: whether it changes something; `options`: those of `invoke.task` (`help`, `iterable`, `optional`, ...), and those
-    of `CommandTask`. Returns the task.
+    `changes`: whether it changes something; `looks`: whether it only looks, and asks AWS each question once; `options`: those
+    of `invoke.task` (`help`, `iterable`, `optional`, ...), and those of `CommandTask`. Returns the task.
     """
     if function is None:
-        return functools.partial(command, changes=changes, **options)
+        return functools.partial(command, changes=changes, looks=looks, **options)
     if changes:
         options["help"] = {**options.get("help", {}), "events": EVENTS}
     # `-f` stays Invoke's own wherever it can, so no option gets a letter automatically.
     name = options.get("name", function.__name__.replace("_", "-"))
-    return CommandTask(_with_context(function, name if changes else ""), auto_shortflags=False, **options)
+    return CommandTask(_with_context(function, name if changes else "", looks), auto_shortflags=False, **options)
 
 
-def _with_context(function: Callable[..., None], name: str) -> Callable[..., None]:
-    """Wrap a function of a Run; `name`: of a command that changes something, empty for others."""
+def _with_context(function: Callable[..., None], name: str, looks: bool) -> Callable[..., None]:
+    """Wrap a function of a Run; `name`: of a command that changes something, empty for others; `looks`: it only looks."""
 
     @functools.wraps(function)
     def body(c: Context, *args: Any, events: str | None = None, **kwargs: Any) -> None:
@@ -67,11 +68,12 @@ def _with_context(function: Callable[..., None], name: str) -> Callable[..., Non
             run = begin(c, out)
             guard.know(run)
             run.report_to(name, events)
-            for first in BEFORE_EACH:
-                first(run)
-            run.journal.began()
-            with run.hooks.around_command(name):
-                function(run, *args, **kwargs)
+            with run.cloud.one_look() if looks else nullcontext():
+                for first in BEFORE_EACH:
+                    first(run)
+                run.journal.began()
+                with run.hooks.around_command(name):
+                    function(run, *args, **kwargs)
 
     # Invoke reads the options from the signature: the function's own, with the context instead of the run.
     _, *rest = inspect.signature(function).parameters.values()
