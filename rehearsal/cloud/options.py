@@ -41,6 +41,7 @@ class Options:
     full_subnets: list[str] = field(default_factory=list)  # ids of subnets without a free address
     dies_at_launch: dict[str, str] = field(default_factory=dict)  # image -> StateReason (Client.InternalError) of its instances
     warm_pool_takes: str = "oldest"  # which instance of a warm pool comes first: oldest | newest | any
+    terminate_many: bool = True  # TerminateInstanceInAutoScalingGroup takes several ids; a region may not know that yet
     shuffle_rules: bool = False  # a listener rule's conditions and values are shown in an order of AWS's own
     parameter_rest: float = 0.0  # AWS seconds after its deletion for which a parameter's name cannot be taken (AWS: 30)
     parameter_collisions: float = 0.0  # share of the changes of parameters that are refused as TooManyUpdates

@@ -1,6 +1,6 @@
 """Targets of target groups: registered, checked over real HTTP, drained, as an Application Load Balancer does it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,6 +102,7 @@ class Targets:
         for outcome in self._checker.outcomes():
             if target := self._targets.get(outcome.key):  # type: ignore[call-overload]
                 self._apply(target, outcome)
+        self._attach()
         for target in list(self._targets.values()):
             group = self.group(target.group)
             if group is None or (target.state == "draining" and now >= target.draining_until):
@@ -109,6 +110,18 @@ class Targets:
             elif target.state != "draining":
                 self._visit(target, group, now)
         self._routable = {arn: self._route(arn, now) for arn in {target.group for target in self._targets.values()}}
+
+    def _attach(self) -> None:
+        """Let target groups know which load balancers forward to them: moto forgets none whose listener was deleted."""
+        used: dict[str, list[str]] = {}
+        for arn, balancer in self._moto.elbv2.load_balancers.items():
+            for listener in balancer.listeners.values():
+                rules = [action for rule in listener.rules.values() for action in rule.actions]
+                for action in (*listener.default_actions, *rules):
+                    for forwarded in _forwarded(action.data):
+                        used.setdefault(forwarded, []).append(arn)
+        for arn, group in self._moto.elbv2.target_groups.items():
+            group.load_balancer_arns = sorted(set(used.get(arn, ())))
 
     def _visit(self, target: Target, group: Any, now: float) -> None:
         instance = self._moto.instance(target.id)
@@ -180,3 +193,9 @@ def _why(outcome: Outcome) -> Sequence[str]:
     if outcome.failure == "timeout":
         return ("Target.Timeout", "Request timed out")
     return ("Target.FailedHealthChecks", "Health checks failed")
+
+
+def _forwarded(action: Mapping[str, Any]) -> list[str]:
+    """Return the target groups that an action of a listener or a rule forwards to."""
+    several = action.get("ForwardConfig", {}).get("TargetGroups", [])
+    return [one for one in (action.get("TargetGroupArn"), *(group["TargetGroupArn"] for group in several)) if one]

@@ -27,6 +27,7 @@ def options(seed: int, scale: float) -> dict[str, Any]:
         "parameter_collisions": 0.1,
         "replace_deregistered": either.random() < 0.5,
         "replace_never_healthy": either.random() < 0.5,
+        "terminate_many": either.random() < 0.5,
         "warm_pool_takes": either.choice(("oldest", "newest", "any")),
     }
 

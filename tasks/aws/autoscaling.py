@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from botocore.exceptions import ClientError, ParamValidationError
+
 from ..errors import Refused
-from ..runtime.cloud import Cloud
+from ..runtime.cloud import Cloud, error_code
 from .launch_sources import LaunchSource, source_of
 
 
@@ -115,7 +117,7 @@ def group(cloud: Cloud, name: str) -> Group:
         pages = client.get_paginator("describe_auto_scaling_groups").paginate()
         there = sorted(g["AutoScalingGroupName"] for page in pages for g in page["AutoScalingGroups"])
         raise Refused(f"groups: no Auto Scaling group {name} in this account and region; there are: {', '.join(there) or 'none'}")
-    return _group(answer["AutoScalingGroups"][0], _time(answer))
+    return _group(answer["AutoScalingGroups"][0], _time(answer), cloud.spare)
 
 
 def warm_pool(cloud: Cloud, group: Group) -> tuple[GroupMember, ...]:
@@ -129,7 +131,7 @@ def warm_pool(cloud: Cloud, group: Group) -> tuple[GroupMember, ...]:
 def templates(cloud: Cloud, names: Sequence[str]) -> set[str]:
     """Return the ids of the launch templates of those of the groups that exist."""
     shown = cloud.client("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=list(names))["AutoScalingGroups"]
-    return {_group(one, None).template for one in shown} - {""}
+    return {source_of(one).template for one in shown} - {""}
 
 
 def _time(answer: Mapping[str, Any]) -> float | None:
@@ -137,7 +139,7 @@ def _time(answer: Mapping[str, Any]) -> float | None:
     return parsedate_to_datetime(date).timestamp() if date else None
 
 
-def _group(shown: Mapping[str, Any], at: float | None) -> Group:
+def _group(shown: Mapping[str, Any], at: float | None, spare: frozenset[str]) -> Group:
     return Group(
         name=shown["AutoScalingGroupName"],
         minimum=shown["MinSize"],
@@ -145,7 +147,7 @@ def _group(shown: Mapping[str, Any], at: float | None) -> Group:
         desired=shown["DesiredCapacity"],
         source=source_of(shown),
         members=tuple(_member(i) for i in shown.get("Instances", [])),
-        target_groups=tuple(shown.get("TargetGroupARNs", [])),
+        target_groups=tuple(arn for arn in shown.get("TargetGroupARNs", []) if arn.split("/")[1] not in spare),
         classic_balancers=tuple(shown.get("LoadBalancerNames", [])),
         suspended={p["ProcessName"]: p.get("SuspensionReason", "") for p in shown.get("SuspendedProcesses", [])},
         zones=tuple(shown.get("AvailabilityZones", [])),
@@ -265,9 +267,25 @@ def protect(cloud: Cloud, name: str, ids: Sequence[str], on: bool) -> None:
         )
 
 
-def terminate(cloud: Cloud, id: str, *, decrement: bool) -> None:
-    """Terminate an instance through its group, which deregisters and drains it first."""
-    cloud.client("autoscaling").terminate_instance_in_auto_scaling_group(InstanceId=id, ShouldDecrementDesiredCapacity=decrement)
+def terminate(cloud: Cloud, name: str, ids: Sequence[str], *, decrement: bool) -> None:
+    """Terminate instances through their group, which deregisters and drains them first.
+
+    Up to 100 in a call; one by one where the region, or boto3, does not know that yet.
+    """
+    call, how = (
+        cloud.client("autoscaling").terminate_instance_in_auto_scaling_group,
+        {"ShouldDecrementDesiredCapacity": decrement},
+    )
+    for start in range(0, len(ids), 100):
+        some = list(ids[start : start + 100])
+        try:
+            call(AutoScalingGroupName=name, InstanceIds=some, **how)
+        except (ParamValidationError, ClientError) as error:
+            if isinstance(error, ClientError) and error_code(error) != "ValidationError":
+                raise
+            # It names one that is wrong, too: each call then says what is so for one.
+            for id in some:
+                call(InstanceId=id, **how)
 
 
 def write_tags(cloud: Cloud, name: str, tags: Mapping[str, str]) -> None:

@@ -36,8 +36,12 @@ from . import autoscaling, instances, launch_templates, target_groups
 from .alarms import firing
 from .autoscaling import Activity, Group, GroupMember
 from .records import keep, kept
+from .target_groups import TargetHealth
 
 NOTHING = Memory()
+_UNKNOWN = TargetHealth("unused", "")
+# States of a target that pass by themselves, or need no reason.
+_COMING = ("healthy", "initial", "draining")
 # Returned by `try_observe` for an answer older than our last write; for half a minute at most.
 LAGS = "waiting until AWS shows the last change"
 
@@ -105,7 +109,7 @@ def observe(
     """
     group = autoscaling.group(cloud, name)
     record, vanished = _record(cloud, group, memory)
-    health = [target_groups.health(cloud, arn) for arn in group.target_groups]
+    health = [target_groups.details(cloud, arn) for arn in group.target_groups]
     since = record.started if record else since
     known = seen if seen and seen.record == record and _at_rest(group, seen) else None
     done = [] if since is None or known else autoscaling.activities(cloud, name, since)
@@ -190,9 +194,10 @@ def _excused(text: str) -> bool:
     return any(excuse in text for excuse in _EXCUSES)
 
 
-def _instance(group: Group, member: GroupMember, health: list[dict[str, str]], launched: float) -> FleetInstance:
+def _instance(group: Group, member: GroupMember, health: list[dict[str, TargetHealth]], launched: float) -> FleetInstance:
     # The resolved number of the group's own template identifies a version; another template is another version.
     own = member.template == group.template
+    here = [states.get(member.id, _UNKNOWN) for states in health]
     return FleetInstance(
         id=member.id,
         zone=member.zone,
@@ -201,7 +206,8 @@ def _instance(group: Group, member: GroupMember, health: list[dict[str, str]], l
         weight=member.weight,
         protected=member.protected,
         health=member.health,
-        targets=tuple(states.get(member.id, "unused") for states in health),
+        targets=tuple(state.state for state in here),
+        reason=next((f"{state.state}: {state.reason}" for state in here if state.reason and state.state not in _COMING), ""),
         since=launched,
     )
 
@@ -240,11 +246,9 @@ def _apply(cloud: Cloud, group: Group, step: Step) -> None:
             autoscaling.protect(cloud, name, ids, False)
         case Return(ids, record):
             _write(cloud, name, record)
-            for id in ids:
-                autoscaling.terminate(cloud, id, decrement=True)
+            autoscaling.terminate(cloud, name, ids, decrement=True)
         case Terminate(ids):
-            for id in ids:
-                autoscaling.terminate(cloud, id, decrement=False)
+            autoscaling.terminate(cloud, name, ids, decrement=False)
         case Lower(record, desired, maximum):
             _write(cloud, name, record)
             autoscaling.resize(cloud, name, desired, maximum)

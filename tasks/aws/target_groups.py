@@ -36,6 +36,12 @@ def health(cloud: Cloud, arn: str) -> dict[str, str]:
     return {id: target.state for id, target in details(cloud, arn).items()}
 
 
+def idle(cloud: Cloud, arns: Sequence[str]) -> list[str]:
+    """Return the names of the target groups that no listener or rule forwards to: their targets stay unused."""
+    pages = cloud.client("elbv2").get_paginator("describe_target_groups").paginate(TargetGroupArns=list(arns)) if arns else []
+    return [group["TargetGroupName"] for page in pages for group in page["TargetGroups"] if not group.get("LoadBalancerArns")]
+
+
 def attributes(cloud: Cloud, arn: str) -> Mapping[str, str]:
     """Return the attributes of a target group, such as deregistration_delay.timeout_seconds."""
     shown = cloud.client("elbv2").describe_target_group_attributes(TargetGroupArn=arn)

@@ -101,6 +101,7 @@ def _of_group(run: Run, target: GroupTarget) -> Iterator[str]:
         template=group.template,
         target_groups=len(group.target_groups),
         classic=group.classic_balancers,
+        idle=target_groups.idle(run.cloud, group.target_groups),
         foreign=group.source.foreign,
         refresh=target.refresh,
     )
@@ -113,6 +114,12 @@ def _of_group(run: Run, target: GroupTarget) -> Iterator[str]:
             yield f"{text} already: it could not show whether the new version is bad"
     if run.settings.rollout.engine == REFRESH:
         yield from unfit(target.policy, names, target.fleet.suspended)
+        if group.target_groups and "ELB" not in group.health_type:
+            # "Health checks for instances in an Auto Scaling group": the refresh takes what the group calls healthy.
+            yield (
+                f"its health checks are of type {group.health_type}: an instance refresh would not wait for the target group. "
+                "Set them to ELB, or rollout.engine to ramped"
+            )
 
 
 def _unusable(cloud: Cloud, goal: GroupTarget) -> list[str]:

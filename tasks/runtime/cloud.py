@@ -40,6 +40,11 @@ class Cloud:
         self._seen: dict[Any, tuple[Any, Any]] | None = None  # answers of the look under way, by request
 
     @property
+    def spare(self) -> frozenset[str]:
+        """The names of the target groups whose health does not count (aws.spare_target_groups)."""
+        return frozenset(self._aws.spare_target_groups)
+
+    @property
     def session(self) -> Any:
         """The boto3 session, created at first use.
 

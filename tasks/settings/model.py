@@ -50,6 +50,7 @@ from .values import (
     StaticPath,
     StopHooks,
     TagMap,
+    TargetGroupNames,
     TimeZone,
     Units,
     UrlPath,
@@ -68,6 +69,7 @@ class Aws:
     region: Region
     profile: Line | None = None
     endpoint: Origin | None = None
+    spare_target_groups: TargetGroupNames = ()  # of the groups, that no listener forwards to
 
 
 @dataclass(frozen=True, kw_only=True)

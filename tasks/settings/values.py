@@ -105,6 +105,7 @@ StaticPath = Annotated[
 Branch = Annotated[str, Text("a branch", r"(?![-/.])(?!.*\.\.)[^\x00-\x20\x7f~^:?*\[\\]+(?<![/.])")]
 InApp = Annotated[str, _IN_APP]
 InAppList = Annotated[tuple[str, ...], Texts(_IN_APP)]
+TargetGroupNames = Annotated[tuple[str, ...], Texts(Text("the name of a target group", r"[A-Za-z0-9-]{1,32}"))]
 Aliases = Annotated[tuple[str, ...], Texts(Text("the alias of a database in DATABASES", r"[A-Za-z0-9_.-]+"), minimum=1)]
 Units = Annotated[tuple[str, ...], Texts(_UNIT, minimum=1)]
 # One a line in a variable: commands may contain commas.

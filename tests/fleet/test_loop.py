@@ -37,7 +37,7 @@ def changes(world: RollingWorld, *actions: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("replaced", [False, True], ids=["deregistered stays", "deregistered is replaced"])
 @pytest.mark.parametrize(("desired", "surge", "batch"), [(3, 1, 1), (4, 2, 2)])
 def test_every_instance_is_replaced_and_never_fewer_serve(replaced: bool, desired: int, surge: int, batch: int) -> None:
-    with rolling(desired, standin={"replace_deregistered": replaced}) as world:
+    with rolling(desired, standin={"replace_deregistered": replaced, "terminate_many": not replaced}) as world:
         old = world.cloud.members()
         with world.watched():
             world.roll(surge=surge, batch=batch)

@@ -34,7 +34,7 @@ def autoscaling(action: str, params: Params, facts: Facts) -> Iterator[Request] 
     if action in ("CreateOrUpdateTags", "DeleteTags"):
         return _tags(action, params, facts)
     if action == "TerminateInstanceInAutoScalingGroup":
-        return iter([_on_group(action, facts.group_of(params["InstanceId"]), {}, facts)])
+        return iter([_on_group(action, params.get("AutoScalingGroupName") or facts.group_of(params["InstanceId"]), {}, facts)])
     return _change(action, params, facts) if action in _ON_GROUP else None
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from ..errors import ApiError, invalid
 from ..moto_state import MotoState
+from ..options import Options
 from ..paging import page
 from ..timing import Timing
 from .activities import Activities
@@ -19,7 +20,10 @@ Params = Mapping[str, Any]
 class MemberApi:
     """Answer the calls about members."""
 
-    def __init__(self, groups: Groups, lifecycle: Lifecycle, activities: Activities, moto: MotoState, timing: Timing) -> None:
+    def __init__(
+        self, groups: Groups, lifecycle: Lifecycle, activities: Activities, moto: MotoState, options: Options, timing: Timing
+    ) -> None:
+        self._options = options
         self._groups = groups
         self._lifecycle = lifecycle
         self._activities = activities
@@ -51,18 +55,35 @@ class MemberApi:
         return {"AutoScalingInstances": shown, "NextToken": token}
 
     def terminate(self, params: Params) -> Any:
-        """Terminate a member, protected or not: replaced at once, or with the desired capacity lowered by one."""
-        group, member = self._groups.of_instance(params["InstanceId"])
-        if member.lifecycle in LEAVING:
-            raise ApiError("ScalingActivityInProgress", f"Instance {member.id} is already leaving group {group.name}.")
+        """Terminate members, protected or not: replaced at once, or with the desired capacity lowered."""
+        if "InstanceIds" not in params:
+            if "InstanceId" not in params:
+                raise invalid("InstanceId or InstanceIds must be specified.")
+            group, member = self._groups.of_instance(params["InstanceId"])
+            return {"Activity": self._end(group, [member], lower=params["ShouldDecrementDesiredCapacity"])[0]}
+        if not self._options.terminate_many or "InstanceId" in params or len(params["InstanceIds"]) > 100:
+            raise invalid("InstanceIds takes 100 instances, and AutoScalingGroupName instead of InstanceId.")
+        group = self._groups.find(params["AutoScalingGroupName"])
+        members = self._groups.members(group, list(params["InstanceIds"]))
+        return {"Activities": self._end(group, members, lower=params["ShouldDecrementDesiredCapacity"])}
+
+    def _end(self, group: Group, members: list[Member], *, lower: bool) -> list[dict[str, Any]]:
+        """Terminate all or none: which of them AWS ends where one cannot be is not documented."""
+        if leaving := [member.id for member in members if member.lifecycle in LEAVING]:
+            raise ApiError("ScalingActivityInProgress", f"Instance {leaving[0]} is already leaving group {group.name}.")
+        if lower and group.desired - sum(member.units for member in members) < group.min:
+            self._groups.decrement(group, sum(member.units for member in members), "Terminating instance")
+        return [self._end_one(group, member, lower=lower) for member in members]
+
+    def _end_one(self, group: Group, member: Member, *, lower: bool) -> dict[str, Any]:
         have = group.units()
         cause = f"instance {member.id} was taken out of service in response to a user request"
-        if params["ShouldDecrementDesiredCapacity"]:
+        if lower:
             self._groups.decrement(group, member.units, "Terminating instance")
             cause = f"{cause}, shrinking the capacity from {have} to {have - member.units}"
         self._lifecycle.leave(group, member, f"{cause}.")
         assert member.activity is not None
-        return {"Activity": activity_details(member.activity, self._timing)}
+        return activity_details(member.activity, self._timing)
 
     def _checked(self, params: Params, *allowed: str) -> tuple[Group, list[Member]]:
         group = self._groups.find(params["AutoScalingGroupName"])

@@ -57,7 +57,7 @@ class AutoScaling:
         self._refreshes = RefreshApi(self.groups, config, refresh_loop, timing)
         parts: list[Any] = [
             GroupApi(self.groups, config, lifecycle, targets, moto, timing),
-            MemberApi(self.groups, lifecycle, activities, moto, timing),
+            MemberApi(self.groups, lifecycle, activities, moto, options, timing),
             HookApi(self.groups, hooks, lifecycle),
             TagApi(self.groups, self.consistency),
             WarmPoolApi(self.groups, pools),

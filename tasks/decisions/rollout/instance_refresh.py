@@ -95,12 +95,14 @@ def preferences(fleet: Fleet, policy: Policy, alarms: Sequence[str] = ()) -> dic
     asked: dict[str, Any] = {
         "MinHealthyPercentage": 100,
         "MaxHealthyPercentage": min(200, max(110, 100 + math.ceil(100 * policy.surge / size))),
-        "InstanceWarmup": int(policy.warm_up),
         "SkipMatching": True,
         "AutoRollback": policy.rollback,
         # As in a rollout of ours: an old instance is protected from scaling in, not from being replaced.
         "ScaleInProtectedInstances": "Refresh",
     }
+    if policy.warm_up:
+        # Else the group's own warm-up counts: any number here overrides it, 0 too.
+        asked["InstanceWarmup"] = int(policy.warm_up)
     if policy.pauses:
         asked |= {"CheckpointPercentages": sorted(set(shares)), "CheckpointDelay": int(policy.pause)}
     if policy.pause:

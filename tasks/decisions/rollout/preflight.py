@@ -19,13 +19,14 @@ def problems(
     template: str,
     target_groups: int,
     classic: tuple[str, ...],
+    idle: Sequence[str],
     foreign: Sequence[str],
     refresh: Refresh | None,
 ) -> list[str]:
     """Return why a new run must not begin; empty when it may.
 
-    `template`: id of the launch template, "" without one; `foreign`: overrides with a template or an image of their own;
-    `refresh`: an instance refresh under way.
+    `template`: id of the launch template, "" without one; `idle`: target groups that no listener forwards to; `foreign`:
+    overrides with a template or an image of their own; `refresh`: an instance refresh under way.
     """
     found = []
     if foreign:
@@ -37,6 +38,11 @@ def problems(
         found.append("it has no launch template (a launch configuration?): give it one")
     if classic:
         found.append(f"it is attached to Classic Load Balancers ({', '.join(classic)}), whose health is not read")
+    if idle:
+        found.append(
+            f"no listener forwards to target group {', '.join(idle)}, so its targets are never healthy: detach it, or name it in "
+            "aws.spare_target_groups"
+        )
     if not target_groups:
         found.append("it is attached to no target group, so nothing shows whether an instance serves")
     if refresh:
@@ -59,7 +65,7 @@ def unsettled(fleet: Fleet) -> list[str]:
     for i in fleet.members:
         if not i.ready:
             states = "/".join(sorted(set(i.targets)))
-            why = f"{i.lifecycle}, {i.health}, targets {states or 'none'}"
+            why = f"{i.lifecycle}, {i.health}, targets {states or 'none'}{f', {i.reason}' if i.reason else ''}"
             found.append(f"{i.id} does not serve ({why}): it is replaced first, and does not count as capacity")
     return found
 

@@ -20,6 +20,7 @@ class FleetInstance:
     weight: int = 1  # units of the desired capacity
     health: str = "Healthy"
     targets: tuple[str, ...] = ()  # its state in each attached target group
+    reason: str = ""  # why a target group does not find it healthy
     since: float = 0.0  # launched, or first seen: epoch seconds
     in_service_since: float | None = None
     idle_since: float | None = None  # since when it has not been ready; None while it is ready

@@ -239,4 +239,5 @@ def describe(instance: FleetInstance) -> str:
     """Describe an instance in a few words."""
     targets = "/".join(sorted(set(instance.targets))) or "no target group"
     revision = f", revision {instance.revision[:12]}" if instance.revision else ""
-    return f"{instance.id} {instance.lifecycle}, {targets}, ready in {instance.polls} looks{revision}"
+    why = f" ({instance.reason})" if instance.reason else ""
+    return f"{instance.id} {instance.lifecycle}, {targets}{why}, ready in {instance.polls} looks{revision}"

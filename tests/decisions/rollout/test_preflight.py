@@ -18,7 +18,7 @@ WELL = Fleet("web", 1, 4, 2, "1", (member("i-1"), member("i-2")))
 
 
 def found(fleet: Fleet = WELL, policy: Policy | None = None, **more: Any) -> list[str]:
-    known = {"template": "lt-1", "target_groups": 1, "classic": (), "foreign": (), "refresh": None}
+    known = {"template": "lt-1", "target_groups": 1, "classic": (), "idle": (), "foreign": (), "refresh": None}
     return problems(fleet, policy or Policy(), **(known | more))
 
 
@@ -29,6 +29,7 @@ def test_a_fleet_in_order_has_none() -> None:
 @pytest.mark.parametrize(
     ("more", "words"),
     [
+        ({"idle": ("spare",)}, "no listener forwards to target group spare"),
         ({"foreign": ("c7g.large: image ami-1",)}, "c7g.large: image ami-1"),
         ({"template": ""}, "no launch template"),
         ({"classic": ("old-lb",)}, "Classic Load Balancers (old-lb)"),

@@ -139,3 +139,19 @@ def test_members_are_described_across_groups_in_pages(cloud: Cloud, autoscaling:
     assert [len(page["AutoScalingInstances"]) for page in pages] == [2, 1]
     one = autoscaling.describe_auto_scaling_instances(InstanceIds=[cloud.members()[0]])["AutoScalingInstances"][0]
     assert (one["AutoScalingGroupName"], one["HealthStatus"], one["LaunchTemplate"]["Version"]) == ("web", "HEALTHY", "1")
+
+
+def test_several_are_terminated_in_one_call_all_or_none(cloud: Cloud) -> None:
+    cloud.build_fleet(desired=3, least=1)
+    call, ids = cloud.client("autoscaling").terminate_instance_in_auto_scaling_group, cloud.members()
+    assert refused(call, InstanceIds=[*ids[:1], "i-0"], AutoScalingGroupName="web", ShouldDecrementDesiredCapacity=False)[0] == (
+        "ValidationError"
+    )
+    assert refused(call, InstanceIds=ids, AutoScalingGroupName="web", ShouldDecrementDesiredCapacity=True)[0] == "ValidationError"
+    assert cloud.members() == ids and cloud.group()["DesiredCapacity"] == 3
+    answer = call(InstanceIds=ids[:2], AutoScalingGroupName="web", ShouldDecrementDesiredCapacity=True)
+    assert len(answer["Activities"]) == 2 and cloud.group()["DesiredCapacity"] == 1
+    cloud.control("options", {"terminate_many": False})
+    assert refused(call, InstanceIds=ids[2:], AutoScalingGroupName="web", ShouldDecrementDesiredCapacity=False)[0] == (
+        "ValidationError"
+    )
