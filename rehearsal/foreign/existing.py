@@ -23,6 +23,7 @@ from .commands import git, run
 from .prepare import PREPARED, Prepared
 
 PROGRAMS = Path(__file__).parents[1] / "site/anyone"
+TOOLS = ("uv", "poetry", "pdm", "pipenv", "npm", "node")
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 # What the operator's own fabric.yaml says of the host, which is another here.
 _OF_THE_HOST = {"directory", "virtualenv", "services", "domain", "port", "boot_timeout", "health_path", "branch"}
@@ -147,6 +148,7 @@ class Existing:
         environment = {
             "PATH": f"{venv}/bin{os.pathsep}{os.environ['PATH']}",
             "VIRTUAL_ENV": str(venv),
+            "UV_PROJECT_ENVIRONMENT": str(venv),
             "HOME": str(disk),
             "PYTHONDONTWRITEBYTECODE": "1",
             **self._variables(),
@@ -183,6 +185,7 @@ class Existing:
         )
         (disk / f"systemd/{PROCESSES.unit}").write_text(unit, encoding="utf-8")
         shutil.copy(shop.UNITS["socket"] / "shop.socket", disk / "systemd/shop.socket")
+        _link_tools(disk / ".local/bin")
         (disk / ".config/pip").mkdir(parents=True)
         (disk / ".config/pip/pip.conf").write_text(self.prepared.pip, encoding="utf-8")
 
@@ -233,6 +236,14 @@ class Existing:
 def load(top: Path) -> Existing:
     """Return the project that `prepare` has put into a folder."""
     return Existing(top, Prepared(**json.loads((top / PREPARED).read_text(encoding="utf-8"))))
+
+
+def _link_tools(folder: Path) -> None:
+    """Let a host find the tools of this machine that install and build: its PATH is that of the system."""
+    folder.mkdir(parents=True)
+    for name in TOOLS:
+        if found := shutil.which(name):
+            (folder / name).symlink_to(Path(found).resolve())
 
 
 def _quoted(value: str) -> str:

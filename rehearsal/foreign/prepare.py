@@ -35,11 +35,12 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Tools:
-    """What `init` does in a tree, given the Python of its release: it returns what it found; and the commands that install it."""
+    """What the commands know of a tree; some are given the Python of its release."""
 
-    set_up: Callable[[Path, Path], list[str]]
-    install: Callable[[Path], list[str]]
-    build: Callable[[Path], list[str]]
+    set_up: Callable[[Path, Path], list[str]]  # by `init`; returns what it found
+    install: Callable[[Path], list[str]]  # the commands that install it
+    build: Callable[[Path], list[str]]  # the commands that build it
+    record: Callable[[Path, Path], None]  # that an environment has what the tree needs, as `deploy` would
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,7 @@ def _release(top: Path, tree: Path, revision: str, name: str, tools: Tools, say:
     python = pythons.environment(venv, tree, pythons.choose(tree), tools.install(tree), say)
     say(f"{name} release {revision[:12]}: Python {python.name.removeprefix('python')}; what `init` changes in it")
     findings = tools.set_up(tree, venv / "bin/python")
+    tools.record(tree, venv)
     # The project may ignore names that `init` writes.
     git(tree, "add", "--all", "--force")
     git(tree, "commit", "--quiet", "--allow-empty", "--no-verify", "--message", f"The {name} release, as `init` sets it up")

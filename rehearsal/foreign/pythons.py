@@ -51,7 +51,8 @@ def environment(folder: Path, tree: Path, pythons: Sequence[Path], install: Sequ
 
 
 def _install(folder: Path, tree: Path, commands: Sequence[str]) -> None:
-    environment = {**os.environ, "VIRTUAL_ENV": str(folder), "PATH": f"{folder}/bin{os.pathsep}{os.environ['PATH']}"}
+    path = f"{folder}/bin{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "VIRTUAL_ENV": str(folder), "UV_PROJECT_ENVIRONMENT": str(folder), "PATH": path}
     for command in commands:
         run("sh", "-c", command, cwd=tree, env=environment, what=command.splitlines()[0])
     if commands:

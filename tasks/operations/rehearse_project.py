@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -12,12 +13,17 @@ from typing import Any
 
 import yaml
 
+from ..decisions.release.dependencies import read_dependencies
 from ..decisions.setup.texts import requirements_files
 from ..errors import DeployError, Refused, SettingsError
+from ..hosts.shell.commands import INSTALLED
 from ..hosts.shell.installation import building, installation
+from ..hosts.shell.remote_scripts import program
 from ..hosts.shell.scripts.dependencies import known, npm
 from .init import Options, init
 from .init.repository import repository
+
+_USUAL = ("requirements.txt",)  # the default of app.requirements
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,7 @@ def prepare(module: str, subject: Subject) -> Path:
         options = Options(True, False, str(python), subject.manage, subject.settings, str(file) if file else None, False)
         return _set_up(tree, options)
 
-    tools = preparing.Tools(set_up, _installing, _building)
+    tools = preparing.Tools(set_up, _installing, _building, _record)
     try:
         made: Path = preparing.prepare(wanted, tools, lambda line: print(f"rehearsal: {line}", flush=True))
     except sandbox.Refusal as error:
@@ -59,7 +65,7 @@ def _installing(tree: Path) -> list[str]:
     commands = [str(command) for command in app.get("install") or ()]
     names = app.get("requirements")
     names = [str(name) for name in names] if names is not None else requirements_files(repository(tree).names)
-    tool = known(names or ["requirements.txt"], commands, str(tree))["tool"]
+    tool = known(names or list(_USUAL), commands, str(tree))["tool"]
     if commands or (tool == "pip" and not names):
         return commands
     return [installation(str(tool), names)] if tool else []
@@ -69,6 +75,19 @@ def _building(tree: Path) -> list[str]:
     """Return the commands that build a tree, as `deploy` would."""
     own = _app(tree).get("build")
     return list(building(npm(str(tree)))) if own is None else [str(command) for command in own]
+
+
+def _record(tree: Path, venv: Path) -> None:
+    """Record that an environment has what a tree needs: a release that needs the same installs nothing."""
+    app = _app(tree)
+    script = program("dependencies", list(app.get("requirements", _USUAL)), list(app.get("install") or ()))
+    done = subprocess.run([venv / "bin/python", "-c", script], cwd=tree, capture_output=True, text=True, check=False)
+    found = read_dependencies(done.stdout)
+    if found is None:
+        raise DeployError(
+            f"rehearsal: {tree.name}: its requirements cannot be read: {done.stderr.strip() or done.stdout.strip()}"
+        )
+    (venv / INSTALLED).write_text(f"{found.digest}\n", encoding="utf-8")
 
 
 def _app(tree: Path) -> Mapping[str, Any]:

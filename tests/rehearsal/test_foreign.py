@@ -56,7 +56,7 @@ def test_what_the_preparation_refuses_leaves_nothing(repository: Path, tmp_path:
     place = tmp_path / "t"
     place.mkdir()
     monkeypatch.setattr(prepare.tempfile, "tempdir", str(place))
-    tools = prepare.Tools(lambda tree, python: [], lambda tree: [], lambda tree: [])
+    tools = prepare.Tools(lambda tree, python: [], lambda tree: [], lambda tree: [], lambda tree, venv: None)
     with pytest.raises(Refusal, match="there is no requirements file, and pyproject.toml names no dependencies"):
         prepare.prepare(prepare.Wanted(repository, None, None, None), tools, lambda line: None)
     assert not list(place.iterdir())

@@ -21,7 +21,7 @@ from .remote_scripts import program, text
 
 WAIT = 600  # seconds that `locked` waits
 BUSY = 75  # the exit code of `locked` when an earlier command does not end
-_INSTALLED = ".ramped-requirements"
+INSTALLED = ".ramped-requirements"  # in the virtual environment: the hash of what was installed last
 
 
 def home(path: str) -> str:
@@ -143,12 +143,12 @@ def built(app: App, git_directory: str, action: str, sha: str = "") -> str:
 
 def installed_hash(app: App) -> str:
     """Print the hash of the requirements that were installed last, if any."""
-    return f"cat {home(app.virtualenv.rstrip('/') + '/' + _INSTALLED)} 2>/dev/null || true"
+    return f"cat {home(app.virtualenv.rstrip('/') + '/' + INSTALLED)} 2>/dev/null || true"
 
 
 def record_installed(app: App, digest: str) -> str:
     """Record the hash of the installed requirements in the virtual environment."""
-    return record(f"{app.virtualenv.rstrip('/')}/{_INSTALLED}", digest)
+    return record(f"{app.virtualenv.rstrip('/')}/{INSTALLED}", digest)
 
 
 def pending_migrations(app: App, git_directory: str, sha: str, installed: str) -> str:
