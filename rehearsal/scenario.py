@@ -134,12 +134,12 @@ class Rehearsal:
         site = self._site()
         if self.world.project.tells == HEADER:
             found, wrong = crawl(site, site.pages)
-            self.problems += [f"{answer.url} answered {answer.status} before the release" for answer in wrong]
+            self.problems += [f"{answer.url} answered before the release: {traffic.said(answer)}" for answer in wrong]
             self.story.say(
                 f"pages of the site: {', '.join(found[:SHOWN])}{f' and {len(found) - SHOWN} more' if found[SHOWN:] else ''}"
             )
             if not found:
-                raise Failed("no page of the site answers, so there is nothing to visit")
+                raise Failed("; ".join(self.problems) or "the site has no page to visit")
             site = replace(site, pages=tuple(found))
         out.touch()
         where = ["--site", json.dumps(asdict(site)), "--out", str(out)]

@@ -116,9 +116,8 @@ class Visitor:
 
     def _wrong(self, answer: Answer, version: str) -> str:
         """Return what is wrong with a page: a site of one's own may say 404 or 403, and redirect to others."""
-        error = answer.headers.get(ERROR, "")
         well = 200 <= answer.status < 500 and answer.status != 400 if self._site.releases else answer.status == 200
-        return "" if well and version else f"status {answer.status}{f': {error}' if error else ''}"
+        return "" if well and version else said(answer)
 
     def _file(self, url: str, page_version: str) -> Iterator[Request]:
         if self._site.asks(url) is None:
@@ -171,6 +170,12 @@ def _stroll(
                     lines.write(json.dumps(asdict(request)) + "\n")
             if over.wait(pause):
                 return
+
+
+def said(answer: Answer) -> str:
+    """Return what an answer says of itself, with the error that the site's process had, if it says so."""
+    error = answer.headers.get(ERROR, "")
+    return answer.why or f"status {answer.status}{f': {error}' if error else ''}"
 
 
 def head(url: str) -> tuple[int, str]:
