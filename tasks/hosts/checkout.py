@@ -102,6 +102,12 @@ def switch(run: Run, host: Host, sha: str) -> None:
     change(host, app, commands.record_revision(app, sha), "writing REVISION", QUICK)
 
 
+def record_in_base(host: Host, app: App, sha: str, base: str) -> None:
+    """Record the revision where the site's settings read it too, if that is another folder than app.directory."""
+    if base != ".":
+        change(host, app, commands.record_revision(app, sha, base), "writing REVISION", QUICK)
+
+
 def require_clean(run: Run, host: Host) -> None:
     """Refuse a tree with changed files, naming them; untracked files are only shown.
 

@@ -56,6 +56,7 @@ def deploy_release(run: Run, revision: str | None, *, yes: bool = False, apart: 
             checkout.switch(run, host, sha)
             building.install_and_build(run, host, sha)
             facts, own = site.ask_before_release(run, host, sha)
+            checkout.record_in_base(host, app, sha, facts.base)
             require(run, [*readiness.of_site(host.name, facts), *compared(run, host, own)])
         if apart:
             apart()

@@ -68,3 +68,34 @@ def test_the_database_of_the_unit_is_judged_and_migrated(tmp_path_factory: pytes
         (world.disk() / "site.env").unlink()
         with pytest.raises(RemoteFailed, match="shop.service reads its environment from .*/site.env, which the user here cannot"):
             deploy_release(world.run(), world.v2)
+
+
+@pytest.mark.long
+def test_a_site_in_a_folder_of_its_repository_finds_its_revision_there(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with world_in(tmp_path_factory) as world:
+        work = world.folder / "monorepo"
+        sh(f"git clone -q {world.origin} {work}", world.folder)
+        who = "-c user.name=a -c user.email=a@example.com"
+        sh(f"git fetch -q origin '+refs/*:refs/o/*' && git checkout -q {world.v2} && mkdir backend && ls -A", work)
+        sh("git ls-files -z | cut -z -d/ -f1 | sort -uz | grep -zv '^.gitignore$' | xargs -0 -I@ git mv @ backend/", work)
+        sh(f"git {who} commit -qam monorepo && git push -q --force origin HEAD:refs/heads/main", work)
+        moved = sh("git rev-parse HEAD", work)
+        unit = world.disk() / "systemd/shop.service"
+        unit.write_text(unit.read_text().replace("WorkingDirectory=%h/app", "WorkingDirectory=%h/app/backend"))
+        settings = sh("cat backend/config/settings.py", work)
+        assert "HOME = BASE_DIR.parent" in settings
+        settings = settings.replace("HOME = BASE_DIR.parent\n", "HOME = BASE_DIR.parent.parent\n")
+        (work / "backend/config/settings.py").write_text(settings)
+        sh(f"git {who} commit -qam home && git push -q --force origin HEAD:refs/heads/main", work)
+        moved = sh("git rev-parse HEAD", work)
+        with Hosts(world.run()) as hosts:
+            from tasks.aws.management import find
+
+            hosts.wait(find(world.run()), 60).run("systemctl daemon-reload")
+        inside = {"manage": "backend/manage.py", "requirements": ("backend/requirements.txt",)}
+        # As a first deploy: the folder has been there before.
+        sh(f"git fetch -q origin && git checkout -q {moved}", world.disk() / "app")
+        assert deploy_release(world.run(app=inside), moved).revision == moved
+        for name in ("REVISION", "backend/REVISION"):
+            assert (world.disk() / "app" / name).read_text() == f"{moved}\n"
+        assert sh("git status --porcelain", world.disk() / "app") == ""

@@ -38,8 +38,14 @@ class SiteFacts:
     free_static: int
     free_checkout: int
     shared_manifests: str = ""  # a line for each manifest of others in STATIC_ROOT
+    base: str = "."  # BASE_DIR, relative to app.directory
+    local: str = ""  # a line for each place of data that no other machine has
 
 
+_LOCAL = (
+    "is on a disk of this instance alone: every web instance has its own, which is lost with it, and an image has it as it was"
+    " then. Keep uploads on the shared disk or in S3, and data in a database server"
+)
 _FIELDS = {name: field.type for name, field in SiteFacts.__dataclass_fields__.items()}
 
 
@@ -70,6 +76,7 @@ def of_site(about: str, facts: SiteFacts) -> list[Finding]:
     else:
         found.append(Finding(about, "ok", f"STATIC_ROOT {facts.static_root} can be written"))
     found += [Finding(about, "problem", line) for line in facts.shared_manifests.splitlines()]
+    found += [Finding(about, "warning", f"{line} {_LOCAL}") for line in facts.local.splitlines()]
     for what, free in (("STATIC_ROOT", facts.free_static), ("the checkout", facts.free_checkout)):
         level: Level = "warning" if free < ROOM else "ok"
         found.append(Finding(about, level, f"{free / ROOM:.1f} GiB are free for {what}"))

@@ -116,9 +116,9 @@ def record(path: str, text: str) -> str:
     return f"printf '%s\\n' {quote(text)} > {new} && mv -f {new} {home(path)}"
 
 
-def record_revision(app: App, sha: str) -> str:
-    """Write the file REVISION, which the site's settings read."""
-    return record(f"{app.directory.rstrip('/')}/REVISION", sha)
+def record_revision(app: App, sha: str, base: str = ".") -> str:
+    """Write the file REVISION, which the site's settings read; `base`: BASE_DIR, relative to app.directory."""
+    return record(f"{app.directory.rstrip('/')}/{'' if base == '.' else f'{base}/'}REVISION", sha)
 
 
 def recorded_revision(app: App) -> str:

@@ -78,11 +78,19 @@ def checkout(app: App, git_directory: str, sha: str, *, force: bool) -> str:
         steps.append(f"rm -f {quote(f'{git_directory}/index.lock')}")
     steps += [
         git(app, f"-c advice.detachedHead=false checkout --quiet {'--force ' if force else ''}--detach {quote(sha)}"),
-        f"if test -f {home(app.directory.rstrip('/') + '/.gitmodules')}; then "
-        + git(app, "submodule --quiet sync --recursive")
-        + " && "
-        + git(app, f"submodule --quiet update --init --recursive{' --force' if force else ''}")
-        + "; fi",
+        f"top=$({git(app, 'rev-parse --show-toplevel')})",
+        f'if test -f "$top/.gitmodules"; then {_submodules(sha, force=force)}; fi',
         f"rm -f {note}",
     ]
     return " && ".join(steps)
+
+
+def _submodules(sha: str, *, force: bool) -> str:
+    """Check out the submodules of the checkout in $top at the commits that a revision names, and prove it."""
+    submodule = 'GIT_TERMINAL_PROMPT=0 git -C "$top" submodule'
+    wrong = quote(f"these submodules are not at the commits that {sha} names")
+    return (
+        f"{submodule} --quiet sync --recursive"
+        f" && {submodule} --quiet update --init --recursive --checkout{' --force' if force else ''}"
+        f" && if {submodule} status --recursive | grep '^[+U]' >&2; then echo {wrong} >&2; exit 1; fi"
+    )

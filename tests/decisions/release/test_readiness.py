@@ -30,6 +30,7 @@ def test_a_site_that_is_well() -> None:
         (SiteFacts("/static/", "/srv/app/static", True, True, 5 * ROOM, 5 * ROOM), "problem", "lies in the checkout"),
         (SiteFacts("/static/", "/srv/static", True, False, ROOM // 2, 5 * ROOM), "warning", "0.5 GiB are free for STATIC_ROOT"),
         (replace(WELL, shared_manifests="/srv/static/a.json names files"), "problem", "/srv/static/a.json names files"),
+        (replace(WELL, local="MEDIA_ROOT /srv/media"), "warning", "MEDIA_ROOT /srv/media is on a disk of this instance alone"),
     ],
 )
 def test_what_is_wrong(facts: SiteFacts, level: str, text: str) -> None:

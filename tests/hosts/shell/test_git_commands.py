@@ -7,6 +7,7 @@ from tasks.settings.model import App
 
 APP = App(directory="app", services=("shop.service",), domain="shop.example.com", health_path="/health/")
 G = "GIT_TERMINAL_PROMPT=0 git -C ~/app"
+SUB = 'GIT_TERMINAL_PROMPT=0 git -C "$top" submodule'
 DIR = "/home/me/app/.git"
 
 
@@ -44,8 +45,11 @@ def test_checkout() -> None:
     assert git.checkout(APP, DIR, "abc", force=False) == (
         "mkdir -p /home/me/app/.git/ramped && echo abc > /home/me/app/.git/ramped/checkout && "
         f"{G} -c advice.detachedHead=false checkout --quiet --detach abc && "
-        f"if test -f ~/app/.gitmodules; then {G} submodule --quiet sync --recursive && "
-        f"{G} submodule --quiet update --init --recursive; fi && "
+        f"top=$({G} rev-parse --show-toplevel) && "
+        f'if test -f "$top/.gitmodules"; then {SUB} --quiet sync --recursive && '
+        f"{SUB} --quiet update --init --recursive --checkout && "
+        f"if {SUB} status --recursive | grep '^[+U]' >&2; then "
+        "echo 'these submodules are not at the commits that abc names' >&2; exit 1; fi; fi && "
         "rm -f /home/me/app/.git/ramped/checkout"
     )
 
@@ -54,7 +58,7 @@ def test_checkout_after_one_that_was_cut_short() -> None:
     command = git.checkout(APP, DIR, "abc", force=True)
     assert "&& rm -f /home/me/app/.git/index.lock && " in command
     assert "checkout --quiet --force --detach abc" in command
-    assert "submodule --quiet update --init --recursive --force" in command
+    assert "submodule --quiet update --init --recursive --checkout --force" in command
 
 
 def test_our_own_files_are_kept_out_of_the_status() -> None:
