@@ -64,8 +64,8 @@ class Audit:
     def _report_crashes(self, now: float) -> None:
         known = log.entries(self._run.cloud, self._group, quick=True)
         settings = self._run.settings
-        longest = settings.rollout.timeout + settings.image.timeout + settings.static.timeout + _MARGIN
-        for entry in crashed(known, machine(), alive, now, longest):
+        longest = settings.rollout.timeout + settings.rollout.lock_wait + settings.image.timeout + settings.database.timeout
+        for entry in crashed(known, machine(), alive, now, longest + settings.static.timeout + _MARGIN):
             event = Event("crashed", now, entry.run, entry.command, entry.line, entry.by, entry.facts)
             self._run.journal.send(event)
             self._run.out.warn(f"{entry.command} of {entry.by} never ended: its process is gone; `status` shows what it left")

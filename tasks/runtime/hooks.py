@@ -92,7 +92,7 @@ class Hooks:
     def _variables(self, when: When, step: str, facts: Mapping[str, str]) -> dict[str, str]:
         own = self._journal
         known = {**own.facts, **facts, "hook": when}
-        return variables(own.command, step, own.run, own.line, own.by, known)
+        return variables(own.command, step, own.run, redact(self._out.clean(own.line)), own.by, known)
 
     def _attempt(self, hook: Hook, extra: Mapping[str, str]) -> str:
         """Run one hook and show its output; return what went wrong, or an empty text."""
