@@ -28,6 +28,7 @@ from ..fleet.smoke_boot import smoke_boot
 from ..fleet.target import REFRESH, GroupTarget, target_of
 from ..hosts.management import open_management
 from ..hosts.revisions import Revisions
+from ..runtime.live import LiveLanes
 from ..runtime.operator import who
 from ..runtime.run import Run
 from ..settings.kinds import Page
@@ -137,6 +138,10 @@ def _roll(run: Run, targets: Sequence[GroupTarget]) -> list[Outcome]:
         for target in untried:
             smoke_boot(run, target.group, target.target, revisions, locks[target.name])
         began = run.clock.now()
+        if run.out.is_live:
+            see = LiveLanes(run.out, run.clock.now).see
+            run.journal.viewers.append(see)
+            stack.callback(run.journal.viewers.remove, see)
         ended = roll([_begun(run, target, revisions, locks[target.name]) for target in targets])
         _record(run, targets, ended, began)
         _missed(run, targets, run.clock.now() - began)

@@ -16,6 +16,7 @@ class _Backend(Protocol):
     def line(self, text: str, style: str = "") -> None: ...
     def warn(self, text: str) -> None: ...
     def live(self, title: str, text: str, since: float) -> None: ...
+    def lanes(self, lines: Sequence[str]) -> None: ...
     def table(self, title: str, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None: ...
     def close(self) -> None: ...
 
@@ -85,6 +86,16 @@ class Output:
                 self._open.append(("", self._now()))
             title, since = self._open[-1]
             self._backend.live(self.clean(title), self.clean(text), since)
+
+    @property
+    def is_live(self) -> bool:
+        """Return whether a live line can be drawn."""
+        return isinstance(self._backend, Terminal)
+
+    def lanes(self, lines: Sequence[str]) -> None:
+        """Show lines above the live line of a terminal, instead of those before."""
+        with self._lock:
+            self._backend.lanes([self.clean(line) for line in lines])
 
     def step_began(self, step: Step) -> None:
         """Show that a step begins."""

@@ -66,6 +66,9 @@ class Plain:
             write(self._stdout, f"   {text}")
         self._last = text
 
+    def lanes(self, lines: Sequence[str]) -> None:
+        """Show nothing: the steps of a rollout are lines already."""
+
     def table(self, title: str, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Write an aligned table below its title."""
         for text in (title, *columns(titles, rows)):

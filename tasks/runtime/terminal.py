@@ -23,12 +23,14 @@ class _Line:
     def __init__(self, text: str, since: float, now: Callable[[], float]) -> None:
         self.text = text
         self.since = since
+        self.above: tuple[str, ...] = ()  # lines above it
         self._now = now
 
     def __rich__(self) -> "Text":
         from rich.text import Text
 
-        return Text(f"   {self.text}  {duration(self._now() - self.since)}", no_wrap=True, overflow="ellipsis", style="dim")
+        whole = "\n".join([*self.above, f"   {self.text}  {duration(self._now() - self.since)}"])
+        return Text(whole, no_wrap=True, overflow="ellipsis", style="dim")
 
 
 class Terminal:
@@ -67,6 +69,12 @@ class Terminal:
             self._live.start(refresh=True)
         else:
             self._line.text, self._line.since = whole, since
+            self._live.refresh()
+
+    def lanes(self, lines: Sequence[str]) -> None:
+        """Show lines above the live line, instead of those before; nothing without a live line."""
+        if self._live is not None and self._line is not None:
+            self._line.above = tuple(lines)
             self._live.refresh()
 
     def table(self, title: str, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -326,3 +326,24 @@ def test_no_line_of_others_can_pass_for_ours(piped: tuple[Output, io.StringIO, i
     lines = [*shown.getvalue().splitlines(), *err.getvalue().splitlines()]
     assert len(lines) == 10 and not [line for line in lines if line.startswith(("ok", "->"))]
     assert "\u202e" not in shown.getvalue() and "hunter2" not in shown.getvalue()
+
+
+def test_lanes_stand_above_the_live_line_and_do_not_stay(screen: Screen) -> None:
+    out = Output(screen.stream, screen.stream, Time())
+    assert out.is_live
+    out.lanes(["without a live line there is nothing"])
+    with steps_of(out).step("rollout"):
+        out.progress("waiting")
+        out.lanes(["i-1 1 ====~~", "i-2 2   --=="])
+        out.say("a step")
+        out.lanes(["i-2 2   --====\x1b[2J"])
+    out.close()
+    assert screen.left() == ["-> rollout", "a step", "ok rollout (0.0 s)"]
+    raw = screen.close()
+    assert "i-1 1 ====~~" in raw and "i-2 2   --====" in raw and "nothing" not in raw
+
+
+def test_lanes_are_not_for_pipes(piped: tuple[Output, io.StringIO, io.StringIO, Time]) -> None:
+    out, shown, errors, _ = piped
+    out.lanes(["i-1 1 ===="])
+    assert (out.is_live, shown.getvalue(), errors.getvalue()) == (False, "", "")

@@ -107,3 +107,46 @@ def floor(frames: Sequence[Frame]) -> int:
 def least(frames: Sequence[Frame]) -> int:
     """Return the fewest instances that served at any poll."""
     return min((shown.healthy for shown in frames), default=0)
+
+
+# A letter for each state on a terminal, where colours may be missing.
+_LETTERS = {"launched": ".", "booting": "-", "healthy": "=", "standby": "s", "draining": "~", "gone": " "}
+LEGEND = ", ".join(f"{letter} {state}" for state, letter in _LETTERS.items() if letter != " ")
+_SHORTEST = 10  # columns of a lane
+
+
+def drawn(frames: Sequence[Frame], end: float, columns: int, rows: int) -> list[str]:
+    """Return the lanes as lines of text of at most so many columns and rows; `end` in epoch seconds.
+
+    Where there are more instances than rows, those that changed last are shown, and the others are counted.
+    """
+    found = lanes(frames, end)
+    if not found:
+        return []
+    shown = found
+    if len(found) > rows:
+        latest = sorted(found, key=lambda lane: lane.spans[-1].begin, reverse=True)[: rows - 1]
+        shown = [lane for lane in found if lane in latest]
+    labels = [f"{lane.id} {lane.version}" for lane in shown]
+    widest = max(map(len, labels))
+    width = max(_SHORTEST, columns - widest - 2)
+    begin = frames[0].at
+    lines = [
+        f"{label.ljust(widest)}  {_bar(lane, begin, end, width)}".rstrip() for label, lane in zip(labels, shown, strict=True)
+    ]
+    rest = [lane.spans[-1].state for lane in found if lane not in shown]
+    if rest:
+        lines.append("and " + ", ".join(f"{rest.count(name)} {name}" for name in STATES if name in rest))
+    return lines
+
+
+def _bar(lane: Lane, begin: float, end: float, width: int) -> str:
+    step = (end - begin) / width or 1.0
+    bar = [" "] * width
+    for span in lane.spans:
+        # Every state that lasted is seen, however short.
+        first, last = int((span.begin - begin) / step), int((span.end - begin) / step)
+        for column in range(first, max(first + 1, last)):
+            if column < width:
+                bar[column] = _LETTERS[span.state]
+    return "".join(bar)

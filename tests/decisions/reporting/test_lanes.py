@@ -1,12 +1,13 @@
 """Lanes: every instance at every moment in one state, in the order of its life."""
 
+import re
 from html.parser import HTMLParser
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.decisions.reporting.lanes import STATES, Frame, Seen, Span, floor, frame, lanes, least
+from tasks.decisions.reporting.lanes import STATES, Frame, Seen, Span, drawn, floor, frame, lanes, least
 from tasks.decisions.reporting.page import Note, Report, StepRow, lasting, page
 from tasks.decisions.rollout.snapshot import Fleet, FleetInstance
 
@@ -93,3 +94,21 @@ def test_what_is_foreign_is_text_and_nothing_else() -> None:
 def test_durations() -> None:
     shown = [lasting(s).replace("\u00a0", " ") for s in (0, 9.9, 42, 59.6, 185, 3727)]
     assert shown == ["0.0 s", "9.9 s", "42 s", "1:00", "3:05", "1:02:07"]
+
+
+@given(frames, st.integers(70, 200), st.integers(2, 6))
+def test_lanes_on_a_terminal_fit_it_and_count_everybody(
+    steps: list[tuple[float, dict[str, str]]], columns: int, rows: int
+) -> None:
+    shown = film(steps)
+    end = shown[-1].at + 1
+    lines, found = drawn(shown, end, columns, rows), lanes(shown, end)
+    assert len(lines) <= max(rows, 1)
+    assert all(len(line) <= columns for line in lines)
+    counted = sum(int(number) for line in lines if line.startswith("and ") for number in re.findall(r"\d+", line))
+    assert sum(not line.startswith("and ") for line in lines) + counted == len(found)
+
+
+def test_a_lane_on_a_terminal_is_drawn_in_letters() -> None:
+    shown = film([(0, {"a": "healthy"}), (5, {"a": "draining", "b": "launched"}), (5, {"b": "healthy"})])
+    assert drawn(shown, 20.0, 25, 9) == ["a 1  =====~~~~~", "b 1       .....=========="]
