@@ -215,6 +215,19 @@ def test_a_template_that_names_a_forgotten_file(site: Path) -> None:
         operation.init(site, YES)
 
 
+def test_references_of_other_peoples_files_are_left_as_they_are(site: Path, printed: Printed) -> None:
+    folder = site / "assets/vendor"
+    folder.mkdir(parents=True)
+    for name in ("one", "two"):
+        (folder / f"{name}.css").write_text(f"p {{ color: red }}\n/*# sourceMappingURL={name}.css.map */\n")
+    settings = site / "bakery/settings.py"
+    settings.write_text(settings.read_text() + "\nSTATICFILES_DIRS = [BASE_DIR / 'assets']\n")
+    operation.init(site, YES)
+    block = settings.read_text().partition("ramped: begin")[2]
+    assert '"allow_missing_references": ["vendor/one.css", "vendor/two.css"]' in block
+    assert "vendor/one.css: references a static file that is not there" in (out := printed()) and "collectstatic twice" in out
+
+
 def test_settings_that_do_not_load_stay_as_they_are(site: Path, printed: Printed) -> None:
     settings = site / "bakery/settings.py"
     settings.write_text(f"{settings.read_text()}\nimport no_such_library\n")

@@ -56,6 +56,7 @@ class Facts:
     proxy_header: list[str]
     asgi: bool
     urls_file: str
+    compressed: bool  # django-compressor works offline, with its manifest in STATIC_ROOT
     immutable_test: bool
     storage: str
     storage_kinds: list[str]  # its class and all bases
@@ -101,6 +102,12 @@ def end_of_traceback(printed: str) -> str:
     places = [match for line in lines[: errors[-1]] if (match := _PLACE.match(line))]
     where = f" ({places[-1][1]}:{places[-1][2]})" if places else ""
     return f"{lines[errors[-1]]}{where}"
+
+
+def broken_reference(failure: str) -> str | None:
+    """Return the static file whose reference stopped collectstatic, as our storage names it; None for another failure."""
+    found = re.search(r'"allow_missing_references": \["([^"\\]+)"\]', failure)
+    return found[1] if found else None
 
 
 def placeholder(name: str) -> str:

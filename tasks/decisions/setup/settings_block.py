@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 
 from .blocks import wrapped
 from .facts import OURS, STOCK, Facts
@@ -18,8 +19,11 @@ from pathlib import Path as _Path  # noqa: E402
 """
 
 
-def settings_block(layout: Layout, facts: Facts, top: str) -> str:
-    """Return the block for the settings; `top`: the absolute path of the repository."""
+def settings_block(layout: Layout, facts: Facts, top: str, leave: Sequence[str] = ()) -> str:
+    """Return the block for the settings.
+
+    `top`: the absolute path of the repository; `leave`: static files whose broken references stay as they are.
+    """
     parts = [
         _IMPORTS,
         "# The release, read once at start: the health checks report it. `deploy` writes the file.",
@@ -29,7 +33,7 @@ def settings_block(layout: Layout, facts: Facts, top: str) -> str:
         "",
         *_apps(layout, facts),
         *_middleware(layout, facts),
-        *_static(layout, facts, top),
+        *_static(layout, facts, top, leave),
         *_proxy(facts),
     ]
     return wrapped("\n".join(parts))
@@ -83,7 +87,7 @@ def _middleware(layout: Layout, facts: Facts) -> Iterator[str]:
     yield ""
 
 
-def _static(layout: Layout, facts: Facts, top: str) -> Iterator[str]:
+def _static(layout: Layout, facts: Facts, top: str, leave: Sequence[str]) -> Iterator[str]:
     if not facts.static_root or _within(facts.static_root, top):
         yield "# One folder for all instances, on the shared disk: no checkout."
         yield 'STATIC_ROOT = _os.environ.get("STATIC_ROOT", _checkout.parent / "shared" / "static")'
@@ -93,11 +97,11 @@ def _static(layout: Layout, facts: Facts, top: str) -> Iterator[str]:
     if facts.local or not facts.storage_kinds:
         yield "# Tests need no collected files."
         yield 'if "test" not in _sys.argv[1:2] and "pytest" not in _sys.modules:'
-        yield from _storage(layout, facts)
+        yield from _storage(layout, facts, leave)
     yield ""
 
 
-def _storage(layout: Layout, facts: Facts) -> Iterator[str]:
+def _storage(layout: Layout, facts: Facts, leave: Sequence[str]) -> Iterator[str]:
     name = storage_name(layout, facts)
     if "STORAGES" not in facts.own and {"STATICFILES_STORAGE", "DEFAULT_FILE_STORAGE"} & set(facts.own):
         yield f'    STATICFILES_STORAGE = "{name}"'
@@ -109,8 +113,23 @@ def _storage(layout: Layout, facts: Facts) -> Iterator[str]:
     else:
         yield "    STORAGES = {"
         yield '        "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},'
-    yield f'        "staticfiles": {{"BACKEND": "{name}"{options}}},{"  # noqa: F405" if options else ""}'
+    if leave and not options:
+        yield '        "staticfiles": {'
+        yield f'            "BACKEND": "{name}",'
+        yield "            # Other people's files with references to files that are not there."
+        yield f'            "OPTIONS": {{"allow_missing_references": {json.dumps(list(leave))}}},'
+        yield "        },"
+    else:
+        yield f'        "staticfiles": {{"BACKEND": "{name}"{options}}},{"  # noqa: F405" if options else ""}'
+    if facts.compressed:
+        yield "        # The manifest of offline compression stays with the release's code, too."
+        yield '        "compress": {'
+        yield '            "BACKEND": "django.core.files.storage.FileSystemStorage",'
+        yield '            "OPTIONS": {"location": str(_checkout)},'
+        yield "        },"
     yield "    }"
+    if facts.compressed:
+        yield '    COMPRESS_OFFLINE_MANIFEST_STORAGE_ALIAS = "compress"'
 
 
 def _proxy(facts: Facts) -> Iterator[str]:

@@ -40,10 +40,10 @@ def has_health(urls: str) -> bool:
     return re.search(r"""["'^/]health/?["'$]""", without(urls)) is not None
 
 
-def not_ignored(ignore: str) -> list[str]:
-    """Return the patterns that the project's own lines of .gitignore lack."""
+def not_ignored(ignore: str, more: Sequence[str] = ()) -> list[str]:
+    """Return the patterns that the project's own lines of .gitignore lack; `more`: in addition to the usual ones."""
     own = {line.strip().lstrip("/") for line in without(ignore).splitlines()}
-    return [pattern for pattern in IGNORED if pattern.lstrip("/") not in own]
+    return [pattern for pattern in (*IGNORED, *more) if pattern.lstrip("/") not in own]
 
 
 def ignore_block(missing: Sequence[str]) -> str:

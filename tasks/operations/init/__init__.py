@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ...decisions.setup.facts import broken_reference
 from ...decisions.setup.host_files import names_of
 from ...decisions.setup.layout import Layout, choose_manage, manage_files, read_layout
 from ...errors import DeployError, Refused, SettingsError
@@ -23,6 +24,7 @@ _PACKAGE = Path(__file__).resolve().parents[2]
 # In a wheel the snippets are in the package, in a clone or a fork beside it.
 _SNIPPETS = (_PACKAGE / "settings_snippets", _PACKAGE.parent / "settings_snippets")
 _FABFILE = f'from {__package__.partition(".")[0]} import ns\n\n__all__ = ["ns"]\n'
+_REFERENCES = 20  # files of others with broken references, at most: each costs a proof
 
 
 @dataclass(frozen=True)
@@ -74,11 +76,13 @@ def _set_up(found: Repository, copied: Scratch, snippets: Path, options: Options
     layout, facts = copied.layout, copied.facts()
     variables = tuple(copied.python.placeholders) if copied.python else ()
     names = names_of(found.top.name, layout, facts, variables)
-    want = wanted(Project(found, copied.repository.top, layout, facts, names), snippets)
-    want.files.update(_fabfiles(found))
-    made = changes(found, want)
-    texts = _proposed(found, made, want.blocks)
-    proof = copied.prove(texts, names.domain, ask=options.ask) if facts else Proof(skipped=copied.failure)
+    project = Project(found, copied.repository.top, layout, facts, names)
+    while True:
+        made, proof = _proposed(project, copied, snippets, options)
+        broken = next(filter(None, map(broken_reference, proof.failed)), None)
+        if broken is None or broken in project.leave or len(project.leave) >= _REFERENCES:
+            break
+        project = replace(project, leave=(*project.leave, broken))
     if proof.broken:
         raise Refused(f"{layout.settings} does not load with the changes, so nothing was written: {proof.broken}")
     edits = _diffs(found, made)
@@ -95,10 +99,17 @@ def _fabfiles(found: Repository) -> dict[str, File]:
     return {f"{name}.py": File(_FABFILE) for name in ("fabfile", "tasks") if name not in taken}
 
 
-def _proposed(found: Repository, made: Changes, blocks: Mapping[str, str]) -> dict[str, str]:
-    """Return the texts with which the project is proven: those that change, and those with a block that stay as they are."""
-    kept = {name: text for name in blocks if (text := found.text(name)) is not None}
-    return kept | {name: file.text for name, file in {**made.ours, **made.edits}.items()}
+def _proposed(project: Project, copied: Scratch, snippets: Path, options: Options) -> tuple[Changes, Proof]:
+    """Return the changes of a project and their proof."""
+    found, want = project.repository, wanted(project, snippets)
+    want.files.update(_fabfiles(found))
+    made = changes(found, want)
+    if not project.facts:
+        return made, Proof(skipped=copied.failure)
+    # Those with a block that stay as they are have lost it in the copy.
+    kept = {name: text for name in want.blocks if (text := found.text(name)) is not None}
+    texts = kept | {name: file.text for name, file in {**made.ours, **made.edits}.items()}
+    return made, copied.prove(texts, project.names.domain, ask=options.ask)
 
 
 def _diffs(found: Repository, made: Changes) -> str:

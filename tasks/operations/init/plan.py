@@ -49,6 +49,7 @@ class Project:
     layout: Layout
     facts: Facts | None
     names: Names
+    leave: tuple[str, ...] = ()  # static files whose broken references stay as they are
 
 
 def wanted(project: Project, snippets: Path) -> Wanted:
@@ -120,6 +121,11 @@ def _fabric(project: Project, snippets: Path, found: Wanted) -> None:
             if not requirements and list(texts.lock_files(repository.names))
             else {"app.requirements": f"[{', '.join(requirements)}]"}
         ),
+        **(
+            {"app.after_collectstatic": json.dumps([f"python {layout.manage} compress --force"])}
+            if facts and facts.compressed
+            else {}
+        ),
         "app.databases": f"[{', '.join(facts.databases if facts else ['default'])}]",
         "app.services": f"[{project.names.server}.service]",
         "app.domain": project.names.domain,
@@ -140,7 +146,9 @@ def _path_of(url: str) -> str:
 
 
 def _ignore(project: Project, found: Wanted) -> None:
-    if missing := texts.not_ignored(project.repository.text(".gitignore") or ""):
+    # Where django-compressor keeps its manifest, below the location of its storage.
+    more = ["/CACHE/manifest.json"] if project.facts and project.facts.compressed else []
+    if missing := texts.not_ignored(project.repository.text(".gitignore") or "", more):
         found.blocks[".gitignore"] = texts.ignore_block(missing)
 
 
@@ -181,8 +189,11 @@ def _without_requirements(project: Project, found: Wanted) -> None:
 def _settings(project: Project, facts: Facts, found: Wanted) -> None:
     layout, repository = project.layout, project.repository
     found.left += left.about_settings(layout, facts, _lines(project))
+    found.left += [
+        f"{name}: references a static file that is not there; the reference is left as it is" for name in project.leave
+    ]
     if {"INSTALLED_APPS", "MIDDLEWARE"} <= set(facts.own):
-        found.blocks[layout.settings_file] = settings_block(layout, facts, str(project.scratch))
+        found.blocks[layout.settings_file] = settings_block(layout, facts, str(project.scratch), project.leave)
         urls = _inside(project.scratch, facts.urls_file)
         text = repository.text(urls) if urls else None
         if text is not None and line_of(without(text), "urlpatterns") and not texts.has_health(text):

@@ -17,7 +17,7 @@ def main(mark: str) -> None:
     """Print a marked line of JSON."""
     from django.conf import settings
 
-    module = import_module(os.environ["DJANGO_SETTINGS_MODULE"])
+    module = module_of_settings()
     answer = {
         "python": sys.version.split()[0],
         "versions": versions(),
@@ -36,6 +36,7 @@ def main(mark: str) -> None:
         "proxy_header": [str(part) for part in settings.SECURE_PROXY_SSL_HEADER or ()],
         "asgi": bool(getattr(settings, "ASGI_APPLICATION", None)),
         "urls_file": urls_file(str(getattr(settings, "ROOT_URLCONF", ""))),
+        "compressed": compressed(),
         "immutable_test": hasattr(settings, "WHITENOISE_IMMUTABLE_FILE_TEST"),
         **storage(),
     }
@@ -51,6 +52,21 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+def compressed() -> bool:
+    """Return whether django-compressor makes its files before visitors come, and keeps its manifest in STATIC_ROOT."""
+    from django.apps import apps
+    from django.conf import settings
+
+    own = ("COMPRESS_OFFLINE_MANIFEST_STORAGE_ALIAS", "COMPRESS_OFFLINE_MANIFEST_STORAGE")
+    moved = any(hasattr(module_of_settings(), name) for name in own)
+    return apps.is_installed("compressor") and bool(getattr(settings, "COMPRESS_OFFLINE", False)) and not moved
+
+
+def module_of_settings() -> Any:
+    """Return the settings module."""
+    return import_module(os.environ["DJANGO_SETTINGS_MODULE"])
 
 
 def databases(given: dict[str, Any]) -> dict[str, list[str]]:

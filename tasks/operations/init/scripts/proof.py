@@ -20,7 +20,11 @@ def main(mark: str, top: str, host: str, ask: bool) -> None:
     from django.conf import settings
 
     root = tempfile.mkdtemp(prefix="static-", dir=os.path.dirname(top))
-    settings.STATIC_ROOT, settings.DEBUG, settings.ALLOWED_HOSTS = os.path.join(root, "static"), False, ["*"]
+    # Some packages have copied it when they were loaded.
+    old = str(settings.STATIC_ROOT)
+    for name in [name for name in ("STATIC_ROOT", "COMPRESS_ROOT") if str(getattr(settings, name, "")) == old]:
+        setattr(settings, name, os.path.join(root, "static"))
+    settings.DEBUG, settings.ALLOWED_HOSTS = False, ["*"]
     # Named as missing already; without it nothing else could be proven.
     settings.SECRET_KEY = settings._wrapped.__dict__.get("SECRET_KEY") or "x" * 50
     answer: dict[str, list[str]] = {"proven": [], "failed": []}
@@ -29,6 +33,7 @@ def main(mark: str, top: str, host: str, ask: bool) -> None:
     try:
         answer["proven"].append(collected())
         show()
+        compress()
         answer["failed"] += templates(top)
         show()
         proven, failed = first_page(top, host) if ask else ([], [])
@@ -60,6 +65,16 @@ def collected() -> str:
     if seen[0] != seen[1]:
         raise Failed("the second collectstatic gave other names than the first")
     return f"collectstatic twice: {len(seen[0])} names"
+
+
+def compress() -> None:
+    """Make the files of django-compressor, where it works offline: without them no template that uses it works."""
+    from django.apps import apps
+    from django.conf import settings
+    from django.core.management import call_command
+
+    if apps.is_installed("compressor") and getattr(settings, "COMPRESS_OFFLINE", False):
+        call_command("compress", force=True, verbosity=0)
 
 
 def templates(top: str) -> Iterator[str]:
