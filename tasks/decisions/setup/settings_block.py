@@ -117,7 +117,7 @@ def _storage(layout: Layout, facts: Facts, leave: Sequence[str]) -> Iterator[str
         yield '        "staticfiles": {'
         yield f'            "BACKEND": "{name}",'
         yield "            # Other people's files with references to files that are not there."
-        yield f'            "OPTIONS": {{"allow_missing_references": {json.dumps(list(leave))}}},'
+        yield f'            "OPTIONS": {{"allow_missing_references": {json.dumps(sorted(leave))}}},'
         yield "        },"
     else:
         yield f'        "staticfiles": {{"BACKEND": "{name}"{options}}},{"  # noqa: F405" if options else ""}'
