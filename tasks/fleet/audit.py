@@ -10,12 +10,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ..aws import log
 from ..decisions.reporting.events import Event
 from ..decisions.reporting.log import Entry, began, crashed, ended
-from ..runtime.cloud import error_code
+from ..runtime.cloud import error_code, throttled
 from ..runtime.operator import alive, machine
 from ..runtime.outbox import Outbox
 from ..runtime.run import Run
+from ..runtime.waiting import jittered
 
 _PATIENCE = 10.0  # seconds at the end
+_TRIES = 5  # of a call that AWS throttles, a second apart
 _MARGIN = 7200.0  # seconds for what has no timeout among the settings, such as pip and collectstatic
 
 
@@ -43,23 +45,32 @@ class Audit:
         if not self._works:
             return
         try:
-            if self._entry is None:
-                self._report_crashes(event.at)
-                self._entry = began(event, machine(), os.getpid())
-                log.append(self._run.cloud, self._group, self._entry, quick=True)
-            else:
-                log.append(self._run.cloud, self._group, ended(self._entry, event), quick=True)
+            for left in reversed(range(_TRIES)):
+                try:
+                    self._append(event)
+                    return
+                except ClientError as error:
+                    # The client that answers quickly does not retry by itself.
+                    if not throttled(error) or not left:
+                        raise
+                    self._run.clock.sleep(jittered(1.0))
         except ClientError as error:
             self._works = False
-            self._run.out.warn(
-                f"the log of commands cannot be written: {error_code(error)} of {error.operation_name}: the policies `read` and"
-                " `connect` of settings_snippets/aws allow it"
-            )
+            allow = "" if throttled(error) else ": the policies `read` and `connect` of settings_snippets/aws allow it"
+            self._run.out.warn(f"the log of commands cannot be written: {error_code(error)} of {error.operation_name}{allow}")
         except BotoCoreError as error:
             # Without network or credentials the command itself says so; only a lost end is news.
             self._works = False
             if event.event == "run-ended":
                 self._run.out.warn(f"the log of commands cannot be written: {error}")
+
+    def _append(self, event: Event) -> None:
+        if event.event == "run-began":
+            self._report_crashes(event.at)
+            self._entry = began(event, machine(), os.getpid())
+            log.append(self._run.cloud, self._group, self._entry, quick=True)
+        elif self._entry is not None:
+            log.append(self._run.cloud, self._group, ended(self._entry, event), quick=True)
 
     def _report_crashes(self, now: float) -> None:
         known = log.entries(self._run.cloud, self._group, quick=True)

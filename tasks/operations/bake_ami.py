@@ -32,16 +32,17 @@ def bake_ami(run: Run, fresh: bool = False) -> None:
     bake(run, fresh=fresh)
 
 
-def bake(run: Run, *, fresh: bool = False) -> dict[str, Version]:
+def bake(run: Run, *, fresh: bool = False, proven: str | None = None) -> dict[str, Version]:
     """Bake the release on the management instance; return the new version of each template.
 
-    `fresh`: do not reuse an image of the same revision. A dry run says what would be made. Raises Refused when the deploy
+    `fresh`: do not reuse an image of the same revision; `proven`: the revision that this run has just verified there, whose tag
+    EC2 may not show yet. A dry run says what would be made. Raises Refused when the deploy
     there is unfinished, CloudError when the image fails, TimedOut.
     """
     groups = [autoscaling.group(run.cloud, name) for name in run.settings.groups]
     instance, host = open_management(run)
     with host:
-        revision = _verified(run, instance, host)
+        revision = _verified(run, instance, host, proven)
         run.journal.note(revision=revision, instance=instance.id)
         if run.dry:
             return foresee(run, revision, fresh=fresh)
@@ -60,10 +61,10 @@ def bake(run: Run, *, fresh: bool = False) -> dict[str, Version]:
     return versions
 
 
-def _verified(run: Run, instance: Ec2Instance, host: Host) -> str:
+def _verified(run: Run, instance: Ec2Instance, host: Host, proven: str | None) -> str:
     """Return the revision on the host, if a deploy has verified it."""
     there = host.read(commands.recorded_revision(run.settings.app)).text
-    proven = instance.tags.get(tags.REVISION, "")
+    proven = proven or instance.tags.get(tags.REVISION, "")
     if not there or there != proven:
         raise Refused(
             f"{instance.id} has {there[:12] or 'no revision'} checked out, but the verified revision is {proven[:12] or 'none'}: "

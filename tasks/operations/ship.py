@@ -66,7 +66,7 @@ def _ship(run: Run, revision: str | None, skip: Sequence[str], *, yes: bool) -> 
         # Never without restart-all: what the web instances do not serve yet would be remembered as an error.
         if serving and run.settings.static.cdn and "warm-cdn" not in skip:
             warm(run, release.added, release.circular)
-    roll_out(run, foresee(run, release.revision) if run.dry else bake(run), yes=yes)
+    roll_out(run, foresee(run, release.revision) if run.dry else bake(run, proven=release.revision), yes=yes)
     _finish(run, skip)
 
 
@@ -109,7 +109,7 @@ def _ship_behind_a_page(run: Run, revision: str | None, skip: Sequence[str], *, 
         _end_half_way(all_at_once, yes=yes)
         require(run, examine(all_at_once, web=False, release=True))
         release = deploy_release(run, revision, yes=yes, apart=apart)
-        roll_out(all_at_once, foresee(run, release.revision) if run.dry else bake(run), yes=yes)
+        roll_out(all_at_once, foresee(run, release.revision) if run.dry else bake(run, proven=release.revision), yes=yes)
         if run.dry:
             run.out.say("would show a maintenance page from before `migrate` until every instance is new and has been checked")
             return

@@ -107,6 +107,14 @@ def test_every_command_has_an_entry_with_its_end(world: RollingWorld) -> None:
         shown(world, audit, limit=0)
 
 
+def test_aws_keeps_the_newest_hundred_and_a_foreign_one_among_them_does_no_harm(world: RollingWorld) -> None:
+    for number in range(103):
+        log.append(world.api, "web", Entry(f"r{number}", "ship", "fab ship", "ann@desk", began=float(number)))
+    world.cloud.client("ssm").put_parameter(Name="/ramped/web/log", Value="by hand", Type="String", Overwrite=True)
+    known = log.entries(world.api, "web")
+    assert (known[0].run, known[-1].run, len(known)) == ("r4", "r102", 99)
+
+
 def dead() -> int:
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
@@ -136,6 +144,18 @@ def test_who_may_not_write_the_log_is_told_and_the_command_goes_on(world: Rollin
         world.cloud.control("faults", {"denied": []})
     said = world.printed[mark:]
     assert said.count("the log of commands cannot be written: AccessDenied") == 1 and log.entries(world.api, "web") == []
+
+
+def test_a_throttled_log_is_tried_again(world: RollingWorld) -> None:
+    mark = len(world.printed)
+    # With this seed the first call is refused, and the two after it are not.
+    world.cloud.control("faults", {"throttle": 0.5, "throttle_actions": ["PutParameter"], "seed": 1})
+    try:
+        do(begun(world))
+    finally:
+        world.cloud.control("faults", {"throttle": 0.0, "throttle_actions": []})
+    assert [entry.outcome for entry in log.entries(world.api, "web")] == ["", "ok"]
+    assert "the log of commands" not in world.printed[mark:]
 
 
 def test_an_aws_that_cannot_be_reached_is_news_only_at_the_end(world: RollingWorld) -> None:

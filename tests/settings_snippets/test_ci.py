@@ -150,3 +150,13 @@ def test_a_pause_is_no_failure_and_the_next_job_knows(tmp_path: Path, github: bo
 def test_what_stopped_half_way_is_a_failure_and_waits_for_no_approval(tmp_path: Path, github: bool) -> None:
     assert job(tmp_path, "half-way", 3, "Ctrl-C", github=github).returncode == 1
     assert not github or (tmp_path / "out").read_text() == "paused=false\n"
+
+
+def test_the_real_command_with_wrong_settings_fails_as_such(tmp_path: Path) -> None:
+    root = FOLDER.parents[1]
+    env = {**os.environ, "RAMPED": f"{sys.executable} -m tasks", "PYTHONPATH": str(root), "GITHUB_ACTIONS": "true"}
+    (tmp_path / "fabric.yaml").write_text("rollot: {}\n")
+    command = [sys.executable, FOLDER / "ramped-ci", "ship"]
+    done = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "rollot: unknown key" in done.stderr
+    assert "::error::" in done.stdout and "exited 2 before it began" in done.stdout
