@@ -9,6 +9,7 @@ from dataclasses import replace
 from ..aws import autoscaling
 from ..aws.launch_templates import Version
 from ..aws.lock import Lock
+from ..decisions.release.image_names import revision_of
 from ..decisions.release.records import Released
 from ..decisions.rollout.decide import decide
 from ..decisions.rollout.groups import Outcome, Progress
@@ -92,10 +93,7 @@ def replace_instances(
         if turn_back and not all(target.refresh or target.fleet.record for target in targets):
             raise Refused("the rollout has ended meanwhile: run the same again")
         ahead = _ahead(run, targets)
-        run.journal.note(
-            from_versions=" ".join(f"{target.name}={target.goal.source}" for target in ahead),
-            to_versions=" ".join(f"{target.name}={target.goal.target}" for target in ahead),
-        )
+        _note(run, ahead)
         if len(ahead) > 1:
             ahead = [target.with_policy(together=True) for target in ahead]
         refused = [text for target in ahead if (text := preflight(run, target))]
@@ -105,6 +103,18 @@ def replace_instances(
             for target in ahead:
                 show(run, target)
         return _roll(run, ahead) if ahead and not run.dry else []
+
+
+def _note(run: Run, targets: Sequence[GroupTarget]) -> None:
+    """Note which versions the groups leave and go to, and the revision of the latter, for hooks and events."""
+    ways = {t.name: (t.target, t.source) if t.goes_back else (t.source, t.target) for t in targets}
+    run.journal.note(
+        from_versions=" ".join(f"{name}={left.number}" for name, (left, _) in ways.items()),
+        to_versions=" ".join(f"{name}={wanted.number}" for name, (_, wanted) in ways.items()),
+    )
+    revisions = {revision_of(wanted.description) for _, wanted in ways.values()} - {None}
+    if len(revisions) == 1:
+        run.journal.note(revision=str(revisions.pop()))
 
 
 def _ahead(run: Run, targets: Sequence[GroupTarget]) -> list[GroupTarget]:

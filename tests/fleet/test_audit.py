@@ -19,6 +19,7 @@ from tasks.fleet.audit import keep_log
 from tasks.operations.audit import audit
 from tasks.operations.history import history
 from tasks.operations.releases import releases
+from tasks.operations.rollout import roll_out
 from tasks.runtime.guard import Guard
 from tasks.runtime.operator import machine
 from tasks.runtime.output import Output
@@ -187,7 +188,13 @@ def test_a_rollout_leaves_a_record_and_releases_shows_the_commits_between(
         of_ours(world.cloud, world.fleet, world.cloud.build_image(f"release-{sha[:6]}", "v2"), sha) for sha in (shas[0], shas[2])
     ]
     for number in numbers:
-        world.roll(number)
+        run = world.run()
+        roll_out(run, {}, number)
+    assert {name: run.journal.facts[name] for name in ("from_versions", "to_versions", "revision")} == {
+        "from_versions": f"web={numbers[0]}",
+        "to_versions": f"web={numbers[1]}",
+        "revision": shas[2],
+    }
     (versions,) = json.loads(shown(world, history, json=True))["groups"].values()
     newest, before = versions[:2]
     assert (newest["version"], newest["is"]) == (numbers[1], ["live"]) and before["is"] == ["previous"]

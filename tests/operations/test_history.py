@@ -102,8 +102,10 @@ def test_rollback_turns_a_rollout_back_that_is_half_way(world: RollingWorld) -> 
     with pytest.raises(Refused, match="a rollout from version 1 to 2 is under way: `rollback` alone turns it back"):
         call(rollback, world, to="2")
     with world.watched():
-        said = call(rollback, world, to="1")
-    assert "version 2 was rolled back to 1" in said
+        run = world.run()
+        rollback(run, "1")
+    assert "version 2 was rolled back to 1" in world.printed
+    assert (run.journal.facts["from_versions"], run.journal.facts["to_versions"]) == ("web=2", "web=1")
     world.assert_done("1")
 
 
