@@ -15,7 +15,7 @@ from rehearsal.cloud.authorization.published import OPERATOR, published
 from tests.policies.recorder import FOLDER
 from tests.policies.reference import condition_keys, is_key, privilege, required_types, resource_types
 
-PERMISSIONS = (*OPERATOR, "kms", "instance")
+PERMISSIONS = (*OPERATOR, "kms", "instance", "settings")
 TRUST = ("trust-github", "trust-gitlab")
 README = FOLDER.parent / "README.md"
 # The Systems Manager user guide restricts it to sessions; the reference does not know that yet.

@@ -18,7 +18,7 @@ UNITS = (".service", ".socket", ".target", ".timer")
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze here")
 def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
-    for name in ("ramped-role", "ramped-whole"):
+    for name in ("ramped-role", "ramped-settings", "ramped-whole"):
         shutil.copy(SNIPPETS / "systemd" / name, tmp_path / name)
     for unit in (path for path in (SNIPPETS / "systemd").iterdir() if path.suffix in UNITS):
         # The paths and users of the site are not on this machine.
@@ -31,12 +31,12 @@ def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
     units = sorted(str(path) for path in tmp_path.iterdir() if path.suffix in UNITS)
     ran = subprocess.run(["systemd-analyze", "verify", "--man=no", *units], capture_output=True, text=True)
     mine = [line for line in ran.stderr.splitlines() if any(Path(unit).name in line for unit in units)]
-    assert mine == [] and len(units) == 14
+    assert mine == [] and len(units) == 15
 
 
 CONFINED = {
     **dict.fromkeys(("gunicorn", "uvicorn", "uwsgi", "celery-worker", "celery-beat"), 3.0),
-    **dict.fromkeys(("ramped-role", "ramped-whole", "ramped-host-keys"), 5.0),
+    **dict.fromkeys(("ramped-role", "ramped-settings", "ramped-whole", "ramped-host-keys"), 5.0),
 }
 
 
