@@ -40,12 +40,10 @@ def server(folder: Path, names: Sequence[str]) -> Iterator[dict[str, str]]:
     folder.mkdir()
     who: dict[str, Any] = {}
     if os.geteuid() == 0:
-        # PostgreSQL refuses to run as root; its user has to get at its folder.
+        # PostgreSQL refuses to run as root; its user has to get at its folder, through that of the rehearsal.
         who = {"user": "nobody", "group": "nogroup", "extra_groups": []}
         shutil.chown(folder, "nobody", "nogroup")
-        for parent in folder.parents:
-            if not parent.stat().st_mode & 0o001:
-                parent.chmod(parent.stat().st_mode | 0o011)
+        folder.parent.chmod(folder.parent.stat().st_mode | 0o011)
 
     def run(program: str, *arguments: str) -> None:
         command = [str(binaries / program), *arguments]
