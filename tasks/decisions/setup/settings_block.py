@@ -125,7 +125,7 @@ def _storage(layout: Layout, facts: Facts, leave: Sequence[str]) -> Iterator[str
         yield "        # The manifest of offline compression stays with the release's code, too."
         yield '        "compress": {'
         yield '            "BACKEND": "django.core.files.storage.FileSystemStorage",'
-        yield '            "OPTIONS": {"location": str(_checkout)},'
+        yield '            "OPTIONS": {"location": str(_checkout / ".compress")},'
         yield "        },"
     yield "    }"
     if facts.compressed:

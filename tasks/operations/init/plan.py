@@ -146,8 +146,8 @@ def _path_of(url: str) -> str:
 
 
 def _ignore(project: Project, found: Wanted) -> None:
-    # Where django-compressor keeps its manifest, below the location of its storage.
-    more = ["/CACHE/manifest.json"] if project.facts and project.facts.compressed else []
+    # Where the block of the settings has django-compressor keep its manifest.
+    more = ["/.compress/"] if project.facts and project.facts.compressed else []
     if missing := texts.not_ignored(project.repository.text(".gitignore") or "", more):
         found.blocks[".gitignore"] = texts.ignore_block(missing)
 
