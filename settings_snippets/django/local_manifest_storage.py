@@ -657,7 +657,7 @@ def _manifests_of_others(static_root: str) -> Iterator[tuple[Path, str]]:
             yield (
                 Path(storage.path(settings.COMPRESS_OFFLINE_MANIFEST)),
                 'Set COMPRESS_OFFLINE_MANIFEST_STORAGE_ALIAS = "compress", and STORAGES["compress"] = {"BACKEND": '
-                '"django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": BASE_DIR}}',
+                '"compressor.storage.OfflineManifestFileStorage", "OPTIONS": {"location": BASE_DIR}}',
             )
 
 

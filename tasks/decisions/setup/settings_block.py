@@ -124,7 +124,7 @@ def _storage(layout: Layout, facts: Facts, leave: Sequence[str]) -> Iterator[str
     if facts.compressed:
         yield "        # The manifest of offline compression stays with the release's code, too."
         yield '        "compress": {'
-        yield '            "BACKEND": "django.core.files.storage.FileSystemStorage",'
+        yield '            "BACKEND": "compressor.storage.OfflineManifestFileStorage",'
         yield '            "OPTIONS": {"location": str(_checkout / ".compress")},'
         yield "        },"
     yield "    }"
