@@ -17,15 +17,15 @@ from ..hosts.ssh import Host
 from ..runtime.run import Run
 
 _ON = (
-    "No instance was restarted: they serve as long as they are not. What code reads to name files must be in its checkout, not in"
-    " the shared STATIC_ROOT (docs: static files). To release anyway: ship --skip restart-all"
+    "No instance was restarted. What code reads to name files must be in its checkout, not in the shared STATIC_ROOT (docs:"
+    " static files). To release without restart-all: ship --skip restart-all"
 )
 
 
 def require_old_process(run: Run, hosts: Hosts, webs: Sequence[WebInstance]) -> None:
     """Start the application of one web instance once more; refuse to restart any if it would not answer the pages.
 
-    What the running process does not answer either is no reason: the release may mend it. Raises Refused, RemoteFailed.
+    Also where the running process fails too: it may have read the new release's manifest. Raises Refused, RemoteFailed.
     """
     host = _first(run, hosts, webs) if run.settings.app.pages else None
     if host is None:
@@ -33,12 +33,12 @@ def require_old_process(run: Run, hosts: Hosts, webs: Sequence[WebInstance]) -> 
     old = beside(run, host, any_release=True)
     if old.error:
         raise Refused(f"{host.name}: its release does not start any more beside the new static files: {old.error}. {_ON}")
-    running = page_faults(run, host, any_release=True) if old.faults else {}
-    for path in sorted({*running} & {*old.faults}):
-        run.out.warn(f"{host.name}: {path} {running[path]}, before any restart")
-    broken = {path: fault for path, fault in old.faults.items() if path not in running}
-    if broken:
-        raise Refused(f"{host.name}: started beside the new static files, its release does not answer: {listed(broken)}. {_ON}")
+    if old.faults:
+        running = page_faults(run, host, any_release=True)
+        also = f" Nor does the running process: {listed(running)}." if running else ""
+        raise Refused(
+            f"{host.name}: started beside the new static files, its release does not answer: {listed(old.faults)}.{also} {_ON}"
+        )
     pages = ", ".join(page.path for page in run.settings.app.pages)
     run.out.say(f"{host.name}: a second process of its release answers {pages} beside the new static files")
 

@@ -1,5 +1,6 @@
 """`restart-all` against the stand-in cloud: a fleet that has to see a new static file while visitors are served."""
 
+import importlib.util
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -195,6 +196,66 @@ def test_nothing_is_restarted_where_a_new_process_of_old_code_would_not_answer(p
     finally:
         sh("git checkout -q .", plain.disk(first) / "app")
         manifest.unlink()
+
+
+OTHERS = {
+    "django_vite": (
+        "DJANGO_VITE = {'default': {'dev_mode': False}}",
+        "{% load django_vite %}{% vite_asset 'main.js' %}",
+        "manifest.json",
+        '{"main.js": {"file": "main.1.js", "src": "main.js", "isEntry": true}}',
+        "DjangoViteAssetNotFoundError",
+    ),
+    "compressor": (
+        "COMPRESS_ENABLED = COMPRESS_OFFLINE = True\nCOMPRESS_ROOT, COMPRESS_URL = STATIC_ROOT, STATIC_URL\n"
+        "STATICFILES_FINDERS = ['compressor.finders.CompressorFinder']",
+        "{% load compress %}{% compress css %}<style>p { color: red }</style>{% endcompress %}",
+        "CACHE/manifest.json",
+        None,
+        "OfflineGenerationError",
+    ),
+}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("package", OTHERS)
+def test_another_manifest_in_the_shared_folder_is_seen_before_any_restart(plain: ShopWorld, package: str) -> None:
+    """The real packages, with the manifest where each has it by default."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        pytest.skip(f"no {package} here: pip install django-vite django-compressor")
+    settings, tag, manifest, content, error = OTHERS[package]
+    first, static = in_order(plain)[0], plain.shared / "static"
+    disk = plain.disk(first)
+    packages = next((disk / "venv/lib").glob("python*/site-packages"))
+    (packages / "others.pth").write_text(f"{Path(spec.origin).parents[1]}\n")
+    with (disk / "app/config/settings.py").open("a") as file:
+        file.write(f"\nINSTALLED_APPS.append('{package}')\n{settings}\n")
+    base = disk / "app/shop/templates/shop/base.html"
+    base.write_text(base.read_text().replace("</head>", f"{tag}</head>"))
+    plain.share("main.1.js")
+    names = disk / "app/staticfiles.json"
+    known = names.read_text()
+    names.write_text(known.replace('"paths": {', '"paths": {"main.1.js": "main.1.js", '))
+    if content is None:
+        sh("../venv/bin/python manage.py compress -v 0", disk / "app")
+    else:
+        (static / manifest).write_text(content)
+    run = plain.run()
+    try:
+        with Hosts(run) as hosts:
+            hosts.open(with_ids(run.cloud, [first])[0]).run("systemctl restart shop.service")
+        plain.cloud.wait(lambda: first in plain.healthy(), 60)
+        restart_fleet(run, ())
+        # What a newer release's collectstatic or compress does.
+        (static / manifest).write_text("{}")
+        with pytest.raises(Refused, match=rf"{first}: started beside .* / answered 500 \({error}: .*No instance was restarted"):
+            restart_fleet(run, ())
+    finally:
+        names.write_text(known)
+        (packages / "others.pth").unlink()
+        sh("git checkout -q .", disk / "app")
+        (static / manifest).unlink()
 
 
 def test_what_an_earlier_run_took_out_is_put_back(plain: ShopWorld) -> None:

@@ -74,7 +74,7 @@ def faults(application: Any, question: Mapping[str, Any], checker: str) -> dict[
 
     def note(**_: Any) -> None:
         kind, error, _trace = sys.exc_info()
-        raised.append(f"{kind.__name__ if kind else 'error'}: {error}")
+        raised.append(" ".join(f"{kind.__name__ if kind else 'error'}: {error}".split())[:300])
 
     got_request_exception.connect(note)
     server = Server(("127.0.0.1", 0), Handler)
