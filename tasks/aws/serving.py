@@ -35,6 +35,11 @@ def in_service(cloud: Cloud, groups: Sequence[str]) -> list[WebInstance]:
     return found
 
 
+def behind_balancer(webs: Sequence[WebInstance]) -> list[WebInstance]:
+    """Return the instances of groups with a target group: workers serve no visitors and no files."""
+    return [web for web in webs if web.target_groups]
+
+
 def running(cloud: Cloud, groups: Sequence[str]) -> list[Ec2Instance]:
     """Return the running instances of the groups, whatever their state in the group, by zone and id."""
     ids = [member.id for name in groups for member in autoscaling.group(cloud, name).members]

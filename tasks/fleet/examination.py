@@ -177,6 +177,8 @@ def _web(run: Run, hosts: Hosts, clock: CancellableClock, name: str) -> list[Fin
         webs, group = in_service(run.cloud, [name]), autoscaling.group(run.cloud, name)
     except DeployError:
         return []  # a finding of the group already
+    if not group.target_groups and run.settings.workers.services:
+        return [Finding(name, "ok", f"{len(webs)} workers, which are asked over SSH during a rollout")]
     health = {arn: target_groups.health(run.cloud, arn) for arn in group.target_groups}
     serving = {web.id for web in webs if all(states.get(web.id) == "healthy" for states in health.values())}
     boots: dict[str, float] = {}

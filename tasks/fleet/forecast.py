@@ -55,7 +55,9 @@ def untried_versions(run: Run, targets: Sequence[GroupTarget]) -> list[GroupTarg
     found = {
         (target.group.template, target.target.number): target
         for target in targets
+        # A smoke boot of a worker would take tasks, and be terminated with them.
         if target.group.members
+        and target.group.target_groups
         and not (target.refresh or target.goes_back)
         and all(m.version != target.target.number for m in target.group.members)
     }

@@ -104,7 +104,8 @@ class GroupRollout:
         """Request the revision of each ready new instance, and then its pages, until it has answered once."""
         wanted = self.engine.wanted(fleet)
         # Where many do not answer, the requests alone may make a poll too old.
-        asked = wanted in self.engine.policy.revisions and not self.late
+        policy = self.engine.policy
+        asked = (policy.proof or wanted in policy.revisions) and not self.late
         silent = [i for i in fleet.instances if asked and i.version == wanted and i.ready and not i.revision]
         answers = dict(self.questions.revision(silent)) if silent else {}
         # On the way back only the revision counts: the pages are those of the new release.

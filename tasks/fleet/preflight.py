@@ -100,6 +100,7 @@ def _of_group(run: Run, target: GroupTarget) -> Iterator[str]:
         target.policy,
         template=group.template,
         target_groups=len(group.target_groups),
+        workers=bool(run.settings.workers.services),
         classic=group.classic_balancers,
         idle=target_groups.idle(run.cloud, group.target_groups),
         foreign=group.source.foreign,
@@ -114,6 +115,8 @@ def _of_group(run: Run, target: GroupTarget) -> Iterator[str]:
             yield f"{text} already: it could not show whether the new version is bad"
     if run.settings.rollout.engine == REFRESH:
         yield from unfit(target.policy, names, target.fleet.suspended)
+        if not group.target_groups:
+            yield "an instance refresh terminates workers without letting them finish: set rollout.engine to ramped"
         if group.target_groups and "ELB" not in group.health_type:
             # "Health checks for instances in an Auto Scaling group": the refresh takes what the group calls healthy.
             yield (

@@ -61,6 +61,7 @@ def target_of(run: Run, name: str, versions: Mapping[str, Version], to: str | No
     refuse_aborted(fleet)
     target, source = _versions(run.cloud, group, fleet, versions.get(group.template), to)
     policy = policy_of(run, fleet, (target, source), group.at or run.clock.now())
+    policy = replace(policy, proof=not group.target_groups)
     goal = Goal(f"{uuid.uuid4().hex[:8]}", source.number, target.number)
     scheduled = tuple(group_settings.scheduled(run.cloud, name))
     return GroupTarget(fleet, group, policy, goal, source, target, refreshes.under_way(run.cloud, name), scheduled)

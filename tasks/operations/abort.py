@@ -16,6 +16,7 @@ from ..fleet.lock import lock_of
 from ..fleet.loop import GroupRollout, roll
 from ..fleet.smoke_boot import clear
 from ..fleet.target import policy_of
+from ..fleet.workers import Workers
 from ..runtime.run import Run
 
 
@@ -49,5 +50,9 @@ def end_runs(run: Run, groups: Sequence[str]) -> None:
             engine: Engine = (
                 RefreshEngine(run, name, policy, nowhere, refresh) if refresh else RampedEngine(run, name, policy, nowhere)
             )
+            if fleet.record and run.settings.workers.services and not group.target_groups:
+                # An instance that has finished its tasks stays now, and has to work.
+                with Workers(run) as workers:
+                    workers.start([m.id for m in group.members if m.lifecycle == "InService"])
             ending.append(GroupRollout(run, name, engine, lock))
         roll(ending)

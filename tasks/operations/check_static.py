@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from ..aws.management import running_management
-from ..aws.serving import in_service
+from ..aws.serving import behind_balancer, in_service
 from ..decisions.release.file_contents import Contents
 from ..decisions.release.releases import Manifest, circular_paths, unhashed_references, url_path
 from ..errors import DeployError
@@ -31,7 +31,7 @@ def check_everywhere(run: Run) -> None:
     """Do what `check-static` does. Raises DeployError with the wrong files and the places."""
     with run.step("check-static"), Hosts(run) as hosts:
         management = hosts.wait(running_management(run), run.settings.app.boot_timeout)
-        webs = [hosts.open(web.instance) for web in in_service(run.cloud, run.settings.groups)]
+        webs = [hosts.open(web.instance) for web in behind_balancer(in_service(run.cloud, run.settings.groups))]
         _check(run, management, webs)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..aws.serving import in_service
+from ..aws.serving import behind_balancer, in_service
 from ..decisions.rollout.snapshot import count
 from ..errors import SettingsError
 from ..fleet.reload import FleetReloader
@@ -28,7 +28,7 @@ def restart_fleet(run: Run, added: tuple[str, ...], *, batch: int | str | None =
     `only_if_needed`: skip instances that serve all of them. Raises Resumable at the first failure.
     """
     began = run.clock.now()
-    webs = in_service(run.cloud, run.settings.groups)
+    webs = behind_balancer(in_service(run.cloud, run.settings.groups))
     size = count(_batch(batch if batch is not None else run.settings.restart.batch), len(webs))
     run.out.say(
         f"{len(webs)} instances, {size} at a time; new static files: {len(added) or 'none, so only their health is checked'}"
@@ -42,7 +42,7 @@ def restart_fleet(run: Run, added: tuple[str, ...], *, batch: int | str | None =
         # Instances that were booting when we began may have listed the static files before the new files were there.
         late = [
             web
-            for web in in_service(run.cloud, run.settings.groups)
+            for web in behind_balancer(in_service(run.cloud, run.settings.groups))
             if web.id not in reloader.seen and web.instance.launched < began
         ]
         reloader.reload(late, size)

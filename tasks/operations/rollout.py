@@ -27,6 +27,7 @@ from ..fleet.outcomes import record_outcome
 from ..fleet.preflight import image_missing, preflight
 from ..fleet.smoke_boot import smoke_boot
 from ..fleet.target import REFRESH, GroupTarget, target_of
+from ..fleet.workers import WorkerEngine, Workers
 from ..hosts.management import open_management
 from ..hosts.revisions import Revisions
 from ..runtime.live import LiveLanes
@@ -143,7 +144,7 @@ def _roll(run: Run, targets: Sequence[GroupTarget]) -> list[Outcome]:
         }
         _refuse_retired(targets, run)
         revisions = Revisions(run)
-        if untried or any(target.policy.revisions for target in targets):
+        if untried or any(target.policy.revisions and target.group.target_groups for target in targets):
             revisions.host = stack.enter_context(open_management(run)[1])
         for target in untried:
             smoke_boot(run, target.group, target.target, revisions, locks[target.name])
@@ -152,7 +153,8 @@ def _roll(run: Run, targets: Sequence[GroupTarget]) -> list[Outcome]:
             see = LiveLanes(run.out, run.clock.now).see
             run.journal.viewers.append(see)
             stack.callback(run.journal.viewers.remove, see)
-        ended = roll([_begun(run, target, revisions, locks[target.name]) for target in targets])
+        workers = stack.enter_context(Workers(run)) if any(not t.group.target_groups for t in targets) else None
+        ended = roll([_begun(run, target, revisions, locks[target.name], workers) for target in targets])
         _record(run, targets, ended, began)
         _missed(run, targets, run.clock.now() - began)
     if len(targets) > 1 and all(outcome.progress is Progress.OVER for outcome in ended):
@@ -166,14 +168,17 @@ def _refuse_retired(targets: Sequence[GroupTarget], run: Run) -> None:
         raise Refused("\n".join(lost))
 
 
-def _begun(run: Run, target: GroupTarget, revisions: Revisions, lock: Lock) -> GroupRollout:
+def _begun(run: Run, target: GroupTarget, revisions: Revisions, lock: Lock, workers: Workers | None) -> GroupRollout:
+    progress = Progress.BACK if target.goes_back else Progress.GOING
+    pace = Pace(launch=autoscaling.launch_seconds(run.cloud, target.name))
+    if workers is not None and not target.group.target_groups:
+        own = WorkerEngine(run, target.name, target.policy, target.goal, workers=workers)
+        return GroupRollout(run, target.name, own, lock, Questions(workers.revisions, workers.answers), progress, pace=pace)
     engine: Engine = (
         RefreshEngine(run, target.name, target.policy, target.goal, target.refresh)
         if run.settings.rollout.engine == REFRESH
         else RampedEngine(run, target.name, target.policy, target.goal)
     )
-    progress = Progress.BACK if target.goes_back else Progress.GOING
-    pace = Pace(launch=autoscaling.launch_seconds(run.cloud, target.name))
     return GroupRollout(
         run, target.name, engine, lock, Questions(revisions.ask, revisions.answers, revisions.pages), progress, pace=pace
     )

@@ -10,6 +10,7 @@ from .kinds import Page
 from .values import (
     Alarms,
     Aliases,
+    AnyUnits,
     Branch,
     ChangingCommands,
     CheckCount,
@@ -165,6 +166,14 @@ class RolloutPolicy:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Workers:
+    """Groups without a target group: queue workers and the like, which are reached over SSH."""
+
+    services: AnyUnits = ()  # units that must be active, and are stopped before an instance is terminated
+    timeout: Duration = 900  # for an instance to finish its tasks
+
+
+@dataclass(frozen=True, kw_only=True)
 class Restart:
     """How `restart-all` restarts the fleet."""
 
@@ -262,6 +271,7 @@ class Settings:
     rollout: RolloutPolicy
     restart: Restart
     static: Static
+    workers: Workers = field(default_factory=Workers)
     health_check: HealthCheck = field(default_factory=HealthCheck)
     maintenance: Maintenance = field(default_factory=Maintenance)
     database: Database = field(default_factory=Database)

@@ -107,6 +107,7 @@ InApp = Annotated[str, _IN_APP]
 InAppList = Annotated[tuple[str, ...], Texts(_IN_APP)]
 TargetGroupNames = Annotated[tuple[str, ...], Texts(Text("the name of a target group", r"[A-Za-z0-9-]{1,32}"))]
 Aliases = Annotated[tuple[str, ...], Texts(Text("the alias of a database in DATABASES", r"[A-Za-z0-9_.-]+"), minimum=1)]
+AnyUnits = Annotated[tuple[str, ...], Texts(_UNIT)]
 Units = Annotated[tuple[str, ...], Texts(_UNIT, minimum=1)]
 # One a line in a variable: commands may contain commas.
 Commands = Annotated[tuple[str, ...], Texts(Text("a command of the shell"), separator="\n")]

@@ -18,6 +18,7 @@ def problems(
     *,
     template: str,
     target_groups: int,
+    workers: bool,
     classic: tuple[str, ...],
     idle: Sequence[str],
     foreign: Sequence[str],
@@ -25,7 +26,8 @@ def problems(
 ) -> list[str]:
     """Return why a new run must not begin; empty when it may.
 
-    `template`: id of the launch template, "" without one; `idle`: target groups that no listener forwards to; `foreign`:
+    `template`: id of the launch template, "" without one; `workers`: their units are
+    known; `idle`: target groups that no listener forwards to; `foreign`:
     overrides with a template or an image of their own; `refresh`: an instance refresh under way.
     """
     found = []
@@ -43,8 +45,11 @@ def problems(
             f"no listener forwards to target group {', '.join(idle)}, so its targets are never healthy: detach it, or name it in "
             "aws.spare_target_groups"
         )
-    if not target_groups:
-        found.append("it is attached to no target group, so nothing shows whether an instance serves")
+    if not target_groups and not workers:
+        found.append(
+            "it is attached to no target group, so nothing shows whether an instance serves; for queue workers name their units "
+            "in workers.services"
+        )
     if refresh:
         found.append(
             f"an instance refresh to version {refresh.version or 'unknown'} is {refresh.status}: wait for its end, or `abort` it"

@@ -167,6 +167,7 @@ class Policy:
     stop: str = ""  # why another group has failed
     turn_back: str = ""  # why the run under way is to be rolled back, whatever its state
     abort: bool = False  # end the run under way for good, and begin none
+    proof: bool = False  # no target group shows whether an instance serves: it must report a revision, whatever it is
     revisions: Mapping[str, str] = field(default_factory=dict)  # template version -> revision its instances must report
 
 
@@ -194,7 +195,7 @@ def gated(instance: FleetInstance, policy: Policy, now: float) -> bool:
     since = instance.in_service_since
     warm = since is not None and now - since >= policy.warm_up
     revision = policy.revisions.get(instance.version)
-    proven = not revision or instance.revision == revision
+    proven = instance.revision == revision if revision else bool(instance.revision) or not policy.proof
     return instance.ready and warm and instance.polls >= policy.healthy_polls and proven
 
 

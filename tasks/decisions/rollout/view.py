@@ -166,7 +166,8 @@ class View:
     def _late(self, instance: FleetInstance) -> bool:
         if self.gated(instance):
             return False
-        silent = instance.ready and instance.version in self.policy.revisions and instance.revision is None
+        asked = self.policy.proof or instance.version in self.policy.revisions
+        silent = instance.ready and asked and instance.revision is None
         since = instance.in_service_since if silent else instance.idle_since
         # What happened before the rollback began does not count against it.
         return since is not None and self.now - max(since, self.record.started) > self.policy.instance_timeout

@@ -217,6 +217,11 @@ def systemctl(verb: str, unit: str) -> str:
     return f"sudo -n systemctl {quote(verb)} {quote(unit)}"
 
 
+def units(app: App, names: Sequence[str]) -> str:
+    """Print the state of each unit in a line, then the file REVISION, if there is one."""
+    return f"systemctl is-active {' '.join(map(quote, names))}; {recorded_revision(app)}"
+
+
 def refused(units: Sequence[str], *, reload: bool = False) -> str:
     """Print each command of `restart`, and of a reload, that sudo would not run without a password, a line each."""
     verbs = ("reset-failed", "restart", *(["reload"] if reload else []))

@@ -18,7 +18,7 @@ WELL = Fleet("web", 1, 4, 2, "1", (member("i-1"), member("i-2")))
 
 
 def found(fleet: Fleet = WELL, policy: Policy | None = None, **more: Any) -> list[str]:
-    known = {"template": "lt-1", "target_groups": 1, "classic": (), "idle": (), "foreign": (), "refresh": None}
+    known = {"template": "lt-1", "target_groups": 1, "workers": False, "classic": (), "idle": (), "foreign": (), "refresh": None}
     return problems(fleet, policy or Policy(), **(known | more))
 
 

@@ -63,4 +63,5 @@ def test_what_is_asked_for_the_site_is_allowed_and_nothing_else_is() -> None:
 
 
 def test_further_services_may_be_restarted_by_the_commented_lines() -> None:
-    assert asked(*(commands.restart(unit) for unit in OTHERS)) == allowed(commented=True)
+    worker = [commands.systemctl(verb, OTHERS[0]) for verb in ("stop", "start")]
+    assert asked(*worker, *(commands.restart(unit) for unit in OTHERS)) == allowed(commented=True)
