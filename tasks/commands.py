@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from .runtime.run import Run
 
+SETTINGS = "no release: bring changed settings to every instance, read anew by app.settings_unit, and restart the site with them"
 REPORT = "write a page of HTML to this file: a lane for each instance, capacity, steps, calls, outcome"
 ANYWAY = "release although the time lies in a window of freeze.windows"
 LOCK_WAIT = "seconds to wait while another run holds the lock; default: rollout.lock_wait"
@@ -72,6 +73,7 @@ def _waiting(run: Run, seconds: str | None) -> Run:
         "anyway": ANYWAY,
         "lock-wait": LOCK_WAIT,
         "report": REPORT,
+        "settings": SETTINGS,
     },
 )
 def ship(
@@ -83,13 +85,17 @@ def ship(
     anyway: bool = False,
     lock_wait: str | None = None,
     report: str | None = None,
+    settings: bool = False,
 ) -> None:
     """Release a revision: deploy, restart-all, warm-cdn, bake-ami, rollout and invalidate in one command."""
-    from .operations import freeze, ship
+    from .operations import freeze, restart_all, ship
 
     run.record(report)
     freeze.refuse_frozen(run, anyway=anyway)
-    ship.ship(_waiting(run, lock_wait), revision, skip or (), yes=yes, maintenance=maintenance)
+    if settings:
+        restart_all.ship_settings(run, revision, maintenance=maintenance)
+    else:
+        ship.ship(_waiting(run, lock_wait), revision, skip or (), yes=yes, maintenance=maintenance)
 
 
 @command(changes=True, help={"revision": REVISION, "yes": "accept migrations that need review", "anyway": ANYWAY})
@@ -109,16 +115,17 @@ def deploy(run: Run, revision: str | None = None, yes: bool = False, anyway: boo
     help={
         "batch": "instances at a time, such as 2 or 25%; default: restart.batch",
         "only-if-needed": "skip instances that serve all new files already",
+        "settings": SETTINGS,
     },
 )
-def restart_all(run: Run, batch: str | None = None, only_if_needed: bool = False) -> None:
+def restart_all(run: Run, batch: str | None = None, only_if_needed: bool = False, settings: bool = False) -> None:
     """Reload or restart every in-service web instance, a batch at a time, so that it serves the new static files.
 
     No request is lost. Stops at the first failure and lists which instances are done; the same command continues.
     """
     from .operations import restart_all
 
-    restart_all.restart_all(run, batch, only_if_needed=only_if_needed)
+    restart_all.restart_all(run, batch, only_if_needed=only_if_needed, settings=settings)
 
 
 @command(changes=True, help={"whole": "fetch every hashed file of the release, not only those that it added"})

@@ -51,11 +51,12 @@ class CancellableClock:
 class FleetReloader:
     """Reload instances in threads; a context manager that leaves no thread and no connection behind."""
 
-    def __init__(self, run: Run, added: Sequence[str], *, only_if_needed: bool) -> None:
+    def __init__(self, run: Run, added: Sequence[str], *, only_if_needed: bool, settings: bool = False) -> None:
         self.seen: set[str] = set()
         self._clock = CancellableClock(run.clock)
         self._run = replace(run, clock=self._clock)
         self._only_if_needed = only_if_needed
+        self._settings = settings  # restart with new settings
         self._hosts = Hosts(self._run)
         targets = Targets(self._run)
         self._instances = InstanceReloader(self._run, self._hosts, targets, Drains(self._run, targets), added)
@@ -87,7 +88,7 @@ class FleetReloader:
             try:
                 if sick:
                     self._run.out.say(f"not healthy before: {', '.join(web.id for web in sick)}")
-                    self._batch(pool, sick, self._instances.revive)
+                    self._batch(pool, sick, self._instances.revive_with_settings if self._settings else self._instances.revive)
                 for part in batches([web for web in webs if web not in sick], size):
                     self._batch(pool, part, self._reload)
                     if self._failed:
@@ -103,6 +104,8 @@ class FleetReloader:
             self._record(work[future], future)
 
     def _reload(self, web: WebInstance) -> str:
+        if self._settings:
+            return self._instances.renew_settings(web, self._fleet[web.group])
         return self._instances.reload(web, self._fleet[web.group], only_if_needed=self._only_if_needed)
 
     def _record(self, web: WebInstance, future: Future[str]) -> None:

@@ -9,7 +9,7 @@ from ..aws import tags
 from ..aws.draining import Drains, Targets
 from ..aws.serving import WebInstance
 from ..decisions.release.releases import named_file, url_path
-from ..decisions.release.reload import PROPERTIES, ReloadMethod, Service, methods, next_method, read_service
+from ..decisions.release.reload import PROPERTIES, ReloadMethod, Service, methods, next_method, read_service, restart_of
 from ..errors import Cancelled, DeployError, Refused
 from ..hosts.http import NoAnswer
 from ..hosts.pool import Hosts
@@ -51,6 +51,43 @@ class InstanceReloader:
             done = self._renew(host, web, fleet).value
         self._targets.await_healthy(web)
         return done
+
+    def renew_settings(self, web: WebInstance, fleet: int) -> str:
+        """Read the settings of an instance anew and restart its site with them, without losing a request.
+
+        `fleet`: as for `reload`. Returns what was done. Raises DeployError.
+        """
+        host, unit = self._hosts.open(web.instance), self._run.settings.app.services[0]
+        if tags.DRAINED in web.instance.tags:
+            self._drains.come_back(web)
+        self._read_settings(host)
+        service = read_service(host.read(commands.show(unit, PROPERTIES)).stdout)
+        if not service.loaded:
+            raise Refused(f"{web.id}: no unit {unit} on this instance; the first of app.services must be the site's service")
+        method = restart_of(service)
+        self._apply(method, host, web, fleet, ask_health(host, self._run.settings.app)[0])
+        self._targets.await_healthy(web)
+        return f"new settings, {method.value}"
+
+    def revive_with_settings(self, web: WebInstance) -> str:
+        """Read the settings of an instance out of traffic anew, and restart its site; it may stay out of traffic."""
+        unit, limit = self._run.settings.app.services[0], self._run.settings.restart.timeout
+        try:
+            host = self._hosts.open(web.instance)
+            self._read_settings(host)
+            host.run(commands.restart(unit), timeout=limit)
+            self._run.wait(f"{web.id} to answer", lambda: self._answers(host), timeout=self._patience, every=0.5)
+        except Cancelled:
+            raise
+        except DeployError as error:
+            self._run.out.warn(f"{web.id}: {error}")
+            return f"still out of traffic: it is {self.sick(web) or 'not healthy'}"
+        return "new settings, restart"
+
+    def _read_settings(self, host: Host) -> None:
+        unit, limit = self._run.settings.app.settings_unit, self._run.settings.restart.timeout
+        assert unit is not None
+        host.run(commands.restart(unit), timeout=limit, label=f"systemctl restart {unit}")
 
     def sick(self, web: WebInstance) -> str:
         """Return the state that keeps an instance out of traffic, or ""; not for an instance drained by a run of ours."""

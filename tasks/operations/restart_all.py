@@ -7,36 +7,76 @@ from ..decisions.rollout.snapshot import count
 from ..errors import SettingsError
 from ..fleet.reload import FleetReloader
 from ..hosts.management import open_management, release_on
+from ..hosts.shell import commands
+from ..hosts.site import await_revision, restart
 from ..runtime.run import Run
 
 
-def restart_all(run: Run, batch: str | None = None, only_if_needed: bool = False) -> None:
+def restart_all(run: Run, batch: str | None = None, only_if_needed: bool = False, settings: bool = False) -> None:
     """Reload or restart every in-service web instance, a batch at a time, so that it serves the new static files.
 
-    Stops at the first failure and lists which instances are done; the same command continues.
+    `settings`: read the settings anew and restart with them instead, on the management instance first. Stops at the first failure
+    and lists which instances are done; the same command continues.
     """
+    if settings:
+        roll_settings(run, batch)
+        return
     _, host = open_management(run)
     with host:
         added = release_on(host, run).added
     restart_fleet(run, added, batch=batch, only_if_needed=only_if_needed)
 
 
-def restart_fleet(run: Run, added: tuple[str, ...], *, batch: int | str | None = None, only_if_needed: bool = False) -> int:
+def ship_settings(run: Run, revision: str | None, *, maintenance: bool) -> None:
+    """Bring changed settings to every instance, as `ship --settings`; raises SettingsError beside what only a release has."""
+    if revision is not None or maintenance:
+        raise SettingsError("--settings: releases nothing, so neither --revision nor --maintenance is allowed beside it")
+    roll_settings(run)
+
+
+def roll_settings(run: Run, batch: str | None = None) -> None:
+    """Bring changed settings to every instance without a release, the management instance first.
+
+    Raises SettingsError without app.settings_unit, and the errors of `restart_fleet`.
+    """
+    app = run.settings.app
+    if app.settings_unit is None:
+        raise SettingsError("--settings: app.settings_unit: found null; allowed: the unit that reads the settings")
+    _, host = open_management(run)
+    with host:
+        if run.dry:
+            run.out.say(f"would restart {app.settings_unit} and {', '.join(app.services)} on {host.name}")
+        else:
+            with run.step("restart"):
+                revision = host.read(commands.recorded_revision(app)).text
+                restart(run, host, [app.settings_unit, *app.services])
+                await_revision(run, host, revision)
+    restart_fleet(run, (), batch=batch, settings=True)
+
+
+def restart_fleet(
+    run: Run,
+    added: tuple[str, ...],
+    *,
+    batch: int | str | None = None,
+    only_if_needed: bool = False,
+    settings: bool = False,
+) -> int:
     """Reload every in-service web instance of all groups; return their number.
 
     `added`: the hashed files that the release added, below static.url; `batch`: None for restart.batch;
-    `only_if_needed`: skip instances that serve all of them. Raises Resumable at the first failure.
+    `only_if_needed`: skip instances that serve all of them; `settings`: restart with new settings. Raises Resumable at the
+    first failure.
     """
     began = run.clock.now()
     webs = behind_balancer(in_service(run.cloud, run.settings.groups))
     size = count(_batch(batch if batch is not None else run.settings.restart.batch), len(webs))
-    run.out.say(
-        f"{len(webs)} instances, {size} at a time; new static files: {len(added) or 'none, so only their health is checked'}"
-    )
+    what = "new settings" if settings else f"new static files: {len(added) or 'none, so only their health is checked'}"
+    run.out.say(f"{len(webs)} instances, {size} at a time; {what}")
     if run.dry:
         run.out.say(f"would refresh {', '.join(web.id for web in webs) or 'nothing'}")
         return len(webs)
-    with run.step("restart-all"), FleetReloader(run, added, only_if_needed=only_if_needed) as reloader:
+    with run.step("restart-all"), FleetReloader(run, added, only_if_needed=only_if_needed, settings=settings) as reloader:
         reloader.prove(webs)
         reloader.reload(webs, size)
         # Instances that were booting when we began may have listed the static files before the new files were there.

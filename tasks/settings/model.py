@@ -53,6 +53,7 @@ from .values import (
     TagMap,
     TargetGroupNames,
     TimeZone,
+    Unit,
     Units,
     UrlPath,
     Volumes,
@@ -114,6 +115,7 @@ class App:
     databases: Aliases = ("default",)  # to migrate
     check_migrations: Yes = True  # whether `deploy` refuses migrations that break the running release
     services: Units  # the first one serves the site
+    settings_unit: Unit | None = None  # reads the settings anew when it is restarted
     domain: Domain
     health_path: UrlPath  # left out or null: see rules.DERIVED
     deep_health_path: UrlPath | None = None  # proves database and migrations

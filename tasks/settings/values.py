@@ -37,6 +37,7 @@ _PUBLIC_KEY = r"(?:[a-z0-9@.-]+ AAAA[0-9A-Za-z+/]+=*(?: [^\x00-\x1f\x7f]*)?|SHA2
 _GROUP = Text("the name of an Auto Scaling group", r"[^\x00-\x1f\x7f:]{1,255}")
 
 Line = Annotated[str, Text()]
+Unit = Annotated[str, _UNIT]
 Yes = Annotated[bool, Flag()]
 Count = Annotated[int, Whole(1)]
 Port = Annotated[int, Whole(1, 65535)]

@@ -60,6 +60,11 @@ def methods(service: Service) -> tuple[ReloadMethod, ...]:
     return (*gentle, ReloadMethod.SOCKET_RESTART if service.socket else ReloadMethod.DRAIN)
 
 
+def restart_of(service: Service) -> ReloadMethod:
+    """Return the method that gives the site a new environment: a reload keeps that of its first process."""
+    return methods(service)[-1]
+
+
 def next_method(service: Service, without_effect: Sequence[ReloadMethod]) -> ReloadMethod | None:
     """Return the method to use now.
 

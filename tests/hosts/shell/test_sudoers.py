@@ -10,7 +10,7 @@ from tasks.hosts.shell import commands
 from tasks.settings.model import Image
 
 ROOT = Path(__file__).parents[3]
-SITE, OTHERS = "gunicorn.service", ("celery-worker.service", "celery-beat.service")
+SITE, OTHERS = "gunicorn.service", ("celery-worker.service", "celery-beat.service", "ramped-settings.service")
 # Not asked for by us: the way out for an operator when everything of a bake was killed (README, "Images").
 BY_HAND = {"/usr/local/sbin/ramped-image resume"}
 

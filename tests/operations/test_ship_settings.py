@@ -1,0 +1,82 @@
+"""`ship --settings`: changed settings on every instance without a release, while visitors are served."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tasks.errors import Resumable, SettingsError
+from tasks.hosts.pool import Hosts
+from tasks.operations.restart_all import ship_settings
+from tests.hosts.test_pool import machine
+from tests.operations.test_restart_all import visitors
+from tests.worlds.shop_world import Golden, ShopWorld, credentials
+
+# What ramped-settings does, from a file instead of AWS.
+UNIT = "[Unit]\nDescription=Settings\n\n[Service]\nExecStartPre=/bin/cp %h/store %h/site.env\nExecStart=/bin/sleep 100000\n"
+ASK = r"tr '\0' '\n' </proc/$(systemctl show -p MainPID --value shop.service)/environ | grep ^COLOUR="
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShopWorld]:
+    folder = tmp_path_factory.mktemp("settings")
+    with pytest.MonkeyPatch.context() as patch:
+        credentials(patch)
+        with ShopWorld(Golden(folder / "golden"), folder / "world", web=1) as world:
+            for id in (world.management, *world.cloud.members()):
+                units = world.disk(id) / "systemd"
+                (units / "settings.service").write_text(UNIT)
+                site = (units / "shop.service").read_text()
+                (units / "shop.service").write_text(site.replace("[Service]\n", "[Service]\nEnvironmentFile=-%h/site.env\n"))
+            colours(world, "systemctl daemon-reload")
+            yield world
+
+
+def colours(world: ShopWorld, command: str = ASK) -> list[str]:
+    with Hosts(world.run()) as hosts:
+        ids = (world.management, *sorted(world.cloud.members()))
+        return [hosts.open(machine(world.run().cloud, id)).read(command, check=False).text for id in ids]
+
+
+def store(world: ShopWorld, text: str) -> None:
+    for id in (world.management, *world.cloud.members()):
+        (world.disk(id) / "store").write_text(text)
+
+
+@pytest.fixture
+def world(shop: ShopWorld, monkeypatch: pytest.MonkeyPatch) -> ShopWorld:
+    credentials(monkeypatch)
+    return shop
+
+
+def ship(world: ShopWorld, *, dry: bool = False) -> str:
+    mark = len(world.printed)
+    ship_settings(world.run(dry=dry, app={"settings_unit": "settings.service"}), None, maintenance=False)
+    return world.printed[mark:]
+
+
+def test_every_instance_has_the_new_value_and_no_request_is_lost(world: ShopWorld) -> None:
+    store(world, "COLOUR=red\n")
+    assert f"would restart settings.service and shop.service on {world.management}" in ship(world, dry=True)
+    assert colours(world) == ["", ""]
+    with visitors(world):
+        printed = ship(world)
+    assert colours(world) == ["COLOUR=red"] * 2
+    assert "1 instances, 1 at a time; new settings" in printed
+    assert printed.count("new settings, restart behind its socket") == 1
+
+
+def test_the_first_instance_that_cannot_read_them_stops_it_and_serves_as_before(world: ShopWorld) -> None:
+    store(world, "COLOUR=green\n")
+    for id in world.cloud.members():
+        (world.disk(id) / "store").unlink()
+    with pytest.raises(Resumable, match="systemctl restart settings.service"):
+        ship(world)
+    assert colours(world)[0] == "COLOUR=green"
+    assert sorted(world.healthy()) == sorted(world.cloud.members())
+
+
+def test_what_only_a_release_has_is_refused_beside_it(world: ShopWorld) -> None:
+    with pytest.raises(SettingsError, match="--settings: releases nothing"):
+        ship_settings(world.run(), "v2", maintenance=False)
+    with pytest.raises(SettingsError, match="app.settings_unit: found null"):
+        ship_settings(world.run(), None, maintenance=False)
