@@ -48,9 +48,9 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
     _now.error = ""
 
     def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
-        told = [("X-Rehearsal-Release", REVISION), ("X-Rehearsal-Worker", f"{os.getpid()} {_memory()} {LOADED:.2f}")]
+        ours = [("X-Rehearsal-Release", REVISION), ("X-Rehearsal-Worker", f"{os.getpid()} {_memory()} {LOADED:.2f}")]
         if _now.error:
-            told.append(("X-Rehearsal-Error", _now.error.encode("ascii", "replace").decode()))
-        return start_response(status, [*headers, *told], *more)
+            ours.append(("X-Rehearsal-Error", _now.error.encode("ascii", "replace").decode()))
+        return start_response(status, [*headers, *ours], *more)
 
     return _site(environ, start)
