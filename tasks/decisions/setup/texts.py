@@ -9,6 +9,7 @@ from pathlib import PurePosixPath as Path
 from .blocks import without, wrapped
 from .layout import Layout
 
+_COMPILED = {"*.pyc", "*.py[cod]", "*.py[co]", "__pycache__", "__pycache__/", "**/__pycache__/"}
 IGNORED = ("/REVISION", "staticfiles.json", ".staticfiles.json.*")
 NEEDED = {"whitenoise": "whitenoise>=6.7", "gunicorn": "gunicorn>=22"}
 SERVERS = ("gunicorn", "uvicorn", "daphne", "uwsgi")
@@ -43,12 +44,13 @@ def has_health(urls: str) -> bool:
 def not_ignored(ignore: str, more: Sequence[str] = ()) -> list[str]:
     """Return the patterns that the project's own lines of .gitignore lack; `more`: in addition to the usual ones."""
     own = {line.strip().lstrip("/") for line in without(ignore).splitlines()}
-    return [pattern for pattern in (*IGNORED, *more) if pattern.lstrip("/") not in own]
+    compiled = [] if own & _COMPILED else ["__pycache__/"]
+    return [pattern for pattern in (*IGNORED, *compiled, *more) if pattern.lstrip("/") not in own]
 
 
 def ignore_block(missing: Sequence[str]) -> str:
     """Return the block for .gitignore with the patterns that are missing."""
-    return wrapped("\n".join(["# What `deploy` writes into the checkout.", *missing]))
+    return wrapped("\n".join(["# What is written into the checkout where it is deployed.", *missing]))
 
 
 def requirements_block(lines: Sequence[str]) -> str:
