@@ -209,6 +209,44 @@ def test_mariadb_keeps_defaults_too(project: Path) -> None:
         assert "(1, 'old code', 7, 'x', '', '{}')" in python(project, WRITE)
 
 
+COUNT = """
+import django
+django.setup()
+from shop.management.commands.pendingmigrations import database_verdicts
+from shop.migration_rules import plan
+made, describe = [], plan.describe
+plan.describe = lambda model, editor: made.append(model.__name__) or describe(model, editor)
+database_verdicts("default", keeps_defaults=False)
+print(made.count("Book"), made.count("User"), made.count("OwnCard"))
+"""
+
+
+def test_only_what_an_operation_changes_is_made_anew(project: Path) -> None:
+    fields = "".join(
+        f"        migrations.AddField('Book', 'n{number}', models.IntegerField(null=True)),\n" for number in range(20)
+    )
+    (project / "shop/migrations/0002_next.py").write_text(
+        f"{HEAD}    dependencies = [('shop', '0001_initial')]\n    operations = [\n{fields}    ]\n"
+    )
+    assert python(project, COUNT).split() == ["21", "1", "1"]
+
+
+TENANTS = """
+import django
+django.setup()
+from django.db import connection
+from shop.management.commands.pendingmigrations import database_verdicts
+connection.set_tenant = print
+print(database_verdicts("default", keeps_defaults=False)["verdict"])
+"""
+
+
+def test_what_only_the_schemas_of_tenants_have_is_looked_at_too(project: Path) -> None:
+    migration(project, "0002_next", "RemoveField('Old', 'title')", after="0001_initial")
+    assert judged(project)["verdict"] == "none"
+    assert python(project, TENANTS).split() == ["incompatible"]
+
+
 def python(project: Path, program: str) -> str:
     path = os.pathsep.join(filter(None, [str(project), os.environ.get("PYTHONPATH", "")]))
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "settings", "PYTHONPATH": path}

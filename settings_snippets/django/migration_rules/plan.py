@@ -16,10 +16,19 @@ from django.db.migrations.state import ProjectState
 
 from .described import describe
 from .differences import Key, Renaming, differences
+from .rendering import Face, Name, Rendering
 from .schema import Column, Effect, Step, Table
 from .sql import read_sql
 
-Described = dict[Key, tuple[type[models.Model], Table]]
+Tables = dict[Key, Table]
+
+
+@dataclass(frozen=True)
+class Described:
+    """The tables of a state's models by key, and which of them were made of which model, as it was."""
+
+    tables: Tables
+    models: dict[Name, tuple[Face, Tables]]
 
 
 @dataclass(frozen=True)
@@ -38,6 +47,8 @@ class Reader:
         self.alias = alias
         self.connection = connections[alias]
         self._real: dict[str, Table | None] = {}
+        # django-tenants: what the router refuses in one schema is made in those of the tenants.
+        self._tenants = hasattr(self.connection, "set_tenant")
         self._editor = self.connection.SchemaEditorClass(self.connection, collect_sql=True)
 
     def read(self) -> Plan:
@@ -49,8 +60,8 @@ class Reader:
 
     def follow(self, state: ProjectState, migrations: Iterable[Migration]) -> Plan:
         """Return what migrations would do to the tables of a state; the state is unchanged."""
-        described = self._described(state, {})
-        old = {table.name: table for table in _used(described).values()}
+        described = self._described(state, Described({}, {}))
+        old = {table.name: table for table in _used(described.tables).values()}
         for name, table in old.items():
             if not table.managed:
                 self._real[name] = self._introspected(table)
@@ -68,21 +79,27 @@ class Reader:
                 state, described = following.state, following.described
 
     def _described(self, state: ProjectState, before: Described) -> Described:
-        """Describe every model that has a table; models that are the same classes as before are not described again."""
-        found: Described = {}
-        for model in state.apps.get_models(include_auto_created=True, include_swapped=True):
-            meta = model._meta
-            if meta.proxy or meta.swapped or not router.allow_migrate_model(self.alias, model):
-                continue
-            key, known = _key(model), before.get(_key(model))
-            found[key] = known if known and known[0] is model else (model, describe(model, self._editor))
-            if before and key not in before and not meta.managed and (there := self._introspected(found[key][1])):
-                self._real.setdefault(meta.db_table, there)
-        return found
+        """Describe every model that has a table; those that are as before are not described again."""
+        rendering = Rendering(state)
+        found: dict[Name, tuple[Face, Tables]] = {}
+        for name in rendering.names():
+            face, known = rendering.face(name), before.models.get(name)
+            found[name] = known if known and known[0] == face else (face, self._tables(rendering.render(name)))
+        tables = {key: table for _, made in found.values() for key, table in made.items()}
+        for key in tables.keys() - before.tables.keys() if before.models else ():
+            if not tables[key].managed and (there := self._introspected(tables[key])):
+                self._real.setdefault(tables[key].name, there)
+        return Described(tables, found)
 
-    def _made(self, described: Described) -> dict[Key, Table]:
-        """Return the tables that migrations make on this database."""
-        return {key: table for key, (model, table) in described.items() if model._meta.can_migrate(self.connection)}
+    def _tables(self, classes: Iterable[type[models.Model]]) -> Tables:
+        found: Tables = {}
+        for model in classes:
+            meta = model._meta
+            if meta.proxy or meta.swapped or not (self._tenants or router.allow_migrate_model(self.alias, model)):
+                continue
+            made = meta.managed and meta.can_migrate(self.connection)
+            found[_key(model)] = replace(describe(model, self._editor), managed=made)
+        return found
 
     def _introspected(self, table: Table) -> Table | None:
         """Ask the database what a table is like; None where it does not say."""
@@ -134,6 +151,7 @@ class _Following:
         return effects, None if of_models == effects else of_models
 
     def _move(self, operation: Operation, *, unmanaged: bool = False) -> Iterator[Effect]:
+        # The state before lives until both are compared: its fields are compared by identity.
         before, after = self.described, self.state.clone()
         operation.state_forwards(self._app, after)
         self.state, self.described = after, self._reader._described(after, before)
@@ -141,12 +159,12 @@ class _Following:
 
     def _difference(self, operation: Operation, before: Described, *, unmanaged: bool) -> Iterator[Effect]:
         """Return what differs from before: of the tables that migrations make, or of all that models use."""
-        old, new = (_used(one) if unmanaged else self._reader._made(one) for one in (before, self.described))
+        old, new = (_used(one.tables) if unmanaged else _made(one.tables) for one in (before, self.described))
         concurrently = type(operation).__name__.endswith("Concurrently")
         return differences(old, new, Renaming(operation, self._app), concurrently=concurrently)
 
     def _allowed(self, operation: Any) -> bool:
-        return bool(router.allow_migrate(self._reader.alias, self._app, **operation.hints))
+        return self._reader._tenants or bool(router.allow_migrate(self._reader.alias, self._app, **operation.hints))
 
     def _sql(self, operation: operations.RunSQL) -> Iterator[Effect]:
         if not self._allowed(operation) or operation.sql == operations.RunSQL.noop:
@@ -179,15 +197,17 @@ def _does_its_own(operation: Operation) -> bool:
     return not type(operation).database_forwards.__module__.startswith("django.")
 
 
-def _used(described: Described) -> dict[Key, Table]:
+def _made(tables: Tables) -> Tables:
+    """Return the tables that migrations make on this database."""
+    return {key: table for key, table in tables.items() if table.managed}
+
+
+def _used(tables: Tables) -> Tables:
     """Return what all models together use of each table: two may share it, of which one is managed."""
     found: dict[str, tuple[Key, Table]] = {}
-    for key, (model, table) in sorted(described.items(), key=lambda item: not item[1][0]._meta.managed):
-        if table.name in found:
-            first, known = found[table.name]
-            found[table.name] = first, replace(known, columns={**table.columns, **known.columns})
-        else:
-            found[table.name] = key, replace(table, managed=model._meta.managed)
+    for key, table in sorted(tables.items(), key=lambda item: not item[1].managed):
+        first, known = found.get(table.name, (key, table))
+        found[table.name] = first, known if known is table else replace(known, columns={**table.columns, **known.columns})
     return dict(found.values())
 
 
