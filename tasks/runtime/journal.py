@@ -80,8 +80,9 @@ class Journal:
             viewer(fleet)
 
     def warning(self, text: str) -> None:
-        """Report a warning that was shown."""
-        self.emit("warning", text=text)
+        """Report a warning that was shown; after the end of the run none, as that is its last event."""
+        if self._began is not None:
+            self.emit("warning", text=text)
 
     def emit(self, kind: Kind, **fields: Any) -> None:
         """Pass an event to every sink."""

@@ -198,6 +198,7 @@ def test_the_address_is_shown_nowhere_and_a_refusal_only_warns(
     Path("fabric.yaml").write_text(SETTINGS + "notices: {webhooks: hooks}\n")
     task()(context, events="log")
     told = capsys.readouterr()
+    assert read("log")[-1]["event"] == "run-ended"  # also where a service refuses the news of it
     assert "warning: notices: webhook 1 (127.0.0.1): it answered 403" in told.err
     assert "SECRET-PATH" not in told.out + told.err + Path("log").read_text()
     assert service.got[0][1]["event"] == "run-began"  # JSON, as the host is not Slack's

@@ -107,6 +107,7 @@ def ended(outcome: Any, code: int, text: str = "") -> list[dict[str, Any]]:
         Event("warning", 1.0, *about, text="50% of\nit").as_json(),
         Event("step-ended", 2.0, *about, step="git", number="3", outcome="ok", seconds=1.25).as_json(),
         Event("run-ended", 3.0, *about, outcome=outcome, code=code, text=text, seconds=3.0).as_json(),
+        Event("crashed", 3.0, "r0", "deploy", "ramped deploy", "ci@runner", facts).as_json(),
     ]
 
 
