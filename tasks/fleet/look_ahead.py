@@ -106,6 +106,8 @@ def _by_group(run: Run, group: Group, *, health: bool, release: bool) -> list[Qu
         found += [lambda arn=arn: target_groups.attributes(cloud, arn)] if release else []  # type: ignore[misc]
     if health:
         found.append(lambda: instances.with_ids(cloud, [member.id for member in group.members]))
+    if release and group.target_groups:
+        found.append(lambda: target_groups.checks(cloud, group.target_groups))
     if release:
         serving = sorted(member.id for member in group.members if member.lifecycle == "InService")
         found.append(lambda: instances.with_ids(cloud, serving))
