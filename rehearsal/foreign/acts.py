@@ -17,7 +17,7 @@ def play(rehearsal: Rehearsal) -> None:
         rehearsal.problems += findings.migrated(project, disk)
         _roll_back(rehearsal)
     rows, found = findings.workers(rehearsal.requests())
-    story.table("Workers by release", ("release", "workers", "memory", "loaded in"), rows)
+    story.table("Workers by release", ("release", "workers", "memory", "processor to load"), rows)
     found = [*project.prepared.findings, *found, *findings.manifests(rehearsal.world.places.shared / "static")]
     if found:
         story.say("\nFound besides")

@@ -11,7 +11,7 @@ from .existing import Existing
 # Names that bundlers and packagers give the file from which code learns the names of others.
 MANIFESTS = ("manifest.json", "staticfiles.json", "asset-manifest.json", "webpack-stats.json", ".vite/manifest.json")
 _OF_AN_APP = {"icons", "start_url", "short_name"}  # a web app's manifest, which is for browsers
-SLOW = 10.0  # seconds until a worker has loaded the site
+SLOW = 10.0  # seconds of the processor until a worker has loaded the site
 GROWN = 1.5  # by which factor a worker may need more memory than that of the old release
 
 
@@ -54,8 +54,8 @@ def workers(requests: Sequence[Request]) -> tuple[list[tuple[str, int, str, str]
         load = max(float(parts[2]) for parts in seen.values())
         largest[version] = memory
         rows.append((version, len(seen), f"{memory:.0f} MiB", f"{load:.1f} s"))
-        if load > SLOW:
-            found.append(f"a worker of {version} took {load:.0f} s to load the site: longer than most health checks wait")
+        if load > SLOW and version == "v2":
+            found.append(f"a worker takes {load:.0f} s of the processor to load the site: longer than most health checks wait")
     if len(largest) == 2 and largest["v2"] > GROWN * largest["v1"]:
         found.append(f"a worker needs {largest['v2']:.0f} MiB, and needed {largest['v1']:.0f} MiB in the old release")
     return rows, found

@@ -104,5 +104,5 @@ def test_workers_that_are_slow_or_grow_are_found() -> None:
     old, new = request("v1", "11 102400 1.5"), request("v2", "12 204800 12.5")
     rows, found = findings.workers([old, new, new, request("v2", "")])
     assert rows == [("v1", 1, "100 MiB", "1.5 s"), ("v2", 1, "200 MiB", "12.5 s")]
-    assert "took 12 s to load" in found[0] and "needs 200 MiB, and needed 100 MiB" in found[1]
+    assert "takes 12 s of the processor to load" in found[0] and "needs 200 MiB, and needed 100 MiB" in found[1]
     assert findings.workers([old, old])[1] == []
