@@ -1,14 +1,17 @@
 """Rollouts of a group without a target group: real workers on hosts with SSH and units; no task is lost."""
 
+import os
 import shutil
+import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
 
+from rehearsal.hosts.machine import Machine
 from tasks.decisions.release.image_names import description
 from tasks.decisions.rollout.snapshot import FleetInstance
 from tasks.errors import Refused, RolledBack
@@ -23,7 +26,8 @@ GROUP = "jobs"
 # Takes a task by renaming it, and finishes it when it is asked to stop, as a queue worker does.
 WORKER = """
 import os, pathlib, signal, sys, time
-queue, going = pathlib.Path(sys.argv[1]), True
+queue, own, going = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), True
+own.write_text(str(os.getpid()))
 def stop(*_):
     global going
     going = False
@@ -38,6 +42,7 @@ while going:
         time.sleep(0.6)
         mine.rename(queue / "done" / task.name)
     time.sleep(0.02)
+own.unlink()
 """
 UNIT = """
 [Unit]
@@ -45,7 +50,7 @@ Description=The worker
 [Service]
 Type=simple
 WorkingDirectory=%h/app
-ExecStart={python} %h/worker.py %h/queue
+ExecStart={python} %h/worker.py %h/queue %h/worker.pid
 KillMode=mixed
 TimeoutStopSec=30
 [Install]
@@ -153,10 +158,23 @@ class Jobs:
         return sorted(m["LaunchTemplate"]["Version"] for m in members if not m["LifecycleState"].startswith("Terminat"))
 
 
+def abrupt(graceful: Callable[[Machine], Awaitable[None]]) -> Callable[[Machine], Awaitable[None]]:
+    """Cut the power of workers: how long EC2 lets an instance shut down is not documented, and a task may take longer."""
+
+    async def shut_down(machine: Machine) -> None:
+        own = machine.place.home / "worker.pid"
+        if own.exists():
+            os.kill(int(own.read_text()), signal.SIGKILL)
+        await graceful(machine)
+
+    return shut_down
+
+
 @pytest.fixture(scope="module")
 def jobs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
     with pytest.MonkeyPatch.context() as patch:
         credentials(patch)
+        patch.setattr(Machine, "shut_down", abrupt(Machine.shut_down))
         with world_in(tmp_path_factory, web=1) as world:
             yield Jobs(world)
 
