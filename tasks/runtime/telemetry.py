@@ -94,7 +94,7 @@ def spans_of_environment(warn: Callable[[str], None]) -> Spans:
             f"telemetry.spans: found true, but {error.name} is not installed; allowed: false, or: pip install 'ramped[telemetry]'"
         ) from error
 
-    class Exporter(OTLPSpanExporter):  # type: ignore[misc]
+    class Exporter(OTLPSpanExporter):  # type: ignore[misc, unused-ignore]
         """An exporter that remembers a failure."""
 
         failed = False
