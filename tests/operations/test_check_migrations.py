@@ -82,7 +82,8 @@ def cmdline(pid: int) -> bytes:
 def test_migrations_that_break_the_serving_release_are_refused_and_nothing_is_touched(world: ShopWorld, tmp_path: Path) -> None:
     deploy_release(world.run(), world.v2)
     before = state(world)
-    breaking = world.commit({"shop/migrations/0004_title.py": RENAME})
+    models = (world.disk() / "app/shop/models.py").read_text().replace("max_length=80", "max_length=80, db_column='title'")
+    breaking = world.commit({"shop/migrations/0004_title.py": RENAME, "shop/models.py": models})
     (tmp_path / "operator").mkdir()
     folder = Folder(tmp_path / "operator", "from ops import ns\n", world.fabric_yaml())
     refused = folder.run("fab", "deploy", "--revision", breaking)
