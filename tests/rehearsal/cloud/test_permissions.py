@@ -54,8 +54,8 @@ def test_a_dry_run_is_denied_too(module_cloud: Cloud, fleet: Fleet, policies: An
 
 def test_a_call_of_which_nobody_knows_what_it_needs_is_denied(module_cloud: Cloud, fleet: Fleet, policies: Any) -> None:
     policies(allow("ec2:*"))
-    message = refused(module_cloud.client("ec2").deregister_image, ImageId=fleet.image)[1]
-    assert "ec2:DeregisterImage" in message and "not in the stand-in's table" in message
+    message = refused(module_cloud.client("ec2").delete_key_pair, KeyName="none")[1]
+    assert "ec2:DeleteKeyPair" in message and "not in the stand-in's table" in message
 
 
 def test_conditions_on_tags_are_those_of_the_resource(module_cloud: Cloud, fleet: Fleet, policies: Any) -> None:
