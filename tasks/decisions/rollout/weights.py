@@ -24,7 +24,9 @@ def surplus(view: View) -> Iterator[Step]:
     """Wait until the group has terminated what is more than desired, or terminate it where all is protected."""
     spare = units(view.fleet.members) - view.fleet.desired
     for i in sorted(view.new, key=lambda i: (view.gated(i), -i.since, i.id)):
-        if i.weight <= spare and view.fleet.protects_new and (not view.gated(i) or i.weight <= view.strength - view.floor):
+        # The group leaves what is protected: by its own default all, by ours also what passed and turned sick.
+        stays = view.fleet.protects_new or (i.protected and not view.gated(i))
+        if i.weight <= spare and stays and (not view.gated(i) or i.weight <= view.strength - view.floor):
             yield Terminate((i.id,))
         if i.weight <= spare and not view.gated(i) and not view.record.back:
             # While our protection stands, it takes none that serves.

@@ -120,6 +120,26 @@ def assert_clean(w: World) -> None:
     assert group.maximum == w.maximum or group.desired > w.maximum, w.story()
 
 
+def disturbed(w: World, operator: Operator, disturbances: list) -> None:
+    """Go on to the end, with a disturbance or a crash before each of the first steps."""
+    for kind, number in disturbances:
+        if kind not in ("quiet", "crash"):
+            w.disturb(kind, number)
+        operator.tick(number % 3 if kind == "crash" else None)
+        w.check()
+        if operator.ended:
+            break
+    if not operator.ended:
+        operator.run()
+
+
+def assert_rolled(w: World, operator: Operator) -> None:
+    assert isinstance(operator.ended, Done), w.story()
+    w.group.pass_time(200)
+    assert {b.version for b in w.group.members()} <= {"2"}, "progress\n" + w.story()
+    assert w.group.desired == max(w.group.minimum, w.own), "relative\n" + w.story()
+
+
 @given(sizes, crashes)
 def test_with_a_quiet_adversary_it_ends_after_n_launches_however_often_it_is_killed(numbers: dict, crash: list) -> None:
     w = world(numbers)
@@ -148,19 +168,8 @@ def test_under_an_adversary_capacity_and_its_changes_survive(numbers: dict, dist
     w = world(numbers)
     rules = policy(surge=numbers["surge"], batch=numbers["batch"], rollback=False, max_failures=1000)
     operator = Operator(w.group, rules, GOAL)
-    for kind, number in disturbances:
-        if kind not in ("quiet", "crash"):
-            w.disturb(kind, number)
-        operator.tick(number % 3 if kind == "crash" else None)
-        w.check()
-        if operator.ended:
-            break
-    if not operator.ended:
-        operator.run()
-    assert isinstance(operator.ended, Done), w.story()
-    w.group.pass_time(200)
-    assert {b.version for b in w.group.members()} <= {"2"}, "progress\n" + w.story()
-    assert w.group.desired == max(w.group.minimum, w.own), "relative\n" + w.story()
+    disturbed(w, operator, disturbances)
+    assert_rolled(w, operator)
     assert len(w.group.surplus) <= w.took, "only-old\n" + w.story()
     assert_clean(w)
 
@@ -235,22 +244,18 @@ def test_with_weights_under_an_adversary_capacity_and_its_changes_survive(
     w = weighted(numbers, of, seed, protects=False)
     rules = policy(surge=numbers["surge"], batch=numbers["batch"], rollback=False, max_failures=1000)
     operator = Operator(w.group, rules, GOAL)
-    for kind, number in disturbances:
-        if kind not in ("quiet", "crash"):
-            w.disturb(kind, number)
-        operator.tick(number % 3 if kind == "crash" else None)
-        w.check()
-        if operator.ended:
-            break
-    if not operator.ended:
-        operator.run()
-    assert isinstance(operator.ended, Done), w.story()
-    w.group.pass_time(200)
-    assert {b.version for b in w.group.members()} <= {"2"}, "progress\n" + w.story()
-    assert w.group.desired == max(w.group.minimum, w.own), "relative\n" + w.story()
+    disturbed(w, operator, disturbances)
+    assert_rolled(w, operator)
     assert_clean(w)
 
 
+@example(
+    {"desired": 1, "below": 2, "above": 0, "surge": 1, "batch": 1, "boot": 3.0, "drain": 0.0},
+    (2,),
+    0,
+    [("quiet", 0)] * 5 + [("in", 0)] + [("quiet", 0)] * 4,
+    6,
+)
 @given(sizes, weights, st.integers(0, 99), events, st.integers(0, 30))
 def test_with_weights_a_bad_version_goes_back(
     numbers: dict, of: tuple[int, ...], seed: int, disturbances: list, worse: int
