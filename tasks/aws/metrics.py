@@ -46,6 +46,11 @@ def minutes(cloud: Cloud, target_groups: Sequence[str], now: float) -> dict[str,
     return {f"{group} ({balancer})": _minutes(values, number) for number, (group, balancer) in enumerate(_names(pairs))}
 
 
+def unmeasured(cloud: Cloud, target_groups: Sequence[str]) -> list[str]:
+    """Return the names of target groups behind a Network Load Balancer, for which there are no such metrics."""
+    return [group.split("/")[1] for group, balancer in _pairs(cloud, target_groups) if not balancer.startswith("app/")]
+
+
 def _pairs(cloud: Cloud, target_groups: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yield the dimensions of each target group with each of its load balancers."""
     shown = cloud.client("elbv2").describe_target_groups(TargetGroupArns=list(target_groups))["TargetGroups"]

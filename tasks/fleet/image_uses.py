@@ -13,6 +13,7 @@ from ..decisions.release import image_pruning
 from ..decisions.release.image_pruning import Plan, SiteImage, SiteSnapshot
 from ..decisions.rollout.snapshot import Fleet
 from ..decisions.rollout.versions import Candidate, previous
+from ..errors import Refused
 from ..runtime.run import Run
 from .lock import lock_of
 from .versions import known_versions
@@ -47,7 +48,7 @@ def look(run: Run, keep: int) -> Seen:
     """Read the images of the site and everything that references one; `keep`: how many of the newest are kept anyway.
 
     The references are read after the images: what begins to use one meanwhile is seen. Raises Refused for a group without a
-    launch template of its own.
+    launch template of its own, and where an image is named by a parameter that nobody may resolve.
     """
     cloud, site = run.cloud, {tags.SITE: run.settings.image.name}
     everything = images.owned(cloud)
@@ -62,9 +63,15 @@ def look(run: Run, keep: int) -> Seen:
         own.add(group.template)
         named |= _named(run, fleet, group, keep)
     examined = sorted({*templates, *own} - {""})
-    uses += image_pruning.of_versions(references.versions(cloud, examined), own, named)
+    versions = references.versions(cloud, examined)
+    uses += image_pruning.of_versions(versions, own, named)
     uses += references.of_launch_configurations(cloud)
     more = references.of_anything(cloud, ids, examined)
+    aliases = sorted({str(v.image) for v in versions if str(v.image).startswith("resolve:")})
+    if isinstance(more, str) and aliases:
+        raise Refused(
+            f"templates name images by {', '.join(aliases)}, and DescribeImageReferences, which knows which, says: {more}"
+        )
     uses += [] if isinstance(more, str) else more
     now = run.clock.now()
     return Seen(
@@ -108,7 +115,11 @@ def _named(run: Run, fleet: Fleet, group: Group, keep: int) -> Named:
 
 def _under_way(run: Run, fleet: Fleet, group: Group) -> Iterator[tuple[str, str]]:
     """Yield the versions between which a rollout goes."""
-    for record in (fleet.record, records.kept(run.cloud, group.name)):
+    try:
+        known = (fleet.record, records.kept(run.cloud, group.name))
+    except ValueError as error:
+        raise Refused(f"{group.name}: the record of the rollout under way cannot be read: {error}") from error
+    for record in known:
         if record:
             yield record.source, f"the rollout of {group.name} began with it"
             yield record.target, f"the rollout of {group.name} goes to it"

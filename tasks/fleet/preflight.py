@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..aws import alarms, group_settings, images, instances, target_groups
+from ..aws import alarms, group_settings, images, instances, metrics, target_groups
 from ..aws.group_settings import LAUNCHING, TERMINATING
 from ..decisions.access.roles import hidden, passed_on
 from ..decisions.rollout.instance_refresh import unfit
@@ -111,6 +111,8 @@ def _of_group(run: Run, target: GroupTarget) -> Iterator[str]:
     if limits.any and run.settings.rollout.engine == REFRESH:
         yield "an instance refresh does not watch rollout.max_error_rate and rollout.max_latency: use rollout.alarms"
     elif limits.any and group.target_groups:
+        for name in metrics.unmeasured(run.cloud, group.target_groups):
+            yield f"{name} is behind a Network Load Balancer, which counts no errors: use rollout.alarms instead of limits"
         for text in measure(run, group.target_groups, limits, group.at or run.clock.now()):
             yield f"{text} already: it could not show whether the new version is bad"
     if run.settings.rollout.engine == REFRESH:

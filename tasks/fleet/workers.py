@@ -20,6 +20,7 @@ from ..runtime.run import Run
 from .engine import Observation, RampedEngine
 
 _WIDTH = 20  # instances that are asked at a time
+_STOPPING = 100  # instances that finish at a time; they need threads of their own, for a question must not wait for them
 _Answer = tuple[list[str], str] | str  # the states of the units and the revision; or why there is none
 _NONE = "none"  # the revision of a checkout without one
 
@@ -31,6 +32,7 @@ class Workers:
         self._run = run
         self._hosts = Hosts(run, patient=False)
         self._pool = ThreadPoolExecutor(_WIDTH)
+        self._stopping = ThreadPoolExecutor(_STOPPING)
         self._stops: dict[str, Future[None]] = {}
         self._since: dict[str, float] = {}
         self.back = False  # instances that finish have to work again
@@ -42,7 +44,8 @@ class Workers:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Close the connections; a stop that was begun goes on in systemd."""
         self._hosts.close()
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        for pool in (self._pool, self._stopping):
+            pool.shutdown(wait=True, cancel_futures=True)
 
     @property
     def finishing(self) -> frozenset[str]:
@@ -76,7 +79,7 @@ class Workers:
             self._since.setdefault(id, now)
             failed = id in self._stops and self._stops[id].done() and self._stops[id].exception()
             if failed or id not in self._stops:
-                self._stops[id] = self._pool.submit(self._stop, id)
+                self._stops[id] = self._stopping.submit(self._stop, id)
         left = [id for id in ids if not self._stops[id].done() or self._stops[id].exception()]
         late = [id for id in left if now - self._since[id] > limit]
         if left and left == late:

@@ -96,7 +96,7 @@ def _app(tree: Path) -> Mapping[str, Any]:
         settings = yaml.safe_load((tree / "fabric.yaml").read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SettingsError(f"{tree.name}/fabric.yaml: {' '.join(str(error).split())}") from None
     app = settings.get("app") if isinstance(settings, dict) else None
     return app if isinstance(app, dict) else {}

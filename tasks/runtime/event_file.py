@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from io import FileIO
@@ -33,7 +34,10 @@ class EventFile:
         if self._path == STDOUT:
             return None
         try:
-            return FileIO(self._path, "a")
+            # A pipe without a reader is refused, not waited for.
+            file = FileIO(self._path, "a", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK, 0o666))
+            os.set_blocking(file.fileno(), True)
+            return file
         except OSError as error:
             raise SettingsError(f"--events: {self._path}: {error.strerror}; allowed: a file that can be written, or -") from error
 

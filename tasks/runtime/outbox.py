@@ -21,7 +21,7 @@ class Outbox(Generic[T]):
         self._queue: queue.Queue[T | None] = queue.Queue(size)
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
-        self._given_up = False
+        self._given_up = self._ended = False
         self.dropped = 0
 
     def put(self, item: T) -> None:
@@ -47,8 +47,9 @@ class Outbox(Generic[T]):
             self._given_up = True
             return False
         thread.join(timeout)
-        return not thread.is_alive()
+        return self._ended
 
     def _loop(self) -> None:
         while (item := self._queue.get()) is not None and not self._given_up:
             self._work(item)
+        self._ended = True

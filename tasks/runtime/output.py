@@ -39,6 +39,12 @@ class Output:
         self._warned: set[str] = set()
         self.when_warned: Callable[[str], None] = lambda text: None  # called with each warning
 
+    def onto(self, stdout: TextIO) -> "Output":
+        """Return an output with the same secrets and listeners that shows all on a stream."""
+        other = Output(stdout, now=self._now)
+        other._secrets, other._warned, other.when_warned = self._secrets, self._warned, self.when_warned
+        return other
+
     def hide(self, secret: str | None) -> None:
         """Mask this text from now on; the lines of a longer secret are masked separately too."""
         with self._lock:

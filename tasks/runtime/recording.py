@@ -39,6 +39,8 @@ class Recording:
         self._frames: dict[str, list[Frame]] = {}
         self._steps: list[StepRow] = []
         self._notes: list[Note] = []
+        if not self._path.name or self._path.is_dir():
+            raise SettingsError(f"--report: {path!r} is no name of a file; allowed: a file that can be written")
         try:
             self._write()
         except OSError as error:

@@ -93,10 +93,9 @@ class Run:
 
     def aside(self) -> Run:
         """Return this run with all that it shows on stderr, for a command whose answer on standard output is for programs."""
-        from .output import Output
-
-        out = Output(sys.stderr)
+        out = self.out.onto(sys.stderr)
         hooks = Hooks(self.settings.hooks, out, self.journal, self.dry)
+        hooks.remote = self.hooks.remote
         return replace(self, out=out, steps=Steps(out, self.journal), hooks=hooks)
 
     def numbered(self, numbers: Mapping[str, str]) -> Run:
@@ -163,4 +162,6 @@ def as_typed(argv: Sequence[str], environment: Mapping[str, str]) -> str:
     program = Path(argv[0])
     name = ["python", "-m", program.parent.name] if program.name == "__main__.py" else [program.name]
     variables = [f"{key}={shlex.quote(value)}" for key, value in sorted(environment.items())]
-    return " ".join([*variables, shlex.join([*name, *argv[1:]])])
+    typed = " ".join([*variables, shlex.join([*name, *argv[1:]])])
+    # Bytes that are no UTF-8 could be written to no file.
+    return typed.encode("utf-8", "replace").decode()

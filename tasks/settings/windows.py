@@ -36,7 +36,8 @@ class Window:
         if isinstance(self.begin, str) or isinstance(self.end, str):
             return str(self.begin) <= local.strftime("%Y-%m-%d %H:%M") < str(self.end)
         now = (local.weekday() * _MINUTES + local.hour * 60 + local.minute) % self.cycle
-        if self.begin <= self.end:
+        # A whole day or week begins where it ends.
+        if self.begin < self.end:
             return self.begin <= now < self.end
         return now >= self.begin or now < self.end
 
@@ -80,7 +81,8 @@ def window_of(text: str) -> Window:
         if found[0] and found[1]:
             begin, end = read(found[0], False), read(found[1], True)
             cycle = 0 if isinstance(begin, str) else _MINUTES * (7 if pattern is _WEEKLY else 1)
-            if begin == end or (isinstance(begin, str) and isinstance(end, str) and begin > end):
+            whole = isinstance(begin, int) and not found[1]["hour"]
+            if (begin == end and not whole) or (isinstance(begin, str) and isinstance(end, str) and begin > end):
                 raise Wrong("its end is not after its begin")
             return Window(text, begin, end % cycle if isinstance(end, int) else end, cycle)
     raise Wrong("both sides alike: days of the week, times, or dates")

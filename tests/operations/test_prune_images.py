@@ -148,6 +148,11 @@ def test_without_the_list_of_aws_it_says_what_was_not_seen(world: RollingWorld) 
     assert "SSM parameters and recipes of Image Builder were not looked at: DescribeImageReferences: Unauthorized" in printed
     with pytest.raises(SettingsError, match="--keep: found 0; allowed: 1 or more"):
         prune(world, keep=0)
+    # Which image a parameter names, only that list knows.
+    aliased = {"ImageId": "resolve:ssm:/site/ami", "InstanceType": "t3.small"}
+    world.cloud.client("ec2").create_launch_template_version(LaunchTemplateId=world.fleet.template, LaunchTemplateData=aliased)
+    with pytest.raises(Refused, match="templates name images by resolve:ssm:/site/ami, and DescribeImageReferences"):
+        prune(world, dry=True)
 
 
 def test_beside_a_running_rollout_both_of_its_versions_stay(world: RollingWorld) -> None:

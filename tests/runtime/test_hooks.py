@@ -139,3 +139,18 @@ def test_hooks_of_a_command_and_those_of_its_only_step_run_once(tmp_path: Path, 
     with run.hooks.around_command("rollout"), run.step("rollout"):
         pass
     assert (tmp_path / "log").read_text().split() == ["ship", "rollout", "rollout"]
+
+
+def test_an_aside_of_a_run_reaches_the_same_hosts_and_hides_the_same_secrets(
+    tmp_path: Path, screen: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = run_with(tmp_path, screen, before={"migrate": {"run": "true", "where": "management"}})
+    run.out.hide("hunter22")
+    run.hooks.remote = lambda line, variables, timeout: ("said hunter22", 0)
+    warned: list[str] = []
+    run.out.when_warned = warned.append
+    monkeypatch.setattr("sys.stderr", aside := io.StringIO())
+    other = run.aside()
+    with other.step("migrate"):
+        other.out.warn("late")
+    assert "said ***" in aside.getvalue() and "hunter22" not in aside.getvalue() and warned == ["late"]

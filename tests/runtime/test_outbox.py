@@ -1,5 +1,7 @@
 import threading
 
+import pytest
+
 from tasks.runtime.outbox import Outbox
 
 
@@ -32,3 +34,13 @@ def test_work_that_hangs_holds_nobody_up_and_what_does_not_fit_is_counted() -> N
     assert box.dropped == 3
     assert not box.close(0.05)
     go.set()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_work_that_fails_is_not_said_to_be_done() -> None:
+    def work(item: int) -> None:
+        raise ValueError(item)
+
+    box = Outbox(work, 2)
+    box.put(0)
+    assert not box.close(10)

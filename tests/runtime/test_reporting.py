@@ -15,7 +15,8 @@ from invoke import Config, Context
 
 from tasks.errors import DeployError, Paused, Refused, Resumable, SettingsError
 from tasks.runtime.command import BEFORE_EACH, command
-from tasks.runtime.run import Run
+from tasks.runtime.recording import Recording
+from tasks.runtime.run import Run, as_typed
 from tests.worlds.operator_folder import SETTINGS
 
 
@@ -261,3 +262,21 @@ def test_a_wrong_address_is_a_wrong_setting(context: Context, monkeypatch: pytes
     with pytest.raises(SettingsError, match="^RAMPED_WEBHOOKS: line 1") as caught:
         task()(context)
     assert "SECRET" not in str(caught.value)
+
+
+def test_a_pipe_that_nobody_reads_is_refused_and_not_waited_for(context: Context) -> None:
+    os.mkfifo("nobody")
+    with pytest.raises(SettingsError, match="--events: nobody: No such device or address; allowed"):
+        task()(context, events="nobody")
+
+
+@pytest.mark.parametrize("path", ["", ".", "/", ".."])
+def test_a_report_needs_the_name_of_a_file(context: Context, path: str) -> None:
+    warn: list[str] = []
+    with pytest.raises(SettingsError, match="--report: .* is no name of a file"):
+        Recording(path, ("fab ship", "ann"), lambda: 0.0, {}, warn.append)
+    assert not list(Path.cwd().glob("*.new"))
+
+
+def test_bytes_that_are_no_utf_8_do_not_end_the_events() -> None:
+    assert as_typed(["fab", "run", "caf\udce9"], {}).encode()

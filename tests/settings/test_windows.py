@@ -82,3 +82,9 @@ def test_a_time_zone_must_be_known() -> None:
         with pytest.raises(Wrong):
             ZoneText().read(name)
     assert window_of("Sat - Sun").cycle == 7 * 1440
+
+
+@pytest.mark.parametrize("window", ["00:00 - 24:00", "Mon - Sun", "Sat - Fri", "Mon 00:00 - Sun 24:00", "Sun - Sat"])
+@given(now=st.floats(0, 4e9))
+def test_a_whole_day_and_a_whole_week_are_always_open(window: str, now: float) -> None:
+    assert open_window((window,), BERLIN, now) is not None

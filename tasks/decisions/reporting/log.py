@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
@@ -12,6 +13,8 @@ from .events import FACTS, Event
 
 CRASHED = "crashed"
 _LONGEST = 600  # characters of one text; a parameter holds 4,096 (PutParameter, standard tier)
+_LAST = 4e9  # epoch seconds; anything later is no time of a run
+_BRACES = re.compile(r"([{}])(?=\1)")
 _KINDS: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("run", "command", "line", "by", "machine", "outcome", "text"), (str,)),
     **dict.fromkeys(("pid", "code"), (int,)),
@@ -58,7 +61,8 @@ def write(entry: Entry) -> str:
     plain = {name: value for name, value in asdict(entry).items() if name not in ("facts", "identity")}
     known = {name: text for name, text in entry.facts.items() if name in FACTS}
     cut = {name: value[:_LONGEST] if isinstance(value, str) else value for name, value in {**known, **plain}.items()}
-    return json.dumps(cut, ensure_ascii=False).replace("{{", "{ {").replace("}}", "} }")
+    text = json.dumps(cut, ensure_ascii=False)
+    return _BRACES.sub(r"\1 ", text)
 
 
 def read(text: str, identity: str = "") -> Entry | None:
@@ -69,6 +73,8 @@ def read(text: str, identity: str = "") -> Entry | None:
     values: dict[str, Any] = {}
     for name, kinds in _KINDS.items():
         if name in found and (isinstance(found[name], bool) or not isinstance(found[name], kinds)):
+            return None
+        if kinds == (int, float) and name in found and not 0 <= found[name] <= _LAST:
             return None
         values |= {name: found[name]} if name in found else {}
     required = {each.name for each in fields(Entry)[:4]}

@@ -63,3 +63,10 @@ def test_a_crash_is_found_once() -> None:
     (entry,) = crashed([ENTRY], HERE, lambda pid: False, 1100.0, 500)
     assert (entry.outcome, entry.ended) == (CRASHED, 1100.0)
     assert found(ENTRY, entry) == []
+
+
+def test_any_number_of_braces_is_written_without_double_ones_and_impossible_times_are_no_entry() -> None:
+    written = write(replace(ENTRY, line="run 'x {{{a}}} {{{{'"))
+    assert "{{" not in written and "}}" not in written and read(written)
+    for time in ("1e18", "NaN", "-1", "1764000000000"):
+        assert read(write(ENTRY).replace('"began": 1000.0', f'"began": {time}')) is None
