@@ -23,7 +23,7 @@ HOSTS = ("processes", "machines")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Rehearse; return 0 when nothing was lost, 1 when something was or the rehearsal did not get through, 2 for wrong usage."""
-    args = _parsed(arguments)
+    args = parse(arguments)
     # SIGINT too: a shell has the commands that it starts in the background ignore it.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
@@ -51,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if well else 1
 
 
-def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Return the arguments; argparse ends the process where they are wrong."""
     parser = argparse.ArgumentParser(prog="inv rehearse", description="Rehearse a release on the stand-in cloud.")
     parser.add_argument("--hosts", choices=HOSTS, default=HOSTS[0])
     parser.add_argument("--instances", type=_count, default=3)

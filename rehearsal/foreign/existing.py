@@ -28,6 +28,14 @@ SQLITE, POSTGRESQL = "sqlite", "postgresql"
 # What the operator's own fabric.yaml says of the host, which is another here.
 _OF_THE_HOST = {"directory", "virtualenv", "services", "domain", "port", "boot_timeout", "health_path", "branch"}
 _PER_HOST = "rehearsal"  # the folder on the disk with our two modules
+# Anywhere else than in a folder, the static files would be written to the real place.
+_ON_DISK = """
+import sys
+from django.contrib.staticfiles.storage import staticfiles_storage
+from django.core.files.storage import FileSystemStorage
+if not isinstance(staticfiles_storage, FileSystemStorage):
+    sys.exit("STORAGES: staticfiles are kept elsewhere than in a folder, where a rehearsal must not write")
+"""
 UNIT = """\
 # {name} on a host of the rehearsal; for a real machine see deploy/systemd.
 [Unit]
@@ -135,6 +143,7 @@ class Existing:
             self._run(disk / "venv", disk / "app", disk, "sh", "-c", command)
         for alias in aliases:
             self.manage(disk / "venv", disk / "app", disk, "migrate", "--noinput", "--verbosity=0", f"--database={alias}")
+        self.manage(disk / "venv", disk / "app", disk, "shell", "-c", _ON_DISK)
         self.manage(disk / "venv", disk / "app", disk, "collectstatic", "--noinput", "--verbosity=0")
         for command in self.settings["app"].get("after_collectstatic") or []:
             self._run(disk / "venv", disk / "app", disk, "sh", "-c", command)
@@ -210,11 +219,10 @@ class Existing:
             target = shared / f"database/{alias}.sqlite3"
             own = self.prepared.database if file and self.prepared.database.endswith(file) else ""
             if own:
-                with (
-                    closing(sqlite3.connect(f"file:{own}?mode=ro", uri=True)) as source,
-                    closing(sqlite3.connect(target)) as copy,
-                ):
-                    source.backup(copy)
+                # Copied as files: even a reader of it would write files beside it.
+                for end in ("", "-wal"):
+                    if Path(f"{own}{end}").is_file():
+                        shutil.copyfile(f"{own}{end}", f"{target}{end}")
                 if self._unknown(disk, target):
                     target.unlink()
             with closing(sqlite3.connect(target)) as made:

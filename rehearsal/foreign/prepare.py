@@ -15,6 +15,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import yaml
+
 from ..sandbox import Refusal
 from . import pythons
 from .commands import git, run
@@ -65,6 +67,7 @@ def prepare(wanted: Wanted, tools: Tools, say: Say) -> Path:
         top = Path(tempfile.mkdtemp(prefix="ramped-rehearsal-")).resolve()
         try:
             prepared = _prepare(top, wanted, tools, say)
+            (top / PREPARED).touch(mode=0o600)  # it holds the environment of the site, and pip's
             (top / PREPARED).write_text(json.dumps(asdict(prepared)), encoding="utf-8")
         except BaseException:
             shutil.rmtree(top)
@@ -93,10 +96,23 @@ def _prepare(top: Path, wanted: Wanted, tools: Tools, say: Say) -> Prepared:
     run("git", "init", "--quiet", "--bare", "--initial-branch=main", top / "origin.git", cwd=top)
     first, _, build = _release(top, tree, old, "old", tools, say)
     second, findings, _ = _release(top, tree, new, "new", tools, say)
+    _require(tree)
     git(tree, "push", "--quiet", str(top / "origin.git"), f"{first}:refs/heads/main", f"{second}:refs/prepared/v2")
     environment = _environment(wanted.environment_file)
     database = _database(repository, tree)
     return Prepared(repository.name, first, second, old, new, database, environment, findings, build, _pip_settings())
+
+
+def _require(tree: Path) -> None:
+    """Raise Refusal where fabric.yaml, which may have been there before `init`, is not ours or lacks what a rehearsal needs."""
+    try:
+        settings = yaml.safe_load((tree / "fabric.yaml").read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise Refusal(f"{tree.name}/fabric.yaml: {' '.join(str(error).split())}") from None
+    for section, key in (("app", "domain"), ("static", "url")):
+        values = settings.get(section) if isinstance(settings, dict) else None
+        if not isinstance(values, dict) or not values.get(key):
+            raise Refusal(f"{tree.name}/fabric.yaml: {section}.{key} is missing")
 
 
 def _revisions(repository: Path, old: str | None, new: str | None) -> tuple[str, str]:

@@ -35,9 +35,11 @@ def rehearse(
     sys.path.insert(0, str(_PACKAGE.parent))
     if hosts == "machines":
         _prepare_machines(module, instances)
-    if subject:
-        flags = [*flags, "--project", f"--top={prepare(module, subject)}"]
     arguments = ["--hosts", hosts, "--instances", str(instances), *flags, *(f"--skip={part}" for part in skip)]
+    if subject:
+        # Before minutes of preparation; argparse says what is wrong with them.
+        import_module(f"{module}.__main__").parse([*arguments, "--project", "--top=."])
+        arguments += ["--project", f"--top={prepare(module, subject)}"]
     _become(module, arguments)
 
 

@@ -290,3 +290,59 @@ def test_wrong_options_are_one_line(site: Path, options: Options, expected: str)
     with pytest.raises(SettingsError, match=expected):
         operation.init(site, options)
     assert texts(site) == before
+
+
+@pytest.mark.parametrize("name", [".gitignore", "deploy/nginx/site.conf", "requirements.txt", "fabric.yaml"])
+def test_a_file_that_is_no_text_is_named_and_nothing_is_written(site: Path, name: str) -> None:
+    (site / name).parent.mkdir(parents=True, exist_ok=True)
+    (site / name).write_bytes("# für alle\nsecret.key\n".encode("utf-16"))
+    before = texts(site)
+    with pytest.raises(SettingsError, match=f"{name}: is no file in UTF-8: convert or rename it"):
+        operation.init(site, YES)
+    assert texts(site) == before
+
+
+def test_a_module_of_the_project_keeps_its_name(site: Path) -> None:
+    (site / "bakery/deployment.py").write_text("WHERE = 'here'\n")
+    urls = site / "bakery/urls.py"
+    urls.write_text(f"from bakery.deployment import WHERE\n{urls.read_text()}")
+    operation.init(site, YES)
+    assert (site / "bakery/site_deployment/health.py").exists() and not (site / "bakery/deployment").exists()
+    manage(site, "check")
+
+
+def test_what_stands_where_a_folder_has_to_be_is_named(site: Path) -> None:
+    (site / "deploy").write_text("#!/bin/sh\n")
+    before = texts(site)
+    with pytest.raises(DeployError, match="deploy.*: nothing was written|deploy.*; nothing was written"):
+        operation.init(site, YES)
+    assert texts(site) == before
+
+
+def test_static_files_that_are_kept_elsewhere_are_left_alone(site: Path, printed: Printed) -> None:
+    (site / "bakery/bucket.py").write_text(
+        "from pathlib import Path\nfrom django.core.files.storage import Storage\n\n\n"
+        "class Bucket(Storage):\n    def _save(self, name, content):\n"
+        f"        Path({str(site / 'uploaded')!r}).touch()\n        return name\n\n"
+        "    def exists(self, name):\n        return False\n\n    def url(self, name):\n        return f'https://cdn/{name}'\n"
+    )
+    with (site / "bakery/settings.py").open("a") as settings:
+        settings.write("STORAGES = {'default': {'BACKEND': 'django.core.files.storage.FileSystemStorage'},\n")
+        settings.write("            'staticfiles': {'BACKEND': 'bakery.bucket.Bucket'}}\n")
+    operation.init(site, Options(dry=True, python=sys.executable))
+    assert not (site / "uploaded").exists() and "their storage is no folder of this machine" in printed()
+
+
+def test_git_acts_on_the_project_also_within_a_hook_of_another_repository(
+    site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subprocess.run(["git", "init", "-q", str(tmp_path / "other")], check=True)
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "other/.git"))
+    operation.init(site, YES)
+    assert (site / "bakery/deployment/health.py").exists()
+
+
+def test_a_repository_that_git_refuses_is_no_folder_to_guess_in(site: Path, tmp_path: Path) -> None:
+    (site / ".git/HEAD").write_text("damaged")
+    with pytest.raises(SettingsError, match="not a git repository"):
+        operation.init(site, YES)

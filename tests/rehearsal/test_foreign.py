@@ -3,11 +3,12 @@
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from rehearsal.foreign import findings, prepare, pythons
+from rehearsal.foreign import commands, findings, prepare, pythons
 from rehearsal.foreign.existing import _quoted
 from rehearsal.sandbox import Refusal
 from rehearsal.traffic import Request
@@ -106,3 +107,45 @@ def test_workers_that_are_slow_or_grow_are_found() -> None:
     assert rows == [("v1", 1, "100 MiB", "1.5 s"), ("v2", 1, "200 MiB", "12.5 s")]
     assert "takes 12 s of the processor to load" in found[0] and "needs 200 MiB, and needed 100 MiB" in found[1]
     assert findings.workers([old, old])[1] == []
+
+
+def test_within_a_hook_of_git_the_repository_of_the_hook_is_left_alone(
+    repository: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = commit(repository)
+    other = tmp_path_factory.mktemp("other")
+    subprocess.run(["git", "init", "-q", str(other)], check=True)
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+    assert commands.git(repository, "rev-parse", "HEAD") == first
+
+
+def test_what_a_command_has_started_ends_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commands, "PATIENCE", 1.0)
+    with pytest.raises(Refusal, match="not within 1 s"):
+        commands.run("sh", "-c", "sleep 600 & echo $! > child; wait", cwd=tmp_path)
+    child = int((tmp_path / "child").read_text())
+    end = time.monotonic() + 60
+    while alive(child):
+        assert time.monotonic() < end, "the child outlived its command"
+        time.sleep(0.05)
+
+
+def alive(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("", "app.domain is missing"),
+        ("app: {domain: x.org}", "static.url is missing"),
+        ("run: {echo: true}", "app.domain is missing"),
+    ],
+)
+def test_a_fabric_yaml_that_is_not_ours_is_named(tmp_path: Path, text: str, expected: str) -> None:
+    (tmp_path / "fabric.yaml").write_text(text)
+    with pytest.raises(Refusal, match=f"fabric.yaml: {expected}"):
+        prepare._require(tmp_path)

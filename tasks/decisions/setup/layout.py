@@ -11,7 +11,7 @@ from .source import named, settings_modules
 
 FOR_DEVELOPERS = {"dev", "development", "local", "debug", "test", "tests", "testing"}
 FOR_VISITORS = ("production", "prod", "live")
-DROP_INS = "deployment"  # the package that `init` makes
+DROP_INS = ("deployment", "site_deployment")  # the package that `init` makes: the first one whose name is no module yet
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,7 @@ class Layout:
 
 def manage_files(texts: Mapping[str, str]) -> list[str]:
     """Return the manage.py of Django projects among files, those nearest to the top first."""
-    found = [
-        name
-        for name, text in texts.items()
-        if Path(name).name == "manage.py" and named(text, "django.core.management", "execute_from_command_line")
-    ]
+    found = [name for name, text in texts.items() if Path(name).name == "manage.py" and "execute_from_command_line" in text]
     return sorted(found, key=lambda name: (len(Path(name).parts), name))
 
 
@@ -111,7 +107,11 @@ def _package(settings: str, file: str, names: Collection[str], source: str) -> s
         parts = parts[:-1]
     while parts and _joined(source, "/".join([*parts, "__init__.py"])) not in names:
         parts = parts[:-1]
-    return ".".join([*parts, DROP_INS])
+    taken = [name for name in DROP_INS if f"{_joined(source, '/'.join([*parts, name]))}.py" in names]
+    free = next((name for name in DROP_INS if name not in taken), None)
+    if free is None:
+        raise SettingsError(f"{' and '.join(taken)}: modules of the project have the names of the drop-ins' package: rename one")
+    return ".".join([*parts, free])
 
 
 def _module(name: str, source: str) -> str:

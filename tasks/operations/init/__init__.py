@@ -59,8 +59,11 @@ def init(folder: Path, options: Options) -> None:
         raise SettingsError(f"--manage: there is no {options.manage} in {found.top}")
     layout = read_layout(python_files, found.names, options.manage or choose_manage(projects), options.settings)
     with _temporary() as place:
-        copied = scratch(found, layout, place, options.python, options.environment_file)
-        _set_up(found, copied, snippets, options)
+        try:
+            copied = scratch(found, layout, place, options.python, options.environment_file)
+            _set_up(found, copied, snippets, options)
+        except OSError as error:
+            raise SettingsError(f"{error.filename}: {error.strerror}; nothing was written") from error
 
 
 @contextmanager

@@ -25,10 +25,10 @@ class Changes:
 
 
 def changes(found: Repository, want: Wanted) -> Changes:
-    """Return what changes in a project. Raises DeployError where a changed file would be no Python any more."""
+    """Return what changes in a project. Raises SettingsError for what is no text, DeployError for what would be no Python."""
     made = Changes(left=list(want.left))
     for name, file in want.files.items():
-        _decide(found, made, name, found.text(name), file.text, file.mode)
+        _decide(found, made, name, found.own(name), file.text, file.mode)
     for name, block in want.blocks.items():
         _decide_block(found, made, name, block)
     for name, file in {**made.ours, **made.edits}.items():
@@ -49,7 +49,7 @@ def _decide(found: Repository, made: Changes, name: str, current: str | None, ne
 
 
 def _decide_block(found: Repository, made: Changes, name: str, block: str) -> None:
-    text, record = found.text(name) or "", record_of(name, "block")
+    text, record = found.own(name) or "", record_of(name, "block")
     merged = merge(name, blocks.found(text), found.text(record), block)
     made.says[name] = merged.says
     made.left += [merged.left] if merged.left else []

@@ -148,7 +148,7 @@ def _path_of(url: str) -> str:
 def _ignore(project: Project, found: Wanted) -> None:
     # Where the block of the settings has django-compressor keep its manifest.
     more = ["/.compress/"] if project.facts and project.facts.compressed else []
-    if missing := texts.not_ignored(project.repository.text(".gitignore") or "", more):
+    if missing := texts.not_ignored(project.repository.own(".gitignore") or "", more):
         found.blocks[".gitignore"] = texts.ignore_block(missing)
 
 
@@ -159,6 +159,7 @@ def _requirements(project: Project, found: Wanted) -> None:
         _without_requirements(project, found)
         return
     (file,) = files
+    repository.own(file)
     every = repository.texts([name for name in repository.names if name.endswith((".txt", ".in"))])
     block_free = {name: without(text) for name, text in every.items()}
     lacking = texts.requirement_lines(texts.required(file, block_free))

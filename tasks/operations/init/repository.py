@@ -15,6 +15,10 @@ from ...errors import SettingsError
 
 _LARGE = 1024**2  # bytes; larger ignored files are databases and archives, not settings
 _PATIENCE = 600.0  # seconds for a command of the project
+_OF_A_HOOK = {
+    *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY"),
+    *("GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_QUARANTINE_PATH", "GIT_SHALLOW_FILE", "GIT_GRAFT_FILE", "GIT_NAMESPACE"),
+}
 _VARIABLES = 40  # placeholders, at most
 
 
@@ -30,8 +34,15 @@ class Repository:
         try:
             # Its line ends stay what they are.
             return (self.top / name).read_bytes().decode("utf-8")
-        except (FileNotFoundError, IsADirectoryError, UnicodeDecodeError):
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError, UnicodeDecodeError):
             return None
+
+    def own(self, name: str) -> str | None:
+        """Return the text of a file that may be changed; None where there is none. Raises SettingsError where it is no text."""
+        text = self.text(name)
+        if text is None and (self.top / name).exists():
+            raise SettingsError(f"{name}: is no file in UTF-8: convert or rename it")
+        return text
 
     def texts(self, names: Sequence[str]) -> dict[str, str]:
         """Return the texts of files."""
@@ -45,8 +56,12 @@ class Repository:
 
 def repository(folder: Path) -> Repository:
     """Return the repository of a folder: the whole of a git repository, or the folder itself."""
-    shown = _git(folder, "rev-parse", "--show-toplevel").stdout.strip()
+    asked = _git(folder, "rev-parse", "--show-toplevel")
+    shown = asked.stdout.strip()
     if not shown:
+        if any((path / ".git").exists() for path in (folder, *folder.parents)):
+            # Such as a folder of another user; without git its files would be guessed.
+            raise SettingsError(f"{folder}: {asked.stderr.strip()}")
         names = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file() and ".venv" not in path.parts)
         return Repository(folder, tuple(sorted(map(str, names))))
     listed = _git(Path(shown), "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate").stdout
@@ -60,6 +75,8 @@ def copy(repository: Repository, target: Path) -> Repository:
     for name in (*repository.names, *small):
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(repository.top / name, target / name, follow_symlinks=False)
+        if not (target / name).is_symlink():
+            (target / name).chmod((target / name).stat().st_mode | 0o200)
     return Repository(target, repository.names)
 
 
@@ -133,10 +150,20 @@ def _has_django(program: Path) -> bool:
     return done.stdout.startswith("(")
 
 
+def elsewhere(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment without the variables by which git would act on the repository of a hook that runs us (git(1))."""
+    return {name: value for name, value in environment.items() if name not in _OF_A_HOOK}
+
+
 def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(
-            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, errors="surrogateescape", check=False
+            ["git", "--no-optional-locks", "-C", str(folder), *arguments],
+            env=elsewhere(os.environ),
+            capture_output=True,
+            text=True,
+            errors="surrogateescape",
+            check=False,
         )
     except FileNotFoundError:
         raise SettingsError("init needs git: install it") from None
