@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
-from ..aws import autoscaling, images, launch_templates, tags
+from ..aws import autoscaling, images, instances, launch_templates, tags
 from ..aws.autoscaling import Group
 from ..aws.images import Image
 from ..aws.instances import Ec2Instance
@@ -14,7 +14,7 @@ from ..aws.launch_templates import Version
 from ..decisions.release import image_cleaning
 from ..decisions.release.image_cleaning import BEGIN, CLEAN
 from ..decisions.release.image_names import changes, description, image_name, image_tags, token, too_small
-from ..errors import CloudError, DeployError, Refused
+from ..errors import CloudError, DeployError, Refused, TimedOut
 from ..fleet.pin import pin
 from ..hosts.holding import held, own_keys
 from ..hosts.management import open_management, reboot_management
@@ -25,6 +25,7 @@ from ..runtime.run import Run
 from ..runtime.waiting import Waiting
 
 _CONSISTENT = 3  # answers in a row
+_SETTLED = 4  # polls, after which EC2 shows what was written before
 
 
 def bake_ami(run: Run, fresh: bool = False) -> None:
@@ -64,13 +65,23 @@ def bake(run: Run, *, fresh: bool = False, proven: str | None = None) -> dict[st
 def _verified(run: Run, instance: Ec2Instance, host: Host, proven: str | None) -> str:
     """Return the revision on the host, if a deploy has verified it."""
     there = host.read(commands.recorded_revision(run.settings.app)).text
-    proven = proven or instance.tags.get(tags.REVISION, "")
-    if not there or there != proven:
-        raise Refused(
-            f"{instance.id} has {there[:12] or 'no revision'} checked out, but the verified revision is {proven[:12] or 'none'}: "
-            "run deploy to its end first"
-        )
-    return there
+    shown = proven or instance.tags.get(tags.REVISION, "")
+
+    def probe() -> bool | Waiting:
+        nonlocal shown
+        found = instances.with_ids(run.cloud, [instance.id]) if shown != there else []
+        shown = found[0].tags.get(tags.REVISION, "") if found else shown
+        return shown == there or Waiting(f"the verified revision is {shown[:12] or 'none'}")
+
+    with suppress(TimedOut):
+        if there:
+            # Of a deploy that ended a moment ago, the tag may not show yet.
+            run.wait(f"the tag of {instance.id}", probe, timeout=_SETTLED * run.settings.rollout.poll, every=1.0)
+            return there
+    raise Refused(
+        f"{instance.id} has {there[:12] or 'no revision'} checked out, but the verified revision is {shown[:12] or 'none'}: "
+        "run deploy to its end first"
+    )
 
 
 def _templates(groups: list[Group]) -> dict[str, str]:

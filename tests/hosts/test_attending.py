@@ -85,8 +85,9 @@ def test_a_shell_gets_every_key_and_this_terminal_is_as_before(terminal: Termina
     seen = terminal.until("xterm-42")
     assert "50 132" in seen
     assert "/dev/pts/" in seen
-    terminal.type("sleep 300\n")
-    terminal.until("sleep 300\r")
+    # Once it runs: before, Ctrl-C would be the shell's own.
+    terminal.type("sh -c 'echo runs-$((6*7)); exec sleep 300'\n")
+    terminal.until("runs-42")
     terminal.type("\x03")  # ends the command there, not this program
     terminal.type("echo still-$((6*7))\n")
     terminal.until("still-42")

@@ -169,6 +169,19 @@ def test_a_deploy_that_was_not_finished_is_refused(world: ShopWorld, state: str)
     assert calls == []
 
 
+def test_the_tag_of_a_deploy_that_ended_a_moment_ago_may_come_late(world: ShopWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    ec2, run = world.cloud.client("ec2"), fast(world)
+    ec2.delete_tags(Resources=[world.management], Tags=[{"Key": "ramped:revision"}])
+    waits: list[str] = []
+
+    def shown(text: str) -> None:
+        waits.append(text)
+        tagged(world, world.v1)
+
+    monkeypatch.setattr(run.out, "progress", shown)
+    assert bake(run) and "the verified revision is none" in waits[0]
+
+
 def test_snapshots_that_the_template_pins_are_those_of_the_new_image(world: ShopWorld) -> None:
     ec2 = world.cloud.client("ec2")
     lt, versions = template(world)

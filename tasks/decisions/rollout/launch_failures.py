@@ -61,6 +61,11 @@ KNOWN = (
         "EC2 has none of this type there now; the group tries again",
     ),
     _reason(
+        Kind.CAPACITY,
+        r"Server\.SpotInstance(Termination|Shutdown)",
+        "EC2 took a Spot instance back before it served; the group launches another",
+    ),
+    _reason(
         Kind.OTHER,
         r"Client\.InternalError|InvalidKMSKey|KMS key",
         "often a volume's KMS key: give the service-linked role AWSServiceRoleForAutoScaling a grant for it",

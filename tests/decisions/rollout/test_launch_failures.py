@@ -48,6 +48,12 @@ TEXTS = [
         "KMS key",
     ),
     (
+        "Instance became unhealthy while waiting for instance to be in InService state. Termination Reason: "
+        "Server.SpotInstanceTermination: Spot instance termination",
+        Kind.CAPACITY,
+        "took a Spot instance back",
+    ),
+    (
         "Instance failed to complete user's Lifecycle Action: Lifecycle Action with token e85eb647 was abandoned: Lifecycle "
         "Action Completed with ABANDON Result",
         Kind.OTHER,
