@@ -20,6 +20,12 @@ from ops import ns
 from ops.runtime.command import command
 
 
+def wait():
+    # A signal that comes just before a sleep is seen after it.
+    for _ in range(3000):
+        time.sleep(0.1)
+
+
 @command(help={"revision": "which one"})
 def show(run, revision: str | None = None, fast: bool = False):
     """Show what the run was given."""
@@ -35,14 +41,14 @@ def work(run):
         if not run.dry:
             run.changes.note()
         run.out.progress("working")
-        time.sleep(300)
+        wait()
 
 
 @command
 def idle(run):
     """Begin nothing."""
     run.out.say("idle")
-    time.sleep(300)
+    wait()
 
 
 @command
@@ -243,6 +249,18 @@ def test_a_reader_that_goes_away_does_not_stop_the_work(folder: Folder) -> None:
         assert process.wait(timeout=120) == 0
         assert process.stderr.read() == ""
     assert done.read_text() == "done"
+
+
+def test_a_terminal_that_is_gone_does_not_change_the_exit_code(folder: Folder) -> None:
+    with folder.start("fab", "work") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        while "working" not in process.stdout.readline():
+            pass
+        process.stdout.close()
+        process.stderr.close()
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(timeout=120) == 3
 
 
 @pytest.mark.parametrize("binary", BINARIES)

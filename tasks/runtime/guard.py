@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from ..decisions.reporting.events import Outcome
 from ..errors import DeployError, Paused, Refused, Resumable, RolledBack, SettingsError
+from .plain import discard_unread
 
 if TYPE_CHECKING:
     from .output import Output
@@ -82,6 +83,8 @@ class Guard:
         if explained is None:
             return
         explained.message = self._out.clean(explained.message or "")
+        # Invoke prints the message: a terminal that is gone must not change the exit code.
+        discard_unread(sys.stderr)
         if explained is not error:
             raise explained from error
 

@@ -18,7 +18,9 @@ class Outbox(Generic[T]):
 
     def __init__(self, work: Callable[[T], None], size: int) -> None:
         self._work = work
-        self._queue: queue.Queue[T | None] = queue.Queue(size)
+        self._size = size
+        # Queue's locks are Python: a signal's exception in the middle of them would lock it for good.
+        self._queue: queue.SimpleQueue[T | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._given_up = self._ended = False
@@ -31,9 +33,9 @@ class Outbox(Generic[T]):
                 # A daemon: a reader that hangs must not keep the process from ending.
                 self._thread = threading.Thread(target=self._loop, name="outbox", daemon=True)
                 self._thread.start()
-            try:
-                self._queue.put_nowait(item)
-            except queue.Full:
+            if self._queue.qsize() < self._size:
+                self._queue.put(item)
+            else:
                 self.dropped += 1
 
     def close(self, timeout: float) -> bool:
@@ -41,12 +43,9 @@ class Outbox(Generic[T]):
         thread = self._thread
         if thread is None:
             return True
-        try:
-            self._queue.put(None, timeout=timeout)
-        except queue.Full:
-            self._given_up = True
-            return False
+        self._queue.put(None)
         thread.join(timeout)
+        self._given_up = not self._ended
         return self._ended
 
     def _loop(self) -> None:

@@ -1,6 +1,7 @@
 """Plain-text output for pipes and logs: whole lines, flushed at once, without escape codes."""
 
 import os
+import select
 from collections.abc import Sequence
 from typing import TextIO
 
@@ -39,9 +40,24 @@ def write(stream: TextIO, text: str) -> None:
         stream.write(text.encode(encoding, "replace").decode(encoding) + "\n")
         stream.flush()
     except OSError:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
+        _discard(stream)
+
+
+def discard_unread(stream: TextIO) -> None:
+    """Discard what is written to a stream whose reader is gone, also by others than us."""
+    try:
+        poll = select.poll()
+        poll.register(stream, 0)
+        if poll.poll(0):  # POLLERR or POLLHUP, which need not be asked for
+            _discard(stream)
+    except (OSError, ValueError):
+        return  # no file behind it
+
+
+def _discard(stream: TextIO) -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 class Plain:
