@@ -13,6 +13,7 @@ from types import FrameType
 from . import group_kinds, more_scenarios
 from .foreign import acts, existing
 from .host_kinds import KINDS, MACHINES
+from .jobs import broker
 from .sandbox import REGION, SECRET, Refusal, command
 from .scenario import Failed, Rehearsal
 from .world import World
@@ -32,8 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _in_a_box(sys.argv[1:] if arguments is None else arguments, args.instances)
         top = args.top or Path(tempfile.mkdtemp(prefix="ramped-rehearsal-"))
         group = group_kinds.KINDS[args.group]
+        if group.jobs and (lacking := broker.missing()):
+            raise Refusal(lacking)
         options = {"static_middleware": args.static_middleware, "unkind": args.seed, "outside": args.outside}
-        options["launches"] = group.parameters
+        options |= {"launches": group.parameters, "jobs": group.jobs}
         project = existing.load(top) if args.project else None
         with World(top, KINDS[args.hosts], project=project, **options) as world:
             further = more_scenarios.play if args.further else acts.play if project else None
@@ -73,6 +76,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error("--seed needs --unkind")
     if args.project and (args.hosts == MACHINES.name or args.further or args.static_middleware or not args.top):
         parser.error("--project is for process hosts, and without --further and --static-middleware")
+    if group_kinds.KINDS[args.group].jobs and (args.project or args.hosts == MACHINES.name):
+        parser.error(f"--group {args.group} is for the shop on process hosts")
     if args.outside and args.hosts == MACHINES.name:
         parser.error("--outside is not modelled for machines")
     if args.unkind and args.seed is None:

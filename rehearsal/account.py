@@ -8,6 +8,7 @@ from .host_kinds import PROCESSES, Kind
 from .sandbox import REGION
 
 DOMAIN, GROUP = "shop.example.com", "shop-web"
+JOBS = "shop-jobs"  # the group of workers
 CHECK = {"interval": 10, "timeout": 5, "healthy": 3, "unhealthy": 2, "drain": 30}  # AWS seconds and counts
 
 
@@ -62,6 +63,20 @@ class Account:
             HealthCheckType="ELB",
             HealthCheckGracePeriod=600,
             **self.launches(template["LaunchTemplateId"]),
+        )
+
+    def jobs(self) -> None:
+        """Make a group of no workers beside the other: of the same template, with a tag that names the role of its instances."""
+        scaling = self.client("autoscaling")
+        web = scaling.describe_auto_scaling_groups(AutoScalingGroupNames=[GROUP])["AutoScalingGroups"][0]
+        scaling.create_auto_scaling_group(
+            AutoScalingGroupName=JOBS,
+            MinSize=0,
+            MaxSize=50,
+            DesiredCapacity=0,
+            VPCZoneIdentifier=web["VPCZoneIdentifier"],
+            Tags=[{"Key": "ramped:role", "Value": "worker", "PropagateAtLaunch": True}],
+            **self.launches(named_template(web)["LaunchTemplateId"]),
         )
 
     def _subnet(self, ec2: Any, vpc: str, number: int, zone: str) -> str:

@@ -8,11 +8,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from .account import GROUP, own_template
+from .account import GROUP, JOBS, own_template
+from .jobs.broker import description
+from .jobs.tasks import Tasks
 from .report import Report
 from .world import World
 
 Shown = Mapping[str, Any]
+WORKERS = 2
+TASK_PATIENCE = 60.0  # seconds without a task that is done, until the rest is lost
 
 
 class Stage(Protocol):
@@ -20,9 +24,10 @@ class Stage(Protocol):
 
     world: World
     story: Report
+    problems: list[str]
 
-    def group(self) -> Shown:
-        """Return the group as DescribeAutoScalingGroups shows it."""
+    def group(self, name: str = GROUP) -> Shown:
+        """Return a group as DescribeAutoScalingGroups shows it."""
 
     def resize(self, size: int) -> None:
         """Bring the group to a size, and wait until visitors can be served."""
@@ -36,6 +41,7 @@ class GroupKind:
     """A group with a launch template of its own: nothing more happens to it."""
 
     name: str = "plain"
+    jobs: bool = False  # there is a group of workers beside it
 
     def parameters(self, template: str) -> dict[str, Any]:
         """Return the parameters of CreateAutoScalingGroup that name the launch template."""
@@ -146,10 +152,49 @@ class WarmPoolGroup(GroupKind):
         return [] if versions == {version} else [f"after the scale-out it runs versions {sorted(versions)}"]
 
 
+class WorkersGroup(GroupKind):
+    """A group of two celery workers beside the web instances; tasks come all the while, and none may be lost."""
+
+    def prepare(self, rehearsal: Stage) -> None:
+        """Bring the group to its size, and wait until both are in service."""
+        rehearsal.story.say(f"the broker of the workers: {description(rehearsal.world.endpoints['jobs']['broker'])}")
+        scaling = rehearsal.world.client("autoscaling")
+        scaling.update_auto_scaling_group(AutoScalingGroupName=JOBS, MinSize=WORKERS, MaxSize=WORKERS, DesiredCapacity=WORKERS)
+        rehearsal.wait_for(f"{WORKERS} workers in service", lambda: len(_serving(rehearsal, JOBS)), WORKERS)
+
+    @contextmanager
+    def meanwhile(self, rehearsal: Stage) -> Iterator[None]:
+        """Send tasks while the release goes out, and count them when the last ones are done."""
+        tasks = Tasks(rehearsal.world.endpoints["jobs"])
+        with tasks.coming():
+            rehearsal.wait_for("a task that was done", lambda: min(1, tasks.done), 1)
+            yield
+        count = tasks.count(TASK_PATIENCE * rehearsal.world.patience)
+        rehearsal.story.table(f"Tasks: {count.sent}", ("state", "tasks"), sorted(count.states.items()))
+        releases = {rehearsal.world.v1: "v1", rehearsal.world.v2: "v2"}
+        rows = sorted((releases.get(revision, revision), number) for revision, number in count.by_release.items())
+        rehearsal.story.table("Tasks that were done, by release", ("release", "tasks"), rows)
+        if count.lost:
+            rehearsal.problems.append(count.lost)
+        if not count.by_release.get(rehearsal.world.v2):
+            rehearsal.problems.append("no task was done by version 2")
+
+    def problems(self, rehearsal: Stage) -> list[str]:
+        """Return what is not as it should be after the release, of both groups."""
+        named = rehearsal.group(JOBS)["LaunchTemplate"]["Version"]
+        runs = {m["LaunchTemplate"]["Version"] for m in _serving(rehearsal, JOBS)}
+        return super().problems(rehearsal) + ([] if runs == {named} else [f"the workers are of versions {sorted(runs)}"])
+
+
+def _serving(rehearsal: Stage, group: str) -> list[Shown]:
+    return [m for m in rehearsal.group(group)["Instances"] if m["LifecycleState"] == "InService"]
+
+
 def _pool(rehearsal: Stage, state: str) -> list[Shown]:
     shown = rehearsal.world.client("autoscaling").describe_warm_pool(AutoScalingGroupName=GROUP)["Instances"]
     return [m for m in shown if m["LifecycleState"].startswith(state)]
 
 
 PLAIN = GroupKind()
-KINDS: Mapping[str, GroupKind] = {kind.name: kind for kind in (PLAIN, MixedGroup("mixed"), WarmPoolGroup("warm-pool"))}
+_ALL = (PLAIN, MixedGroup("mixed"), WarmPoolGroup("warm-pool"), WorkersGroup("workers", jobs=True))
+KINDS: Mapping[str, GroupKind] = {kind.name: kind for kind in _ALL}

@@ -1,27 +1,27 @@
 """What the operator of a rehearsal has: settings, and the published policies with this account's names in them."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from . import installation, sandbox
-from .account import GROUP, named_template
+from .account import GROUP, JOBS, named_template
 from .cloud.authorization.published import OPERATOR, Site, for_site, published
 from .host_kinds import MACHINES, Kind
-from .project import Project
+from .project import JOBS_UNIT, Project
 
 IMAGES = "shop"  # what the images are named after
 
 
-def site(client: Callable[[str], Any], account: str, distribution: str, kind: Kind) -> Site:
+def site(client: Callable[[str], Any], account: str, distribution: str, kind: Kind, groups: Sequence[str]) -> Site:
     """Return the names of the account's resources; `client` makes a client of a service."""
     group = client("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[GROUP])["AutoScalingGroups"][0]
     return Site(
         region=sandbox.REGION,
         account=account,
-        groups=[GROUP],
+        groups=list(groups),
         templates=[named_template(group)["LaunchTemplateId"]],
         subnets=group["VPCZoneIdentifier"].split(","),
         security_groups=[group["GroupId"] for group in client("ec2").describe_security_groups()["SecurityGroups"]],
@@ -46,6 +46,7 @@ class Operator:
     key: Path  # of SSH
     patience: int  # factor of every duration, compared with a kind cloud
     outside: bool  # of the VPC
+    groups: Sequence[str]  # that are released
 
     def settings(self, kind: Kind, project: Project, endpoints: Mapping[str, Any], distribution: str) -> str:
         """Return fabric.yaml; JSON is YAML too."""
@@ -62,7 +63,7 @@ class Operator:
         }
         sections: dict[str, Any] = {
             "aws": {"region": sandbox.REGION, "endpoint": endpoints["api"]},
-            "groups": [GROUP],
+            "groups": list(self.groups),
             "management": {"keep_running": False},
             "ssh": ssh | ({"address": "public"} if self.outside else {}),
             "app": {**project.app(kind), **app},
@@ -71,4 +72,6 @@ class Operator:
             "restart": {"timeout": 60 * patience},
             "static": {**project.static(endpoints, distribution), "timeout": 120 * patience},
         }
+        if JOBS in self.groups:
+            sections["workers"] = {"services": [JOBS_UNIT], "timeout": 60 * patience}
         return "".join(f"{name}: {json.dumps(section)}\n" for name, section in sections.items())

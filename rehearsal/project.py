@@ -1,5 +1,6 @@
 """What a rehearsal has to know of the site that is released in it; the sample shop is one."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from .account import DOMAIN
 from .host_kinds import MACHINES, PROCESSES, Kind
 from .site import repository
 
+JOBS_UNIT = "jobs.service"  # of the workers
 META = "meta"  # a page names its release in a meta tag, its files in a comment
 HEADER = "header"  # every answer of the site names its revision in a header
 
@@ -54,11 +56,12 @@ class Project(Protocol):
 
 @dataclass(frozen=True)
 class Shop:
-    """The sample shop; `static_middleware` and `health_middleware`: it has these drop-ins."""
+    """The sample shop; `static_middleware` and `health_middleware`: it has these drop-ins; `jobs`: it has workers."""
 
     kind: Kind = PROCESSES
     static_middleware: bool = False
     health_middleware: bool = False
+    jobs: bool = False
     domain: str = DOMAIN
     serves: bool = False
     tells: str = META
@@ -79,7 +82,14 @@ class Shop:
             variables["SHOP_DATABASE"] = endpoints["database"]
             return first_disks.of_machines(top, shared, endpoints["origin"], variables)
         variables["SHOP_HOSTS"] = endpoints["balancer"].rpartition(":")[0].removeprefix("http://")
-        return first_disks.of_processes(top, shared, variables)
+        if self.jobs:
+            urls = endpoints["jobs"]
+            variables |= {"SHOP_BROKER": urls["broker"], "SHOP_TASK_RESULTS": urls["results"]}
+            variables["SHOP_BROKER_MESSAGES"] = urls["messages"]
+        disk = first_disks.of_processes(top, shared, variables)
+        if self.jobs:
+            shutil.copy(repository.UNITS["jobs"] / JOBS_UNIT, disk / "systemd")
+        return disk
 
     def app(self, kind: Kind) -> Mapping[str, Any]:
         """Return nothing that is not the kind's."""
@@ -90,8 +100,10 @@ class Shop:
         return {"url": "/static/", "cdn": endpoints["cdn"], "distribution": distribution}
 
     def hosts(self) -> Mapping[str, Any]:
-        """Return the health path of its middleware, if it has that."""
-        return {"health_path": "/health/ready/"} if self.health_middleware and self.kind is not MACHINES else {}
+        """Return the health path of its middleware, if it has that, and how soon the power of workers is cut."""
+        # Workers: EC2 documents no time for a shutdown, so that only what has finished before is safe.
+        options: dict[str, Any] = {"shutdown_limit": 1.0} if self.jobs else {}
+        return options | ({"health_path": "/health/ready/"} if self.health_middleware and self.kind is not MACHINES else {})
 
     def parts(self) -> Sequence[tuple[str, Sequence[str]]]:
         """Return nothing: its database is a file, or the kind's own."""

@@ -99,9 +99,11 @@ class Rehearsal:
         self.story.act(f"Act 1: the site as it is ({self.world.v1[:12]}), set up by hand; {self.instances} instances")
         self._require("inv", "management-create")
 
-    def group(self) -> Mapping[str, Any]:
-        """Return the group as DescribeAutoScalingGroups shows it."""
-        groups: list[Mapping[str, Any]] = self.world.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
+    def group(self, name: str = GROUP) -> Mapping[str, Any]:
+        """Return a group as DescribeAutoScalingGroups shows it."""
+        groups: list[Mapping[str, Any]] = self.world.client("autoscaling").describe_auto_scaling_groups(
+            AutoScalingGroupNames=[name]
+        )["AutoScalingGroups"]
         return groups[0]
 
     def resize(self, size: int) -> None:

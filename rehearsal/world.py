@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from . import installation, operator_setup, sandbox
-from .account import Account, own_template
+from .account import GROUP, JOBS, Account, own_template
 from .addresses import Octet
 from .host_kinds import MACHINES, PROCESSES, Kind
 from .hosts.reaper import VARIABLE, Reaper
@@ -74,7 +74,7 @@ class World:
     drop-in instead of WhiteNoise's middleware. `health_middleware`: process hosts are asked for the ready path of the drop-in
     instead of the health view. `unkind`: the seed of a cloud that is as slow and unkind as AWS may be, once it is built.
     `outside`: the operator of process hosts is outside of the VPC, and reaches public addresses only.
-    `launches`: how the group names its launch template (account.py).
+    `launches`: how the group names its launch template (account.py). `jobs`: there are workers, too.
     `options`: those of the stand-in cloud that differ. `endpoints` are what the server printed: api, control, balancer, cdn; and
     of what runs beside machines: database, origin. `environment` is the operator's.
     """
@@ -90,14 +90,16 @@ class World:
         unkind: int | None = None,
         outside: bool = False,
         launches: Callable[[str], dict[str, Any]] = own_template,
+        jobs: bool = False,
         options: Mapping[str, Any] | None = None,
     ) -> None:
         self.places = Places(top)
         self.kind = kind
-        self.project: Project = project or Shop(kind, static_middleware, health_middleware)
+        self.project: Project = project or Shop(kind, static_middleware, health_middleware, jobs)
         self.unkind = unkind
         self._outside = outside
         self._launches = launches
+        self._jobs = jobs
         self.patience = 1 if unkind is None else 3  # by how much everything may take longer
         self._options = options or {}
         self.endpoints: dict[str, Any] = {}
@@ -170,6 +172,9 @@ class World:
         if self.kind is MACHINES:
             beside = [sys.executable, "-m", f"{__package__}.hosts.machines.services", "--origin", str(self.places.top)]
             self.endpoints |= self._start_part([*beside, "--address", f"{self.kind.base(octet)}.0.1"], "the database")
+        if self._jobs:
+            broker = [sys.executable, "-m", f"{__package__}.jobs.broker", "--folder", str(self.places.top / "broker")]
+            self.endpoints |= self._start_part([*broker, "--address", f"{self.kind.base(octet)}.0.5"], "the broker")
         for what, command in self.project.parts():
             self.endpoints |= self._start_part(list(command), what)
         self.environment = sandbox.own(os.environ, self.places.home, self.endpoints["api"], self.key)
@@ -218,12 +223,19 @@ class World:
         disk = self.project.disk(self.places.top, self.places.shared, self.endpoints)
         self.control("image", {"image": image, "disk": str(disk)})
         account.fleet(image, self.v1 if self.project.serves else None)
+        if self._jobs:
+            account.jobs()
         self.distribution = account.distribution()
 
     def _grant(self) -> None:
         """Give the operator the published policies and nothing else."""
-        site = operator_setup.site(self.client, self.endpoints["account"], self.distribution, self.kind)
+        site = operator_setup.site(self.client, self.endpoints["account"], self.distribution, self.kind, self.groups)
         self.control("policies", {"caller": self.key, "policies": operator_setup.policies(site)})
+
+    @property
+    def groups(self) -> list[str]:
+        """Return the names of the groups that are released."""
+        return [GROUP, JOBS] if self._jobs else [GROUP]
 
     def publish(self) -> None:
         """Push version 2 to the branch that is deployed."""
@@ -242,7 +254,7 @@ class World:
         (folder / "ramped").symlink_to(installation.commands())
         for name in ("fabfile.py", "tasks.py"):
             (folder / name).write_text("from ramped import ns\n\n__all__ = ['ns']\n", encoding="utf-8")
-        operator = operator_setup.Operator(self.places.key, self.patience, self._outside)
+        operator = operator_setup.Operator(self.places.key, self.patience, self._outside, self.groups)
         settings = operator.settings(self.kind, self.project, self.endpoints, self.distribution)
         (folder / "fabric.yaml").write_text(settings, encoding="utf-8")
 

@@ -524,7 +524,7 @@ def management_stop(run: Run) -> None:
         "static-middleware": "the site serves its static files by the drop-in static_middleware.py: nothing is restarted",
         "further": "continue with a migration that breaks old code, and a release that fails on every web instance",
         "skip": "show what happens without a part of the release: restart-all",
-        "group": "the kind of group: plain, mixed (a mixed-instances policy with weights and Spot) or warm-pool",
+        "group": "the kind of group: plain, mixed (a policy with types, weights and Spot), warm-pool, or workers (celery)",
         "unkind": "a cloud as slow and unkind as AWS may be: late consoles, lagging reads, rejected calls, others' changes",
         "seed": "a number; with --unkind, repeats what an earlier run printed; default: random",
         "report": REPORT + ", requests and errors",

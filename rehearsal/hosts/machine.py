@@ -12,7 +12,7 @@ from .sshd import Sshd, host_key
 from .supervisor import Supervisor
 from .systemctl import Systemctl
 
-SHUTDOWN_LIMIT = 30.0
+SHUTDOWN_LIMIT = 30.0  # seconds until the power is cut; EC2 documents none
 
 
 @dataclass(frozen=True)
@@ -25,17 +25,19 @@ class Kind:
     health_path: str
     upstream: str  # the name of gunicorn's socket in the run directory
     key_algorithm: str = "ssh-ed25519"  # of the only host key
+    shutdown_limit: float = SHUTDOWN_LIMIT
     closed: bool = False  # SSH to a private address is only for the other machines, and for doors of public addresses
 
 
 class Machine:
     """Boot and shut down one machine; calls are made one after the other."""
 
-    def __init__(self, place: Place, image_id: str, kind: Kind, fault: Callable[[], str]) -> None:
+    def __init__(self, place: Place, image_id: str, kind: Kind, fault: Callable[[], str], role: str = "web") -> None:
         self.place = place
         self.image_id = image_id
         self.on = False
         self._kind = kind
+        self._role = role
         self._fault = fault
         self._init = Supervisor(place)
         self._sshd = Sshd(place, kind.ssh_port, kind.authorized_keys, closed=kind.closed)
@@ -64,6 +66,7 @@ class Machine:
             self.place.print("Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)")
             return
         self.place.run.mkdir(parents=True, exist_ok=True)
+        self._write_role()
         self.place.print(f"Booting {self.place.instance_id} ({self.place.hostname}), image {self.image_id}")
         await self._sshd.start()
         self._init = Supervisor(self.place)
@@ -72,6 +75,13 @@ class Machine:
         await self._init.boot()
         self.place.print(f"{self.place.hostname} login:")
 
+    def _write_role(self) -> None:
+        """Do what ramped-role.service of the snippets does on a machine: units ask for the file."""
+        folder = self.place.run / "ramped"
+        folder.mkdir(exist_ok=True)
+        (folder / "role").write_text(f"{self._role}\n", encoding="utf-8")
+        (folder / f"role-{self._role}").touch()
+
     async def shut_down(self) -> None:
         """Power off: the units stop in order, then everything that is left of this machine is killed; the disk stays."""
         if not self.on:
@@ -79,7 +89,7 @@ class Machine:
         self.on = False
         await self._sshd.close()
         try:
-            async with asyncio.timeout(SHUTDOWN_LIMIT):
+            async with asyncio.timeout(self._kind.shutdown_limit):
                 await self._init.shut_down()
         except TimeoutError:
             self.place.print("A stop job took too long; power is cut")

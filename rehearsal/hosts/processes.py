@@ -7,6 +7,7 @@ instances start are real processes: shells, git, gunicorn. None of them outlives
 
 import asyncio
 import logging
+import re
 import secrets
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping
@@ -17,11 +18,12 @@ from pathlib import Path
 from ..loop_thread import LoopThread
 from . import disks, reaper
 from .base import Door
-from .machine import Kind, Machine
+from .machine import SHUTDOWN_LIMIT, Kind, Machine
 from .paths import Place
 from .unreachable import within
 
 log = logging.getLogger("rehearsal.hosts")
+ROLE = "ramped:role"  # the tag by whose value ramped-role writes /run/ramped/role-<value>
 FAULTS = ("dead", "error", "silent")
 
 
@@ -46,16 +48,19 @@ class ProcessHosts:
         user: str = "admin",
         private: str = "open",
         key_algorithm: str = "ssh-ed25519",
+        shutdown_limit: float = SHUTDOWN_LIMIT,
     ) -> None:
         """Be ready to launch.
 
         `authorized_key` is a public key in OpenSSH's format; `health_path` the site's own health view; `upstream` the name of
         gunicorn's socket in the run directory (`%t` of the units); `user` is what $USER says;
         `private`: SSH to a private address is `open` to the operator, or `closed` as it is from outside of the VPC;
-        `key_algorithm`: of the only host key, such as `ssh-rsa` or `ecdsa-sha2-nistp384`.
+        `key_algorithm`: of the only host key, such as `ssh-rsa` or `ecdsa-sha2-nistp384`; `shutdown_limit`: seconds that units
+        have to stop in at power off, before the power is cut.
         """
         self._directory = directory
-        self._kind = Kind(ssh_port, http_port, authorized_key, health_path, upstream, key_algorithm, private == "closed")
+        ports, closed = (ssh_port, http_port), private == "closed"
+        self._kind = Kind(*ports, authorized_key, health_path, upstream, key_algorithm, shutdown_limit, closed)
         self._user = user
         self.token = secrets.token_hex(8)
         self.run_folder = Path(tempfile.mkdtemp(prefix="rehearsal-run-", dir=_short_folder()))
@@ -80,8 +85,11 @@ class ProcessHosts:
 
     def launch(self, instance_id: str, address: str, image_id: str, user_data: str, tags: Mapping[str, str]) -> None:
         """Power a new instance on, with a copy of the image's disk; user data is not run, and the console says so."""
-        place = self._place(instance_id, address)
-        machine = Machine(place, image_id, self._kind, lambda: self._faults.get(instance_id) or self._faults.get(image_id, ""))
+
+        def fault() -> str:
+            return self._faults.get(instance_id) or self._faults.get(image_id, "")
+
+        machine = Machine(self._place(instance_id, address), image_id, self._kind, fault, _role(tags))
         self._machines[instance_id] = machine
         if user_data:
             machine.place.print("cloud-init: user data is not run: not modelled by process hosts")
@@ -229,6 +237,11 @@ def _short_folder() -> str:
     """Return where temporary files go, if paths of sockets below it stay within their 107 bytes, or /tmp."""
     usual = tempfile.gettempdir()
     return usual if len(usual) <= 30 else "/tmp"
+
+
+def _role(tags: Mapping[str, str]) -> str:
+    value = tags.get(ROLE, "")
+    return value if re.fullmatch(r"[A-Za-z0-9_-]{1,64}", value) else "web"
 
 
 def _known(fault: str | None) -> str:

@@ -6,6 +6,7 @@ import socket
 import time
 from asyncio.subprocess import Process
 from collections.abc import Callable
+from pathlib import Path
 
 from .children import NotStarted, end, spawn
 from .notify import NotifySocket
@@ -99,7 +100,16 @@ class Service:
             f'See "systemctl status {name}" and "journalctl -xeu {name}" for details.'
         )
 
+    def _skipped(self) -> bool:
+        lacking = [path for path in self.unit.conditions if not Path(path).exists()]
+        if lacking:
+            self._place.note(self.unit.name, f"{self.unit.name}: skipped, unmet condition check ConditionPathExists={lacking[0]}")
+        return bool(lacking)
+
     async def _start(self) -> None:
+        if self._skipped():
+            self.status.enter("inactive", "dead")
+            return
         self._limit_starts()
         self.status.enter("activating", "start")
         for name in self.unit.runtime:

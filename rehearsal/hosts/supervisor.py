@@ -53,7 +53,9 @@ class Supervisor:
     async def _boot_unit(self, name: str) -> None:
         try:
             await self.start(name)
-            self.place.print(f"[  OK  ] Started {name}.")
+            service = self.services.get(name)
+            skipped = service is not None and service.status.active == "inactive"
+            self.place.print(f"[  OK  ] {'Skipped' if skipped else 'Started'} {name}.")
         except JobFailed as failure:
             self.place.print(f"[FAILED] Failed to start {name}: {failure}")
 

@@ -36,7 +36,10 @@ IGNORED = {
     "NotifyAccess": "the sender of a notification is not checked",
 }
 MODELLED = {
-    "Unit": {"Description", "Requires", "Wants", "After", "Before", "StartLimitIntervalSec", "StartLimitBurst"},
+    "Unit": {
+        *("Description", "Requires", "Wants", "After", "Before", "StartLimitIntervalSec", "StartLimitBurst"),
+        "ConditionPathExists",
+    },
     "Service": {
         *("Type", "ExecStartPre", "ExecStart", "ExecReload", "WorkingDirectory", "Environment", "EnvironmentFile", "UMask"),
         *("KillSignal", "KillMode", "TimeoutStartSec", "TimeoutStopSec", "TimeoutSec", "Restart", "RestartSec", "Sockets"),
@@ -78,6 +81,7 @@ class ServiceUnit:
     requires: tuple[str, ...]
     after: tuple[str, ...]
     sockets: tuple[str, ...]
+    conditions: tuple[str, ...]  # paths that must exist, or it is skipped
     ignored: tuple[str, ...]
 
 
@@ -177,8 +181,16 @@ def _service(name: str, raw: Mapping[str, list[str]], ignored: tuple[str, ...]) 
         requires=values.words("Requires"),
         after=values.words("After"),
         sockets=values.words("Sockets"),
+        conditions=_paths(values.all("ConditionPathExists")),
         ignored=ignored,
     )
+
+
+def _paths(found: list[str]) -> tuple[str, ...]:
+    for path in found:
+        if not path.startswith("/"):
+            raise UnitError(f"ConditionPathExists={path} is not modelled; an absolute path is")
+    return tuple(found)
 
 
 def _signal(text: str) -> signal.Signals:

@@ -14,7 +14,12 @@ SNIPPETS = installation.SNIPPETS / "django"
 DROP_INS = ("local_manifest_storage.py", "static_middleware.py", "health.py", "health_middleware.py")
 BRANCH = "main"
 # The unit files of a host, by how gunicorn is started.
-UNITS = {"socket": SITE / "systemd", "bound": SITE / "systemd_bound", "preload": SITE / "systemd_preload"}
+UNITS = {
+    "socket": SITE / "systemd",
+    "bound": SITE / "systemd_bound",
+    "preload": SITE / "systemd_preload",
+    "jobs": SITE / "systemd_jobs",  # of workers, beside one of these
+}
 _PYTHON_LEFTOVERS = shutil.ignore_patterns("__pycache__", "*.pyc")
 
 

@@ -13,6 +13,7 @@ from ..decisions.rollout.groups import Instruction
 from ..decisions.rollout.snapshot import Fleet, FleetInstance
 from ..decisions.rollout.steps import Return, Step, Terminate, Wait
 from ..errors import DeployError
+from ..hosts.http import NoAnswer
 from ..hosts.pool import Hosts
 from ..hosts.shell import commands
 from ..hosts.ssh import Host
@@ -22,11 +23,12 @@ from .engine import Observation, RampedEngine
 _WIDTH = 20  # instances that are asked at a time
 _STOPPING = 100  # instances that finish at a time; they need threads of their own, for a question must not wait for them
 _Answer = tuple[list[str], str] | str  # the states of the units and the revision; or why there is none
+_ACTIVE = "active"
 _NONE = "none"  # the revision of a checkout without one
 
 
 class Workers:
-    """Ask instances over SSH for the state of their units, and stop and start these; a context manager."""
+    """Ask instances over SSH for the state of their units and their port, and stop and start these; a context manager."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -58,7 +60,7 @@ class Workers:
         if self.back:
             idle = [id for id, states in found.items() if isinstance(states, tuple) and "inactive" in states[0]]
             self.start(idle)
-        return {id: states[1] for id, states in found.items() if isinstance(states, tuple) and set(states[0]) == {"active"}}
+        return {id: states[1] for id, states in found.items() if isinstance(states, tuple) and set(states[0]) == {_ACTIVE}}
 
     def answers(self, asked: Sequence[FleetInstance]) -> Mapping[str, str]:
         """Return the states of the units of instances in words, by id."""
@@ -104,7 +106,19 @@ class Workers:
     def _state(self, host: Host) -> tuple[list[str], str]:
         units = self._run.settings.workers.services
         lines = host.read(commands.units(self._run.settings.app, units), check=False).stdout.split()
-        return lines[: len(units)], (lines[len(units) :] or [_NONE])[0]
+        states, revision = lines[: len(units)], (lines[len(units) :] or [_NONE])[0]
+        return [*states, *self._port(host, states)], revision
+
+    def _port(self, host: Host, states: Sequence[str]) -> list[str]:
+        """Return the state of the port, where there is a setting for it and the units are active."""
+        port, path = self._run.settings.workers.port, self._run.settings.workers.path
+        if port is None or set(states) != {_ACTIVE}:
+            return []
+        try:
+            answer = host.http(None, port, path)
+        except NoAnswer as error:
+            return [str(error)]
+        return [_ACTIVE if answer.status == 200 else f"{path} on port {port}: {answer}"]
 
     def _each(
         self, ids: Sequence[str], ask: Callable[[Host], tuple[list[str], str] | str]

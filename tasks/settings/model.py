@@ -172,6 +172,8 @@ class Workers:
     """Groups without a target group: queue workers and the like, which are reached over SSH."""
 
     services: AnyUnits = ()  # units that must be active, and are stopped before an instance is terminated
+    port: Port | None = None  # where a worker answers 200 when it is ready, besides its units
+    path: UrlPath = "/"  # to request there
     timeout: Duration = 900  # for an instance to finish its tasks
 
 

@@ -1,5 +1,6 @@
 """Rollouts of a group without a target group: real workers on hosts with SSH and units; no task is lost."""
 
+import http.server
 import os
 import shutil
 import signal
@@ -206,6 +207,33 @@ def test_what_was_told_to_finish_works_again_on_the_way_back(jobs: Jobs) -> None
         workers.back = True
         jobs.world.cloud.wait(lambda: workers.revisions(asked) == {id: jobs.world.v1})
         assert not workers.finishing
+
+
+def test_a_port_has_to_answer_too_where_the_settings_name_it(jobs: Jobs) -> None:
+    id = jobs.world.cloud.members(GROUP)[0]
+    (shown,) = jobs.world.cloud.client("ec2").describe_instances(InstanceIds=[id])["Reservations"][0]["Instances"]
+    asked = [FleetInstance(id, "a", "InService", "1")]
+
+    class Ready(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:  # noqa: N802 (the name is the standard library's)
+            self.send_response(200 if self.path == "/ready" else 503)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.HTTPServer((shown["PrivateIpAddress"], 0), Ready) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        settings = {"port": server.server_port, "path": "/ready"}
+        with Workers(jobs.run().with_(workers=settings)) as workers:
+            assert workers.revisions(asked) == {id: jobs.world.v1}
+        with Workers(jobs.run().with_(workers={**settings, "path": "/"})) as workers:
+            assert workers.revisions(asked) == {}
+            port = server.server_port
+            assert workers.answers(asked) == {id: f"units active, / on port {port}: 503 Service Unavailable"}
+        server.shutdown()
+    with Workers(jobs.run().with_(workers=settings)) as workers:
+        assert workers.revisions(asked) == {} and "refused" in workers.answers(asked)[id]
 
 
 def test_time_to_finish_is_limited(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:

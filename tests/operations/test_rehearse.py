@@ -14,6 +14,7 @@ import pytest
 
 from rehearsal import sandbox
 from rehearsal.cloud.authorization.published import OPERATOR
+from rehearsal.jobs import broker
 from rehearsal.world import World
 
 ROOT = Path(__file__).parents[2]
@@ -148,6 +149,16 @@ def test_with_the_static_middleware_no_old_instance_is_restarted(temporary: Path
     refreshed = out.split("-> restart-all")[1].split("ok restart-all")[0]
     assert refreshed.count("nothing: it finds new files by itself") == 2 and "reload" not in refreshed, out
     assert not re.search(r"file +404", out), out
+
+
+@pytest.mark.long
+@pytest.mark.skipif(bool(broker.missing()), reason=broker.missing() or "celery is here")
+def test_real_workers_lose_no_task(temporary: Path) -> None:
+    code, out = told(rehearse("--instances", "1", "--group", "workers"))
+    assert code == 0, out
+    total = re.search(r"^Tasks: (\d+)$", out, re.M)
+    assert total and int(total[1]) > 20 and re.search(rf"SUCCESS +{total[1]}$", out, re.M), out
+    assert "finishes its tasks" in out and re.search(r"^  v2 +\d+$", out, re.M), out
 
 
 @pytest.mark.parametrize(

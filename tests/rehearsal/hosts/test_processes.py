@@ -123,6 +123,21 @@ def test_user_data_is_not_run_and_the_console_says_so(fleet: Fleet, disk: Path) 
     assert not (fleet.hosts.disk("i-data") / "ran").exists()
 
 
+def test_a_unit_of_a_role_runs_only_where_the_tag_says_so(fleet: Fleet, tmp_path: Path) -> None:
+    only = "ConditionPathExists=%t/ramped/role-worker\nAfter=network.target"
+    fleet.image(
+        golden_disk(tmp_path / "disk", unit=service(activated=False).replace("After=network.target", only), activated=False)
+    )
+    consoles = []
+    for number, tags in enumerate(({}, {"ramped:role": "worker"}, {"ramped:role": "../worker"})):
+        fleet.hosts.launch(f"i-{number}", address(), "ami-1", "", tags)
+        fleet.hosts.settle()
+        consoles.append(fleet.hosts.console(f"i-{number}"))
+    said = ["Started" if "Started shop.service" in text else "Skipped" for text in consoles]
+    assert said == ["Skipped", "Started", "Skipped"]
+    assert all("Skipped shop.service" in text for text in (consoles[0], consoles[2]))
+
+
 def test_an_image_that_never_boots(fleet: Fleet, disk: Path) -> None:
     fleet.image(disk)
     fleet.hosts.set_image_fault("ami-1", "dead")

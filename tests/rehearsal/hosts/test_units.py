@@ -38,6 +38,11 @@ def test_what_has_no_effect_is_said_with_its_reason() -> None:
     assert ignored[1].startswith("shop.service:4: ProtectSystem= has no effect: there is no sandbox")
 
 
+def test_paths_that_must_exist_are_absolute() -> None:
+    unit = parsed("[Unit]\nConditionPathExists=%t/a\nConditionPathExists=/b\n[Service]\nExecStart=/bin/a\n")
+    assert unit.conditions == ("/run/a/a", "/b")
+
+
 def test_an_empty_assignment_forgets_and_the_last_scalar_wins() -> None:
     unit = parsed("[Service]\nExecStart=/bin/a\nExecStart=\nExecStart=/bin/b\nType=exec\nType=notify\n")
     assert (unit.start.argv, unit.type) == (("/bin/b",), "notify")
@@ -61,6 +66,7 @@ def test_a_socket() -> None:
     ("text", "message"),
     [
         ("[Service]\nExecStart=/bin/a\nWatchdogSec=5\n", r"shop.service:3: \[Service\] WatchdogSec= is not modelled"),
+        ("[Unit]\nConditionPathExists=!/a\n[Service]\nExecStart=/bin/a\n", "ConditionPathExists=!/a is not modelled"),
         ("[Service]\nExecStart=/bin/a\nType=forking\n", "Type=forking is not modelled; simple, exec, notify are"),
         ("[Service]\nExecStart=/bin/a\nKillMode=none\n", "KillMode=none is not modelled"),
         ("[Service]\nExecStart=/bin/a\n[Timer]\nOnBootSec=5\n", r"\[Timer\] OnBootSec= is not modelled"),

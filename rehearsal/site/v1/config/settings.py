@@ -48,6 +48,10 @@ ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]
 USE_TZ = True
+# Of the workers (config/jobs.py), where there are any.
+BROKER = ENVIRONMENT.get("SHOP_BROKER", "")
+BROKER_MESSAGES = ENVIRONMENT.get("SHOP_BROKER_MESSAGES", "")
+TASK_RESULTS = ENVIRONMENT.get("SHOP_TASK_RESULTS", "")
 TIME_ZONE = "UTC"
 
 # postgresql://user:password@host:port/name on machines; without it a file that all hosts share.
