@@ -88,7 +88,7 @@ class Shop:
             variables["SHOP_BROKER_MESSAGES"] = urls["messages"]
         disk = first_disks.of_processes(top, shared, variables)
         if self.jobs:
-            shutil.copy(repository.UNITS["jobs"] / JOBS_UNIT, disk / "systemd")
+            shutil.copy(repository.WORKER_UNITS / JOBS_UNIT, disk / "systemd")
         return disk
 
     def app(self, kind: Kind) -> Mapping[str, Any]:

@@ -18,8 +18,8 @@ UNITS = {
     "socket": SITE / "systemd",
     "bound": SITE / "systemd_bound",
     "preload": SITE / "systemd_preload",
-    "jobs": SITE / "systemd_jobs",  # of workers, beside one of these
 }
+WORKER_UNITS = SITE / "systemd_jobs"  # beside one of these
 _PYTHON_LEFTOVERS = shutil.ignore_patterns("__pycache__", "*.pyc")
 
 
