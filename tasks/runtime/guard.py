@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, NoReturn
 
@@ -27,6 +28,33 @@ class Stopped(KeyboardInterrupt):
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:
     raise Stopped(signal.Signals(number).name)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end a command without a run as Ctrl-C does: with one line, and nothing left behind."""
+    with _caught():
+        try:
+            yield
+        except KeyboardInterrupt as error:
+            raise DeployError(f"{_by(error)} Nothing was changed.") from None
+
+
+@contextmanager
+def _caught() -> Iterator[None]:
+    here = threading.current_thread() is threading.main_thread()
+    ours = [number for number in _SIGNALS if here and signal.getsignal(number) is signal.SIG_DFL]
+    for number in ours:
+        signal.signal(number, _stop)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _by(error: KeyboardInterrupt) -> str:
+    return f"Stopped by {error}." if isinstance(error, Stopped) else "Stopped by Ctrl-C."
 
 
 def outcome_of(error: DeployError | None) -> Outcome:
@@ -51,7 +79,7 @@ class Guard:
     def __init__(self, out: Output) -> None:
         self._out = out
         self._run: Run | None = None
-        self._before: dict[signal.Signals, object] = {}
+        self._signals = ExitStack()
 
     def know(self, run: Run) -> None:
         """Register the run: its command and its changes."""
@@ -59,10 +87,7 @@ class Guard:
 
     def __enter__(self) -> Guard:
         """Catch SIGTERM and SIGHUP as Ctrl-C is caught."""
-        if threading.current_thread() is threading.main_thread():
-            for number in _SIGNALS:
-                if signal.getsignal(number) is signal.SIG_DFL:
-                    self._before[number] = signal.signal(number, _stop)
+        self._signals.enter_context(_caught())
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -70,8 +95,7 @@ class Guard:
 
         Raises Resumable when something was changed, any other DeployError otherwise. A bug keeps its traceback.
         """
-        for number in self._before:
-            signal.signal(number, signal.SIG_DFL)
+        self._signals.close()
         self._out.close()
         if error is None or isinstance(error, SystemExit | GeneratorExit):
             self._report("failed" if error is not None and getattr(error, "code", None) else "ok", None)
@@ -103,7 +127,7 @@ class Guard:
         if isinstance(error, DeployError):
             return error
         if isinstance(error, KeyboardInterrupt):
-            by = f"Stopped by {error}." if isinstance(error, Stopped) else "Stopped by Ctrl-C."
+            by = _by(error)
             return Resumable(by, self._again()) if self._changed() else DeployError(f"{by} Nothing was changed.")
         from .failures import explain
 

@@ -1,7 +1,10 @@
 """`init` in repositories of real generators: what it writes, shows, keeps and proves."""
 
+import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -346,3 +349,70 @@ def test_a_repository_that_git_refuses_is_no_folder_to_guess_in(site: Path, tmp_
     (site / ".git/HEAD").write_text("damaged")
     with pytest.raises(SettingsError, match="not a git repository"):
         operation.init(site, YES)
+
+
+def test_files_that_git_ignores_are_named_with_the_line_that_shows_them(site: Path, printed: Printed) -> None:
+    (site / ".gitignore").write_text("deploy/\n*.yaml\n.*/*\n")
+    operation.init(site, YES)
+    left = [line for line in printed().splitlines() if "which every host needs" in line]
+    assert [line.strip().partition(" hides ")[0] for line in left] == [
+        ".gitignore:3 (.*/*)",
+        ".gitignore:1 (deploy/)",
+        ".gitignore:2 (*.yaml)",
+    ]
+    with (site / ".gitignore").open("a") as file:
+        file.write("\n".join(word for line in left for word in line.rpartition("below it: ")[2].split()) + "\n")
+    operation.init(site, YES)
+    assert "which every host needs" not in printed()
+    shown = subprocess.run(["git", "-C", str(site), "add", "--all", "--dry-run"], check=True, capture_output=True, text=True)
+    for name in ("fabric.yaml", "deploy/nginx/site.conf", ".ramped/project.json"):
+        assert f"add '{name}'" in shown.stdout
+
+
+def test_a_urlconf_of_other_modules_gets_the_health_view(site: Path) -> None:
+    urls = site / "bakery/urls.py"
+    urls.rename(site / "bakery/all_urls.py")
+    urls.write_text("from .all_urls import *  # noqa\n")
+    operation.init(site, YES)
+    assert "_ApplicationStatus" in urls.read_text()
+    manage(site, "shell", "-c", "from django.urls import reverse; assert reverse('health') == '/health/'")
+
+
+def test_a_urlconf_that_is_elsewhere_is_left_to_do(site: Path, printed: Printed) -> None:
+    (site / "bakery/urls.py").unlink()
+    settings = site / "bakery/settings.py"
+    settings.write_text(settings.read_text().replace("bakery.urls", "django.contrib.auth.urls"))
+    operation.init(site, YES)
+    assert "ROOT_URLCONF django.contrib.auth.urls is no file of this repository: make it" in printed()
+
+
+def test_the_manifest_of_vite_goes_into_the_checkout(site: Path) -> None:
+    """An app of the name is enough: the settings alone are changed. The real one is rehearsed."""
+    (site / "django_vite").mkdir()
+    (site / "django_vite/__init__.py").touch()
+    with (site / "bakery/settings.py").open("a") as settings:
+        settings.write("INSTALLED_APPS += ['django_vite']\nDJANGO_VITE = {'default': {'dev_mode': False}}\n")
+        settings.write("STATICFILES_DIRS = [BASE_DIR / 'dist']\n")
+    (site / "dist").mkdir()
+    (site / "dist/manifest.json").write_text('{"main.js": {"file": "main.js"}}')
+    (site / "dist/main.js").write_text("1\n")
+    operation.init(site, YES)
+    path = manage(site, "shell", "-v0", "-c", "from django.conf import settings as s; print(s.DJANGO_VITE['default'])")
+    assert "/dist/manifest.json" in path and "'dev_mode': False" in path
+
+
+def test_it_is_stopped_with_one_line_and_leaves_no_scratch_folder(site: Path, tmp_path: Path) -> None:
+    with (site / "bakery/settings.py").open("a") as settings:
+        settings.write(f"\nimport pathlib, time\npathlib.Path({str(tmp_path / 'loads')!r}).touch()\ntime.sleep(600)\n")
+    (tmp_path / "tmp").mkdir()
+    command = [sys.executable, "-m", "tasks", "init", "--python", sys.executable]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path / "tmp")}
+    with subprocess.Popen(command, cwd=site, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as it:
+        end = time.monotonic() + 60
+        while not (tmp_path / "loads").exists():
+            assert time.monotonic() < end and it.poll() is None
+            time.sleep(0.02)
+        it.send_signal(signal.SIGTERM)
+        said, _ = it.communicate(timeout=60)
+    assert it.returncode == 1 and said == "Stopped by SIGTERM. Nothing was changed.\n"
+    assert not list((tmp_path / "tmp").iterdir()) and not (site / "fabric.yaml").exists()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -18,6 +18,8 @@ STOCK = (
 )
 FILES = "django.core.files.storage.filesystem.FileSystemStorage"
 OURS = "LocalManifestStaticFilesStorage"
+# By the module of a driver: the scheme of DATABASE_URL for which a site has it.
+DRIVERS = {"psycopg": "postgres", "psycopg2": "postgres", "MySQLdb": "mysql", "pymysql": "mysql"}
 
 # How settings say that a variable is missing: os.environ[...], django-environ, python-decouple, environs.
 _MISSING = tuple(
@@ -54,8 +56,11 @@ class Facts:
     apps: list[str]
     databases: Mapping[str, list[str]]  # engine and file by alias
     proxy_header: list[str]
-    asgi: bool
+    asgi: str  # ASGI_APPLICATION
+    urlconf: str  # ROOT_URLCONF, where it is the name of a module
     urls_file: str
+    vite: Mapping[str, list[str]]  # apps of django-vite without a path to their manifest: where their build may put it
+    vite_setting: str  # what gives that path: DJANGO_VITE, or the name of before its version 3
     compressed: bool  # django-compressor works offline, with its manifest in STATIC_ROOT
     immutable_test: bool
     storage: str
@@ -104,16 +109,35 @@ def end_of_traceback(printed: str) -> str:
     return f"{lines[errors[-1]]}{where}"
 
 
+def of_ours(printed: str, folder: str) -> bool:
+    """Return whether a Python program ended by a fault of ours, which nothing in the project can mend.
+
+    `folder`: that of the drop-ins. What they raise themselves says what is wrong with the project.
+    """
+    lines = printed.strip().splitlines()
+    errors = [number for number, line in enumerate(lines) if _ERROR.match(line)]
+    places = [number for number in range(errors[-1]) if _PLACE.match(lines[number])] if errors else []
+    if not places:
+        return False
+    number = places[-1]
+    match = _PLACE.match(lines[number])
+    assert match
+    if match[1] == "<string>":  # the program itself, which has one error of its own
+        return not lines[errors[-1]].startswith("Failed:")
+    return match[1].startswith(f"{folder}/") and not lines[number + 1].lstrip().startswith("raise ")
+
+
 def broken_reference(failure: str) -> str | None:
     """Return the static file whose reference stopped collectstatic, as our storage names it; None for another failure."""
     found = re.search(r'"allow_missing_references": \["([^"\\]+)"\]', failure)
     return found[1] if found else None
 
 
-def placeholder(name: str) -> str:
-    """Return a value with which settings can be looked at; it opens nothing."""
+def placeholder(name: str, drivers: Collection[str] = ()) -> str:
+    """Return a value with which settings can be looked at; it opens nothing. `drivers`: of databases, that the site has."""
     if name.endswith("DATABASE_URL"):
-        return "sqlite:///:memory:"
+        server = next((scheme for module, scheme in DRIVERS.items() if module in drivers), "")
+        return f"{server}://site@127.0.0.1:9/site" if server else "sqlite:///:memory:"
     if name.endswith(("REDIS_URL", "BROKER_URL", "CACHE_URL")):
         return "redis://127.0.0.1:9/0"
     if name.endswith(("_URL", "_DSN")):

@@ -30,7 +30,7 @@ def names_of(project: str, layout: Layout, facts: Facts | None, variables: tuple
     hosts = [host.lstrip(".") for host in facts.allowed_hosts] if facts else []
     public = [host for host in hosts if re.fullmatch(r"(?:[a-z0-9-]+\.)+[a-z]{2,}", host)]
     versions = facts.versions if facts else {}
-    asgi = facts is not None and facts.asgi and bool({"uvicorn", "daphne"} & versions.keys())
+    asgi = facts is not None and bool(facts.asgi) and bool({"uvicorn", "daphne"} & versions.keys())
     uwsgi = "uwsgi" in versions and "gunicorn" not in versions
     application = layout.application or "config.wsgi"
     return Names(

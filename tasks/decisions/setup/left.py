@@ -41,6 +41,14 @@ def _disks(facts: Facts, at: Callable[[str], str]) -> Iterator[str]:
         yield f"{at('MEDIA_ROOT')}: uploads on a local disk are lost with each instance: use the shared disk, or S3"
 
 
+def about_urls(layout: Layout, urlconf: str) -> str:
+    """Say what the root URLconf needs where it is no file that can be changed; `urlconf`: its module, or ""."""
+    return (
+        f"{layout.settings_file}: ROOT_URLCONF {urlconf or '(none)'} is no file of this repository: make it one whose urlpatterns"
+        f' begin with path("health/", ApplicationStatus.as_view()), from {layout.package}.health'
+    )
+
+
 def about_names(names: Names) -> Iterator[str]:
     """Yield what only the operator knows."""
     keys = ["aws.region", "groups", "ssh.user"] + (["app.domain"] if names.domain == DOMAIN else [])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from . import vite
 from .blocks import wrapped
 from .facts import OURS, STOCK, Facts
 from .layout import Layout
@@ -19,10 +20,13 @@ from pathlib import Path as _Path  # noqa: E402
 """
 
 
-def settings_block(layout: Layout, facts: Facts, top: str, leave: Sequence[str] = ()) -> str:
+def settings_block(
+    layout: Layout, facts: Facts, top: str, leave: Sequence[str] = (), manifests: Mapping[str, str] | None = None
+) -> str:
     """Return the block for the settings.
 
-    `top`: the absolute path of the repository; `leave`: static files whose broken references stay as they are.
+    `top`: the absolute path of the repository; `leave`: static files whose broken references stay as they are;
+    `manifests`: of vite, by app.
     """
     parts = [
         _IMPORTS,
@@ -34,6 +38,7 @@ def settings_block(layout: Layout, facts: Facts, top: str, leave: Sequence[str] 
         *_apps(layout, facts),
         *_middleware(layout, facts),
         *_static(layout, facts, top, leave),
+        *vite.settings_lines(facts, manifests or {}),
         *_proxy(facts),
     ]
     return wrapped("\n".join(parts))

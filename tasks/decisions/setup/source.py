@@ -26,6 +26,12 @@ def line_of(text: str, name: str) -> int | None:
     return max(lines, default=None)
 
 
+def has_star(text: str) -> bool:
+    """Return whether a file imports all names of another module."""
+    imports = (node for node in ast.walk(_tree(text)) if isinstance(node, ast.ImportFrom))
+    return any(alias.name == "*" for node in imports for alias in node.names)
+
+
 def compiles(text: str) -> str | None:
     """Return what is wrong with a text as Python, or None."""
     try:

@@ -25,15 +25,16 @@ REQUIREMENTS = (
 LOCKS = {"uv.lock": "uv add", "poetry.lock": "poetry add", "pdm.lock": "pdm add", "Pipfile.lock": "pipenv install"}
 
 
-def urls_block(layout: Layout) -> str:
-    """Return the block for the root URLconf."""
+def urls_block(layout: Layout, star: bool = False) -> str:
+    """Return the block for the root URLconf; `star`: `urlpatterns` may come from an `import *`."""
+    note = "  # noqa: F405" if star else ""
     return wrapped(f"""\
 from django.urls import path as _path  # noqa: E402
 
 from {layout.package}.health import ApplicationStatus as _ApplicationStatus  # noqa: E402
 
 # Before all others: a pattern that matches everything would answer it.
-urlpatterns = [_path("health/", _ApplicationStatus.as_view(), name="health"), *urlpatterns]""")
+urlpatterns = [_path("health/", _ApplicationStatus.as_view(), name="health"), *urlpatterns]{note}""")
 
 
 def has_health(urls: str) -> bool:

@@ -14,9 +14,12 @@ from ...decisions.setup.facts import broken_reference
 from ...decisions.setup.host_files import names_of
 from ...decisions.setup.layout import Layout, choose_manage, manage_files, read_layout
 from ...errors import DeployError, Refused, SettingsError
+from ...runtime.guard import interruptible
 from .changes import Changes, changes
+from .hidden import about_hidden
 from .looking import Proof, Scratch, scratch
-from .plan import Project, wanted
+from .plan import wanted
+from .project import BASE, Project
 from .repository import Repository, repository
 from .writing import File, write_all
 
@@ -68,18 +71,19 @@ def init(folder: Path, options: Options) -> None:
 
 @contextmanager
 def _temporary() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="ramped-init-")).resolve()
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder)
+    with interruptible():
+        folder = Path(tempfile.mkdtemp(prefix="ramped-init-")).resolve()
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder)
 
 
 def _set_up(found: Repository, copied: Scratch, snippets: Path, options: Options) -> None:
     layout, facts = copied.layout, copied.facts()
-    variables = tuple(copied.python.placeholders) if copied.python else ()
-    names = names_of(found.top.name, layout, facts, variables)
-    project = Project(found, copied.repository.top, layout, facts, names)
+    placeholders = copied.python.placeholders if copied.python else {}
+    names = names_of(found.top.name, layout, facts, tuple(placeholders))
+    project = Project(found, copied.repository.top, layout, facts, names, placeholders)
     while True:
         made, proof = _proposed(project, copied, snippets, options)
         broken = next(filter(None, map(broken_reference, proof.failed)), None)
@@ -89,6 +93,8 @@ def _set_up(found: Repository, copied: Scratch, snippets: Path, options: Options
     if proof.broken:
         raise Refused(f"{layout.settings} does not load with the changes, so nothing was written: {proof.broken}")
     edits = _diffs(found, made)
+    bases = [base for record in made.bases.values() for base in record]
+    made.left += about_hidden(found, [*made.says, *bases], (str(Path(BASE).parent), "deploy", layout.folder))
     _write(found, made, options)
     for name in made.ours:
         print(f"{'would write' if options.dry else 'written'}: {name} ({made.says[name]})")

@@ -8,7 +8,7 @@ from ...decisions.setup import blocks
 from ...decisions.setup.source import compiles
 from ...errors import DeployError
 from .merging import merge
-from .plan import Wanted, record_of
+from .project import Wanted, record_of
 from .repository import Repository
 from .writing import File
 

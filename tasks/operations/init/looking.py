@@ -9,12 +9,12 @@ from pathlib import Path
 
 from ...decisions.release.answers import json_object
 from ...decisions.setup import blocks
-from ...decisions.setup.facts import MARK, Facts, end_of_traceback, read_facts
+from ...decisions.setup.facts import MARK, Facts, end_of_traceback, of_ours, read_facts
 from ...decisions.setup.layout import Layout
-from ...errors import SettingsError
+from ...errors import DeployError, SettingsError
 from ...hosts.shell.remote_scripts import program_of
 from ...hosts.shell.scripts.environment import file_of
-from .repository import Python, Repository, copy, find_python
+from .repository import Python, Repository, copy, drivers_of, find_python
 
 _PROVEN = "ramped-proof:"
 
@@ -29,37 +29,44 @@ class Scratch:
     failure: str = ""
 
     def facts(self) -> Facts | None:
-        """Return what the settings say; None where they cannot be loaded, when `failure` says why."""
+        """Return what the settings say; None where they cannot be loaded, when `failure` says why. Raises DeployError."""
         if self.python is None:
             self.failure = "no Python here can import Django: install the requirements into .venv"
             return None
-        done = self._shell(program_of(__package__, "probe", MARK))
-        facts = read_facts(done[0])
+        printed, failure, ours = self._shell(program_of(__package__, "probe", MARK))
+        facts = read_facts(printed)
+        if facts is None and ours:
+            raise DeployError(f"A fault of ramped itself, not of the project; nothing was written. Report it: {failure}")
         if facts is None:
-            self.failure = f"{self.layout.settings} cannot be loaded by {self.python.program}: {done[1]}"
+            self.failure = f"{self.layout.settings} cannot be loaded by {self.python.program}: {failure}"
         return facts
 
     def prove(self, texts: Mapping[str, str], host: str, *, ask: bool) -> Proof:
-        """Return the proof of the project with other texts; `ask`: with its first page."""
+        """Return the proof of the project with other texts; `ask`: with its first page. Raises DeployError for our faults."""
         if self.python is None:
             return Proof(skipped=self.failure)
         for name, text in texts.items():
             target = self.repository.top / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(text.encode())
-        printed, failure = self._shell(program_of(__package__, "proof", _PROVEN, str(self.repository.top), host, ask))
+        printed, failure, ours = self._shell(program_of(__package__, "proof", _PROVEN, str(self.repository.top), host, ask))
         lines = [line for line in printed.split("\n") if line.startswith(_PROVEN)]
         answer = json_object(lines[-1].removeprefix(_PROVEN)) if lines else None
+        if ours:
+            raise DeployError(f"A fault of ramped itself, not of the project; nothing was written. Report it: {failure}")
         if answer is None:
             return Proof(broken=failure or "no answer")
         # What ended the program in the middle is the project's own: its settings were loaded.
         return Proof(answer["proven"], [*answer["failed"], *([failure] if failure else [])])
 
-    def _shell(self, script: str) -> tuple[str, str]:
-        """Return what a program printed, and the end of what it said where it failed."""
+    def _shell(self, script: str) -> tuple[str, str, bool]:
+        """Return what a program printed, the end of what it said where it failed, and whether that is a fault of ours."""
         assert self.python
         done = self.python.shell(self.repository.top, self.layout.manage, self.layout.settings, script)
-        return done.stdout, end_of_traceback(done.stderr or done.stdout) if done.returncode else ""
+        if not done.returncode:
+            return done.stdout, "", False
+        said = done.stderr or done.stdout
+        return done.stdout, end_of_traceback(said), of_ours(said, str(self.repository.top / self.layout.folder))
 
 
 @dataclass
@@ -82,7 +89,8 @@ def scratch(found: Repository, layout: Layout, folder: Path, python: str | None,
         if blocks.found(text) is not None:
             (copied.top / name).write_bytes(blocks.without(text).encode())
     program = find_python(found.top, python)
-    return Scratch(copied, layout, Python(program, _environment(environment_file)) if program else None)
+    environment = _environment(environment_file)
+    return Scratch(copied, layout, Python(program, environment, drivers_of(program)) if program else None)
 
 
 def _environment(file: str | None) -> Mapping[str, str]:

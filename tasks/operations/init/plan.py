@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from ...decisions.setup import left, texts
+from ...decisions.setup import left, texts, vite
 from ...decisions.setup.blocks import without
-from ...decisions.setup.facts import Facts, placeholder
-from ...decisions.setup.host_files import Names, filled, nginx, settings_file, unit
-from ...decisions.setup.layout import Layout
+from ...decisions.setup.facts import Facts
+from ...decisions.setup.host_files import filled, nginx, settings_file, unit
 from ...decisions.setup.settings_block import SITE_STORAGE, settings_block, site_storage, storage_name
-from ...decisions.setup.source import line_of
-from .repository import Repository
+from ...decisions.setup.source import has_star, line_of
+from .project import Project, Wanted, record_of
+from .requirements import require
 from .writing import File
 
 _SERVERS = ("gunicorn", "uvicorn", "uwsgi")
@@ -23,42 +22,13 @@ _PACKAGE_NOTE = (
 )
 
 
-BASE = ".ramped/base"  # what `init` wrote last, from which it knows what was changed by hand
-
-
-def record_of(name: str, kind: str = "base") -> str:
-    """Return where it is recorded what `init` wrote last into a file; `kind`: base, or block."""
-    return f"{BASE}/{name}.{kind}"
-
-
-@dataclass
-class Wanted:
-    """Texts by name of file: whole files, and blocks; `left`: what is left to do."""
-
-    files: dict[str, File] = field(default_factory=dict)
-    blocks: dict[str, str] = field(default_factory=dict)
-    left: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Project:
-    """What is known about a project; `facts`: None where its settings could not be loaded."""
-
-    repository: Repository
-    scratch: Path  # the copy in which the facts were found
-    layout: Layout
-    facts: Facts | None
-    names: Names
-    leave: tuple[str, ...] = ()  # static files whose broken references stay as they are
-
-
 def wanted(project: Project, snippets: Path) -> Wanted:
     """Return everything that a project should have."""
     found = Wanted()
     found.files.update(_drop_ins(project, snippets / "django"))
     found.files.update(_host_files(project, snippets))
     _ignore(project, found)
-    _requirements(project, found)
+    require(project, found)
     _fabric(project, snippets, found)
     if project.facts:
         _settings(project, project.facts, found)
@@ -76,7 +46,7 @@ def _record(project: Project, facts: Facts) -> str:
         "databases": {
             alias: [engine, _inside(project.scratch, file) if file else ""] for alias, (engine, file) in facts.databases.items()
         },
-        "variables": {name: placeholder(name) for name in project.names.variables},
+        "variables": dict(project.placeholders),
     }
     return json.dumps(known, indent=2) + "\n"
 
@@ -152,41 +122,6 @@ def _ignore(project: Project, found: Wanted) -> None:
         found.blocks[".gitignore"] = texts.ignore_block(missing)
 
 
-def _requirements(project: Project, found: Wanted) -> None:
-    repository = project.repository
-    files = texts.requirements_files(repository.names)
-    if not files:
-        _without_requirements(project, found)
-        return
-    (file,) = files
-    repository.own(file)
-    every = repository.texts([name for name in repository.names if name.endswith((".txt", ".in"))])
-    block_free = {name: without(text) for name, text in every.items()}
-    lacking = texts.requirement_lines(texts.required(file, block_free))
-    if not lacking:
-        return
-    if source := texts.compiled_of(every[file]):
-        found.left.append(f"{source}: add {' and '.join(lacking)}, and compile {file} again")
-    elif texts.hashed(every[file]):
-        found.left.append(f"{file}: add {' and '.join(lacking)} with their hashes")
-    else:
-        found.blocks[file] = texts.requirements_block(lacking)
-
-
-def _without_requirements(project: Project, found: Wanted) -> None:
-    """Name what a lock file lacks, or write requirements.txt where nothing says what the site needs."""
-    versions = project.facts.versions if project.facts else {}
-    lacking = texts.requirement_lines(set(versions))
-    if locks := list(texts.lock_files(project.repository.names)):
-        name, command = locks[0]
-        found.left += [f"{name}: {command} {' '.join(map(repr, lacking))}"] if lacking else []
-    elif "pyproject.toml" in project.repository.names or "Pipfile" in project.repository.names:
-        found.left.append("fabric.yaml: app.requirements: there is no requirements file: say how the site is installed")
-    elif versions:
-        lines = [f"django=={versions['django']}", *texts.requirement_lines(set())]
-        found.files["requirements.txt"] = File("\n".join(lines) + "\n")
-
-
 def _settings(project: Project, facts: Facts, found: Wanted) -> None:
     layout, repository = project.layout, project.repository
     found.left += left.about_settings(layout, facts, _lines(project))
@@ -194,11 +129,21 @@ def _settings(project: Project, facts: Facts, found: Wanted) -> None:
         f"{name}: references a static file that is not there; the reference is left as it is" for name in project.leave
     ]
     if {"INSTALLED_APPS", "MIDDLEWARE"} <= set(facts.own):
-        found.blocks[layout.settings_file] = settings_block(layout, facts, str(project.scratch), project.leave)
-        urls = _inside(project.scratch, facts.urls_file)
-        text = repository.text(urls) if urls else None
-        if text is not None and line_of(without(text), "urlpatterns") and not texts.has_health(text):
-            found.blocks[urls] = texts.urls_block(layout)
+        configs = repository.texts([name for name in repository.names if vite.is_config(name)])
+        manifests = vite.manifests(facts, str(project.scratch), list(configs.values()))
+        found.left += vite.left(facts, manifests, _lines(project)(vite.SETTING))
+        found.blocks[layout.settings_file] = settings_block(layout, facts, str(project.scratch), project.leave, manifests)
+        _urls(project, facts, found)
+
+
+def _urls(project: Project, facts: Facts, found: Wanted) -> None:
+    """Add the health view to the root URLconf; where that is no file of the repository, say what to add."""
+    urls = _inside(project.scratch, facts.urls_file)
+    text = project.repository.text(urls) if urls else None
+    if text is None:
+        found.left.append(left.about_urls(project.layout, facts.urlconf))
+    elif not texts.has_health(text):
+        found.blocks[urls] = texts.urls_block(project.layout, has_star(without(text)))
 
 
 def _lines(project: Project) -> Callable[[str], str]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ...decisions.setup.facts import missing_variable, placeholder
+from ...decisions.setup.facts import DRIVERS, missing_variable, placeholder
 from ...errors import SettingsError
 
 _LARGE = 1024**2  # bytes; larger ignored files are databases and archives, not settings
@@ -50,13 +50,13 @@ class Repository:
 
     def branch(self) -> str:
         """Return the branch that is deployed: origin's, or the one that is checked out."""
-        head = _git(self.top, "symbolic-ref", "--short", "refs/remotes/origin/HEAD").stdout.strip().removeprefix("origin/")
-        return head or _git(self.top, "symbolic-ref", "--short", "HEAD").stdout.strip() or "main"
+        head = git(self.top, "symbolic-ref", "--short", "refs/remotes/origin/HEAD").stdout.strip().removeprefix("origin/")
+        return head or git(self.top, "symbolic-ref", "--short", "HEAD").stdout.strip() or "main"
 
 
 def repository(folder: Path) -> Repository:
     """Return the repository of a folder: the whole of a git repository, or the folder itself."""
-    asked = _git(folder, "rev-parse", "--show-toplevel")
+    asked = git(folder, "rev-parse", "--show-toplevel")
     shown = asked.stdout.strip()
     if not shown:
         if any((path / ".git").exists() for path in (folder, *folder.parents)):
@@ -64,13 +64,13 @@ def repository(folder: Path) -> Repository:
             raise SettingsError(f"{folder}: {asked.stderr.strip()}")
         names = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file() and ".venv" not in path.parts)
         return Repository(folder, tuple(sorted(map(str, names))))
-    listed = _git(Path(shown), "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate").stdout
+    listed = git(Path(shown), "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate").stdout
     return Repository(Path(shown), tuple(name for name in listed.split("\0") if name and (Path(shown) / name).is_file()))
 
 
 def copy(repository: Repository, target: Path) -> Repository:
     """Copy the files of a repository, and small ignored ones beside them, which hold the settings of this machine."""
-    ignored = _git(repository.top, "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory").stdout
+    ignored = git(repository.top, "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory").stdout
     small = [name for name in ignored.split("\0") if name and not name.endswith("/") and _is_small(repository.top / name)]
     for name in (*repository.names, *small):
         (target / name).parent.mkdir(parents=True, exist_ok=True)
@@ -90,6 +90,7 @@ class Python:
 
     program: Path
     environment: Mapping[str, str]
+    drivers: frozenset[str] = frozenset()  # of databases
     placeholders: dict[str, str] = field(default_factory=dict)
 
     def shell(self, top: Path, manage: str, settings: str, script: str) -> subprocess.CompletedProcess[str]:
@@ -99,7 +100,7 @@ class Python:
             missing = missing_variable(done.stderr) if done.returncode else None
             if missing is None or missing in self.placeholders or len(self.placeholders) >= _VARIABLES:
                 return done
-            self.placeholders[missing] = placeholder(missing)
+            self.placeholders[missing] = placeholder(missing, self.drivers)
 
     def _run(self, manage: Path, settings: str, script: str) -> subprocess.CompletedProcess[str]:
         given = {"DJANGO_SETTINGS_MODULE": settings, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONWARNINGS": "ignore"}
@@ -150,16 +151,25 @@ def _has_django(program: Path) -> bool:
     return done.stdout.startswith("(")
 
 
+def drivers_of(program: Path) -> frozenset[str]:
+    """Return the drivers of database servers that a Python can import."""
+    script = f"from importlib.util import find_spec; print(*filter(find_spec, {tuple(DRIVERS)!r}))"
+    done = subprocess.run([str(program), "-c", script], capture_output=True, text=True, check=False)
+    return frozenset(done.stdout.split()) if done.returncode == 0 else frozenset()
+
+
 def elsewhere(environment: Mapping[str, str]) -> dict[str, str]:
     """Return an environment without the variables by which git would act on the repository of a hook that runs us (git(1))."""
     return {name: value for name, value in environment.items() if name not in _OF_A_HOOK}
 
 
-def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def git(folder: Path, *arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Run git in a folder, with `given` as its standard input; raises SettingsError where there is no git."""
     try:
         return subprocess.run(
             ["git", "--no-optional-locks", "-C", str(folder), *arguments],
             env=elsewhere(os.environ),
+            input=given,
             capture_output=True,
             text=True,
             errors="surrogateescape",

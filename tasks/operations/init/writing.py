@@ -42,6 +42,9 @@ def write_all(top: Path, files: Mapping[str, File]) -> None:
     except OSError as error:
         _undo(before, [temporary for temporary, _ in staged], made)
         raise DeployError(f"{error.filename}: {error.strerror}: nothing was written") from None
+    except KeyboardInterrupt:
+        _undo(before, [temporary for temporary, _ in staged], made)
+        raise
 
 
 def _make_folders(folder: Path) -> list[Path]:

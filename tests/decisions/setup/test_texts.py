@@ -7,7 +7,7 @@ import yaml
 
 from tasks.decisions.setup import texts
 from tasks.decisions.setup.blocks import wrapped
-from tasks.decisions.setup.facts import end_of_traceback, missing_variable
+from tasks.decisions.setup.facts import end_of_traceback, missing_variable, of_ours, placeholder
 from tasks.decisions.setup.host_files import Names, filled, nginx, settings_file, unit
 
 SNIPPETS = Path(__file__).parents[3] / "settings_snippets"
@@ -69,6 +69,33 @@ def test_the_end_of_a_traceback_is_one_line_with_its_place() -> None:
     )
     assert end_of_traceback(said) == "NameError: name 'y' (/x/settings.py:7)"
     assert end_of_traceback("") == "it printed nothing"
+
+
+PLACES = '  File "/django/x.py", line 3, in y\n    z()\n  File "/x/deployment/health.py", line 7, in f\n    {}\n{}\n'
+
+
+@pytest.mark.parametrize(
+    "said, ours",
+    [
+        (PLACES.format("a.b", "AttributeError: 'str' object has no attribute 'b'"), True),
+        (PLACES.format("raise ImproperlyConfigured(text)", "django.core.exceptions.ImproperlyConfigured: STATIC_ROOT"), False),
+        (
+            '  File "/x/deployment/health.py", line 7, in f\n    a\n  File "/x/own.py", line 1, in g\n    b\nValueError: c\n',
+            False,
+        ),
+        ('  File "<string>", line 40, in collected\nKeyError: 1\n', True),
+        ('  File "<string>", line 40, in collected\nFailed: other names\n', False),
+        ("killed", False),
+    ],
+)
+def test_a_fault_of_ours_is_not_blamed_on_the_project(said: str, ours: bool) -> None:
+    assert of_ours(f"Traceback (most recent call last):\n{said}", "/x/deployment") is ours
+
+
+def test_the_database_of_a_placeholder_is_that_of_the_driver() -> None:
+    assert placeholder("DATABASE_URL") == "sqlite:///:memory:"
+    assert placeholder("SITE_DATABASE_URL", {"psycopg2"}).startswith("postgres://")
+    assert placeholder("DATABASE_URL", {"MySQLdb"}).startswith("mysql://")
 
 
 def test_fabric_yaml_has_the_projects_values_and_keeps_every_comment() -> None:

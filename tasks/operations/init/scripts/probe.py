@@ -6,10 +6,20 @@ import importlib.util
 import json
 import os
 import sys
+from collections.abc import Iterator
 from importlib import import_module, metadata
 from typing import Any
 
-NAMES = ("BASE_DIR", "STORAGES", "STATICFILES_STORAGE", "DEFAULT_FILE_STORAGE", "STATIC_ROOT", "MIDDLEWARE", "INSTALLED_APPS")
+NAMES = (
+    "BASE_DIR",
+    "STORAGES",
+    "STATICFILES_STORAGE",
+    "DEFAULT_FILE_STORAGE",
+    "STATIC_ROOT",
+    "MIDDLEWARE",
+    "INSTALLED_APPS",
+    "DJANGO_VITE",
+)
 PACKAGES = ("django", "whitenoise", "gunicorn", "uvicorn", "daphne", "uwsgi")
 
 
@@ -34,8 +44,10 @@ def main(mark: str) -> None:
         "apps": [str(name) for name in settings.INSTALLED_APPS],
         "databases": databases(settings.DATABASES),
         "proxy_header": [str(part) for part in settings.SECURE_PROXY_SSL_HEADER or ()],
-        "asgi": bool(getattr(settings, "ASGI_APPLICATION", None)),
+        "asgi": str(getattr(settings, "ASGI_APPLICATION", None) or ""),
+        "urlconf": str(getattr(settings, "ROOT_URLCONF", "")),
         "urls_file": urls_file(str(getattr(settings, "ROOT_URLCONF", ""))),
+        **vite(),
         "compressed": compressed(),
         "immutable_test": hasattr(settings, "WHITENOISE_IMMUTABLE_FILE_TEST"),
         **storage(),
@@ -52,6 +64,37 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+def vite() -> dict[str, Any]:
+    """Return the apps of django-vite without a path to their manifest, and where their build may put it."""
+    from django.apps import apps
+    from django.conf import settings
+
+    if not apps.is_installed("django_vite"):
+        return {"vite": {}, "vite_setting": ""}
+    names = ("DEV_MODE", "DEV_SERVER_HOST", "DEV_SERVER_PORT", "STATIC_URL_PREFIX", "MANIFEST_PATH", "ASSETS_PATH")
+    before = {
+        name.lower(): getattr(settings, f"DJANGO_VITE_{name}") for name in names if hasattr(settings, f"DJANGO_VITE_{name}")
+    }
+    given = getattr(settings, "DJANGO_VITE", None)
+    found = {}
+    for app, config in (given or {"default": before}).items():
+        values = config if isinstance(config, dict) else config._asdict()
+        if not values.get("manifest_path"):
+            found[str(app)] = list(candidates(os.path.join(values.get("static_url_prefix") or "", "manifest.json")))
+    return {"vite": found, "vite_setting": "DJANGO_VITE_MANIFEST_PATH" if before and not given else "DJANGO_VITE"}
+
+
+def candidates(name: str) -> Iterator[str]:
+    """Yield where a static file may lie: it need not be built yet."""
+    from django.conf import settings
+
+    for entry in settings.STATICFILES_DIRS:
+        prefix, folder = entry if isinstance(entry, (list, tuple)) else ("", entry)
+        inside = name[len(prefix) + 1 :] if prefix and name.startswith(f"{prefix}/") else name
+        if inside != name or not prefix:
+            yield os.path.realpath(os.path.join(str(folder), inside))
 
 
 def compressed() -> bool:

@@ -1,0 +1,44 @@
+"""What a project's requirements lack for a deployment."""
+
+from __future__ import annotations
+
+from ...decisions.setup import texts
+from ...decisions.setup.blocks import without
+from .project import Project, Wanted
+from .writing import File
+
+
+def require(project: Project, found: Wanted) -> None:
+    """Add what the requirements of a project lack: in their file, or named where only their own tool may write it."""
+    repository = project.repository
+    files = texts.requirements_files(repository.names)
+    if not files:
+        _without_requirements(project, found)
+        return
+    (file,) = files
+    repository.own(file)
+    every = repository.texts([name for name in repository.names if name.endswith((".txt", ".in"))])
+    block_free = {name: without(text) for name, text in every.items()}
+    lacking = texts.requirement_lines(texts.required(file, block_free))
+    if not lacking:
+        return
+    if source := texts.compiled_of(every[file]):
+        found.left.append(f"{source}: add {' and '.join(lacking)}, and compile {file} again")
+    elif texts.hashed(every[file]):
+        found.left.append(f"{file}: add {' and '.join(lacking)} with their hashes")
+    else:
+        found.blocks[file] = texts.requirements_block(lacking)
+
+
+def _without_requirements(project: Project, found: Wanted) -> None:
+    """Name what a lock file lacks, or write requirements.txt where nothing says what the site needs."""
+    versions = project.facts.versions if project.facts else {}
+    lacking = texts.requirement_lines(set(versions))
+    if locks := list(texts.lock_files(project.repository.names)):
+        name, command = locks[0]
+        found.left += [f"{name}: {command} {' '.join(map(repr, lacking))}"] if lacking else []
+    elif "pyproject.toml" in project.repository.names or "Pipfile" in project.repository.names:
+        found.left.append("fabric.yaml: app.requirements: there is no requirements file: say how the site is installed")
+    elif versions:
+        lines = [f"django=={versions['django']}", *texts.requirement_lines(set())]
+        found.files["requirements.txt"] = File("\n".join(lines) + "\n")
