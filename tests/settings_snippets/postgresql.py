@@ -37,7 +37,14 @@ class Cluster:
         self._run("initdb", "--pgdata=data", "--username=shop", "--auth=trust", "--no-sync", "--encoding=UTF8")
 
     def start(self) -> None:
-        options = f"-c listen_addresses='' -c unix_socket_directories={self.folder} -c fsync=off"
+        own = (
+            f"unix_socket_directories={self.folder}",
+            "listen_addresses=''",
+            "fsync=off",
+            "synchronous_commit=off",
+            "autovacuum=off",
+        )
+        options = " ".join(f"-c {one}" for one in own)
         self._run("pg_ctl", "--pgdata=data", "--wait", "--timeout=60", "--log=log", f"--options={options}", "start")
 
     def stop(self) -> None:

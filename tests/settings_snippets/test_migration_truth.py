@@ -1,4 +1,7 @@
-"""The verdicts against the truth: what the old release's models meet on the new schema, on PostgreSQL."""
+"""The verdicts against the truth: what the old release's models meet on the new schema, on PostgreSQL.
+
+A choice of the cases by default, with an example of everything; all of them are a long proof.
+"""
 
 import json
 import re
@@ -11,7 +14,7 @@ import pytest
 
 from settings_snippets.django.migration_rules import Column, Effect, Step, Table, verdicts
 from tests.settings_snippets import postgresql
-from tests.settings_snippets.migrations.every_case import CASES
+from tests.settings_snippets.migrations.every_case import CASES, CHOSEN, kinds
 
 ROOT = Path(__file__).parents[2]
 # Rightly so, although nothing fails here: between two migrations of the plan old code would; the second row of new code would not
@@ -23,21 +26,21 @@ UNSEEN = {"rows: foreign key that is made and dropped", "rows: NULL and back"}
 pytestmark = pytest.mark.skipif(not postgresql.INSTALLED, reason="PostgreSQL is not installed")
 
 
+EACH = [pytest.param(name, marks=[] if name in CHOSEN else pytest.mark.long) for name in CASES]
+
+
 @pytest.fixture(scope="module")
-def told() -> dict[str, Any]:
+def told(request: pytest.FixtureRequest) -> dict[str, Any]:
+    # What is wanted of this file, and the choice, which is small.
+    wanted = [
+        item.callspec.params["name"] for item in request.session.items if item.path == request.path and hasattr(item, "callspec")
+    ]
+    ignored = ["-W", "error", "-W", "ignore:'index_together'"]
     with postgresql.cluster() as cluster:
         done = subprocess.run(
-            [
-                sys.executable,
-                "-W",
-                "error",
-                "-W",
-                "ignore:'index_together'",
-                "-m",
-                "tests.settings_snippets.migrations.truth",
-                str(cluster.folder),
-            ],
+            [sys.executable, *ignored, "-m", "tests.settings_snippets.migrations.truth", str(cluster.folder)],
             cwd=ROOT,
+            input=json.dumps(sorted({*wanted, *CHOSEN})),
             capture_output=True,
             text=True,
             check=False,
@@ -46,7 +49,7 @@ def told() -> dict[str, Any]:
     return {one["name"]: one for one in map(json.loads, done.stdout.splitlines())}
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", EACH)
 def test_no_verdict_lets_pass_what_fails(told: dict[str, Any], name: str) -> None:
     one = told[name]
     fails = one["failed"] or one["old"] or one["new"] or one["rows"]
@@ -63,7 +66,7 @@ SENTENCE = re.compile(r"(reads and writes|writes) of ([\w ]+?) wait \((SHARE loc
 MODES = {"SHARE lock": "ShareLock", "SHARE ROW EXCLUSIVE": "ShareRowExclusiveLock", "ACCESS EXCLUSIVE": "AccessExclusiveLock"}
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", EACH)
 def test_the_locks_that_are_told_are_taken(told: dict[str, Any], name: str) -> None:
     one = told[name]
     if one["failed"] or one["opaque"] or name.startswith("concurrently") or name in UNSEEN:
@@ -74,6 +77,13 @@ def test_the_locks_that_are_told_are_taken(told: dict[str, Any], name: str) -> N
     found = [match for sentence in one["locks"] for match in SENTENCE.findall(sentence)]
     said = {table: MODES[mode] for _, tables, mode in found for table in tables.split(" and ")}
     assert not work or said == taken
+
+
+def test_the_choice_has_an_example_of_everything(told: dict[str, Any]) -> None:
+    assert {kind for name in CHOSEN for kind in kinds(name)} == {kind for name in CASES for kind in kinds(name)}
+    verdicts = {told[name]["verdict"] for name in CHOSEN}
+    assert verdicts == {"none", "compatible", "review", "incompatible"}
+    assert all(any(told[name][way] for name in CHOSEN) for way in ("failed", "old", "new", "rows", "locks"))
 
 
 def test_where_no_release_uses_the_database_yet_nobody_has_to_look() -> None:

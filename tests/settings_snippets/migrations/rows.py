@@ -138,10 +138,12 @@ def _change(model: Model) -> None:
     own = [f for f in model._meta.local_concrete_fields if not f.primary_key and f.attname not in unique]
     own = [f for f in own if not getattr(f, "generated", False)]
     rows = _rows(model)
+    written = {repr(values): values for row in rows if (values := {f.attname: getattr(row, f.attname) for f in own})}
     for first in rows:
-        for second in rows:
-            for field in own:
-                setattr(first, field.attname, getattr(second, field.attname))
+        there = repr({field.attname: getattr(first, field.attname) for field in own})
+        for values in (values for key, values in written.items() if key != there):
+            for name, value in values.items():
+                setattr(first, name, value)
             first.save()
 
 

@@ -1,11 +1,12 @@
 """What really happens: each case is applied on PostgreSQL, the old release's models live on the new schema, then the new ones.
 
-`python -m tests.settings_snippets.migrations.truth SOCKET-FOLDER` prints a line of JSON for each case.
+`python -m tests.settings_snippets.migrations.truth SOCKET-FOLDER` reads a list of names and prints a line of JSON for each.
 """
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import django
@@ -30,6 +31,14 @@ def empty() -> None:
 
     with connection.cursor() as cursor:
         cursor.execute("SET client_min_messages = warning; DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+
+
+def count_anew() -> None:
+    """Let every sequence begin again: no transaction takes back what it has given."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT setval(oid, 1, false) FROM pg_class WHERE relkind = 'S' AND relnamespace = 'public'::regnamespace")
 
 
 def apply(state: Any, migration: Any, locks: dict[str, str] | None = None) -> Any:
@@ -68,9 +77,10 @@ def fresh(state: Any) -> Any:
 def try_out(state: Any, migration: Any, *, rows: bool = True) -> dict[str, Any]:
     """Judge a migration, apply it, let old and new models live on the outcome, and return what was said and what happened.
 
-    The tables of `state` are there; afterwards those of the migration are. `rows`: there are some when it is applied.
+    The tables of `state` are there; afterwards those of the migration are, where it has no transaction of its own; elsewhere the
+    caller has one, and rolls it back. `rows`: there are some when the migration is applied.
     """
-    from django.db import connection
+    from django.db import connection, transaction
 
     from settings_snippets.django.migration_rules import verdicts
     from settings_snippets.django.migration_rules.plan import Reader
@@ -83,6 +93,7 @@ def try_out(state: Any, migration: Any, *, rows: bool = True) -> dict[str, Any]:
     said = max((one.verdict for one in found), key=ranks.index, default="none")
     changed = touched.tables(state, migration)
     before = touched.near(exercise.ordered(fresh(state)), changed)
+    untouched = transaction.savepoint() if migration.atomic else None
     if rows:
         exercise.fill(before)
         connection.check_constraints()
@@ -90,9 +101,10 @@ def try_out(state: Any, migration: Any, *, rows: bool = True) -> dict[str, Any]:
     broken = {model._meta.label for model in before if exercise.exercise(model, [])}
     before = [model for model in before if model._meta.label not in broken]
     variants = {model: exercise.usable(model) for model in before}
-    known = _known(before)
+    filled = before if rows else []
+    known = partial(_known, before, filled, untouched) if untouched else _known(before, [], None).copy
     locks: dict[str, str] = {}
-    wrong, after = _applied(state, migration, before, locks)
+    wrong, after = _applied(state, migration, before, locks, untouched)
     old = "" if wrong else _first(exercise.exercise(model, variants[model]) for model in before)
     # Rows that the old release could not write either (a sequence behind its table, say) tell nothing.
     unfit = {model._meta.label for model in before if "0" not in variants[model]}
@@ -115,50 +127,84 @@ def try_out(state: Any, migration: Any, *, rows: bool = True) -> dict[str, Any]:
     }
 
 
-def _known(before: list[Any]) -> set[tuple[str, str]]:
-    """Return what the old release cannot do with rows of its own either."""
-    from tests.settings_snippets.migrations import rows
+def alone(state: Any, migration: Any, *, rows: bool = True) -> dict[str, Any]:
+    """Try a migration out; nothing stays, unless it has no transaction."""
+    from django.db import transaction
 
+    if not migration.atomic:
+        return try_out(state, migration, rows=rows)
+    with transaction.atomic():
+        told = try_out(state, migration, rows=rows)
+        transaction.set_rollback(True)
+    return told
+
+
+def _known(before: list[Any], filled: list[Any], untouched: str | None) -> set[tuple[str, str]]:
+    """Return what the old release cannot do with rows of its own either; go back to `untouched` for it."""
+    from django.db import transaction
+
+    from tests.settings_snippets.migrations import exercise, rows
+
+    if untouched:
+        transaction.savepoint_rollback(untouched)
+        exercise.fill(filled)
     return {*rows.met(before, before), *rows.erased(before, before, before)}
 
 
-def _between(before: list[Any], after: list[Any], known: set[tuple[str, str]]) -> str:
-    """Return what one release fails to do with rows of the other, and not with its own."""
+def _between(before: list[Any], after: list[Any], known: Callable[[], set[tuple[str, str]]]) -> str:
+    """Return what one release fails to do with rows of the other, and not with its own.
+
+    `known` returns what the old release failed to do before the migration, and may undo it.
+    """
     from tests.settings_snippets.migrations import rows
 
-    own = set(rows.apart(after))
     ways = {
-        "old code, new rows": rows.met(after, before),
         "new code, old rows": rows.met(before, after),
-        "old code, what new code has left": rows.erased(before, after, before),
         "new code, what old code has left": rows.erased(after, before, after),
+        "old code, new rows": rows.met(after, before),
+        "old code, what new code has left": rows.erased(before, after, before),
     }
+    of_new, of_old = list(ways)[:2], list(ways)[2:]
+    own = set(rows.apart(after)) if any(ways[way] for way in of_new) else set()
+    old = known() if any(ways[way] for way in of_old) else set()
     for way, failures in ways.items():
         for key, why in failures.items():
-            if key not in (known if way.startswith("old") else own):
+            if key not in (own if way in of_new else old):
                 return f"{way}: {' '.join(key)}: {why}"
     return ""
 
 
-def _applied(state: Any, migration: Any, before: Sequence[Any], locks: dict[str, str]) -> tuple[str, Any]:
-    from django.db import Error, connection
+def _applied(state: Any, migration: Any, before: Sequence[Any], locks: dict[str, str], untouched: str | None) -> tuple[str, Any]:
+    """Run a migration with the rows that are there; if it does not go, without those that were filled in; then without any."""
+    from django.db import Error, transaction
 
-    try:
-        return "", apply(state.clone(), migration, locks)
-    except Error as error:
-        # With the rows that are there it does not go: without any, perhaps.
-        with connection.cursor() as cursor:
-            names = ", ".join(connection.ops.quote_name(model._meta.db_table) for model in before)
-            cursor.execute(f"TRUNCATE {names} CASCADE")
-        first = str(error).splitlines()[0]
-    try:
-        return "", apply(state.clone(), migration, locks)
-    except Error as error:
-        return f"{first}; without rows: {str(error).splitlines()[0]}", state
+    undo = (lambda: transaction.savepoint_rollback(untouched)) if untouched else (lambda: None)
+    why = []
+    for prepare in (lambda: None, undo, partial(_truncate, before)):
+        prepare()
+        try:
+            return "", apply(state.clone(), migration, locks)
+        except Error as error:
+            why.append(str(error).splitlines()[0])
+    return f"{why[0]}; without rows: {why[-1]}", state
+
+
+def _truncate(models: Sequence[Any]) -> None:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        for model in models:
+            cursor.execute(f"TRUNCATE {connection.ops.quote_name(model._meta.db_table)} CASCADE")
 
 
 def _first(told: Any) -> str:
     return next((one for one in told if one), "")
+
+
+def _written(operations: Sequence[Any]) -> str:
+    from django.db.migrations.writer import OperationWriter
+
+    return "".join(OperationWriter(one).serialize()[0] for one in operations)
 
 
 def main() -> None:
@@ -171,16 +217,21 @@ def main() -> None:
     from tests.settings_snippets.migrations.every_case import CASES
 
     own = connection.SchemaEditorClass
-    for name, (before, after) in CASES.items():
-        empty()
-        connection.SchemaEditorClass = own
+    # Those that begin with the same tables share them: nothing of a case stays.
+    there, state = "", ProjectState()
+    for name in sorted(json.load(sys.stdin), key=lambda name: _written(CASES[name][0])):
         first, second = Migration("0001_initial", "shop"), Migration("0002_next", "shop")
-        first.operations, second.operations = before, after
+        first.operations, second.operations = CASES[name]
         second.atomic = not name.startswith("concurrently")
-        state = apply(ProjectState(), first)
+        if _written(first.operations) != there:
+            empty()
+            state, there = apply(ProjectState(), first), _written(first.operations)
+        count_anew()
         if name.startswith("rolling"):
             keep_defaults(connection)
-        told = try_out(state, second)
+        told = alone(state, second)
+        connection.SchemaEditorClass = own
+        there = there if second.atomic else ""
         told.pop("after")
         print(json.dumps({"name": name, **told}), flush=True)
 
