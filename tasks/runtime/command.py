@@ -31,7 +31,7 @@ Body = Callable[Concatenate["Run", P], None]
 
 EVENTS = "append each event of the run to this file as a line of JSON; -: print them on standard output, all else on stderr"
 
-# Called before the body of every command; filled by commands.py.
+# Called before the body of every command; filled by `commands`.
 BEFORE_EACH: list[Callable[[Run], None]] = []
 
 
