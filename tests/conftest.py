@@ -6,6 +6,7 @@ import signal
 import sys
 from pathlib import Path
 
+import botocore.client
 import botocore.session
 import pytest
 from hypothesis import HealthCheck, settings
@@ -18,8 +19,15 @@ __all__ = ["policies_allow_every_call", "policies_recorded", "pytest_collection_
 _FOREIGN = ("AWS_", "INVOKE_", "FABRIC_", "DJANGO_", "GIT_", "SSH_", "RAMPED_")
 _ALONE = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "LINES", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
 
-# Each session of botocore reads the models of its services anew: 50 to 170 ms of processor for each client of each world.
+# Each session of botocore reads the models of its services anew: 50 to 170 ms of processor for each client of each world; and
+# makes the hundreds of methods of each client anew.
 botocore.session.create_loader = functools.cache(botocore.session.create_loader)
+botocore.client.ClientCreator._create_methods = functools.cache(botocore.client.ClientCreator._create_methods)
+
+# Hundreds of Python processes begin here, and compiling Django costs each two seconds: what they compile is kept, outside the
+# folders of the sources.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+os.environ.setdefault("PYTHONPYCACHEPREFIX", str(Path(__file__).parents[1] / ".pytest_cache/bytecode"))
 
 # Random in every run; a failure prints how to see it again. No deadline for an example: it would find slow machines.
 settings.register_profile("quick", max_examples=150, deadline=None, print_blob=True, suppress_health_check=list(HealthCheck))

@@ -24,7 +24,7 @@ from tasks.hosts.site import ask_health, ask_revision
 from tasks.runtime.cloud import Cloud
 from tasks.settings.model import Ssh
 from tests.hosts import sshd
-from tests.worlds.shop_world import Golden, ShopWorld, credentials
+from tests.worlds.shop_world import ShopWorld, credentials, golden_of
 
 OTHER = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
 
@@ -32,7 +32,7 @@ OTHER = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShopWorld]:
     folder = tmp_path_factory.mktemp("pool")
-    with ShopWorld(Golden(folder / "golden"), folder / "world", web=1) as running:
+    with ShopWorld(golden_of(tmp_path_factory), folder / "world", web=1) as running:
         yield running
 
 

@@ -12,7 +12,7 @@ from tasks.errors import Refused
 from tasks.operations.deploy import deploy_release
 from tests.rehearsal.hosts.support import marked, until
 from tests.worlds.operator_folder import Folder
-from tests.worlds.shop_world import Golden, ShopWorld, credentials, sh
+from tests.worlds.shop_world import Golden, ShopWorld, credentials, golden_of, sh
 
 RENAME = """
 from django.db import migrations
@@ -32,7 +32,7 @@ class Migration(migrations.Migration):
 
 @pytest.fixture(scope="module")
 def golden(tmp_path_factory: pytest.TempPathFactory) -> Golden:
-    return Golden(tmp_path_factory.mktemp("golden"))
+    return golden_of(tmp_path_factory)
 
 
 @pytest.fixture

@@ -17,14 +17,14 @@ from tasks.runtime.run import Run
 from tasks.settings.hooks import Hook
 from tests.worlds.hooks import DEAD, impatient
 from tests.worlds.operator_folder import Folder
-from tests.worlds.shop_world import Golden, ShopWorld, credentials, sh
+from tests.worlds.shop_world import Golden, ShopWorld, credentials, golden_of, sh
 
 OTHER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
 
 
 @pytest.fixture(scope="module")
 def golden(tmp_path_factory: pytest.TempPathFactory) -> Golden:
-    return Golden(tmp_path_factory.mktemp("golden"))
+    return golden_of(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 
 from tasks.errors import Refused
 from tasks.operations.drain import drain
-from tests.worlds.shop_world import Golden, ShopWorld, credentials
+from tests.worlds.shop_world import Golden, ShopWorld, credentials, golden_of
 
 MARK = {"health_check": {"draining_file": "state/draining"}}
 
@@ -20,7 +20,7 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def golden(tmp_path_factory: pytest.TempPathFactory) -> Golden:
-    return Golden(tmp_path_factory.mktemp("golden"))
+    return golden_of(tmp_path_factory)
 
 
 @pytest.fixture

@@ -19,6 +19,22 @@ from rehearsal.world import World
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 1200.0  # seconds; the machine may be slow
+STEPS = (
+    "1  management instance",
+    "2  SSH",
+    "3  git",
+    "4  migrate",
+    "5  collectstatic",
+    "6  restart",
+    "7  verify",
+    "restart-all",
+    "8  image",
+    "9  template version",
+    "10 rollout",
+    "warm-cdn",
+    "invalidate",
+    "11 stop the management instance",
+)
 
 
 def processes(folder: Path) -> list[str]:
@@ -92,6 +108,7 @@ def until(process: "subprocess.Popen[str]", line: str) -> str:
     raise AssertionError(f"it ended without {line!r}:\n{seen}")
 
 
+@pytest.mark.long  # beside that of tests/packaging/test_installed.py
 def test_a_release_replaces_the_other_and_no_request_fails(temporary: Path) -> None:
     # What would lead to a real account in other hands changes nothing.
     code, out = told(
@@ -100,25 +117,7 @@ def test_a_release_replaces_the_other_and_no_request_fails(temporary: Path) -> N
     assert code == 0, out
     total = re.search(r"0 of (\d+) requests failed; version 2 replaced version 1", out)
     assert total and int(total[1]) > 500, out
-    steps = [
-        "1  management instance",
-        "2  SSH",
-        "3  git",
-        "4  migrate",
-        "5  collectstatic",
-        "6  restart",
-        "7  verify",
-        "restart-all",
-    ]
-    for step in [
-        *steps,
-        "8  image",
-        "9  template version",
-        "10 rollout",
-        "warm-cdn",
-        "invalidate",
-        "11 stop the management instance",
-    ]:
+    for step in STEPS:
         assert re.search(rf"\| {step} +[\d.]+ s +ok$", out, re.M), step
     before, after = out.split("The fleet before")[1].split("The fleet after")
     assert before.count("InService  healthy  2 ") == 3 and "desired 3 (min 3, max 3)" in before

@@ -19,7 +19,7 @@ from tasks.operations.restart_all import restart_fleet
 from tests.rehearsal.hosts.support import Load
 from tests.worlds.hooks import DEAD, hooked, impatient
 from tests.worlds.operator_folder import Folder
-from tests.worlds.shop_world import DOMAIN, Golden, ShopWorld, credentials, sh
+from tests.worlds.shop_world import DOMAIN, Golden, ShopWorld, credentials, golden_of, sh
 
 NEW = "shop/css/new.0123456789ab.css"
 PRELOAD = "preload_app = True\n"  # where no unit shows it
@@ -29,7 +29,7 @@ FILES = ("shop/img/other.0123456789ab.svg", NEW)
 
 @pytest.fixture(scope="module")
 def golden(tmp_path_factory: pytest.TempPathFactory) -> Golden:
-    return Golden(tmp_path_factory.mktemp("golden"))
+    return golden_of(tmp_path_factory)
 
 
 @pytest.fixture(autouse=True)

@@ -11,13 +11,13 @@ from tasks.operations.manage import manage
 from tasks.operations.run import run_command
 from tasks.operations.ssh import ssh
 from tests.worlds.operator_folder import Folder
-from tests.worlds.shop_world import Golden, ShopWorld, credentials
+from tests.worlds.shop_world import ShopWorld, credentials, golden_of
 
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShopWorld]:
     folder = tmp_path_factory.mktemp("hosts")
-    with ShopWorld(Golden(folder / "golden"), folder / "world", web=2) as running:
+    with ShopWorld(golden_of(tmp_path_factory), folder / "world", web=2) as running:
         yield running
 
 

@@ -9,7 +9,7 @@ from tasks.hosts.pool import Hosts
 from tasks.operations.restart_all import ship_settings
 from tests.hosts.test_pool import machine
 from tests.operations.test_restart_all import visitors
-from tests.worlds.shop_world import Golden, ShopWorld, credentials
+from tests.worlds.shop_world import ShopWorld, credentials, golden_of
 
 # What ramped-settings does, from a file instead of AWS.
 UNIT = "[Unit]\nDescription=Settings\n\n[Service]\nExecStartPre=/bin/cp %h/store %h/site.env\nExecStart=/bin/sleep 100000\n"
@@ -21,7 +21,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShopWorld]:
     folder = tmp_path_factory.mktemp("settings")
     with pytest.MonkeyPatch.context() as patch:
         credentials(patch)
-        with ShopWorld(Golden(folder / "golden"), folder / "world", web=1) as world:
+        with ShopWorld(golden_of(tmp_path_factory), folder / "world", web=1) as world:
             for id in (world.management, *world.cloud.members()):
                 units = world.disk(id) / "systemd"
                 (units / "settings.service").write_text(UNIT)

@@ -7,12 +7,12 @@ import pytest
 
 from rehearsal.database_gone import Outcome, replacements, summary
 from rehearsal.traffic import Request
-from tests.worlds.shop_world import Golden, ShopWorld
+from tests.worlds.shop_world import Golden, ShopWorld, golden_of
 
 
 @pytest.fixture(scope="module")
 def golden(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Golden]:
-    yield Golden(tmp_path_factory.mktemp("golden"))
+    yield golden_of(tmp_path_factory)
 
 
 @pytest.mark.parametrize("middleware", [False, True])

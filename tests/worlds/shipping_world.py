@@ -10,20 +10,9 @@ import pytest
 from rehearsal.balancer import Balancer
 from rehearsal.cdn import Cdn
 from tasks.runtime.run import Run
-from tests.worlds.shop_world import Golden, ShopWorld
+from tests.worlds.shop_world import ShopWorld, golden_of
 
 ROLLOUT = {"poll": 0.1, "healthy_polls": 2, "instance_timeout": 120}
-_MADE: dict[str, Golden] = {}
-
-
-def golden_of(factory: pytest.TempPathFactory) -> Golden:
-    """Return the one disk that all tests of a session copy."""
-    if "golden" not in _MADE:
-        made = _MADE["golden"] = Golden(factory.mktemp("golden"))
-        # systemd starts a unit five times in ten seconds, no more: the tests come quicker than bakes.
-        unit = made.disk / "systemd/shop.service"
-        unit.write_text(unit.read_text().replace("[Unit]\n", "[Unit]\nStartLimitBurst=1000\n"))
-    return _MADE["golden"]
 
 
 def fast(world: ShopWorld, *, dry: bool = False, **sections: dict[str, Any]) -> Run:

@@ -1,11 +1,14 @@
 """The shop on process hosts in a stand-in cloud, for tests of the tasks that work on hosts.
 
-golden = Golden(tmp_path)                       # once: a disk with the shop's first release on it
+golden = golden_of(tmp_path_factory)            # a disk with the shop's first release on it
 with ShopWorld(golden, tmp_path, web=2) as world:
     deploy_release(world.run(), world.v2)
 """
 
+import fcntl
 import io
+import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -60,16 +63,18 @@ def sh(command: str, at: Path) -> str:
     return done.stdout.strip()
 
 
-def _alone(units: Path) -> None:
-    """One worker for each gunicorn: starting them is most of what these tests cost."""
+def _ready(units: Path) -> None:
+    """Give each gunicorn one worker, for starting them is most of what these tests cost, and let it start often."""
     for unit in units.glob("*.service"):
-        unit.write_text(unit.read_text().replace("--workers 2", "--workers 1"))
+        text = unit.read_text().replace("--workers 2", "--workers 1")
+        # systemd starts a unit five times in ten seconds, no more: the tests come quicker than bakes.
+        unit.write_text(text.replace("[Unit]\n", "[Unit]\nStartLimitBurst=1000\n"))
 
 
 class Golden:
     """A disk with the first release of the shop, its origin, and what all instances share."""
 
-    def __init__(self, folder: Path, unit: str = "socket") -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.disk, self.shared = folder / "disk", folder / "shared"
         self.v1, self.v2 = repository.build(folder)
@@ -77,8 +82,8 @@ class Golden:
         for name in ("static", "database"):
             (self.shared / name).mkdir(parents=True)
         self.disk.mkdir()
-        shutil.copytree(repository.UNITS[unit], self.disk / "systemd")
-        _alone(self.disk / "systemd")
+        shutil.copytree(repository.UNITS["socket"], self.disk / "systemd")
+        _ready(self.disk / "systemd")
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(self.disk / "venv")], check=True)
         packages = next((self.disk / "venv/lib").glob("python*/site-packages"))
         (packages / "outer.pth").write_text(f"{Path(gunicorn.__file__).parent.parent}\n")
@@ -95,6 +100,19 @@ class Golden:
         needed = read_dependencies(printed)
         assert needed is not None
         (self.disk / "venv/.ramped-requirements").write_text(f"{needed.digest}\n")
+
+
+def golden_of(factory: pytest.TempPathFactory) -> Golden:
+    """Return the one disk that all tests of a run copy, in whatever process they are: the first one makes it."""
+    base = factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    made = shared / "golden.pickle"
+    with (shared / "golden.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            made.write_bytes(pickle.dumps(Golden(shared / "golden")))
+        golden: Golden = pickle.loads(made.read_bytes())
+        return golden
 
 
 class _Shared(io.StringIO):
@@ -166,7 +184,7 @@ class ShopWorld(AbstractContextManager["ShopWorld"]):
         if units is not None:
             shutil.rmtree(disk / "systemd")
             shutil.copytree(repository.UNITS[units], disk / "systemd")
-            _alone(disk / "systemd")
+            _ready(disk / "systemd")
         return disk
 
     def _build(self, web: int, delay: int, health: str) -> None:

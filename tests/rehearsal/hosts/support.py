@@ -194,7 +194,7 @@ def until(probe: Callable[[], object], seconds: float = 60) -> object:
 class Load:
     """Visitors who ask, look at the answer for a moment and ask again, until they are told to stop."""
 
-    LOOKS = 0.02  # seconds
+    LOOKS = 0.05  # seconds
 
     def __init__(self, host: str, port: int, path: str = "/", visitors: int = 3) -> None:
         self.answers: Counter[tuple[int, bytes]] = Counter()
