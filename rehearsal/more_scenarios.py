@@ -1,4 +1,4 @@
-"""Further acts of a rehearsal: a migration that old code does not survive, and a release that is dead on the web instances."""
+"""Further acts of a rehearsal: migrations that old code does not survive, and a release that is dead on the web instances."""
 
 import time
 from collections.abc import Sequence
@@ -17,6 +17,7 @@ def play(rehearsal: Rehearsal) -> None:
     began = _now(rehearsal)
     if refused:
         _behind_a_page(rehearsal, began)
+        _two_stages(rehearsal)
     _dead_on_arrival(rehearsal)
 
 
@@ -55,10 +56,26 @@ def _behind_a_page(rehearsal: Rehearsal, since: float) -> None:
         rehearsal.story.failures(other)
 
 
+def _two_stages(rehearsal: Rehearsal) -> None:
+    world, story = rehearsal.world, rehearsal.story
+    fourth, mark = world.publish_later("v4"), _now(rehearsal)
+    story.act(f"Act 6: version 4 ({fourth[:12]}) drops a column that version 3 asks for: `fab ship`, later `fab contract`")
+    # `migrate --check` fails while migrations are not applied.
+    pending = ("fab", "manage", "migrate --check")
+    commands = (("fab", "ship"), pending, ("fab", "contract", "--now"), pending, ("fab", "rollback"))
+    codes = [rehearsal.run(*command, more=HOLD) for command in commands]
+    if codes != [0, 1, 0, 0, 1]:
+        rehearsal.problems.append(
+            f"ship, pending, contract, pending, rollback exited {', '.join(map(str, codes))}: the migration should wait for"
+            " `fab contract`, and nothing go back to the code that needs the column"
+        )
+    _nobody_noticed(rehearsal, mark)
+
+
 def _dead_on_arrival(rehearsal: Rehearsal) -> None:
     story = rehearsal.story
-    fourth = rehearsal.world.publish_later("v4")
-    story.act(f"Act 6: version 4 ({fourth[:12]}) works where it is deployed and on no web instance: it has to be rolled back")
+    fifth = rehearsal.world.publish_later("v5")
+    story.act(f"Act 7: version 5 ({fifth[:12]}) works where it is deployed and on no web instance: it has to be rolled back")
     before, mark = _fleet(rehearsal), _now(rehearsal)
     code = rehearsal.run("fab", "ship", more=BLIND)
     rehearsal.drained()

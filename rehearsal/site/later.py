@@ -1,4 +1,4 @@
-"""Later releases of the shop, each made of the one before: a migration that old code does not survive, and a dead one."""
+"""Later releases of the shop, each made of the one before: migrations that old code does not survive, and a dead one."""
 
 from pathlib import Path
 
@@ -10,6 +10,15 @@ class Migration(migrations.Migration):
     dependencies = [("shop", "0003_notes_and_reviews")]
     # Not safe in a ramped deployment: the old code still asks for `name`.
     operations = [migrations.RenameField("product", "name", "title")]
+"""
+DROP = """# mypy: allow-subclassing-any
+from django.db import migrations
+
+
+class Migration(migrations.Migration):
+    dependencies = [("shop", "0004_titles")]
+    # Only old code needs the column: it can wait until none runs.
+    operations = [migrations.RemoveField("product", "note")]
 """
 # What was written where the release was deployed comes into every image, and fits no other host.
 NARROW = """
@@ -33,9 +42,17 @@ def renamed(tree: Path) -> None:
     (tree / "shop/migrations/0004_titles.py").write_text(MIGRATION)
 
 
-def narrow(tree: Path) -> None:
-    """Turn version 3 into version 4: its settings load only on the host on which it was deployed."""
+def without_note(tree: Path) -> None:
+    """Turn version 3 into version 4: products have no note any more."""
     _mark(tree, "v3", "v4")
+    _replace(tree / "shop/models.py", "    note = models.CharField(max_length=200, null=True)\n", "")
+    _replace(tree / "shop/templates/shop/product.html", "{% if product.note %}<p>{{ product.note }}</p>{% endif %}\n", "")
+    (tree / "shop/migrations/0005_no_note.py").write_text(DROP)
+
+
+def narrow(tree: Path) -> None:
+    """Turn version 4 into version 5: its settings load only on the host on which it was deployed."""
+    _mark(tree, "v4", "v5")
     settings = tree / "config/settings.py"
     settings.write_text(settings.read_text() + NARROW)
 

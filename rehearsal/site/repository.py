@@ -38,7 +38,7 @@ def build(directory: Path, snippets: Path = SNIPPETS) -> tuple[str, str]:
         first = _commit(tree, "v1", snippets)
         _git(tree, "push", "--quiet", str(origin_of(directory)), BRANCH)
         second = _commit(tree, "v2", snippets)
-        for release, change in (("v3", later.renamed), ("v4", later.narrow)):
+        for release, change in (("v3", later.renamed), ("v4", later.without_note), ("v5", later.narrow)):
             change(tree)
             _record(tree, release)
             _git(tree, "push", "--quiet", str(origin_of(directory)), f"{BRANCH}:refs/prepared/{release}")
@@ -53,7 +53,7 @@ def publish(directory: Path, revision: str) -> None:
 
 
 def prepared(directory: Path, release: str) -> str:
-    """Return the revision of a release that `build` has prepared: v2, v3 (breaks old code), v4 (runs nowhere else)."""
+    """Return the revision of a release that `build` has prepared: v2, v3 (breaks old code), v4 (drops a column), v5 (dead)."""
     return _git(origin_of(directory), "rev-parse", f"refs/prepared/{release}")
 
 

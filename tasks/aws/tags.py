@@ -4,6 +4,7 @@ from ..decisions.release.image_cleaning import CLEAN
 from ..decisions.release.image_names import AT, BY, REVISION, SITE
 from ..decisions.release.image_pruning import RETIRED
 from ..decisions.release.records import TAG as RELEASE
+from ..decisions.release.stages import OUTDATED, WAITING
 from ..decisions.rollout.outcomes import TAG as OUTCOME
 from ..decisions.rollout.record import MAIN as ROLLOUT
 from ..decisions.rollout.record import RETURNING
@@ -31,6 +32,7 @@ __all__ = [
     "GROUPS",
     "HOST_KEY",
     "MAINTENANCE",
+    "OUTDATED",  # of an image: its code needs what `contract` takes out of the database; by which revision's migrations
     "OUTCOME",  # of an image: the outcome of the release, and when
     "RELEASE",  # of an image: its last rollout: by whom, when, how long, between which versions
     "RETIRED",  # of an image: prune-images is removing it, since when; nothing may begin to use it
@@ -39,6 +41,7 @@ __all__ = [
     "ROLE",
     "ROLLOUT",  # of a group: the record of its unfinished rollout
     "SITE",  # of an image and its snapshots: image.name, which identifies the images of a site
+    "WAITING",  # of the management instance: migrations that wait for `contract`; of an image: those that its code does without
     "TEMPLATE",
     "MEMBER",
 ]

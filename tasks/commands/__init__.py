@@ -48,6 +48,7 @@ GROUPS: dict[str, tuple[Task[Any], ...]] = {
         release.warm_cdn,
         release.bake_ami,
         release.rollout,
+        release.contract,
         release.invalidate,
     ),
     "fleet": (

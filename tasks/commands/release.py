@@ -128,6 +128,19 @@ def rollout(
 
 
 @command(
+    changes=True, help={"now": "although the rollout could still be rolled back (app.rollback_window)", "lock-wait": LOCK_WAIT}
+)
+def contract(run: Run, now: bool = False, lock_wait: str | None = None) -> None:
+    """Run the migrations that had to wait until no old code runs; afterwards nothing is rolled back to that code.
+
+    They are those that `deploy` has left out. Refused while old code runs anywhere, in standby too.
+    """
+    from ..operations import contract
+
+    contract.contract(waiting(run, lock_wait), now=now)
+
+
+@command(
     changes=True,
     iterable=["path"],
     help={"path": "a path such as /static/css/*; repeatable. Default: new hashed files that the CDN answers with an error"},

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..aws import alarms, group_settings, images, instances, metrics, target_groups
+from ..aws import alarms, group_settings, images, instances, metrics, tags, target_groups
 from ..aws.group_settings import LAUNCHING, TERMINATING
 from ..decisions.access.roles import hidden, passed_on
 from ..decisions.rollout.instance_refresh import unfit
 from ..decisions.rollout.preflight import alarming, problems, slow_draining, slow_ends, slow_hooks, unsettled
 from ..decisions.rollout.schedules import ahead
 from ..decisions.rollout.snapshot import units
+from ..decisions.rollout.versions import outdated_message
 from ..runtime.cloud import Cloud
 from ..runtime.run import Run
 from .limits import limits_of, measure
@@ -57,7 +58,8 @@ def image_missing(run: Run, target: GroupTarget) -> str:
     version = target.target
     image = images.image(run.cloud, version.image)
     if image is not None and image.usable:
-        return ""
+        outdated = image.tags.get(tags.OUTDATED)
+        return f"version {version.number}: {outdated_message(outdated)}" if outdated else ""
     state = "not there" if image is None else "being removed by prune-images" if image.state == "available" else image.state
     return f"version {version.number} names image {version.image}, which is {state}"
 

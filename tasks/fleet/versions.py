@@ -25,7 +25,8 @@ def known_versions(cloud: Cloud, fleet: Fleet, group: Group) -> tuple[list[Candi
         own = image.tags if image else {}
         by, at, exists = own.get(tags.BY, ""), own.get(tags.AT, ""), image is not None and image.usable
         outcome, released = own.get(tags.OUTCOME, ""), read(own.get(tags.RELEASE, ""))
-        found.append(Candidate(v.number, revision_of(v.description), v.image, exists, at, by, v.default, outcome, released))
+        revision, stages = revision_of(v.description), (own.get(tags.WAITING, ""), own.get(tags.OUTDATED, ""))
+        found.append(Candidate(v.number, revision, v.image, exists, at, by, v.default, outcome, released, *stages))
     named = launch_templates.version(cloud, group.template, group.version).number
     return found, live(fleet, named)
 

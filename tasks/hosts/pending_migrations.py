@@ -9,6 +9,8 @@ from .checkout import change, git_directory
 from .shell import commands
 from .ssh import Host
 
+_LABEL = f"manage.py {migrations.COMMAND}"
+
 
 def ask_pending_migrations(host: Host, app: App, sha: str) -> tuple[migrations.PendingMigrations, str]:
     """Return the site's report on the migrations that a revision would run, and its raw answer.
@@ -16,10 +18,9 @@ def ask_pending_migrations(host: Host, app: App, sha: str) -> tuple[migrations.P
     The revision is written into a folder beside the checkout, which is unchanged. Raises Refused for a site without the
     command or for an unreadable answer, RemoteFailed when the command fails.
     """
-    label = f"manage.py {migrations.COMMAND}"
     try:
         installed = host.read(commands.installed_hash(app)).text
-        answer = change(host, app, commands.pending_migrations(app, git_directory(host, app), sha, installed), label)
+        answer = change(host, app, commands.pending_migrations(app, git_directory(host, app), sha, installed), _LABEL)
     except RemoteFailed as error:
         if f"Unknown command: '{migrations.COMMAND}'" in str(error):
             raise Refused(
@@ -33,7 +34,19 @@ def ask_pending_migrations(host: Host, app: App, sha: str) -> tuple[migrations.P
                 " of settings_snippets/django again (and remove migration_rules.py)"
             ) from error
         raise
+    return _read(host, app, answer.stdout), answer.stdout
+
+
+def ask_contracting(host: Host, app: App) -> migrations.PendingMigrations:
+    """Return the site's report on the pending migrations of the release that is checked out, for itself.
+
+    Raises Refused for an unreadable answer, RemoteFailed when the command fails.
+    """
+    return _read(host, app, change(host, app, commands.contracting_migrations(app), _LABEL).stdout)
+
+
+def _read(host: Host, app: App, printed: str) -> migrations.PendingMigrations:
     try:
-        return migrations.read(answer.stdout, app.databases), answer.stdout
+        return migrations.read(printed, app.databases)
     except migrations.Garbled as error:
-        raise Refused(f"{host.name}: the answer of {label} cannot be read, so nothing is migrated: {error}") from error
+        raise Refused(f"{host.name}: the answer of {_LABEL} cannot be read, so nothing is migrated: {error}") from error

@@ -30,11 +30,17 @@ def headers(app: App) -> dict[str, str]:
     return {"Host": app.domain, "X-Forwarded-Proto": "https", "User-Agent": "ramped"}
 
 
-def migrate(run: Run, host: Host, first: Callable[[], None] = lambda: None) -> None:
-    """Show the migration plan, then run the migrations if there are any; `first` is called once before that."""
+def migrate(
+    run: Run, host: Host, first: Callable[[], None] = lambda: None, left: Callable[[str], Sequence[str]] = lambda database: ()
+) -> None:
+    """Show the migration plan, then run the migrations if there are any.
+
+    `first` is called once before that; `left` returns those of a database that wait, as app.name.
+    """
     app, begun = run.settings.app, False
     for database in app.databases:
-        plan = host.read(commands.migrate_plan(app, database), timeout=LONG, label="manage.py migrate --plan").stdout
+        wait = left(database)
+        plan = host.read(commands.migrate_plan(app, database, wait), timeout=LONG, label="manage.py migrate --plan").stdout
         if _NOTHING in plan:
             run.out.say("no migrations to run" + (f" on {database}" if len(app.databases) > 1 else ""))
             continue
@@ -42,7 +48,7 @@ def migrate(run: Run, host: Host, first: Callable[[], None] = lambda: None) -> N
         if not begun:
             first()
         begun = True
-        change(host, app, commands.migrate(app, database), "manage.py migrate")
+        change(host, app, commands.migrate(app, database, wait), "manage.py migrate")
 
 
 def ask_before_release(run: Run, host: Host, sha: str) -> tuple[SiteFacts, Serving]:
@@ -119,11 +125,11 @@ def restart(run: Run, host: Host, units: Sequence[str]) -> None:
             raise DeployError(f"{error}{journal(host, unit)}") from error
 
 
-def verify(run: Run, host: Host, sha: str, manifest: Manifest) -> None:
+def verify(run: Run, host: Host, sha: str, manifest: Manifest, waiting: Sequence[str] = ()) -> None:
     """Verify the revision of the site on a host, then every static file of the release.
 
     The added files are fetched, and their bytes compared with their names; earlier files are requested
-    with HEAD, since they may be gigabytes: `check-static` compares these too.
+    with HEAD, since they may be gigabytes: `check-static` compares these too. `waiting`: migrations that are not applied yet.
     Raises TimedOut when the health view does not report the revision, DeployError when files are missing or have wrong
     bytes.
     """
@@ -140,7 +146,7 @@ def verify(run: Run, host: Host, sha: str, manifest: Manifest) -> None:
     wrong = host.check_many([url_path(url, name) for name in old], headers(app), port=app.port)
     if wrong:
         raise DeployError(f"{host.name}: {len(wrong)} of {len(old)} earlier static files are not served: {shown(wrong)}")
-    require_deep_health(host, app)
+    require_deep_health(host, app, waiting)
     run.out.say(f"{host.name} serves {sha[:12]}, all {len(new)} new static files and the {len(old)} earlier ones")
 
 
@@ -153,10 +159,11 @@ def deep_headers(app: App) -> dict[str, str]:
     return {"User-Agent": "ramped"} if by_address else headers(app)
 
 
-def require_deep_health(host: Host, app: App) -> None:
+def require_deep_health(host: Host, app: App, waiting: Sequence[str] = ()) -> None:
     """Request the deep health view, which checks the database and the migrations of the running site.
 
-    This detects a unit with another database than manage.py. Raises DeployError.
+    This detects a unit with another database than manage.py. `waiting`: migrations that need not be applied yet. Raises
+    DeployError.
     """
     if app.deep_health_path is None:
         return
@@ -165,9 +172,14 @@ def require_deep_health(host: Host, app: App) -> None:
         answer = host.http(None, app.port, app.deep_health_path, deep_headers(app), limits=DEEP, fresh=True)
     except NoAnswer as error:
         raise DeployError(f"{host.name}: {error}{journal(host, app.services[0])}") from error
-    if answer.status != 200:
+    if answer.status != 200 and not _lacks_only(answer.json().get("unapplied"), waiting):
         said = gist(answer.body.decode(errors="replace"))
         raise DeployError(f"{host.name}: {where} answered {answer}: {said}{journal(host, app.services[0])}")
+
+
+def _lacks_only(unapplied: object, waiting: Sequence[str]) -> bool:
+    names = {name.rpartition(":")[2] for name in waiting}
+    return isinstance(unapplied, list) and bool(unapplied) and set(map(str, unapplied)) <= names
 
 
 def shown(wrong: Mapping[str, str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 
 from ..aws import autoscaling, images, instances, launch_templates, tags
@@ -14,6 +14,7 @@ from ..aws.launch_templates import Version
 from ..decisions.release import image_cleaning
 from ..decisions.release.image_cleaning import BEGIN, CLEAN
 from ..decisions.release.image_names import changes, description, image_name, image_tags, token, too_small
+from ..decisions.release.stages import waiting_text
 from ..errors import CloudError, DeployError, Refused, TimedOut
 from ..fleet.pin import pin
 from ..hosts.holding import held, own_keys
@@ -33,12 +34,12 @@ def bake_ami(run: Run, fresh: bool = False) -> None:
     bake(run, fresh=fresh)
 
 
-def bake(run: Run, *, fresh: bool = False, proven: str | None = None) -> dict[str, Version]:
+def bake(run: Run, *, fresh: bool = False, proven: str | None = None, waiting: Sequence[str] = ()) -> dict[str, Version]:
     """Bake the release on the management instance; return the new version of each template.
 
     `fresh`: do not reuse an image of the same revision; `proven`: the revision that this run has just verified there, whose tag
-    EC2 may not show yet. A dry run says what would be made. Raises Refused when the deploy
-    there is unfinished, CloudError when the image fails, TimedOut.
+    EC2 may not show yet; `waiting`: the migrations that it left for later. A dry run says what would be made. Raises Refused
+    when the deploy there is unfinished, CloudError when the image fails, TimedOut.
     """
     groups = [autoscaling.group(run.cloud, name) for name in run.settings.groups]
     instance, host = open_management(run)
@@ -50,6 +51,8 @@ def bake(run: Run, *, fresh: bool = False, proven: str | None = None) -> dict[st
         with run.step("image"):
             image = _image(run, instance, host, revision, fresh)
             run.journal.note(image=image.id)
+            if names := waiting_text(waiting) if proven else _waiting(run, instance):
+                _tag(run, image.id, {tags.WAITING: names})
     with run.step("template version"):
         for name in run.settings.groups:
             pin(run, name)
@@ -60,6 +63,12 @@ def bake(run: Run, *, fresh: bool = False, proven: str | None = None) -> dict[st
     if now is None or not now.usable:
         raise DeployError(f"image {image.id} is being removed by prune-images: run the same again, which makes a new one")
     return versions
+
+
+def _waiting(run: Run, instance: Ec2Instance) -> str:
+    """Return the tag of the management instance that names the migrations which wait."""
+    found = instances.with_ids(run.cloud, [instance.id])
+    return found[0].tags.get(tags.WAITING, "") if found else ""
 
 
 def _verified(run: Run, instance: Ec2Instance, host: Host, proven: str | None) -> str:

@@ -8,7 +8,7 @@ from json import dumps
 
 from ..aws.management import running_management
 from ..decisions.release import migrations
-from ..decisions.release.migrations import find
+from ..decisions.release.migrations import PendingMigrations, find
 from ..errors import Refused
 from ..hosts import checkout
 from ..hosts.pending_migrations import ask_pending_migrations
@@ -37,29 +37,42 @@ def check_migrations(run: Run, revision: str | None = None, json: bool = False) 
         pending, answer = ask_pending_migrations(host, app, sha)
     if json:
         shown.say(dumps(find(answer), indent=2))
-    for line in pending.lines or ("no migration changes the database",):
-        run.out.say(line)
+    pending = migrations.chosen(pending, stages=app.contract != "refuse")
+    _show(run, pending)
     if pending.verdict in ("review", "incompatible"):
         raise Refused(f"the migrations of {sha[:12]} may not work with the running release: {pending.verdict}")
 
 
-def gate(run: Run, host: Host, sha: str, *, yes: bool, breaking: bool) -> None:
-    """Accept a revision whose migrations work with the running release; ask where that is unknown.
+def gate(run: Run, host: Host, sha: str, *, yes: bool, breaking: bool, earlier: str = "") -> PendingMigrations:
+    """Accept a revision whose migrations work with the running release, and return them; ask where that is unknown.
 
-    `yes`: the operator has reviewed them; `breaking`: no visitor is served meanwhile. Raises Refused before any change.
+    `yes`: the operator has reviewed them; `breaking`: no visitor is served meanwhile; `earlier`: the tag of the management
+    instance that names those of an earlier release which wait. Raises Refused before any change.
     """
     app = run.settings.app
     if not app.check_migrations:
         run.out.warn("app.check_migrations is false: whether the running release works with the new migrations is not checked")
-        return
+        return PendingMigrations("none", ())
     pending, _ = ask_pending_migrations(host, app, sha)
-    for line in pending.lines or ("no migration changes the database",):
-        run.out.say(line)
-    decision = migrations.decide(pending.verdict, yes=yes, breaking=breaking)
+    stages = app.contract != "refuse" and not breaking
+    chosen = migrations.chosen(pending, stages=stages)
+    _show(run, chosen)
+    decision = migrations.decide(chosen.verdict, yes=yes, breaking=breaking)
+    still = migrations.still_waiting(pending, earlier)
     if decision == "refuse":
-        raise Refused(migrations.incompatible_message(pending, sha))
+        raise Refused(migrations.incompatible_message(pending, sha, still, stages=stages))
     if decision == "ask" and not _agreed(run):
         raise Refused(f"the migrations of {sha[:12]} need review; nothing was changed. To accept them: {_again(run)}")
+    if still and chosen.waiting:
+        run.out.warn(f"contracting migrations of an earlier release still wait: {', '.join(still)}; `contract` runs them")
+    return chosen
+
+
+def _show(run: Run, pending: PendingMigrations) -> None:
+    for line in pending.lines or ("no migration changes the database",):
+        run.out.say(line)
+    if pending.waiting:
+        run.out.say(f"until no old code runs, these wait: {', '.join(pending.waiting)}")
 
 
 def _again(run: Run) -> str:

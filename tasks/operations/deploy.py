@@ -9,6 +9,7 @@ from ..aws.management import find, running_management
 from ..decisions.release import readiness
 from ..decisions.release.releases import Release, added
 from ..decisions.release.snapshots import database_of
+from ..fleet.contracting import note_waiting
 from ..fleet.database_snapshot import snapshot_database
 from ..fleet.examination import of_checkout, require
 from ..hosts import building, checkout, site
@@ -50,9 +51,11 @@ def deploy_release(run: Run, revision: str | None, *, yes: bool = False, apart: 
         with run.step("git"):
             sha = checkout.choose(run, host, revision)
             run.journal.note(revision=sha)
-            gate(run, host, sha, yes=yes, breaking=apart is not None)
+            earlier = instance.tags.get(tags.WAITING, "")
+            pending = gate(run, host, sha, yes=yes, breaking=apart is not None, earlier=earlier)
             # Until it is verified again, no image of an unfinished deploy is baked.
             instances.untag(run.cloud, [instance.id], [tags.REVISION])
+            note_waiting(run, instance, pending.waiting)
             checkout.switch(run, host, sha)
             building.install_and_build(run, host, sha)
             facts, own = site.ask_before_release(run, host, sha)
@@ -61,17 +64,17 @@ def deploy_release(run: Run, revision: str | None, *, yes: bool = False, apart: 
         if apart:
             apart()
         with run.step("migrate"):
-            site.migrate(run, host, lambda: snapshot_database(run, sha))
+            site.migrate(run, host, lambda: snapshot_database(run, sha), pending.left)
         with run.step("collectstatic"):
             manifest = site.collect(run, host, sha)
             building.after_collectstatic(run, host, sha)
         with run.step("restart"):
             site.restart(run, host, app.services)
         with run.step("verify"):
-            site.verify(run, host, sha, manifest)
+            site.verify(run, host, sha, manifest, pending.waiting)
             require_pages(run, host)
             instances.tag(run.cloud, [instance.id], {tags.REVISION: sha})
-    return Release(sha, instance.id, added(manifest), manifest.circular)
+    return Release(sha, instance.id, added(manifest), manifest.circular, pending.waiting)
 
 
 def _foresee(run: Run, revision: str | None) -> Release:
@@ -86,7 +89,9 @@ def _foresee(run: Run, revision: str | None) -> Release:
     run.out.say(f"would fetch, check out {sha} in {app.directory} on {instance.id} and write REVISION")
     database = run.settings.database.snapshot
     snapshot = f"make a snapshot of {database_of(database)} and " if database else ""
-    checked = "check its migrations against the running release, " if app.check_migrations else ""
+    checked = (
+        "check its migrations against the running release (what breaks it waits for `contract`), " if app.check_migrations else ""
+    )
     run.out.say(
         f"would {checked}{_installation(app)}, {snapshot}migrate if needed, collectstatic{_listed(app.after_collectstatic)}"
     )

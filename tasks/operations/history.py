@@ -50,7 +50,8 @@ def _rows(found: list[Candidate], live: str) -> list[list[str]]:
 
 
 def _marks(c: Candidate, live: str, before: Candidate | None) -> list[str]:
-    return [mark for mark, applies in (("live", c.number == live), ("default", c.default), ("previous", c == before)) if applies]
+    marks = {"live": c.number == live, "default": c.default, "previous": c == before, "outdated": bool(c.outdated)}
+    return [mark for mark, applies in marks.items() if applies]
 
 
 def _run(entry: Entry) -> list[str]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, replace
 
+from ..aws import instances
 from ..errors import Refused, SettingsError
+from ..fleet.contracting import waiting_line
 from ..fleet.forecast import expect, planned
 from ..fleet.preflight import preflight
 from ..fleet.target import GroupTarget, target_of
@@ -25,6 +27,8 @@ def plan(run: Run, to: str | None = None, price: str | None = None, *, as_json: 
         _print(run, to)
     else:
         replace_instances(replace(run, dry=True), {}, to)
+        if waiting := waiting_line(instances.find_management(run.cloud, run.settings.management)):
+            run.out.say(f"afterwards: {waiting}")
 
 
 def _price(text: str) -> float:

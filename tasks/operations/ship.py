@@ -11,6 +11,7 @@ from ..fleet.lock import await_locks
 from ..runtime.run import Run
 from .bake_ami import bake, foresee
 from .check_static import check_everywhere
+from .contract import contract_in_ship
 from .deploy import deploy_release
 from .invalidate import invalidate_paths
 from .maintenance import is_on, turn_off, turn_on
@@ -32,7 +33,8 @@ NUMBERS = {
     "image": "8",
     "template version": "9",
     "rollout": "10",
-    "stop the management instance": "11",
+    "contract": "11",
+    "stop the management instance": "12",
 }
 
 
@@ -66,13 +68,18 @@ def _ship(run: Run, revision: str | None, skip: Sequence[str], *, yes: bool) -> 
         # Never without restart-all: what the web instances do not serve yet would be remembered as an error.
         if serving and run.settings.static.cdn and "warm-cdn" not in skip:
             warm(run, release.added, release.circular)
-    roll_out(run, foresee(run, release.revision) if run.dry else bake(run, proven=release.revision), yes=yes)
-    _finish(run, skip)
+    versions = foresee(run, release.revision) if run.dry else bake(run, proven=release.revision, waiting=release.waiting)
+    roll_out(run, versions, yes=yes)
+    _finish(run, skip, release.waiting)
 
 
-def _finish(run: Run, skip: Sequence[str]) -> None:
+def _finish(run: Run, skip: Sequence[str], waiting: Sequence[str] = ()) -> None:
     if run.settings.static.distribution and run.settings.static.cdn and "invalidate" not in skip:
         _invalidate(run)
+    if waiting and run.settings.app.contract == "ship":
+        contract_in_ship(run)
+    elif waiting:
+        run.out.warn(f"these migrations wait until no old code runs: {', '.join(waiting)}; `contract` runs them")
     if not run.settings.management.keep_running and "stop" not in skip:
         stop(run)
 

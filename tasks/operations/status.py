@@ -11,6 +11,7 @@ from ..decisions.release.image_names import revision_of
 from ..decisions.rollout.remarks import remarks
 from ..decisions.rollout.snapshot import Fleet
 from ..decisions.rollout.versions import live
+from ..fleet.contracting import waiting_line
 from ..fleet.look_ahead import look_ahead
 from ..runtime.plain import duration
 from ..runtime.run import Run
@@ -36,6 +37,8 @@ def show(run: Run) -> None:
     if instance:
         revision = instance.tags.get(tags.REVISION, "none verified")[:12]
         run.out.say(f"management instance {instance.id} ({instance.address}): {instance.state}, revision {revision}")
+        if waiting := waiting_line(instance):
+            run.out.say(waiting)
     else:
         run.out.say("management instance: none; management-create makes one")
 

@@ -10,13 +10,35 @@ from .kinds import Wrong, describe
 # Every step of every command, as `Step.key` names it; a test compares.
 STEPS = (
     *("management-instance", "ssh", "git", "migrate", "collectstatic", "restart", "verify"),
-    *("restart-all", "warm-cdn", "image", "template-version", "rollout", "invalidate", "stop-the-management-instance"),
+    *(
+        "restart-all",
+        "warm-cdn",
+        "image",
+        "template-version",
+        "rollout",
+        "contract",
+        "invalidate",
+        "stop-the-management-instance",
+    ),
     *("abort", "drain", "back-into-traffic", "prune-static", "prune-images"),
     *("maintenance-page-on", "maintenance-page-off"),
 )
 # Every command that changes something; a test compares.
 COMMANDS = (
-    *("ship", "deploy", "restart-all", "warm-cdn", "bake-ami", "rollout", "invalidate", "rollback", "abort", "unlock", "drain"),
+    *(
+        "ship",
+        "deploy",
+        "restart-all",
+        "warm-cdn",
+        "bake-ami",
+        "rollout",
+        "contract",
+        "invalidate",
+        "rollback",
+        "abort",
+        "unlock",
+        "drain",
+    ),
     *("configure-health-check", "prune-static", "prune-images", "maintenance-on", "maintenance-off"),
     *("management-create", "management-start", "management-stop", "run", "manage"),
 )

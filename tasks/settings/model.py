@@ -17,6 +17,7 @@ from .values import (
     CheckInterval,
     CheckTimeout,
     Commands,
+    Contract,
     Count,
     DatabaseName,
     DistributionId,
@@ -114,6 +115,8 @@ class App:
     environment_file: Line | None = None  # on a host, read after the environment of the unit
     databases: Aliases = ("default",)  # to migrate
     check_migrations: Yes = True  # whether `deploy` refuses migrations that break the running release
+    contract: Contract = "later"  # what becomes of migrations that have to wait until no old code runs: refuse, later, ship
+    rollback_window: WarmUp = 3600  # after a rollout, before these run
     services: Units  # the first one serves the site
     settings_unit: Unit | None = None  # reads the settings anew when it is restarted
     domain: Domain

@@ -84,6 +84,7 @@ Percentages = Annotated[tuple[str, ...], Texts(Text("a percentage such as 25%", 
 Alarms = Annotated[tuple[str, ...], Texts(Text("the name of a CloudWatch alarm", r"[^\x00-\x1f\x7f]{1,255}"))]
 Reach = Annotated[str, Text("private, public or dns", "private|public|dns")]
 Volumes = Annotated[str, Text("root or all", "root|all")]
+Contract = Annotated[str, Text("refuse, later or ship", "refuse|later|ship")]
 Engine = Annotated[str, Text("ramped or instance-refresh", "ramped|instance-refresh")]
 DistributionId = Annotated[str, Text("a CloudFront distribution id such as E2QWRUHAPOMQZL", r"[A-Z0-9]{8,20}", _id_only)]
 

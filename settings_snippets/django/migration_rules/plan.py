@@ -11,6 +11,7 @@ from typing import Any
 from django.db import Error, connections, models, router, transaction
 from django.db.migrations import Migration, operations
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.graph import MigrationGraph
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
@@ -46,17 +47,17 @@ class Reader:
     def __init__(self, alias: str) -> None:
         self.alias = alias
         self.connection = connections[alias]
-        self._real: dict[str, Table | None] = {}
+        self.real: dict[str, Table | None] = {}
         # django-tenants: what the router refuses in one schema is made in those of the tenants.
         self._tenants = hasattr(self.connection, "set_tenant")
         self._editor = self.connection.SchemaEditorClass(self.connection, collect_sql=True)
 
-    def read(self) -> Plan:
-        """Return the pending plan."""
+    def pending(self) -> tuple[ProjectState, list[Migration], MigrationGraph]:
+        """Return the state of the applied migrations, the pending ones in order, and the graph of all."""
         executor = MigrationExecutor(self.connection)
         plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
         state = executor._create_project_state(with_applied_migrations=True)
-        return self.follow(state, [migration for migration, _ in plan])
+        return state, [migration for migration, _ in plan], executor.loader.graph
 
     def follow(self, state: ProjectState, migrations: Iterable[Migration]) -> Plan:
         """Return what migrations would do to the tables of a state; the state is unchanged."""
@@ -64,10 +65,10 @@ class Reader:
         old = {table.name: table for table in _used(described.tables).values()}
         for name, table in old.items():
             if not table.managed:
-                self._real[name] = self._introspected(table)
+                self.real[name] = self._introspected(table)
                 old[name] = replace(table, view=self._is_view(name))
         steps = list(self._steps(state, described, migrations)) if old else list(_unread(migrations))
-        return Plan(old, self._real, steps)
+        return Plan(old, self.real, steps)
 
     def _steps(self, state: ProjectState, described: Described, migrations: Iterable[Migration]) -> Iterator[Step]:
         for migration in migrations:
@@ -88,7 +89,7 @@ class Reader:
         tables = {key: table for _, made in found.values() for key, table in made.items()}
         for key in tables.keys() - before.tables.keys() if before.models else ():
             if not tables[key].managed and (there := self._introspected(tables[key])):
-                self._real.setdefault(tables[key].name, there)
+                self.real.setdefault(tables[key].name, there)
         return Described(tables, found)
 
     def _tables(self, classes: Iterable[type[models.Model]]) -> Tables:

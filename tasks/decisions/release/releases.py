@@ -17,6 +17,7 @@ class Release:
     instance_id: str
     added: tuple[str, ...]  # below static.url: the hashed files that this release added, such as "css/shop.4f2a.css"
     circular: Mapping[str, str] = field(default_factory=dict, hash=False)  # as Manifest.circular
+    waiting: tuple[str, ...] = ()  # migrations that run after the rollout, as PendingMigrations.waiting
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,7 @@ FACTS: Mapping[str, str] = {
     "image": "the image of the release",
     "from_versions": "group=number of the template version that each group ran before, with blanks between",
     "snapshot": "the database snapshot that was made before the migrations",
+    "waiting": "the migrations that run after the rollout, with blanks between",
     "to_versions": "group=number that each group goes to",
 }
 

@@ -30,6 +30,8 @@ class Candidate:
     default: bool = False
     outcome: str = ""  # its outcome, and when; "" where that was never recorded
     released: Released | None = None  # its last rollout
+    waiting: str = ""  # the tag that names the contracting migrations which its code does without
+    outdated: str = ""  # its code needs what `contract` has taken out of the database: when, and for which revision
 
     @property
     def served(self) -> bool:
@@ -54,9 +56,11 @@ def live(fleet: Fleet, named: str) -> str:
 def previous(candidates: Sequence[Candidate], live: str) -> Candidate | None:
     """Return the newest version of ours before the live one that served and whose image still exists.
 
-    Where none is recorded as served, the newest without a record; never a version that failed or was rolled back.
+    Where none is recorded as served, the newest without a record; never a version that failed or was rolled back, nor
+    that does not fit the database any more.
     """
-    older = [c for c in candidates if c.revision and c.exists and int(c.number) < int(live) and (c.served or not c.outcome)]
+    fit = [c for c in candidates if c.revision and c.exists and not c.outdated]
+    older = [c for c in fit if int(c.number) < int(live) and (c.served or not c.outcome)]
     return max(older, key=lambda c: (c.served, int(c.number)), default=None)
 
 
@@ -69,7 +73,11 @@ def choose(candidates: Sequence[Candidate], live: str, to: str | None) -> Candid
     if to is None:
         found = previous(candidates, live)
         if found is None:
-            raise Refused(f"no version of ours before {live} has served and has its image still; {_choices(candidates, live)}")
+            older = [c for c in candidates if c.outdated and c.exists and int(c.number) < int(live)]
+            why = f" (version {older[0]}: {outdated_message(older[0].outdated)})" if older else ""
+            raise Refused(
+                f"no version of ours before {live} has served and has its image still{why}; {_choices(candidates, live)}"
+            )
         return found
     meant = [c for c in candidates if c.number == to] or _of_revision(candidates, to)
     if not meant:
@@ -79,7 +87,18 @@ def choose(candidates: Sequence[Candidate], live: str, to: str | None) -> Candid
     bootable = [c for c in meant if c.exists]
     if not bootable:
         raise Refused(f"image {meant[0].image} of version {meant[0]} is gone; {_choices(candidates, live)}")
-    return max(bootable, key=lambda c: int(c.number))
+    found = max(bootable, key=lambda c: int(c.number))
+    if found.outdated:
+        raise Refused(f"version {found}: {outdated_message(found.outdated)}; {_choices(candidates, live)}")
+    return found
+
+
+def outdated_message(outdated: str) -> str:
+    """Return why a version can no longer serve; `outdated`: the tag of its image."""
+    return (
+        f"its code needs what `contract` has taken out of the database ({outdated}). Bring the database back first, and remove"
+        " the image's tag ramped:outdated"
+    )
 
 
 def revision_between(candidates: Sequence[Candidate], live: str, wanted: str) -> str:
@@ -100,7 +119,7 @@ def _of_revision(candidates: Sequence[Candidate], to: str) -> list[Candidate]:
 
 
 def _choices(candidates: Sequence[Candidate], live: str) -> str:
-    there = ", ".join(str(c) for c in candidates if c.exists and c.number != live)
+    there = ", ".join(str(c) for c in candidates if c.exists and not c.outdated and c.number != live)
     return f"there are: {there or 'no others'}"
 
 

@@ -156,22 +156,36 @@ def pending_migrations(app: App, git_directory: str, sha: str, installed: str) -
 
     `installed`: the hash of the requirements that were installed last.
     """
-    arguments = [COMMAND, "--no-color", "--keep-defaults", *(f"--database={alias}" for alias in app.databases)]
+    arguments = [COMMAND, *_judged(app)]
     installers = {tool: installation(tool, app.requirements) for tool in TOOLS}
     own = " && ".join(f"{{ {command}; }}" for command in app.install or ())
     script = program("revision", sha, git_directory, app.manage, arguments, _dependencies(app), installed, installers, own)
     return as_served(app, f"-c {quote(script)}")
 
 
-def migrate_plan(app: App, database: str) -> str:
-    """Print which migrations would run on a database."""
-    return manage(app, f"migrate --plan --no-color --database {quote(database)}")
+def contracting_migrations(app: App) -> str:
+    """Print what the pending migrations of the checked-out release mean for itself, as `decisions.migrations` reads it."""
+    return manage(app, " ".join([COMMAND, "--contract", *map(quote, _judged(app))]))
 
 
-def migrate(app: App, database: str) -> str:
-    """Run the migrations of a database."""
-    command = MIGRATE if app.check_migrations else "migrate"
+def _judged(app: App) -> list[str]:
+    return ["--no-color", "--keep-defaults", *(f"--database={alias}" for alias in app.databases)]
+
+
+def migrate_plan(app: App, database: str, left: Sequence[str] = ()) -> str:
+    """Print which migrations would run on a database; `left`: those that wait, as app.name."""
+    command = " ".join([MIGRATE, *_left(left)]) if left else "migrate"
+    return manage(app, f"{command} --plan --no-color --database {quote(database)}")
+
+
+def migrate(app: App, database: str, left: Sequence[str] = ()) -> str:
+    """Run the migrations of a database; `left`: those that wait, as app.name."""
+    command = " ".join([MIGRATE, *_left(left)]) if app.check_migrations else "migrate"
     return manage(app, f"{command} --noinput --no-color --database {quote(database)}")
+
+
+def _left(names: Sequence[str]) -> list[str]:
+    return [f"--leave={quote(name)}" for name in names]
 
 
 def collectstatic(app: App) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
+from django.core.exceptions import MultipleObjectsReturned, ObjectDoesNotExist
 from django.db import Error, connection, models, transaction
 
 from tests.settings_snippets.migrations import exercise
@@ -77,7 +78,7 @@ def _tried(work: Callable[[], Any], *, keep: bool = True) -> str:
             connection.check_constraints()
             if not keep:
                 transaction.set_rollback(True)
-    except (Error, exercise._Unfit, _Wrong, TypeError, ValueError) as error:
+    except (Error, exercise._Unfit, _Wrong, MultipleObjectsReturned, ObjectDoesNotExist, TypeError, ValueError) as error:
         return f"{type(error).__name__}: {error}".splitlines()[0]
     return ""
 

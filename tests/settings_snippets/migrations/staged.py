@@ -1,0 +1,126 @@
+"""What really happens in two stages: the first half is applied, both releases live on it, then the other half, over their rows.
+
+`python -m tests.settings_snippets.migrations.staged SOCKET-FOLDER` prints a line of JSON for each case that can be split.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tests.settings_snippets.migrations import truth
+
+Parents = Callable[[tuple[str, str]], set[tuple[str, str]]]
+
+
+def try_out(state: Any, migrations: Sequence[Any], parents: Parents, *, rows: bool = True) -> dict[str, Any] | None:
+    """Split migrations, let both releases live on each half, and return what was said and what happened; None: nothing waits.
+
+    The tables of `state` are there; whatever is left afterwards is the caller's to undo.
+    """
+    from django.db import connection, transaction
+
+    from settings_snippets.django.migration_rules import verdicts
+    from settings_snippets.django.migration_rules.plan import Reader
+    from settings_snippets.django.migration_rules.stages import Staging
+    from tests.settings_snippets.migrations import exercise
+
+    reader, rolling = Reader("default"), connection.SchemaEditorClass.__name__ == "KeepsDefaults"
+    plan = reader.follow(state, migrations)
+    found = verdicts(plan.old, plan.steps, connection.vendor, real=plan.real, keeps_defaults=rolling)
+    split = Staging(reader, parents, keeps_defaults=rolling).split(state, migrations, plan, found)
+    if split is None:
+        return None
+    ranks = ("none", "compatible", "review", "incompatible")
+    told = {
+        "verdict": max((one.verdict for one in split.verdicts), key=ranks.index),
+        "why": [one.why for one in split.verdicts if one.verdict in ranks[2:]],
+        "waiting": [name for _, name in split.waiting],
+        "opaque": any(effect.kind == "opaque" for step in plan.steps for effect in step.effects),
+        **dict.fromkeys(("failed", "old", "new", "rows", "contract", "after"), ""),
+    }
+    held = [one for one in migrations if (one.app_label, one.name) in split.waiting]
+    final = state
+    for one in migrations:
+        final = one.mutate_state(final)
+    before, new = exercise.ordered(truth.fresh(state)), exercise.ordered(truth.fresh(final))
+    if rows:
+        exercise.fill(before)
+        connection.check_constraints()
+    broken = {model._meta.label for model in before if exercise.exercise(model, [])}
+    before, new = ([model for model in models if model._meta.label not in broken] for models in (before, new))
+    variants, known = {model: exercise.usable(model) for model in before}, truth._known(before)
+    between = state
+    for one in migrations:
+        if one not in held and not told["failed"]:
+            told["failed"], between = truth._applied(between, one, before, {})
+    if told["failed"]:
+        return told
+    unfit = {model._meta.label for model in before if "0" not in variants[model]}
+    later = [(model, [] if model._meta.label in unfit else ["0"]) for model in new]
+    told["old"] = truth._first(exercise.exercise(model, variants[model]) for model in before)
+    told["new"] = truth._first(exercise.exercise(model, own) for model, own in later)
+    if not told["old"] and not told["new"]:
+        told["rows"] = truth._between(before, new, known)
+    _written(before, new)
+    for one in held:
+        try:
+            with transaction.atomic():
+                between = truth.apply(between.clone(), one)
+        except Exception as error:  # noqa: BLE001  (whatever it is, it is told)
+            told["contract"] = f"{type(error).__name__}: {error}".splitlines()[0]
+            return told
+    told["after"] = truth._first(exercise.exercise(model, own) for model, own in later)
+    return told
+
+
+def _written(*releases: Sequence[Any]) -> None:
+    """Leave rows of both releases."""
+    from django.db import connection, transaction
+
+    from tests.settings_snippets.migrations import exercise, rows
+
+    for models in releases:
+        for model in models:
+            for variant in ("full", "again", "sparse", "crossed"):
+                rows._tried(lambda model=model, variant=variant: exercise._insert(model, variant))
+    with transaction.atomic():
+        connection.check_constraints()
+
+
+def chained(migrations: Sequence[Any]) -> Parents:
+    """Return the parents of migrations of which each depends on the one before."""
+    keys = [(one.app_label, one.name) for one in migrations]
+    before = dict(zip(keys[1:], keys, strict=False))
+    return lambda key: {before[key]} if key in before else set()
+
+
+def main() -> None:
+    truth.configure(sys.argv[1])
+    from django.db import connection
+    from django.db.migrations import Migration
+    from django.db.migrations.state import ProjectState
+
+    from settings_snippets.django.migration_rules.keeping import keep_defaults
+    from tests.settings_snippets.migrations.every_case import CASES
+
+    own = connection.SchemaEditorClass
+    for name, (before, after) in CASES.items():
+        truth.empty()
+        connection.SchemaEditorClass = own
+        first = Migration("0001_initial", "shop")
+        first.operations = before
+        state = truth.apply(ProjectState(), first)
+        if name.startswith("rolling"):
+            keep_defaults(connection)
+        migrations = []
+        for number, operation in enumerate(after, 2):
+            one = Migration(f"{number:04}", "shop")
+            one.operations, one.atomic = [operation], not name.startswith("concurrently")
+            migrations.append(one)
+        if told := try_out(state, migrations, chained(migrations)):
+            print(json.dumps({"name": name, **told}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
