@@ -31,6 +31,7 @@ MODELS = {
     "iam": "iam",
     "servicequotas": "service-quotas",
     "rds": "rds",
+    "secretsmanager": "secretsmanager",
 }
 
 # the models name few of the codes that the services really use, and moto warns of each

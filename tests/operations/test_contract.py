@@ -60,6 +60,7 @@ def said(world: ShopWorld, work: object, *arguments: object, **more: object) -> 
     return world.printed[mark:]
 
 
+@pytest.mark.long
 def test_a_column_is_dropped_in_two_stages(world: ShopWorld) -> None:
     go(world, world.v2)
     models = (world.disk() / "app/shop/models.py").read_text()

@@ -1,4 +1,4 @@
-"""`ramped-settings`: SSM parameters of the stand-in cloud as an environment file, read back as systemd reads it."""
+"""`ramped-settings`: SSM parameters and secrets of the stand-in cloud as an environment file, read back as systemd reads it."""
 
 import os
 import subprocess
@@ -25,10 +25,13 @@ PROGRAM = SNIPPETS / "systemd/ramped-settings"
 AWS = """#!{python}
 import json, sys, boto3
 words = sys.argv[1:]
-assert words[:3] == ["ssm", "get-parameters-by-path", "--path"] and "--with-decryption" in words, words
-client = boto3.client("ssm", region_name="eu-central-1", endpoint_url="{url}")
-pages = client.get_paginator("get_parameters_by_path").paginate(Path=words[3], Recursive=True, WithDecryption=True)
+client = boto3.client(words[0], region_name="eu-central-1", endpoint_url="{url}")
 try:
+    if words[:3] == ["secretsmanager", "get-secret-value", "--secret-id"]:
+        print(json.dumps(client.get_secret_value(SecretId=words[3]), default=str))
+        sys.exit()
+    assert words[:3] == ["ssm", "get-parameters-by-path", "--path"] and "--with-decryption" in words, words
+    pages = client.get_paginator("get_parameters_by_path").paginate(Path=words[3], Recursive=True, WithDecryption=True)
     print(json.dumps({{"Parameters": [p for page in pages for p in page["Parameters"]]}}, default=str))
 except Exception as error:
     sys.exit(str(error))
@@ -65,10 +68,15 @@ def cloud() -> Iterator[Cloud]:
         put(Name="/shop/wrong/NOT-A-NAME", Value="x", Type="String")
         put(Name="/shop/twice/a/b", Value="x", Type="String")
         put(Name="/shop/twice/a_b", Value="x", Type="String")
+        secret = running.client("secretsmanager").create_secret
+        secret(Name="shop/production/database", SecretString='{"username": "shop", "password": "p\'\\"$", "port": 5432}')
+        secret(Name="shop/production/text", SecretString="as it is")
+        secret(Name="shop/production/nested", SecretString='{"a": {}}')
+        secret(Name="shop/production/empty", SecretString="{}")
         yield running
 
 
-def run(cloud: Cloud, folder: Path, path: str, *, aws: bool = True) -> "subprocess.CompletedProcess[str]":
+def run(cloud: Cloud, folder: Path, *sources: str, aws: bool = True) -> "subprocess.CompletedProcess[str]":
     (folder / "bin").mkdir(exist_ok=True)
     cli = folder / "bin/aws"
     cli.unlink(missing_ok=True)
@@ -83,7 +91,7 @@ def run(cloud: Cloud, folder: Path, path: str, *, aws: bool = True) -> "subproce
         "AWS_SECRET_ACCESS_KEY": "rehearsal",
         "HOME": os.environ["HOME"],
     }
-    return subprocess.run([sys.executable, PROGRAM, path], env=env, capture_output=True, text=True, timeout=60)
+    return subprocess.run([sys.executable, PROGRAM, *sources], env=env, capture_output=True, text=True, timeout=60)
 
 
 def test_the_parameters_of_the_path_are_the_settings_and_no_value_is_shown(cloud: Cloud, tmp_path: Path) -> None:
@@ -102,7 +110,12 @@ def test_the_parameters_of_the_path_are_the_settings_and_no_value_is_shown(cloud
     [
         ("/shop/none", "/shop/none: there is no parameter below it"),
         ("/shop/wrong", "/shop/wrong/NOT-A-NAME: NOT-A-NAME cannot be a variable"),
-        ("/shop/twice", "there is another parameter for a_b"),
+        ("/shop/twice", "there is another value for a_b"),
+        ("secret:shop/production/text", "name a variable for it, as in NAME=secret:shop/production/text"),
+        ("secret:shop/production/nested", "a is neither a text nor a number"),
+        ("secret:shop/production/empty", "there is no key in it"),
+        ("A-B=secret:shop/production/text", "A-B cannot be a variable"),
+        ("secret:shop/none", "ResourceNotFoundException"),
     ],
 )
 def test_what_cannot_be_settings_changes_nothing(cloud: Cloud, tmp_path: Path, path: str, why: str) -> None:
@@ -111,6 +124,23 @@ def test_what_cannot_be_settings_changes_nothing(cloud: Cloud, tmp_path: Path, p
     assert ran.returncode == 1 and why in ran.stderr and "Nothing was changed" in ran.stderr
     assert "Traceback" not in ran.stderr
     assert (tmp_path / "site.env").read_text() == "KEPT=1\n"
+
+
+def test_secrets_stand_beside_parameters_and_a_rotation_is_found(cloud: Cloud, tmp_path: Path) -> None:
+    sources = ("/shop/production", "DATABASE=secret:shop/production/database", "TEXT=secret:shop/production/text")
+    ran = run(cloud, tmp_path, *sources)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "DATABASE_password, DATABASE_port, DATABASE_username, SECRET_KEY, TEXT, mail_HOST" in ran.stdout
+    file = tmp_path / "site.env"
+    read = parse(file.read_text())
+    assert (read["DATABASE_password"], read["DATABASE_port"], read["TEXT"]) == ("p'\"$", "5432", "as it is")
+    assert run(cloud, tmp_path, "--check", *sources).returncode == 0
+    rotated = '{"username": "shop", "password": "rotated", "port": 5432}'
+    cloud.client("secretsmanager").put_secret_value(SecretId="shop/production/database", SecretString=rotated)
+    check = run(cloud, tmp_path, "--check", *sources)
+    assert check.returncode == 3 and "rotated" not in check.stdout + check.stderr and parse(file.read_text()) == read
+    assert run(cloud, tmp_path, *sources).returncode == 0
+    assert parse(file.read_text())["DATABASE_password"] == "rotated"
 
 
 def test_a_refusal_of_aws_is_said_as_aws_says_it(cloud: Cloud, tmp_path: Path) -> None:
@@ -134,6 +164,10 @@ def test_the_role_reads_the_settings_of_the_site_and_no_others() -> None:
     for path in ("staging", "production2"):
         assert not authorize(policy, "ssm:GetParametersByPath", [arn.format(path)])
     assert not authorize(policy, "ssm:PutParameter", [arn.format("production/SECRET_KEY")])
+    secret = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:shop/{}-AbCdEf"
+    assert authorize(policy, "secretsmanager:GetSecretValue", [secret.format("production/database")])
+    assert not authorize(policy, "secretsmanager:GetSecretValue", [secret.format("staging/database")])
+    assert not authorize(policy, "secretsmanager:PutSecretValue", [secret.format("production/database")])
     key = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
     assert authorize(policy, "kms:Decrypt", [key], {"kms:ViaService": "ssm.eu-central-1.amazonaws.com"})
     assert not authorize(policy, "kms:Decrypt", [key], {"kms:ViaService": "s3.eu-central-1.amazonaws.com"})
