@@ -61,5 +61,5 @@ def git(folder: Path, *arguments: str) -> str:
     """Run git in a folder; raises Refusal."""
     person = ("-c", "user.name=The rehearsal", "-c", "user.email=rehearsal@example.com", "-c", "commit.gpgsign=false")
     # No hooks of the user's, and no lock or refreshed index in a repository that is only read.
-    quiet = ("--no-optional-locks", "-c", "core.hooksPath=/dev/null")
+    quiet = ("--no-optional-locks", "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false")
     return run("git", *quiet, *person, "-C", folder, *arguments, cwd=folder, what=f"git {arguments[0]}").strip()

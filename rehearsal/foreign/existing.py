@@ -133,6 +133,7 @@ class Existing:
         disk = top / "base"
         (disk / "systemd").mkdir(parents=True)
         run("git", "clone", "--quiet", shop.origin_of(top), disk / "app", cwd=top)
+        (disk / "app/REVISION").unlink(missing_ok=True)  # a link of that name leads anywhere
         (disk / "app/REVISION").write_text(f"{self.prepared.old}\n", encoding="utf-8")
         (top / "old-venv").rename(disk / "venv")
         shutil.copytree(PROGRAMS, disk / _PER_HOST, ignore=shutil.ignore_patterns("__pycache__"))

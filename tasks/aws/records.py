@@ -10,6 +10,7 @@ import json
 from botocore.exceptions import ClientError
 
 from ..decisions.access.locks import parameter
+from ..decisions.release.answers import json_object
 from ..decisions.rollout.record import from_tags, to_tags
 from ..decisions.rollout.snapshot import Record
 from ..runtime.cloud import Cloud, error_code
@@ -32,4 +33,7 @@ def kept(cloud: Cloud, group: str) -> Record | None:
         if error_code(error) == "ParameterNotFound":
             return None
         raise
-    return from_tags(json.loads(answer["Parameter"]["Value"]))
+    tags = json_object(answer["Parameter"]["Value"])
+    if tags is None:
+        raise ValueError(f"{parameter(group, 'record')} holds no JSON object")
+    return from_tags({name: str(value) for name, value in tags.items()})

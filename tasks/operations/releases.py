@@ -11,7 +11,7 @@ from ..aws import fleets
 from ..aws.management import find
 from ..decisions.release.commits import FORMAT, Commit, read
 from ..decisions.rollout.versions import Candidate, previous, revision_between
-from ..errors import Refused, SettingsError
+from ..errors import DeployError, Refused, SettingsError
 from ..fleet.versions import known_versions
 from ..hosts.pool import Hosts
 from ..hosts.shell import git_commands
@@ -57,11 +57,14 @@ def _commits(run: Run, before: str, after: str) -> list[Commit]:
     printed = _here(before, after)
     if printed is None:
         printed = _there(run, before, after)
-    return read(printed)
+    try:
+        return read(printed)
+    except ValueError as error:
+        raise DeployError(f"the commits from {before[:12]} to {after[:12]} cannot be read: {error}") from error
 
 
 def _here(before: str, after: str) -> str | None:
-    command = ["git", "-C", str(Path.cwd()), "log", f"--format={FORMAT}", f"{before}..{after}", "--"]
+    command = ["git", "-C", str(Path.cwd()), "log", "--no-show-signature", f"--format={FORMAT}", f"{before}..{after}", "--"]
     try:
         done = subprocess.run(command, capture_output=True, timeout=_PATIENCE, check=False)
     except (FileNotFoundError, subprocess.TimeoutExpired):

@@ -45,6 +45,7 @@ def relayed(run: Run, host: Host, command: str, timeout: float, *, prefix: str =
     redactors = {False: Redactor(), True: Redactor()}
 
     def take(line: str, of_errors: bool) -> None:
-        run.out.relay(prefix + redactors[of_errors].line(line), aside=of_errors and not prefix)
+        for part in redactors[of_errors].line(line).split("\n"):  # a carriage return begins another
+            run.out.relay(prefix + part, aside=of_errors and not prefix)
 
     return host.stream(command, take, timeout=timeout, label=label)

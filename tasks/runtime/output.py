@@ -1,5 +1,7 @@
 """All output for the operator: a live line on a terminal, plain lines elsewhere."""
 
+import os
+import re
 import sys
 import threading
 import time
@@ -9,7 +11,9 @@ from typing import Protocol, TextIO
 from .plain import Plain, duration
 from .steps import Step
 from .terminal import Terminal, is_terminal
-from .text import hanging, quoted, stripped
+from .text import hanging, inert, quoted, stripped
+
+_RUNNERS = ("GITHUB_ACTIONS", "TF_BUILD")  # variables of CI runners that obey what a job prints
 
 
 class _Backend(Protocol):
@@ -37,6 +41,7 @@ class Output:
         self._open: list[tuple[str, float]] = []
         self._secrets: set[str] = set()
         self._warned: set[str] = set()
+        self._on_runner = any(os.environ.get(name) for name in _RUNNERS)
         self.when_warned: Callable[[str], None] = lambda text: None  # called with each warning
 
     def onto(self, stdout: TextIO) -> "Output":
@@ -55,7 +60,11 @@ class Output:
         text = stripped(text)
         for secret in sorted(self._secrets, key=len, reverse=True):
             text = text.replace(secret, "***")
-        return text
+        return inert(text) if self._on_runner else text
+
+    def _flat(self, text: str) -> str:
+        """Return the text as it may be shown in a line: its own line ends and tabs would begin others."""
+        return re.sub(r"[\n\t]+", " ", self.clean(text))
 
     def say(self, text: str) -> None:
         """Show a line."""
@@ -91,7 +100,7 @@ class Output:
             if not self._open:
                 self._open.append(("", self._now()))
             title, since = self._open[-1]
-            self._backend.live(self.clean(title), self.clean(text), since)
+            self._backend.live(self._flat(title), self._flat(text), since)
 
     @property
     def is_live(self) -> bool:
@@ -101,15 +110,15 @@ class Output:
     def lanes(self, lines: Sequence[str]) -> None:
         """Show lines above the live line of a terminal, instead of those before."""
         with self._lock:
-            self._backend.lanes([self.clean(line) for line in lines])
+            self._backend.lanes([self._flat(line) for line in lines])
 
     def step_began(self, step: Step) -> None:
         """Show that a step begins."""
         with self._lock:
             self._open = [(title, since) for title, since in self._open if title] + [(step.title, step.began)]
             self._backend.close()
-            self._backend.line(self.clean(f"-> {step.title}"), "bold")
-            self._backend.live(self.clean(step.title), "", step.began)
+            self._backend.line(self._flat(f"-> {step.title}"), "bold")
+            self._backend.live(self._flat(step.title), "", step.began)
 
     def step_ended(self, step: Step) -> None:
         """Show the result of a step and its duration."""
@@ -117,15 +126,15 @@ class Output:
             self._open = [(title, since) for title, since in self._open if title and (title, since) != (step.title, step.began)]
             self._backend.close()
             result = f"{'ok' if step.ok else 'failed'} {step.title} ({duration(step.seconds)})"
-            self._backend.line(self.clean(result), "green" if step.ok else "bold red")
+            self._backend.line(self._flat(result), "green" if step.ok else "bold red")
             if self._open:
                 title, since = self._open[-1]
-                self._backend.live(self.clean(title), "", since)
+                self._backend.live(self._flat(title), "", since)
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Show a table: a title, the names of the columns, and rows of as many cells."""
         with self._lock:
-            self._backend.table(self.clean(title), columns, [[self.clean(cell) for cell in row] for row in rows])
+            self._backend.table(self._flat(title), columns, [[self._flat(cell) for cell in row] for row in rows])
 
     def report(self, title: str, steps: Sequence[Step]) -> None:
         """Show steps with their durations."""

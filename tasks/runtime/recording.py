@@ -92,7 +92,9 @@ class Recording:
         text = page(report, _resource("report.css"), _resource("report.html"))
         # Written beside it and renamed: a reader never sees half a page.
         new = self._path.with_name(f"{self._path.name}.new")
-        new.write_text(text, encoding="utf-8")
+        new.unlink(missing_ok=True)
+        with new.open("x", encoding="utf-8") as file:  # never through a link of another user in a shared folder
+            file.write(text)
         new.replace(self._path)
 
 

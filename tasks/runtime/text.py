@@ -14,6 +14,9 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 # Line ends that only some programs know, and marks that reverse the direction of text.
 _INVISIBLE = re.compile(r"[\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
+# A runner finds them behind blanks, or anywhere.
+_COMMANDS = re.compile(r"^[^\S\n]*::|##(?=\w*\[)", re.MULTILINE)
+
 # A name begins where no part of one stands before, and has an end: a host may print millions of letters and dashes.
 _BEGIN, _PART = r"(?<![\w.-])", r"[\w.-]{0,200}"
 _WORDS = "pass(?:word|wd|phrase)?|pwd|secret|token|credentials?|api_?key|access_?key|private_?key|secret_?key"
@@ -47,6 +50,11 @@ def redact(text: str) -> str:
     for pattern, shown in _PATTERNS:
         text = pattern.sub(shown, text)
     return text
+
+
+def inert(text: str) -> str:
+    """Return a text of which no line is a command to a CI runner (GitHub Actions, Azure Pipelines: "Workflow commands")."""
+    return _COMMANDS.sub(lambda found: f"{found[0][:-1]} {found[0][-1]}", text)
 
 
 class Redactor:

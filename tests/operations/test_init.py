@@ -187,6 +187,29 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     assert (tmp_path / "link").is_symlink() and (tmp_path / "real").read_text() == "b"
 
 
+def test_a_link_out_of_the_repository_is_not_followed(tmp_path: Path) -> None:
+    top, outside = tmp_path / "site", tmp_path / "elsewhere"
+    top.mkdir()
+    (outside / "folder").mkdir(parents=True)
+    (outside / "bashrc").write_text("alias ls=ls\n")
+    before = texts(outside)
+    links = {"file": outside / "bashrc", "new": outside / "new.yaml", "deploy": outside / "folder", "up": Path("..")}
+    for name, target in (*links.items(), ("round", Path("round"))):
+        (top / name).symlink_to(target)
+    for name in ("file", "new", "deploy/nginx/site.conf", "up/elsewhere/bashrc", "round", "../elsewhere/bashrc"):
+        with pytest.raises(DeployError, match=f"{name}: .*: nothing was written"):
+            writing.write_all(top, {"first": writing.File("a"), name: writing.File("b")})
+    assert texts(outside) == before and not (top / "first").exists()
+
+
+def test_the_copy_in_which_changes_are_proven_leads_nowhere_else(site: Path, tmp_path: Path) -> None:
+    (tmp_path / "bashrc").write_text("alias ls=ls\n")
+    (site / ".gitignore").symlink_to(tmp_path / "bashrc")
+    with pytest.raises(DeployError, match=r"\.gitignore: a link leads out of the repository, to .*bashrc: nothing was written"):
+        operation.init(site, Options(dry=True, python=sys.executable))
+    assert (tmp_path / "bashrc").read_text() == "alias ls=ls\n"
+
+
 @pytest.mark.parametrize(
     "name, text, expected",
     [

@@ -347,3 +347,42 @@ def test_lanes_are_not_for_pipes(piped: tuple[Output, io.StringIO, io.StringIO, 
     out, shown, errors, _ = piped
     out.lanes(["i-1 1 ===="])
     assert (out.is_live, shown.getvalue(), errors.getvalue()) == (False, "", "")
+
+
+IMITATION = "fix\rok   ship (3.0 s)\nwarning: all is well"
+
+
+def test_foreign_text_in_a_cell_a_title_or_a_wait_begins_no_line_of_ours(
+    piped: tuple[Output, io.StringIO, io.StringIO, Time],
+) -> None:
+    out, stdout, _, _ = piped
+    out.table(f"of {IMITATION}", ["commit", "what"], [["1234", IMITATION]])
+    with steps_of(out).step(f"migrate {IMITATION}"):
+        out.progress(f"seen {IMITATION}")
+    lines = stdout.getvalue().splitlines()
+    assert len(lines) == 6
+    assert not [line for line in lines if line.startswith(("ok   ship", "warning"))]
+
+
+COMMANDS = [
+    "::set-output name=x::y",
+    "  ::add-mask::a",
+    "a ##[add-matcher]x",
+    "##vso[task.setvariable variable=x]y",
+    "a\n\t::error::z",
+]
+
+
+@pytest.mark.parametrize("variable", ["GITHUB_ACTIONS", "TF_BUILD"])
+@pytest.mark.parametrize("text", COMMANDS)
+def test_a_runner_of_ci_obeys_no_text_of_others(monkeypatch: pytest.MonkeyPatch, variable: str, text: str) -> None:
+    monkeypatch.setenv(variable, "true")
+    stdout, stderr = io.StringIO(), io.StringIO()
+    out = Output(stdout, stderr)
+    for show in (out.say, out.quote, out.relay, out.warn, out.progress):
+        show(text)
+    out.table(text, [], [])
+    shown = f"{stdout.getvalue()}{stderr.getvalue()}\n{out.clean(text)}"
+    assert not [line for line in shown.split("\n") if line.lstrip().startswith("::") or "##[" in line or "##vso[" in line]
+    monkeypatch.delenv(variable)
+    assert Output(stdout, stderr).clean("::x:: ##[y]") == "::x:: ##[y]"

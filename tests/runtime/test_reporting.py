@@ -278,5 +278,13 @@ def test_a_report_needs_the_name_of_a_file(context: Context, path: str) -> None:
     assert not list(Path.cwd().glob("*.new"))
 
 
+def test_a_report_is_not_written_through_a_link_that_somebody_has_laid(context: Context) -> None:
+    Path("victim").write_text("as before")
+    for name in ("report.html", "report.html.new"):
+        Path(name).symlink_to("victim")
+    Recording("report.html", ("fab ship", "ann"), lambda: 0.0, {}, [].append)
+    assert Path("victim").read_text() == "as before" and not Path("report.html").is_symlink()
+
+
 def test_bytes_that_are_no_utf_8_do_not_end_the_events() -> None:
     assert as_typed(["fab", "run", "caf\udce9"], {}).encode()

@@ -5,11 +5,14 @@ Source: systemd, "Journal JSON Format".
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from ..release.answers import json_object
+
+_MICROSECONDS = re.compile(r"[0-9]{1,16}")  # until the year 2286
 FIELDS = ("MESSAGE", "SYSLOG_IDENTIFIER", "_PID", "_SYSTEMD_UNIT")
 
 
@@ -36,13 +39,13 @@ class Entry:
 
 def read(line: str) -> Entry | None:
     """Read a line of `journalctl`; None for a line that is no entry, such as a complaint."""
-    try:
-        fields = json.loads(line)
-        at = int(fields["__REALTIME_TIMESTAMP"])
-    except (ValueError, KeyError, TypeError):
+    fields = json_object(line)
+    at = str(fields.get("__REALTIME_TIMESTAMP", "")) if fields else ""
+    if fields is None or not _MICROSECONDS.fullmatch(at):
         return None
-    name, pid = _text(fields, "SYSLOG_IDENTIFIER") or "-", _text(fields, "_PID")
-    return Entry(at, f"{name}[{pid}]" if pid else name, _text(fields, "_SYSTEMD_UNIT"), _text(fields, "MESSAGE"))
+    # Any process may name itself by several lines.
+    name, pid, unit = (" ".join(_text(fields, field).split()) for field in ("SYSLOG_IDENTIFIER", "_PID", "_SYSTEMD_UNIT"))
+    return Entry(int(at), f"{name or '-'}[{pid}]" if pid else name or "-", unit, _text(fields, "MESSAGE"))
 
 
 def _text(fields: Mapping[str, object], name: str) -> str:

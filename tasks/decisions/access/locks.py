@@ -12,11 +12,14 @@ from dataclasses import asdict, dataclass, fields
 from ..release.answers import json_object
 
 LEASE = 300.0  # seconds; renewed after a third of it
+PIDS = 2**22  # the largest process id (proc(5), pid_max)
 _KINDS: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("token", "who", "purpose", "machine"), (str,)),
     "pid": (int,),
     **dict.fromkeys(("lease", "since"), (int, float)),
 }
+# What no clock shows and no process has, ends in no arithmetic.
+_RANGES: Mapping[str, tuple[float, float]] = {"pid": (0, PIDS), "lease": (-1e6, 1e6), "since": (0, 4e9)}
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,9 @@ def read(text: str) -> Holder:
         kind = _KINDS[field.name]
         if field.name in value and (isinstance(value[field.name], bool) or not isinstance(value[field.name], kind)):
             raise ValueError(f"{field.name} is {value[field.name]!r}")
+        least, most = _RANGES.get(field.name, (0, 0))
+        if field.name in _RANGES and not least <= value.get(field.name, 0) <= most:
+            raise ValueError(f"{field.name} is out of range")
     try:
         return Holder(**value)
     except TypeError as error:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# Fields end with a unit separator, commits with a record separator: no text of git holds either (ASCII 31 and 30).
-FORMAT = "%H%x1f%cI%x1f%an%x1f%s%x1e"
+# Each field ends with NUL, the only character that a name or a subject cannot hold (git-commit-tree(1)).
+FORMAT = "%H%x00%cI%x00%an%x00%s%x00"
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,10 @@ class Commit:
 
 
 def read(printed: str) -> list[Commit]:
-    """Return the commits of a log in FORMAT, newest first; what is none is left out."""
-    parts = (record.strip("\n").split("\x1f") for record in printed.split("\x1e"))
-    return [Commit(*fields) for fields in parts if len(fields) == 4]
+    """Return the commits of a log in FORMAT, newest first. Raises ValueError where it is not whole."""
+    if "\0" not in printed:
+        return []
+    *fields, end = printed.split("\0")
+    if end.strip("\n") or len(fields) % 4:
+        raise ValueError("the log of git is not whole")
+    return [Commit(sha.lstrip("\n"), at, by, subject) for sha, at, by, subject in zip(*[iter(fields)] * 4, strict=True)]

@@ -15,6 +15,7 @@ MIGRATE = "migraterolling"  # as `migrate`; new NOT NULL columns keep their defa
 FORMAT = 2
 EXPAND, CONTRACT = "expand", "contract"
 VERDICTS = ("none", "compatible", "review", "incompatible")
+_FAILURES = 100  # beginnings of a document that is none, before the answer
 
 
 class Garbled(ValueError):
@@ -100,10 +101,14 @@ def read(printed: str, databases: Sequence[str]) -> PendingMigrations:
 
 def find(printed: str) -> Mapping[str, Any]:
     """Return the command's document from everything the site printed. Raises Garbled without one."""
+    failed = 0
     for start in re.finditer(r"^\{", printed, re.M):
         try:
-            document, _ = json.JSONDecoder().raw_decode(printed[start.start() :])
+            document, _ = json.JSONDecoder().raw_decode(printed, start.start())
         except (ValueError, RecursionError):
+            failed += 1  # each error counts all lines before it
+            if failed >= _FAILURES:
+                break
             continue
         if isinstance(document, dict) and "format" in document:
             return document

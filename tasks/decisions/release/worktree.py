@@ -27,7 +27,9 @@ def read_status(printed: str) -> Worktree:
             fields = rest.split(" ", {"1": 7, "2": 8, "u": 9}[kind])
             if kind == "2":
                 next(entries, None)  # the name before the rename
-            if not (fields[1].startswith("SC") and fields[1].endswith("..")):
+            # A line that is cut off counts as a change.
+            state = fields[1] if len(fields) > 1 else ""
+            if not (state.startswith("SC") and state.endswith("..")):
                 changed.append(fields[-1])
     return Worktree(tuple(changed), tuple(untracked))
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+from ..access.locks import PIDS
 from ..release.answers import json_object
 from .events import FACTS, Event
 
@@ -75,6 +76,8 @@ def read(text: str, identity: str = "") -> Entry | None:
         if name in found and (isinstance(found[name], bool) or not isinstance(found[name], kinds)):
             return None
         if kinds == (int, float) and name in found and not 0 <= found[name] <= _LAST:
+            return None
+        if name == "pid" and not 0 <= found.get(name, 0) <= PIDS:
             return None
         values |= {name: found[name]} if name in found else {}
     required = {each.name for each in fields(Entry)[:4]}

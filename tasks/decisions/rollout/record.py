@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from .snapshot import Record
@@ -11,6 +12,8 @@ TAGS = (MAIN, RETURNING)
 
 # Twelve instance ids fit into the 256 characters of a tag.
 MOST_RETURNING = 12
+
+_VERSION, _NUMBER, _TIME = r"[1-9][0-9]{0,9}", r"-?[0-9]{1,9}", r"[0-9]{1,10}(?:\.[0-9]{1,9})?"
 
 
 def to_tags(record: Record) -> dict[str, str]:
@@ -51,14 +54,14 @@ def from_tags(tags: Mapping[str, str]) -> Record | None:
     try:
         return Record(
             run=fields["run"],
-            source=fields["from"],
-            target=fields["to"],
-            surge=int(fields["surge"]),
-            maximum=int(fields["max"]),
-            raised=int(fields["raised"]),
-            started=float(fields["started"]),
-            size=int(fields["size"]),
-            desired=int(fields["desired"]),
+            source=_matching(fields, "from", _VERSION),
+            target=_matching(fields, "to", _VERSION),
+            surge=_number(fields, "surge"),
+            maximum=_number(fields, "max"),
+            raised=_number(fields, "raised"),
+            started=float(_matching(fields, "started", _TIME)),
+            size=_number(fields, "size"),
+            desired=_number(fields, "desired"),
             suspended=tuple(p for p in fields["suspended"].split("+") if p),
             protect=fields["protect"] == "1",
             pointed=fields["pointed"] == "1",
@@ -66,11 +69,21 @@ def from_tags(tags: Mapping[str, str]) -> Record | None:
             surged=fields.get("surged") == "1",
             back=fields["back"] == "1",
             aborted=fields.get("aborted") == "1",
-            extra=int(fields["extra"]),
-            returned=int(fields["returned"]),
-            passed=int(fields.get("passed", "0")),
-            lowering=int(fields.get("lowering", "0")),
+            extra=_number(fields, "extra"),
+            returned=_number(fields, "returned"),
+            passed=_number({"passed": "0", **fields}, "passed"),
+            lowering=_number({"lowering": "0", **fields}, "lowering"),
             returning=tuple(tags.get(RETURNING, "").split()),
         )
     except KeyError as error:
         raise ValueError(f"tag {MAIN}: {error} is missing") from error
+
+
+def _matching(fields: Mapping[str, str], name: str, pattern: str) -> str:
+    if not re.fullmatch(pattern, fields[name]):
+        raise ValueError(f"tag {MAIN}: {name} is {fields[name]!r}")
+    return fields[name]
+
+
+def _number(fields: Mapping[str, str], name: str) -> int:
+    return int(_matching(fields, name, _NUMBER))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+import yaml
 
 from .facts import Facts
 from .layout import Layout
@@ -74,13 +76,21 @@ def nginx(text: str, names: Names, header: str) -> str:
     changed = changed.replace(f"proxy_pass http://{server}/health/;", f"proxy_pass http://{server}/health/ready/;")
     changed = changed.replace(f"{server}.sock", f"{names.server}.sock")
     changed = re.sub(r"^    # (location = /health_check/\S+/deep \{.*\})$", r"    \1", changed, flags=re.MULTILINE)
-    if header in ("", USUAL_HEADER):
+    if header == USUAL_HEADER or not re.fullmatch("HTTP_[A-Z0-9_]+", header):
         return changed
     other = "-".join(part.capitalize() for part in header.removeprefix("HTTP_").split("_"))
     changed = re.sub(rf'^ *proxy_set_header {other} "";\n', "", changed, flags=re.MULTILINE)
     return re.sub(
         r"^( *)proxy_set_header X-Forwarded-Proto (\S+);$", rf"\g<0>\n\1proxy_set_header {other} \2;", changed, flags=re.MULTILINE
     )
+
+
+def in_yaml(value: str | Sequence[str]) -> str:
+    """Return a text, or a list of texts, as YAML of one line, quoted where it would mean anything else."""
+    if not isinstance(value, str):
+        return f"[{', '.join(map(in_yaml, value))}]"
+    plain = re.fullmatch(r"[A-Za-z/][A-Za-z0-9_./-]*", value) and yaml.safe_load(value) == value
+    return value if plain else yaml.safe_dump(value, default_style='"', width=float("inf")).strip()
 
 
 def settings_file(text: str, values: Mapping[str, str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath as Path
@@ -11,6 +12,8 @@ from .source import named, settings_modules
 
 FOR_DEVELOPERS = {"dev", "development", "local", "debug", "test", "tests", "testing"}
 FOR_VISITORS = ("production", "prod", "live")
+# A path that means itself in a unit, a command line and YAML; of its parts none looks like an option.
+_PLAIN = re.compile(r"(?!-)[\w.+@ -]+(?:/(?!-)[\w.+@ -]+)*")
 DROP_INS = ("deployment", "site_deployment")  # the package that `init` makes: the first one whose name is no module yet
 
 
@@ -43,8 +46,13 @@ class Layout:
 
 
 def manage_files(texts: Mapping[str, str]) -> list[str]:
-    """Return the manage.py of Django projects among files, those nearest to the top first."""
+    """Return the manage.py of Django projects among files, those nearest to the top first.
+
+    Raises SettingsError for a path that cannot stand in the files of hosts.
+    """
     found = [name for name, text in texts.items() if Path(name).name == "manage.py" and "execute_from_command_line" in text]
+    if odd := [name for name in found if not _PLAIN.fullmatch(name)]:
+        raise SettingsError(f"{ascii(odd[0])}: its path cannot stand in a unit of systemd: rename the folder")
     return sorted(found, key=lambda name: (len(Path(name).parts), name))
 
 
@@ -67,19 +75,22 @@ def read_layout(texts: Mapping[str, str], names: Collection[str], manage: str, s
     of_manage = next(iter(settings_modules(texts[manage])), "")
     application, of_application = _application(texts, source)
     served = settings or _served(of_application or of_manage, names, source)
-    file = served and _file_of(served, names, source)
+    file = _file_of(served, names, source) if is_module(served) else ""
     if not file:
-        raise SettingsError(
-            f"--settings: {f'there is no file of {served} in {source}' if served else f'{manage} names no settings module'};"
-            " name the settings module that serves"
-        )
+        missing = f"there is no file of {ascii(served)[1:-1]} in {source}" if served else f"{manage} names no settings module"
+        raise SettingsError(f"--settings: {missing}; name the settings module that serves")
     return Layout(manage, served, of_manage, of_application, file, application, _package(served, file, names, source))
+
+
+def is_module(name: str) -> bool:
+    """Return whether a text is the dotted name of a module."""
+    return all(part.isidentifier() for part in name.split("."))
 
 
 def _application(texts: Mapping[str, str], source: str) -> tuple[str, str]:
     """Return the module of the WSGI application nearest to manage.py, and the settings that it names."""
     found = [name for name, text in texts.items() if named(text, "django.core.wsgi", "get_wsgi_application")]
-    inside = sorted((name for name in found if _module(name, source)), key=lambda name: (len(Path(name).parts), name))
+    inside = sorted((name for name in found if is_module(_module(name, source))), key=lambda name: (len(Path(name).parts), name))
     if not inside:
         return "", ""
     first = next((name for name in inside if Path(name).name == "wsgi.py"), inside[0])

@@ -37,7 +37,7 @@ def exclude_ours(git_directory: str) -> str:
 
 def log_between(app: App, before: str, after: str, form: str) -> str:
     """Print the commits of a revision that an earlier one has not."""
-    return git(app, f"log --format={quote(form)} {quote(f'{before}..{after}')} --")
+    return git(app, f"log --no-show-signature --format={quote(form)} {quote(f'{before}..{after}')} --")
 
 
 def fetch(app: App) -> str:

@@ -15,13 +15,14 @@ from ...decisions.setup.host_files import names_of
 from ...decisions.setup.layout import Layout, choose_manage, manage_files, read_layout
 from ...errors import DeployError, Refused, SettingsError
 from ...runtime.guard import interruptible
+from ...runtime.text import hanging, stripped
 from .changes import Changes, changes
 from .hidden import about_hidden
 from .looking import Proof, Scratch, scratch
 from .plan import wanted
 from .project import BASE, Project
 from .repository import Repository, repository
-from .writing import File, write_all
+from .writing import File, place, write_all
 
 _PACKAGE = Path(__file__).resolve().parents[2]
 # In a wheel the snippets are in the package, in a clone or a fork beside it.
@@ -91,14 +92,14 @@ def _set_up(found: Repository, copied: Scratch, snippets: Path, options: Options
             break
         project = replace(project, leave=(*project.leave, broken))
     if proof.broken:
-        raise Refused(f"{layout.settings} does not load with the changes, so nothing was written: {proof.broken}")
+        raise Refused(f"{layout.settings} does not load with the changes, so nothing was written: {stripped(proof.broken)}")
     edits = _diffs(found, made)
     bases = [base for record in made.bases.values() for base in record]
     made.left += about_hidden(found, [*made.says, *bases], (str(Path(BASE).parent), "deploy", layout.folder))
     _write(found, made, options)
     for name in made.ours:
-        print(f"{'would write' if options.dry else 'written'}: {name} ({made.says[name]})")
-    print(edits, end="")
+        print(stripped(f"{'would write' if options.dry else 'written'}: {name} ({made.says[name]})"))
+    print(stripped(edits), end="")
     _tell(made, proof, layout, options)
 
 
@@ -131,9 +132,11 @@ def _diffs(found: Repository, made: Changes) -> str:
 
 
 def _write(found: Repository, made: Changes, options: Options) -> None:
-    if options.dry:
-        return
     files = {**made.ours, **(made.edits if options.yes else {})}
+    if options.dry:
+        for name in files:
+            place(found.top, name)
+        return
     waiting = set() if options.yes else set(made.edits)
     bases = {base: file for name, record in made.bases.items() if name not in waiting for base, file in record.items()}
     write_all(found.top, {**files, **bases})
@@ -143,18 +146,19 @@ def _tell(made: Changes, proof: Proof, layout: Layout, options: Options) -> None
     """Say what was proven and what is left to do; raises DeployError where a proof failed."""
     print()
     if made.edits:
-        print(f"{'Changed' if options.yes and not options.dry else 'To change these files, add --yes'}: {', '.join(made.edits)}")
+        done = options.yes and not options.dry
+        print(stripped(f"{'Changed' if done else 'To change these files, add --yes'}: {', '.join(made.edits)}"))
     elif not made.ours:
         print("Everything is as the installed version has it.")
     for line in proof.proven:
-        print(f"proven: {line}")
+        print(f"proven: {hanging(stripped(line))}")
     if proof.skipped:
-        print(f"not proven: {proof.skipped}")
+        print(f"not proven: {hanging(stripped(proof.skipped))}")
         made.left.append(f"{layout.settings_file}: nothing is known of it yet; then run `init` again")
     if made.left:
-        print("\nLeft to do:\n" + "\n".join(f"  {line}" for line in made.left))
+        print("\nLeft to do:\n" + "\n".join(f"  {hanging(stripped(line))}" for line in made.left))
     if proof.failed:
-        raise DeployError("The project fails its proof:\n" + "\n".join(f"  {line}" for line in proof.failed))
+        raise DeployError("The project fails its proof:\n" + "\n".join(f"  {hanging(stripped(line))}" for line in proof.failed))
     print("\nNext: `inv rehearse --project .` shows a release of this site on a stand-in cloud.")
 
 

@@ -15,6 +15,7 @@ from ...errors import DeployError, SettingsError
 from ...hosts.shell.remote_scripts import program_of
 from ...hosts.shell.scripts.environment import file_of
 from .repository import Python, Repository, copy, drivers_of, find_python
+from .writing import place
 
 _PROVEN = "ramped-proof:"
 
@@ -46,7 +47,7 @@ class Scratch:
         if self.python is None:
             return Proof(skipped=self.failure)
         for name, text in texts.items():
-            target = self.repository.top / name
+            target = place(self.repository.top, name)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(text.encode())
         printed, failure, ours = self._shell(program_of(__package__, "proof", _PROVEN, str(self.repository.top), host, ask))
@@ -87,7 +88,7 @@ def scratch(found: Repository, layout: Layout, folder: Path, python: str | None,
     copied = copy(found, folder / found.top.name)
     for name, text in copied.texts(copied.names).items():
         if blocks.found(text) is not None:
-            (copied.top / name).write_bytes(blocks.without(text).encode())
+            place(copied.top, name).write_bytes(blocks.without(text).encode())
     program = find_python(found.top, python)
     environment = _environment(environment_file)
     return Scratch(copied, layout, Python(program, environment, drivers_of(program)) if program else None)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from shlex import quote
 
 from ...decisions.setup import left, texts, vite
 from ...decisions.setup.blocks import without
 from ...decisions.setup.facts import Facts
-from ...decisions.setup.host_files import filled, nginx, settings_file, unit
+from ...decisions.setup.host_files import filled, in_yaml, nginx, settings_file, unit
 from ...decisions.setup.settings_block import SITE_STORAGE, settings_block, site_storage, storage_name
 from ...decisions.setup.source import has_star, line_of
 from .project import Project, Wanted, record_of
@@ -80,31 +81,25 @@ def _fabric(project: Project, snippets: Path, found: Wanted) -> None:
     layout, repository = project.layout, project.repository
     facts = project.facts
     requirements = texts.requirements_files([*repository.names, *found.files])
-    values = {
+    values: dict[str, str | Sequence[str]] = {
         "app.directory": f"/srv/{project.names.site}/app",
         "app.virtualenv": f"/srv/{project.names.site}/venv",
         "app.branch": repository.branch(),
         "app.manage": layout.manage,
         # Left as it is where a lock file installs the site.
+        **({} if not requirements and list(texts.lock_files(repository.names)) else {"app.requirements": requirements}),
         **(
-            {}
-            if not requirements and list(texts.lock_files(repository.names))
-            else {"app.requirements": f"[{', '.join(requirements)}]"}
+            {"app.after_collectstatic": [f"python {quote(layout.manage)} compress --force"]} if facts and facts.compressed else {}
         ),
-        **(
-            {"app.after_collectstatic": json.dumps([f"python {layout.manage} compress --force"])}
-            if facts and facts.compressed
-            else {}
-        ),
-        "app.databases": f"[{', '.join(facts.databases if facts else ['default'])}]",
-        "app.services": f"[{project.names.server}.service]",
+        "app.databases": list(facts.databases) if facts else ["default"],
+        "app.services": [f"{project.names.server}.service"],
         "app.domain": project.names.domain,
         "app.deep_health_path": f"/health_check/{project.names.domain}/deep",
         "static.url": _path_of(facts.static_url) if facts else "/static/",
         "health_check.draining_file": f"/run/{project.names.site}/draining",
     }
     text = (snippets / "fabric.yaml").read_text(encoding="utf-8")
-    found.files["fabric.yaml"] = File(settings_file(text, values))
+    found.files["fabric.yaml"] = File(settings_file(text, {path: in_yaml(value) for path, value in values.items()}))
     if repository.text("fabric.yaml") in (None, repository.text(record_of("fabric.yaml"))):
         found.left += left.about_names(project.names)
 

@@ -167,7 +167,7 @@ def git(folder: Path, *arguments: str, given: str | None = None) -> subprocess.C
     """Run git in a folder, with `given` as its standard input; raises SettingsError where there is no git."""
     try:
         return subprocess.run(
-            ["git", "--no-optional-locks", "-C", str(folder), *arguments],
+            ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", "-C", str(folder), *arguments],
             env=elsewhere(os.environ),
             input=given,
             capture_output=True,

@@ -24,16 +24,15 @@ def write_all(top: Path, files: Mapping[str, File]) -> None:
     """Write files below a folder.
 
     Every text lies beside its place before the first one is put there. Raises DeployError where one cannot be written, when
-    everything is as before.
+    everything is as before, and where one would lie elsewhere.
     """
+    places = {name: place(top, name) for name in files}
     made: list[Path] = []
     staged: list[tuple[Path, Path]] = []
     before: list[tuple[Path, bytes | None]] = []
     try:
         for name, file in files.items():
-            target = top / name
-            # What a link points to is written, the link stays.
-            target = target.resolve() if target.is_symlink() else target
+            target = places[name]
             made += _make_folders(target.parent)
             staged.append((_stage(target, file), target))
         for temporary, target in staged:
@@ -45,6 +44,20 @@ def write_all(top: Path, files: Mapping[str, File]) -> None:
     except KeyboardInterrupt:
         _undo(before, [temporary for temporary, _ in staged], made)
         raise
+
+
+def place(top: Path, name: str) -> Path:
+    """Return where a file below a folder really lies: what a link points to is written, the link stays.
+
+    Raises DeployError where a link leads out of the folder.
+    """
+    try:
+        found = (top / name).resolve()
+    except (OSError, RuntimeError):
+        raise DeployError(f"{name}: its links go round in a circle: nothing was written") from None
+    if not found.is_relative_to(top.resolve()):
+        raise DeployError(f"{name}: a link leads out of the repository, to {found}: nothing was written")
+    return found
 
 
 def _make_folders(folder: Path) -> list[Path]:

@@ -30,7 +30,7 @@ def test_what_is_no_record_is_none(text: str) -> None:
 
 
 def test_commits_are_read_from_the_log_whatever_their_subject() -> None:
-    printed = "a1\x1f2026-01-02T03:04:05+00:00\x1fAnn\x1fMend | the = shop\x1e\nb2\x1f2026-01-01T00:00:00Z\x1fBob\x1f\x1e\n"
+    printed = "a1\0002026-01-02T03:04:05+00:00\0Ann\0Mend | the = shop\0\nb2\0002026-01-01T00:00:00Z\0Bob\0\0\n"
     assert read(printed) == [
         Commit("a1", "2026-01-02T03:04:05+00:00", "Ann", "Mend | the = shop"),
         Commit("b2", "2026-01-01T00:00:00Z", "Bob", ""),

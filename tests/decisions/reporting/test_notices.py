@@ -48,7 +48,11 @@ def test_the_form_is_that_of_the_host_or_stands_in_front() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["ftp://x/secret", "secret", "teams https://x/secret", "https:///secret", "json https://[x/secret"]
+    "line",
+    [
+        *("ftp://x/secret", "secret", "teams https://x/secret", "https:///secret", "json https://[x/secret"),
+        *("http://x/secret", "slack http://10.0.0.5/secret", "http://127.0.0.1.example.com/secret"),
+    ],
 )
 def test_a_wrong_line_is_named_by_its_number_and_never_shown(line: str) -> None:
     with pytest.raises(ValueError, match="^line 2") as caught:

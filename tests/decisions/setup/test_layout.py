@@ -122,3 +122,26 @@ def test_several_projects_need_a_name() -> None:
 def test_settings_that_are_not_there(text: str, settings: str | None, expected: str) -> None:
     with pytest.raises(SettingsError, match=expected):
         read_layout({"manage.py": text}, ["manage.py", "shop/settings.py"], "manage.py", settings)
+
+
+@pytest.mark.parametrize(
+    "folder", ["a\nExecStartPre=+x", "\x1b[31m", "%h", "x: y", '"q"', "$x", "-d", "a/-d", "\u202e", "caf\udce9"]
+)
+def test_a_folder_that_means_something_to_systemd_a_shell_or_a_terminal_is_refused(folder: str) -> None:
+    with pytest.raises(SettingsError, match="cannot stand in a unit") as error:
+        manage_files({f"{folder}/manage.py": MANAGE.format("shop.settings")})
+    assert str(error.value).isprintable() and str(error.value).isascii()
+    assert manage_files({"my site/ü/manage.py": MANAGE.format("shop.settings")}) == ["my site/ü/manage.py"]
+
+
+def test_a_module_that_is_none_is_not_in_the_files_of_hosts() -> None:
+    bad = "shop\nExecStartPre=+x"
+    texts = {
+        "manage.py": MANAGE.format(bad.replace("\n", "\\n")),
+        f"{bad}/wsgi.py": wsgi("shop.settings"),
+        "shop/settings.py": "",
+    }
+    with pytest.raises(SettingsError, match="name the settings module") as error:
+        read_layout(texts, [*texts, f"{bad}.py"], "manage.py")
+    assert "\n" not in str(error.value)
+    assert read_layout(texts, texts, "manage.py", "shop.settings").application == ""

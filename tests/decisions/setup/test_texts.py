@@ -8,7 +8,7 @@ import yaml
 from tasks.decisions.setup import texts
 from tasks.decisions.setup.blocks import wrapped
 from tasks.decisions.setup.facts import end_of_traceback, missing_variable, of_ours, placeholder
-from tasks.decisions.setup.host_files import Names, filled, nginx, settings_file, unit
+from tasks.decisions.setup.host_files import Names, filled, in_yaml, nginx, settings_file, unit
 
 SNIPPETS = Path(__file__).parents[3] / "settings_snippets"
 NAMES = Names("bakery", "bread.example.org", "gunicorn", "bakery.wsgi", "bakery.settings.production", ("SECRET_KEY",))
@@ -136,3 +136,19 @@ def test_sudo_names_the_unit_of_the_server() -> None:
     uwsgi = Names("bakery", "bread.example.org", "uwsgi", "bakery.wsgi", "", ())
     text = filled(snippet("systemd/sudoers"), uwsgi)
     assert "restart uwsgi.service" in text and "gunicorn.service" not in text
+
+
+@pytest.mark.parametrize(
+    "value", ["123", "{a", "#x", '"q', "|", "true", "!x", "&a", "%x", "@x", "null", "yes", "1e3", "ü😀", "a\nhooks: {}", "x: y"]
+)
+def test_names_of_the_project_mean_themselves_in_fabric_yaml(value: str) -> None:
+    """Git allows most of these as a branch, and Django any text as a URL or an alias."""
+    text = settings_file(snippet("fabric.yaml"), {"app.branch": in_yaml(value), "app.databases": in_yaml([value, "b"])})
+    read = yaml.safe_load(text)
+    assert (read["app"]["branch"], read["app"]["databases"]) == (value, [value, "b"])
+    assert "\n" not in in_yaml(value)
+
+
+def test_a_made_up_header_of_the_proxy_is_none_for_nginx() -> None:
+    names = Names("shop", "a.example.com", "gunicorn", "config.wsgi", "", ())
+    assert nginx(snippet("nginx/site.conf"), names, "HTTP_X;\n return 200;\n#") == nginx(snippet("nginx/site.conf"), names, "")
