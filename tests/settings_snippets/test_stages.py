@@ -3,17 +3,24 @@
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import django
 import pytest
 
 from tests.settings_snippets import postgresql
+from tests.settings_snippets.migrations.every_case import CASES
+from tests.settings_snippets.migrations.third_party import APPS
+from tests.settings_snippets.test_migrations_of_others import FOLDER
 from tests.settings_snippets.test_pendingmigrations import HEAD, judged, manage, migration, project
 
 __all__ = ["project"]
 ROOT = Path(__file__).parents[2]
 # Nothing fails, but between two migrations of the first stage old code would; old code may write what is refused later.
 ALARMS = {"add and drop", "sql words: foreign key not valid", "rolling: and another type"}
+SOME = ["drop table", "drop column", "drop table that refers to another", "add and drop", "rename model", "sql: drop table"]
 
 ADD = "AddField('Book', 'n', models.IntegerField(null=True))"
 DROP = "RemoveField('Book', 'title')"
@@ -133,21 +140,47 @@ def test_what_one_migration_needs_of_another_without_saying_so_is_no_two_stages(
     assert found["verdict"] == "incompatible" and "a migration depends on one that has to wait" in json.dumps(found)
 
 
-@pytest.mark.skipif(not postgresql.INSTALLED, reason="PostgreSQL is not installed")
-def test_no_two_stages_are_called_safe_on_which_a_release_fails() -> None:
-    module = ["-W", "error", "-W", "ignore:'index_together'", "-m", "tests.settings_snippets.migrations.staged"]
+def lived_on(*arguments: str, names: Sequence[str] = ()) -> dict[str, Any]:
+    """Return by name what was said and what happened, of those of which something waits."""
+    module = ["-W", "ignore", "-m", "tests.settings_snippets.migrations.staged"]
     with postgresql.cluster() as cluster:
         done = subprocess.run(
-            [sys.executable, *module, str(cluster.folder)], cwd=ROOT, capture_output=True, text=True, check=False
+            [sys.executable, *module, str(cluster.folder), *arguments],
+            input=json.dumps(list(names)),
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
         )
     assert done.returncode == 0, done.stderr
-    told = {one["name"]: one for one in map(json.loads, done.stdout.splitlines())}
-    fails = {
-        name: [one[key] for key in ("failed", "old", "new", "rows", "contract", "after") if one[key]]
-        for name, one in told.items()
-    }
+    return {one["name"]: one for one in map(json.loads, done.stdout.splitlines())}
+
+
+def failures(one: dict[str, Any]) -> list[str]:
+    return [one[key] for key in ("failed", "old", "new", "rows", "contract", "after") if one[key]]
+
+
+def safe(told: dict[str, Any]) -> set[str]:
+    """Return what is called safe, after a look at what happened."""
     passed = {name for name, one in told.items() if one["verdict"] in ("none", "compatible")}
-    assert not {name: why for name, why in fails.items() if why and name in passed}
+    assert not {name: why for name, one in told.items() if (why := failures(one)) and name in passed}
+    return passed
+
+
+@pytest.mark.skipif(not postgresql.INSTALLED, reason="PostgreSQL is not installed")
+@pytest.mark.parametrize("names", [SOME, pytest.param(list(CASES), marks=pytest.mark.long)], ids=["some", "all"])
+def test_no_two_stages_are_called_safe_on_which_a_release_fails(names: Sequence[str]) -> None:
+    told = lived_on(names=names)
+    assert {"drop table", "drop column"} <= safe(told) and len(told) > len(names) / 4
     refused = {name for name, one in told.items() if one["verdict"] == "incompatible" and not one["opaque"]}
-    assert {name for name in refused if not fails[name]} <= ALARMS
-    assert {"drop table", "drop column"} <= passed and len(told) > 100
+    assert {name for name in refused if not failures(told[name])} <= ALARMS
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not postgresql.INSTALLED, reason="PostgreSQL is not installed")
+@pytest.mark.skipif(not FOLDER.is_dir(), reason=f"the apps are not in {FOLDER}: tests/run installs them")
+@pytest.mark.skipif(django.VERSION[:2] != (5, 2), reason="these versions of the apps are made for Django 5.2")
+@pytest.mark.parametrize("name", APPS)
+def test_nor_those_of_the_migrations_of_others(name: str) -> None:
+    told = lived_on(name, str(FOLDER))
+    print(f"{name}: {len(told)} releases with migrations that would have to wait, {len(safe(told))} safe in two stages")

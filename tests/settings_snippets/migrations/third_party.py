@@ -84,8 +84,8 @@ def know_content_types(state: Any) -> None:
             rows.get_or_create(app_label=app, model=model)
 
 
-def main() -> None:
-    folder, name, packages = sys.argv[1:]
+def prepared(folder: str, name: str, packages: str) -> Any:
+    """Make an empty database for an app and set Django up for it; return the executor of its migrations."""
     sys.path.append(packages)
     apps, more = APPS[name]
     if name == "oscar":
@@ -101,7 +101,11 @@ def main() -> None:
     from django.db import connection
     from django.db.migrations.executor import MigrationExecutor
 
-    executor = MigrationExecutor(connection)
+    return MigrationExecutor(connection)
+
+
+def main() -> None:
+    executor = prepared(*sys.argv[1:])
     plan = [migration for migration, _ in executor.migration_plan(executor.loader.graph.leaf_nodes(), clean_start=True)]
     state = executor._create_project_state()
     for migration in plan:
