@@ -1,7 +1,8 @@
 """What really happens in two stages: the first half is applied, both releases live on it, then the other half, over their rows.
 
 `python -m tests.settings_snippets.migrations.staged SOCKET-FOLDER` prints a line of JSON for each case of which something waits;
-the names are read from standard input. With APP FOLDER-OF-APPS as in `third_party`, the releases are all stretches of its migrations.
+the names are read from standard input. With APP FOLDER-OF-APPS as in `third_party` the releases are all stretches of its
+migrations.
 """
 
 import json
