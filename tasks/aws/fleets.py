@@ -22,6 +22,7 @@ from ..decisions.rollout.steps import (
     Protect,
     RestoreMax,
     Resume,
+    Retire,
     Return,
     Rewrite,
     Step,
@@ -220,7 +221,7 @@ def apply(cloud: Cloud, group: Group, step: Step) -> str | None:
     try:
         _apply(cloud, group, step)
     except ClientError as error:
-        gone = isinstance(step, Terminate | Return | Protect | Unprotect) and error_code(error) == "ValidationError"
+        gone = isinstance(step, Terminate | Retire | Return | Protect | Unprotect) and error_code(error) == "ValidationError"
         if error_code(error) in _RETRYABLE or gone or throttled(error):
             return str(error.response["Error"].get("Message", error))
         raise
@@ -247,7 +248,7 @@ def _apply(cloud: Cloud, group: Group, step: Step) -> None:
         case Return(ids, record):
             _write(cloud, name, record)
             autoscaling.terminate(cloud, name, ids, decrement=True)
-        case Terminate(ids):
+        case Terminate(ids) | Retire(ids):
             autoscaling.terminate(cloud, name, ids, decrement=False)
         case Lower(record, desired, maximum):
             _write(cloud, name, record)

@@ -8,7 +8,7 @@ from ..aws import alarms, group_settings, images, instances, metrics, tags, targ
 from ..aws.group_settings import LAUNCHING, TERMINATING
 from ..decisions.access.roles import hidden, passed_on
 from ..decisions.rollout.instance_refresh import unfit
-from ..decisions.rollout.preflight import alarming, problems, slow_draining, slow_ends, slow_hooks, unsettled
+from ..decisions.rollout.preflight import alarming, problems, slow_draining, slow_ends, slow_hooks, standing_by, unsettled
 from ..decisions.rollout.schedules import ahead
 from ..decisions.rollout.snapshot import units
 from ..decisions.rollout.versions import outdated_message
@@ -83,7 +83,7 @@ def rollout_warnings(run: Run, target: GroupTarget) -> Iterator[str]:
         found += ahead(target.scheduled, group.at or run.clock.now(), rules.timeout)
     if target.target.data:
         found += foreign_versions(run.cloud, target.target)
-    yield from unsettled(target.fleet) + found
+    yield from unsettled(target.fleet) + standing_by(target.fleet, target.policy, target.goal.target) + found
 
 
 def _jobs(run: Run) -> Iterator[str]:

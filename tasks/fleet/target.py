@@ -123,6 +123,7 @@ def policy_of(run: Run, fleet: Fleet, versions: tuple[Version, ...], now: float)
         until=now + rules.timeout,
         max_failures=rules.max_failures,
         raise_max=rules.raise_max,
+        standby=rules.standby,
         canary=rules.canary,
         pauses=pauses(rules.canary, rules.checkpoints, size),
         pause=rules.pause,

@@ -11,7 +11,7 @@ from ..aws import instances
 from ..aws.instances import Ec2Instance
 from ..decisions.rollout.groups import Instruction
 from ..decisions.rollout.snapshot import Fleet, FleetInstance
-from ..decisions.rollout.steps import Return, Step, Terminate, Wait
+from ..decisions.rollout.steps import Retire, Return, Step, Terminate, Wait
 from ..errors import DeployError
 from ..hosts.http import NoAnswer
 from ..hosts.pool import Hosts
@@ -146,7 +146,7 @@ class WorkerEngine(RampedEngine):
         record = observed.fleet.record
         self.workers.back = record is not None and record.back
         step = super().decide(replace(observed, fleet=self._working(observed.fleet)), instruction)
-        if isinstance(step, Terminate | Return):
+        if isinstance(step, Terminate | Retire | Return):
             waits = self.workers.finish(step.ids)
             return Wait(waits) if waits else step
         return step

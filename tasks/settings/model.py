@@ -49,6 +49,7 @@ from .values import (
     RoleTag,
     Share,
     Some,
+    Standby,
     StaticPath,
     StopHooks,
     TagMap,
@@ -163,6 +164,7 @@ class RolloutPolicy:
     timeout: Duration = 14400  # for the whole rollout
     max_failures: Count = 3  # failed launches of the new version
     raise_max: Yes = True
+    standby: Standby = "refuse"  # what happens to instances in standby
     check_revision: Yes = True
     smoke_boot: Yes = True
     lock_wait: WarmUp = 0  # while another run holds the lock

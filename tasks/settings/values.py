@@ -86,6 +86,7 @@ Reach = Annotated[str, Text("private, public or dns", "private|public|dns")]
 Volumes = Annotated[str, Text("root or all", "root|all")]
 Contract = Annotated[str, Text("refuse, later or ship", "refuse|later|ship")]
 Engine = Annotated[str, Text("ramped or instance-refresh", "ramped|instance-refresh")]
+Standby = Annotated[str, Text("refuse, ignore or replace", "refuse|ignore|replace")]
 DistributionId = Annotated[str, Text("a CloudFront distribution id such as E2QWRUHAPOMQZL", r"[A-Z0-9]{8,20}", _id_only)]
 
 HeaderName = Annotated[str, Text("the name of an HTTP header", r"[A-Za-z0-9-]{1,40}")]

@@ -41,7 +41,7 @@ class RefreshLoop:
         """List what is to be replaced."""
         members = [member for member in group.members.values() if member.counted or member.lifecycle == "Standby"]
         skip = refresh.preferences.skip_matching or refresh.rolling_back
-        refresh.todo = [member.id for member in members if not (skip and self._matches(group, member))]
+        refresh.todo = [m.id for m in members if self._open(refresh, m) and not (skip and self._matches(group, m))]
         refresh.total = len(refresh.todo)
         for member in list(group.warm.values()):
             if not self._matches(group, member):
@@ -56,7 +56,7 @@ class RefreshLoop:
         """Take one turn; Pending becomes InProgress with the first."""
         if refresh.status == "Pending":
             refresh.status = "InProgress"
-        refresh.todo = [id for id in refresh.todo if id in group.members and self._open(group.members[id])]
+        refresh.todo = [id for id in refresh.todo if id in group.members and self._open(refresh, group.members[id])]
         if refresh.status == "Cancelling":
             self.end(refresh, group, "Cancelled", now)
         elif (
@@ -85,8 +85,11 @@ class RefreshLoop:
         return now >= refresh.baked_at
 
     @staticmethod
-    def _open(member: Member) -> bool:
-        return member.counted or member.lifecycle in ("Standby", "EnteringStandby")
+    def _open(refresh: Refresh, member: Member) -> bool:
+        """Say whether a member is still to be replaced; what is ignored never is."""
+        if member.lifecycle in ("Standby", "EnteringStandby"):
+            return refresh.preferences.standby != "Ignore"
+        return member.counted and not (member.protected and refresh.preferences.protected == "Ignore")
 
     @staticmethod
     def end(refresh: Refresh, group: Group, status: str, now: float, reason: str = "") -> None:

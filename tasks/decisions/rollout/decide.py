@@ -22,6 +22,7 @@ from .steps import (
     Protect,
     RestoreMax,
     Resume,
+    Retire,
     Return,
     Rewrite,
     Step,
@@ -76,7 +77,7 @@ def decide(fleet: Fleet, policy: Policy, goal: Goal, now: float) -> Step:
 
 def _begin(fleet: Fleet, policy: Policy, goal: Goal, now: float) -> Step:
     old = [i for i in fleet.members if i.version != goal.target]
-    if not old and fleet.version == goal.target and not fleet.outdated(goal.target):
+    if not old and fleet.version == goal.target and not fleet.outdated(goal.target) and not _aside(fleet, policy, goal.target):
         leaving = sum(1 for i in fleet.instances if i.leaving)
         drains = f" ({leaving} more are terminating)" if leaving else ""
         return Done(f"every instance of {fleet.group} runs version {goal.target}{drains}")
@@ -152,6 +153,7 @@ def _steps(view: View) -> Iterator[Step]:
     if view.lowered:
         yield from surplus(view)
     yield from last_pause(view)
+    yield from _retire(view)
     returning = [i for i in fleet.instances if i.leaving and not i.retained and i.version != record.wanted]
     if fleet.reuses and returning and not record.aborted:
         # They go back to the pool, and would come into service again.
@@ -260,6 +262,23 @@ def _shrink(view: View) -> Step:
         zones[instance.zone] -= 1
         ids.append(instance.id)
     return Return(tuple(ids), _returning(view, tuple(ids)))
+
+
+def _aside(fleet: Fleet, policy: Policy, version: str) -> tuple[FleetInstance, ...]:
+    """Return the instances in standby that are to be terminated."""
+    return fleet.left_aside(version) if policy.standby == "replace" else ()
+
+
+def _retire(view: View) -> Iterator[Step]:
+    """Terminate what is in standby with another version, last: it is a look at the old version, or a spare of it."""
+    record = view.record
+    left = () if record.aborted else _aside(view.fleet, view.policy, record.wanted)
+    # On the way back those of the old version are as they were.
+    left = tuple(i for i in left if not record.back or i.version == record.target)
+    if settled := tuple(i.id for i in left if i.lifecycle == "Standby"):
+        yield Retire(settled)
+    if left:
+        yield Wait(waiting(view))
 
 
 def _clean(view: View) -> Iterator[Step]:

@@ -100,6 +100,9 @@ def preferences(fleet: Fleet, policy: Policy, alarms: Sequence[str] = ()) -> dic
         # As in a rollout of ours: an old instance is protected from scaling in, not from being replaced.
         "ScaleInProtectedInstances": "Refresh",
     }
+    if fleet.left_aside("") and policy.standby != "refuse":
+        # Else AWS waits an hour for them, and fails.
+        asked["StandbyInstances"] = {"ignore": "Ignore", "replace": "Terminate"}[policy.standby]
     if policy.warm_up:
         # Else the group's own warm-up counts: any number here overrides it, 0 too.
         asked["InstanceWarmup"] = int(policy.warm_up)

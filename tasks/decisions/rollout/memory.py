@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from .snapshot import Fleet, Record
-from .steps import Abort, Advance, Begin, Empty, Forget, Lower, Point, Return, Rewrite, Step, Terminate, TurnBack
+from .steps import Abort, Advance, Begin, Empty, Forget, Lower, Point, Retire, Return, Rewrite, Step, Terminate, TurnBack
 
 # Seconds after a write in which a contradicting answer counts as stale ("Eventual consistency", EC2 API); later
 # it is another user's change.
@@ -33,7 +33,7 @@ class Memory:
                 return replace(self, record=record, dismissed=self.dismissed | set(ids), written=at)
             case Empty(ids):
                 return replace(self, emptied=self.emptied | set(ids))
-            case Terminate(ids):
+            case Terminate(ids) | Retire(ids):
                 return replace(self, dismissed=self.dismissed | set(ids), written=at)
             case Point(version):
                 # Whatever version the group names later: never surge twice.

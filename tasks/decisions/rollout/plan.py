@@ -19,6 +19,7 @@ from .steps import (
     Protect,
     RestoreMax,
     Resume,
+    Retire,
     Return,
     Rewrite,
     Step,
@@ -60,7 +61,8 @@ def _settle(fleet: Fleet) -> Fleet:
         stay.append(FleetInstance(name, _emptiest(fleet, stay), "InService", fleet.version, weight=weight))
     launches = fleet.launches + len(stay) - len(fleet.members)
     serving = tuple(replace(i, lifecycle="InService", targets=(), polls=1, in_service_since=0.0, idle_since=None) for i in stay)
-    return replace(fleet, instances=serving, launches=launches, failures=(), short_since=None)
+    aside = tuple(replace(i, lifecycle="Standby") for i in fleet.instances if i.aside)
+    return replace(fleet, instances=serving + aside, launches=launches, failures=(), short_since=None)
 
 
 def _emptiest(fleet: Fleet, members: list[FleetInstance]) -> str:
@@ -84,7 +86,7 @@ def _after(fleet: Fleet, step: Step) -> Fleet:
         case Protect(ids) | Unprotect(ids):
             on = isinstance(step, Protect)
             return replace(fleet, instances=tuple(replace(i, protected=on) if i.id in ids else i for i in fleet.instances))
-        case Terminate(ids):
+        case Terminate(ids) | Retire(ids):
             return _without(fleet, ids)
         case Return(ids, record):
             return replace(_without(fleet, ids), record=record, desired=fleet.desired - len(ids))

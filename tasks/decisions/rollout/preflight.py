@@ -57,7 +57,17 @@ def problems(
     stopped = [p for p in NEEDED if p in fleet.suspended]
     if stopped:
         found.append(f"{', '.join(stopped)} suspended, and not by a rollout: resume them first")
-    return found + _room(fleet, policy) + _standby(fleet)
+    return found + _room(fleet, policy) + ([] if policy.standby != "refuse" else _standby(fleet))
+
+
+def standing_by(fleet: Fleet, policy: Policy, target: str) -> list[str]:
+    """Return what happens to the instances in standby, where that does not refuse the rollout."""
+    what = {"ignore": "it stays, and comes back with that version", "replace": "it is terminated when all others are new"}
+    return [
+        f"{i.id} is in {i.lifecycle} with version {i.version}: {what[policy.standby]} (rollout.standby)"
+        for i in fleet.left_aside(target)
+        if policy.standby in what
+    ]
 
 
 def unsettled(fleet: Fleet) -> list[str]:
@@ -134,7 +144,7 @@ def _room(fleet: Fleet, policy: Policy) -> list[str]:
 
 def _standby(fleet: Fleet) -> list[str]:
     return [
-        f"{i.id} is in {i.lifecycle}: take it back into service, or terminate it"
+        f"{i.id} is in {i.lifecycle}: take it back into service, terminate it, or set rollout.standby to ignore or replace"
         for i in fleet.instances
-        if "Standby" in i.lifecycle
+        if i.aside
     ]

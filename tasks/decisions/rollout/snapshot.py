@@ -38,6 +38,11 @@ class FleetInstance:
         return self.lifecycle == "Terminating:Retained"
 
     @property
+    def aside(self) -> bool:
+        """Return whether it was put into standby by hand, or is about to be: it does not count, and gets no traffic."""
+        return "Standby" in self.lifecycle
+
+    @property
     def ready(self) -> bool:
         """Return whether it can take traffic: in service and healthy in every attached target group."""
         return self.lifecycle == "InService" and self.health == "Healthy" and all(t == "healthy" for t in self.targets)
@@ -115,7 +120,11 @@ class Fleet:
     @cached_property
     def members(self) -> tuple[FleetInstance, ...]:
         """Return the instances that count: neither terminating nor in standby."""
-        return tuple(i for i in self.instances if not i.leaving and "Standby" not in i.lifecycle)
+        return tuple(i for i in self.instances if not i.leaving and not i.aside)
+
+    def left_aside(self, version: str) -> tuple[FleetInstance, ...]:
+        """Return the instances in standby that are of another version."""
+        return tuple(i for i in self.instances if i.aside and i.version != version)
 
     def outdated(self, version: str) -> tuple[FleetInstance, ...]:
         """Return the instances of the warm pool that are of another version, and not terminating."""
@@ -157,6 +166,7 @@ class Policy:
     until: float = float("inf")  # epoch seconds: the end of the timeout
     max_failures: int = 3
     raise_max: bool = True
+    standby: str = "refuse"  # instances in standby: refuse, ignore or replace
     rollback: bool = True
     canary: int = 0  # new instances before the first pause; the surge is no larger
     pauses: tuple[int, ...] = ()  # new instances at which it pauses, the canary among them

@@ -112,6 +112,16 @@ class Empty(Step):
 
 
 @dataclass(frozen=True)
+class Retire(Step):
+    """Terminate instances in standby, which do not count: nothing is launched for them."""
+
+    ids: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"terminate {', '.join(self.ids)} in standby, of another version"
+
+
+@dataclass(frozen=True)
 class Unprotect(Step):
     """Remove our scale-in protection."""
 

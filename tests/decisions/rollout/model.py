@@ -22,6 +22,7 @@ from tasks.decisions.rollout.steps import (
     Protect,
     RestoreMax,
     Resume,
+    Retire,
     Return,
     Rewrite,
     Step,
@@ -54,15 +55,19 @@ class Box:
     leaves: float | None = None  # drained and gone at
     sick_until: float = 0.0
     weight: int = 1
+    aside: bool = False  # in standby
+    retained: bool = False
     fails_at: float = float("inf")  # the group finds it unhealthy then, and replaces it
 
     def lifecycle(self, now: float) -> str:
         if self.leaves is not None:
-            return "Terminating"
+            return "Terminating:Retained" if self.retained else "Terminating"
+        if self.aside:
+            return "Standby"
         return "InService" if now >= self.launched + 2 else "Pending"
 
     def serves(self, now: float) -> bool:
-        return self.leaves is None and now >= self.serves_from and now >= self.sick_until
+        return self.leaves is None and not self.aside and now >= self.serves_from and now >= self.sick_until
 
 
 @dataclass
@@ -100,6 +105,7 @@ class Group:
     pool: int = 0  # size of its warm pool
     warm: dict[str, str] = field(default_factory=dict)  # its instances and their versions
     reuses: bool = False
+    retains: bool = False  # some of what ends, for inspection (InstanceLifecyclePolicy)
     ties: Random = field(default_factory=lambda: Random(0))  # which of several emptiest zones a launch comes up in
 
     @classmethod
@@ -112,7 +118,7 @@ class Group:
         return group
 
     def launch(self, ready: bool = False) -> None:
-        zones = [b.zone for b in self.boxes.values() if b.leaves is None]
+        zones = [b.zone for b in self.members()]
         emptiest = min(zones.count(z) for z in ZONES)
         zone = self.ties.choice([z for z in ZONES if zones.count(z) == emptiest])
         drawn = self.ties.choice(sorted(self.warm)) if self.warm else ""
@@ -135,7 +141,7 @@ class Group:
             box.fails_at = self.now + self.boot
 
     def members(self) -> list[Box]:
-        return [b for b in self.boxes.values() if b.leaves is None]
+        return [b for b in self.boxes.values() if b.leaves is None and not b.aside]
 
     def units(self) -> int:
         return sum(b.weight for b in self.members())
@@ -146,7 +152,12 @@ class Group:
     def pass_time(self, seconds: float) -> None:
         self.now += seconds
         for box in list(self.boxes.values()):
+            if box.retained:
+                continue
             if box.leaves is not None and self.now >= box.leaves:
+                if self.retains and self.ties.random() < 0.5:
+                    box.retained = True
+                    continue
                 del self.boxes[box.id]
                 if self.reuses and len(self.warm) < self.pool:
                     self.warm[box.id] = box.version
@@ -257,7 +268,7 @@ class Group:
                 yield lambda: self._point(version, desired, maximum)
             case Protect(ids) | Unprotect(ids):
                 yield lambda: self._protect(ids, isinstance(step, Protect))
-            case Terminate(ids):
+            case Terminate(ids) | Retire(ids):
                 for id in ids:
                     yield lambda id=id: self.terminate(id, decrement=False)
             case Return(ids, record):

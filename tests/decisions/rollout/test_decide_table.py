@@ -8,11 +8,14 @@ import pytest
 from tasks.decisions.rollout.decide import Goal, decide
 from tasks.decisions.rollout.snapshot import Fleet, FleetInstance, Policy, Record
 from tasks.decisions.rollout.steps import (
+    Begin,
+    Done,
     Forget,
     Point,
     Protect,
     RestoreMax,
     Resume,
+    Retire,
     Return,
     Step,
     Stop,
@@ -329,3 +332,27 @@ def test_protection_is_not_fought_over_where_nothing_is_owed() -> None:
     assert step(fleet) == Unprotect(("i-9",))
     bare = replace(fleet, instances=(old(), new(protected=False)))
     assert not isinstance(step(bare), Protect)
+
+
+@pytest.mark.parametrize(
+    ("standby", "lifecycle", "back", "expected"),
+    [
+        ("replace", "Standby", False, Retire(("i-2",))),
+        ("replace", "EnteringStandby", False, None),
+        ("ignore", "Standby", False, Resume(OURS)),
+        ("replace", "Standby", True, Resume(OURS)),
+    ],
+)
+def test_what_is_in_standby_is_terminated_last_where_the_settings_say_so(
+    standby: str, lifecycle: str, back: bool, expected: Step | None
+) -> None:
+    record = replace(RECORD, surged=True, back=back, returned=1, protect=False)
+    serving = [old("i-3"), old("i-4")] if back else [new(protected=False), new("i-8", protected=False)]
+    fleet = surged(*serving, old("i-2", lifecycle=lifecycle), record=record, desired=2, version=record.wanted)
+    answer = step(fleet, replace(POLICY, standby=standby))
+    assert answer == expected or (expected is None and isinstance(answer, Wait))
+
+
+def test_a_rollout_begins_for_what_is_in_standby_alone() -> None:
+    fleet = surged(new(), old("i-2", lifecycle="Standby"), record=None, desired=1)
+    assert isinstance(step(fleet), Done) and isinstance(step(fleet, replace(POLICY, standby="replace")), Begin)

@@ -92,6 +92,16 @@ class World:
                 del group.boxes[box.id]
                 group.died.add(box.id)
                 self.took += 1
+        elif kind == "aside" and boxes:
+            # EnterStandby without decrement: the group launches a replacement.
+            boxes[number % len(boxes)].aside = True
+            self.took += boxes[number % len(boxes)].weight
+        elif kind == "return" and (aside := [b for b in group.boxes.values() if b.aside and b.leaves is None]):
+            box = aside[number % len(aside)]
+            if group.desired + box.weight <= group.maximum:
+                # ExitStandby raises desired.
+                box.aside, box.launched, box.serves_from = False, group.now, max(box.serves_from, group.now + 2)
+                group.desired, self.own = group.desired + box.weight, self.own + box.weight
         elif kind == "dry" and group.now > group.dry_until + 100:
             group.dry_until = group.now + min(45 * number, self.longest)
         elif kind == "out":
@@ -314,6 +324,38 @@ def test_a_warm_pool_ends_with_the_version_too_and_none_of_another_comes_into_se
     w.group.desired += 5
     w.group.reconcile()
     assert {b.version for b in w.group.members()} <= {wanted}, "later\n" + w.story()
+
+
+standing = st.lists(
+    st.tuples(st.sampled_from(["quiet", "quiet", "kill", "out", "in", "crash", "aside", "aside", "return"]), st.integers(0, 9)),
+    max_size=60,
+)
+
+
+@given(sizes, weights, st.integers(0, 2), st.integers(0, 99), standing, st.sampled_from(["ignore", "replace"]), st.booleans())
+def test_with_every_kind_of_member_at_once_it_ends_and_the_next_run_finds_what_came_back(
+    numbers: dict, of: tuple[int, ...], pool: int, seed: int, disturbances: list, standby: str, bad: bool
+) -> None:
+    """Weights, a warm pool, retained instances, and instances that somebody puts into standby and takes back."""
+    more = {"weights": of, "pool": pool, "retains": True, "ties": Random(seed)}
+    w = world(numbers, **more, bad=frozenset({"2"}) if bad else frozenset())
+    w.group.fill()
+    rules = policy(surge=numbers["surge"], batch=numbers["batch"], max_failures=1000, standby=standby)
+    operator = Operator(w.group, rules, GOAL)
+    disturbed(w, operator, disturbances)
+    assert isinstance(operator.ended, Done | Forget), w.story()
+    assert_clean(w)
+    w.group.pass_time(200)
+    assert w.group.desired == max(w.group.minimum, w.own), "relative\n" + w.story()
+    wanted = w.group.version
+    assert set(w.group.warm.values()) <= {wanted}, "pool\n" + w.story()
+    if wanted == "2":
+        again = Operator(w.group, rules, GOAL)
+        again.run()
+        assert {b.version for b in w.group.members()} <= {"2"}, "progress\n" + w.story()
+        left = {b.version for b in w.group.boxes.values() if b.aside and b.leaves is None}
+        assert standby == "ignore" or left <= {"2"}, "standby\n" + w.story()
+    assert_clean(w)
 
 
 @given(st.integers(1, 40), st.integers(1, 5), st.integers(1, 3))
