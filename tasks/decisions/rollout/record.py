@@ -10,6 +10,9 @@ from .snapshot import Record
 MAIN, RETURNING = "ramped:rollout", "ramped:returning"
 TAGS = (MAIN, RETURNING)
 
+# Those of a record that hold or do not; a name each, since a tag has room for 256 characters.
+_FLAGS = ("protect", "pointed", "latest", "surged", "back", "aborted")
+
 # Twelve instance ids fit into the 256 characters of a tag.
 MOST_RETURNING = 12
 
@@ -29,12 +32,7 @@ def to_tags(record: Record) -> dict[str, str]:
         "size": record.size,
         "desired": record.desired,
         "suspended": "+".join(record.suspended),
-        "protect": int(record.protect),
-        "pointed": int(record.pointed),
-        "latest": int(record.latest),
-        "surged": int(record.surged),
-        "back": int(record.back),
-        "aborted": int(record.aborted),
+        "flags": "+".join(name for name in _FLAGS if getattr(record, name)),
         "extra": record.extra,
         "returned": record.returned,
         "passed": record.passed,
@@ -52,6 +50,8 @@ def from_tags(tags: Mapping[str, str]) -> Record | None:
         return None
     fields = dict(part.split("=", 1) for part in tags[MAIN].split())
     try:
+        # Version 1.0 wrote each as a field of its own.
+        flags = [name for name in _FLAGS if fields.get(name) == "1"] if "protect" in fields else fields["flags"].split("+")
         return Record(
             run=fields["run"],
             source=_matching(fields, "from", _VERSION),
@@ -63,12 +63,7 @@ def from_tags(tags: Mapping[str, str]) -> Record | None:
             size=_number(fields, "size"),
             desired=_number(fields, "desired"),
             suspended=tuple(p for p in fields["suspended"].split("+") if p),
-            protect=fields["protect"] == "1",
-            pointed=fields["pointed"] == "1",
-            latest=fields.get("latest") == "1",
-            surged=fields.get("surged") == "1",
-            back=fields["back"] == "1",
-            aborted=fields.get("aborted") == "1",
+            **{name: name in flags for name in _FLAGS},
             extra=_number(fields, "extra"),
             returned=_number(fields, "returned"),
             passed=_number({"passed": "0", **fields}, "passed"),

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tasks.decisions.rollout.record import MAIN, MOST_RETURNING, RETURNING, from_tags, to_tags
@@ -24,17 +24,46 @@ records = st.builds(
     suspended=st.lists(st.sampled_from(["AZRebalance", "ScheduledActions"]), unique=True).map(tuple),
     protect=st.booleans(),
     pointed=st.booleans(),
+    latest=st.booleans(),
+    surged=st.booleans(),
     back=st.booleans(),
     extra=st.integers(-9999, 9999),
     returned=small,
     aborted=st.booleans(),
     passed=small,
+    lowering=small,
     returning=st.lists(st.text("0123456789abcdef", min_size=17, max_size=17).map("i-{}".format), max_size=MOST_RETURNING).map(
         tuple
     ),
 )
 
 
+LARGEST = Record(
+    "01234567",
+    source="99999",
+    target="99999",
+    surge=99_999,
+    maximum=99_999,
+    raised=99_999,
+    started=9_999_999_999.0,
+    size=99_999,
+    desired=99_999,
+    suspended=("AZRebalance", "ScheduledActions"),
+    protect=True,
+    pointed=True,
+    latest=True,
+    surged=True,
+    back=True,
+    aborted=True,
+    extra=-9_999,
+    returned=99_999,
+    returning=("i-0123456789abcdef0",) * MOST_RETURNING,
+    passed=99_999,
+    lowering=99_999,
+)
+
+
+@example(LARGEST)
 @given(records)
 def test_a_record_survives_its_tags_and_fits_into_them(record: Record) -> None:
     """The limits are those of "Tag Auto Scaling groups": 256 characters, letters, digits, spaces and + - = . _ : / @."""
@@ -61,6 +90,18 @@ def test_a_record_without_the_second_tag_returns_nothing() -> None:
     assert found is not None and found.returning == ()
 
 
+def test_the_record_of_an_older_version_is_continued() -> None:
+    old = (
+        "run=r from=1 to=2 surge=1 max=4 raised=5 started=9 size=3 desired=3 suspended=AZRebalance protect=1 pointed=0 {} "
+        "extra=0 returned=1"
+    )
+    record = Record("r", "1", "2", 1, 4, 5, 9.0, size=3, desired=3, suspended=("AZRebalance",), returned=1)
+    assert from_tags({MAIN: old.format("back=0")}) == record
+    assert from_tags(
+        {MAIN: old.format("back=1 latest=1 surged=1 aborted=1 passed=2 lowering=7").replace("protect=1", "protect=0")}
+    ) == (replace(record, protect=False, back=True, latest=True, surged=True, aborted=True, passed=2, lowering=7))
+
+
 @pytest.mark.parametrize("text", ["", "run=1", "run", "run=1 from=1 to=2 surge=many"])
 def test_an_edited_record_is_an_error(text: str) -> None:
     with pytest.raises(ValueError, match="."):
@@ -69,5 +110,6 @@ def test_an_edited_record_is_an_error(text: str) -> None:
 
 def test_a_missing_part_is_named() -> None:
     whole = to_tags(Record("r", "1", "2", 1, 4, 5, 0.0))[MAIN]
-    with pytest.raises(ValueError, match="tag ramped:rollout: 'surge' is missing"):
-        from_tags({MAIN: whole.replace("surge=1 ", "")})
+    for part in ("surge", "flags"):
+        with pytest.raises(ValueError, match=f"tag ramped:rollout: '{part}' is missing"):
+            from_tags({MAIN: whole.replace(f"{part}=", "other=")})
