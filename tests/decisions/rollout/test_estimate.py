@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from tasks.decisions.rollout.estimate import History, described, estimate, refresh_waves, waves
 from tasks.decisions.rollout.plan import plan
-from tasks.decisions.rollout.snapshot import Policy
+from tasks.decisions.rollout.snapshot import Policy, Record
+from tasks.decisions.rollout.steps import Point, Return, Terminate
 from tests.decisions.rollout.model import GOAL, Group, policy
 
 seconds = st.lists(st.floats(1, 600), min_size=1, max_size=5).map(tuple)
@@ -54,3 +55,30 @@ def test_an_instance_refresh_launches_as_many_at_a_time_as_the_surge() -> None:
     fleet = Group.settled(0, 10, 5).observe()
     assert refresh_waves(fleet, "2", 2) == [2, 2, 1]
     assert refresh_waves(replace(fleet, instances=()), "2", 2) == []
+
+
+def test_each_part_of_the_estimate_counts_once() -> None:
+    """Two waves of launches of 100 to 300 s, ends of 20 to 60 s, a gate of 10 s and warming up for 5 s."""
+    found = estimate([3, 2], History((100.0, 140.0, 300.0), (20.0, 30.0, 60.0), 10.0), Policy(warm_up=5), smoke=2, price=0.5)
+    assert (found.launches, found.smoke, found.waves, found.measured) == (5, 2, 2, 3)
+    assert found.expected == 2 * 140 + 2 * (140 + 15) + 30
+    assert found.longest == 2 * 300 + 2 * (300 + 15) + 60
+    assert found.extra == (3 * found.expected + 2 * 30 + 2 * 140) / 3600
+    assert found.cost == 0.5 * found.extra
+    assert described(found, "10 min", "20 min")[0] == "5 launches in 2 waves, and 2 for the smoke boot"
+    assert described(found, "10 min", "20 min")[2] == "about 0.7 instance hours in addition: about 0.31"
+
+
+def test_without_launches_nothing_ends_and_without_ends_none_is_waited_for() -> None:
+    none = estimate([], History((100.0,), (30.0,), 10.0), Policy())
+    assert (none.launches, none.waves, none.expected, none.longest, none.extra) == (0, 0, 0.0, 0.0, 0.0)
+    assert estimate([1], History((100.0,)), Policy()).expected == 100.0
+    assert estimate([1], History((100.0,)), Policy(pause=60)).expected == 160.0
+    assert estimate([1], History((100.0,)), Policy(pauses=(1,))).expected == 100.0, "an operator's time is not guessed"
+
+
+def test_waves_follow_the_steps() -> None:
+    fleet = replace(Group.settled(0, 9, 4).observe(), desired=4)
+    record = Record("r", "1", "2", 1, 4, 5, 0.0)
+    steps = [Point("2", 6, 9), Terminate(("a", "b")), Return(("c",), record), Point("2", 6, 9), Point("2", 3, 9)]
+    assert waves(steps, fleet) == [2, 2, 1]

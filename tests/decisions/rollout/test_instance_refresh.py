@@ -127,3 +127,91 @@ def test_what_it_cannot_do_is_all_named() -> None:
     many = tuple(str(number) for number in range(11))
     assert len(list(unfit(replace(POLICY, pauses=(1,)), many, frozenset({"InstanceRefresh"})))) == 3
     assert len(list(unfit(replace(POLICY, pause=200_000), (), frozenset()))) == 1
+
+
+def test_the_preferences_are_those_of_a_rollout_of_ours() -> None:
+    plain = {
+        "MinHealthyPercentage": 100,
+        "MaxHealthyPercentage": 125,
+        "SkipMatching": True,
+        "AutoRollback": True,
+        "ScaleInProtectedInstances": "Refresh",
+    }
+    four = replace(HALF, desired=4)
+    assert preferences(four, POLICY) == plain
+    everything = replace(POLICY, pauses=(2,), pause=60.9, warm_up=90.5, rollback=False)
+    assert preferences(four, everything, ["5xx", "slow"]) == plain | {
+        "AutoRollback": False,
+        "InstanceWarmup": 90,
+        "CheckpointPercentages": [50, 100],
+        "CheckpointDelay": 60,
+        "BakeTime": 60,
+        "AlarmSpecification": {"Alarms": ["5xx", "slow"]},
+    }
+    assert preferences(replace(HALF, desired=3), everything)["CheckpointPercentages"] == [67, 100]
+
+
+def test_each_limit_is_said_with_its_setting() -> None:
+    most = tuple(map(str, range(10)))
+    assert list(unfit(replace(POLICY, pauses=(1,), pause=172_800), most, frozenset({"AZRebalance"}))) == []
+    assert list(unfit(replace(POLICY, pauses=(1,)), (*most, "10"), frozenset({"InstanceRefresh"}))) == [
+        "an instance refresh cannot wait for an operator (rollout.canary, rollout.checkpoints): set rollout.pause",
+        "rollout.alarms names 11 alarms; an instance refresh takes 10",
+        "InstanceRefresh is suspended: resume it first",
+    ]
+    assert list(unfit(replace(POLICY, pause=172_801), (), frozenset())) == [
+        "rollout.pause is 172801 s; an instance refresh waits 172800 at most"
+    ]
+
+
+def test_the_steps_say_what_they_do() -> None:
+    assert str(Start("2", preferences(HALF, POLICY))) == "start an instance refresh to version 2, 100 to 150 % in service"
+    assert str(Start("1", preferences(HALF, POLICY), "bad")).endswith("% in service: bad")
+    assert [str(foreseen(HALF, GOING, replace(POLICY, turn_back="asked"), GOAL, ())[0])] == [
+        "roll the instance refresh back: asked"
+    ]
+    assert str(step(abort=True)) == "cancel the instance refresh: the instances stay"
+    assert str(step(refresh=status("RollbackSuccessful", "5xx"))) == "the instance refresh was rolled back: 5xx"
+    assert str(step(refresh=status("Cancelling"), abort=True)) == "instance refresh r-1: Cancelling"
+    assert "so that it can roll back" in str(Pin("1")) and "version 1" in str(Pin("1"))
+
+
+def test_what_is_foreseen_does_not_end_for_lack_of_time() -> None:
+    assert [type(s) for s in foreseen(HALF, GOING, replace(POLICY, until=-1.0), GOAL, ())] == [Wait]
+    (began,) = foreseen(HALF, None, POLICY, GOAL, ("5xx",))
+    assert isinstance(began, Start) and began.preferences["AlarmSpecification"] == {"Alarms": ["5xx"]}
+    _, began = foreseen(replace(HALF, version="$Latest"), None, POLICY, GOAL, ("5xx",))
+    assert isinstance(began, Start) and began.preferences["AlarmSpecification"] == {"Alarms": ["5xx"]}
+
+
+def test_a_refresh_that_goes_back_by_itself_is_not_judged_by_what_it_replaces() -> None:
+    bad = surged(old(), new(revision="b"), record=None, desired=2)
+    for going in ("Cancelling", "RollbackInProgress"):
+        assert isinstance(step(bad, status(going), revisions={"2": "a"}), Wait)
+    for going in ("Pending", "InProgress", "Baking"):
+        assert isinstance(step(bad, status(going), revisions={"2": "a"}), GoBack)
+
+
+def test_after_its_end_instances_may_still_come_or_be_too_late() -> None:
+    late = step(HALF, status("Successful"), now=2000.0, until=1500.0)
+    assert isinstance(late, Stop) and str(late).startswith("instance refresh r-1: Successful, but 2 of 2 serve")
+    fewer = surged(new("i-8"), record=None, desired=2)
+    assert isinstance(step(fewer, status("Successful")), Wait)
+    assert isinstance(step(fewer, status("Successful"), now=1000.0, until=1000.0), Wait)
+    assert str(step(now=2000.0, until=1500.0)).startswith(
+        "not finished in time; AWS continues the refresh: instance refresh r-1: InProgress; 2 of 2 serve"
+    )
+
+
+def test_aws_watches_alarms_and_pauses_and_this_does_not() -> None:
+    """The refresh has them in its preferences."""
+    assert isinstance(step(replace(HALF, alarms=("5xx",))), Wait)
+    assert isinstance(step(replace(WHOLE, alarms=("5xx",)), status("Successful"), pause=600), Done)
+    back = step(
+        surged(new("i-8", revision="b"), record=None, desired=1),
+        status("Successful"),
+        revisions={"2": "a"},
+        pause=600,
+        pauses=(1,),
+    )
+    assert isinstance(back, Start) and not {"BakeTime", "CheckpointDelay"} & set(back.preferences)

@@ -1,11 +1,31 @@
 """The plan is what a run does, where nothing interferes."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.decisions.rollout.plan import plan
-from tasks.decisions.rollout.steps import Done, Point, Return, Step, Terminate, Wait
+from tasks.decisions.rollout.snapshot import FleetInstance
+from tasks.decisions.rollout.steps import (
+    Abort,
+    Done,
+    Empty,
+    Forget,
+    Point,
+    Protect,
+    RestoreMax,
+    Resume,
+    Return,
+    Rewrite,
+    Step,
+    Terminate,
+    TurnBack,
+    Unprotect,
+    Wait,
+)
 from tests.decisions.rollout.model import GOAL, Group, Operator, policy
+from tests.decisions.rollout.test_decide_table import RECORD, new, old, surged
 
 
 def done(group: Group, **more: object) -> list[Step]:
@@ -77,3 +97,54 @@ def test_a_run_under_way_is_planned_from_where_it_is() -> None:
 def test_nothing_to_do_is_planned_as_such() -> None:
     group = Group.settled(1, 4, 2, version="2")
     assert [str(step) for step in plan(group.observe(), policy(), GOAL)] == ["every instance of web runs version 2"]
+
+
+HALF = surged(old("i-1", "a"), new("i-8", "a"), new("i-9", "b"))
+
+
+def names(steps: list[Step]) -> list[type[Step]]:
+    return [type(step) for step in steps]
+
+
+def test_a_rollback_is_planned_to_its_end() -> None:
+    back = plan(HALF, policy(turn_back="asked"), GOAL)
+    assert names(back) == [TurnBack, Point, Unprotect, Terminate, Return, Resume, RestoreMax, Forget]
+    assert str(back[0]) == "roll back to version 1: asked"
+    assert [step for step in back if isinstance(step, Point)] == [Point("1", 3, 5)]
+
+
+def test_an_abort_is_planned_and_leaves_the_instances() -> None:
+    assert names(plan(HALF, policy(abort=True), GOAL)) == [Abort, Point, Unprotect, Return, Resume, RestoreMax, Forget, Done]
+
+
+def test_tags_that_are_missing_are_written_once() -> None:
+    rest = plan(replace(HALF, vanished=True), policy(), GOAL)
+    assert names(rest)[0] is Rewrite and names(rest).count(Rewrite) == 1 and names(rest)[-1] is Done
+
+
+def test_a_warm_pool_is_emptied_once_by_pages() -> None:
+    pool = tuple(FleetInstance(f"w-{n:02}", "a", "Warmed:Stopped", "1") for n in range(60))
+    emptied = [step for step in plan(replace(HALF, pool=pool), policy(), GOAL) if isinstance(step, Empty)]
+    assert [len(step.ids) for step in emptied] == [50, 10] and emptied[1].ids[-1] == "w-59"
+
+
+def test_launches_are_planned_in_the_emptiest_zone_and_by_the_weight_of_most() -> None:
+    """The last of the old ones is kept in the fullest zone: what replaced the first came up in zone a."""
+    three = surged(old("i-1", "a"), old("i-2", "b"), old("i-3", "b"), record=None, version="1", desired=3, maximum=4)
+    ends = [step.ids for step in plan(three, policy(), GOAL) if isinstance(step, Terminate | Return)]
+    assert ends == [("i-2",), ("i-3",), ("i-1",)]
+    assert plan(replace(three, zones=()), policy(), GOAL)[-1] == Done("every instance of web runs version 2")
+    heavy = tuple(old(f"i-{n}", weight=weight) for n, weight in enumerate((2, 2, 1)))
+    weighted = replace(three, instances=heavy, desired=5, maximum=12, heaviest=2, lightest=1, zones=("a",))
+    protected = [step.ids for step in plan(weighted, policy(), GOAL) if isinstance(step, Protect)]
+    assert protected[0] == ("new-1", "new-2"), "three units of the surge are two instances of weight two"
+    assert plan(replace(weighted, instances=(), desired=0), policy(), GOAL)[-1] == Done("every instance of web runs version 2")
+
+
+def test_what_is_planned_waits_for_nobody() -> None:
+    """Neither draining, nor warming up, nor pauses, nor revisions: the plan is of what is done."""
+    slow = policy(healthy_polls=9, warm_up=900, pauses=(1,), pause=600, revisions={"2": "a"}, together=True, until=-1.0)
+    draining = replace(HALF, instances=(*HALF.instances, old("i-0", lifecycle="Terminating")), failures=("no such image",) * 9)
+    assert names(plan(draining, slow, GOAL)) == names(plan(HALF, policy(), GOAL))
+    assert names(plan(HALF, policy(), GOAL)) == [Return, Unprotect, Resume, RestoreMax, Forget, Done]
+    assert RECORD.returned == 0

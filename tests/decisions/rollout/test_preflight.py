@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tasks.decisions.rollout.instance_refresh import Refresh
-from tasks.decisions.rollout.preflight import problems, slow_draining, slow_ends, unsettled
+from tasks.decisions.rollout.preflight import alarming, problems, slow_draining, slow_ends, slow_hooks, unsettled
 from tasks.decisions.rollout.snapshot import Fleet, FleetInstance, Policy
 
 
@@ -110,3 +110,64 @@ def test_a_terminating_hook_is_told_with_what_it_adds(seconds: int, batch: int, 
     if told:
         rounds = 6 // batch
         assert f"hold each old instance {seconds} s: {rounds} batches take up to {rounds * seconds} s more" in found[0]
+
+
+def test_where_nothing_shows_whether_an_instance_serves() -> None:
+    assert found(target_groups=0, workers=True) == []
+    assert found(refresh=Refresh("r", "Pending", "lt-1", "", 0.0)) == [
+        "an instance refresh to version unknown is Pending: wait for its end, or `abort` it"
+    ]
+
+
+def test_every_process_that_is_missing_is_named_in_one_line() -> None:
+    (said,) = found(replace(WELL, suspended=frozenset({"Terminate", "Launch"})))
+    assert said.startswith("Launch, Terminate suspended")
+
+
+def test_room_is_asked_for_no_more_than_is_surged() -> None:
+    assert found(replace(WELL, maximum=3), Policy(surge=5, raise_max=False)) == [
+        "no room for a surge of 2 below max 3 (desired 2), and rollout.raise_max is off"
+    ]
+
+
+def test_units_exceed_desired_by_less_than_the_heaviest() -> None:
+    weighted = replace(WELL, instances=(member("i-1", weight=2), member("i-2", weight=2)), heaviest=2, lightest=2)
+    assert unsettled(replace(weighted, desired=3)) == [] == unsettled(replace(weighted, desired=4))
+    for desired in (2, 5):
+        assert unsettled(replace(weighted, desired=desired)) == [
+            f"it has 4 units and desires {desired}: launches or terminations are under way"
+        ]
+
+
+def test_an_instance_that_does_not_serve_has_its_reason_beside_it() -> None:
+    sick = member("i-2", targets=(), health="Unhealthy", reason="Target.Timeout")
+    assert unsettled(replace(WELL, instances=(member("i-1"), sick))) == [
+        "i-2 does not serve (InService, Unhealthy, targets none, Target.Timeout): it is replaced first, and does not count as "
+        "capacity"
+    ]
+
+
+def test_alarms_that_cannot_stop_a_run() -> None:
+    states = {"5xx": "OK", "slow": "ALARM", "new": "INSUFFICIENT_DATA", "other": "ALARM"}
+    assert alarming(["5xx", "slow", "new", "gone"], states) == [
+        "there is no alarm gone (rollout.alarms)",
+        "alarm slow is in ALARM already: it could not show whether the new version is bad",
+    ]
+
+
+def test_a_launch_hook_that_may_outlast_the_patience_with_an_instance() -> None:
+    assert slow_hooks({"warm": 900, "quick": 899}, 900) == [
+        "launch hook warm may hold a new instance 900 s, and after 900 s (rollout.instance_timeout) it counts as failed: "
+        "complete the hook sooner"
+    ]
+
+
+def test_a_terminating_hook_counts_by_the_shorter_of_both_timeouts() -> None:
+    assert slow_ends({"logs": 100}, 6, 1, 600, 14400) and slow_ends({"logs": 100}, 6, 1, 14400, 600)
+    assert slow_ends({"logs": 99}, 6, 1, 600, 600) == []
+    assert slow_ends({"logs": 100}, 7, 3, 300, 300) and slow_ends({"logs": 100}, 7, 3, 301, 301) == []
+
+
+def test_a_drain_as_long_as_the_timeout_is_in_time() -> None:
+    assert slow_draining({"web": 100}, 6, 1, 600) == []
+    assert slow_draining({"web": 100}, 7, 3, 299) and slow_draining({"web": 100}, 7, 3, 300) == []

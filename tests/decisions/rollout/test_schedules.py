@@ -20,3 +20,20 @@ def test_a_missed_one_is_told_as_a_command() -> None:
     assert missed("shop web", MORNING).endswith(
         "aws autoscaling update-auto-scaling-group --auto-scaling-group-name 'shop web' --min-size 8 --desired-capacity 8"
     )
+
+
+def test_all_sizes_are_said_and_none_where_none_is_set() -> None:
+    whole = ScheduledAction("night", MORNING.at, 1, 9, 2)
+    assert str(whole) == "night at 2027-01-15 08:00:00 UTC (min 1, desired 2, max 9)"
+    assert str(ScheduledAction("night", MORNING.at)) == "night at 2027-01-15 08:00:00 UTC (sets nothing)"
+    assert missed("web", whole) == (
+        f"scheduled action {whole} was due during the rollout and was not carried out. To do it now: "
+        "aws autoscaling update-auto-scaling-group --auto-scaling-group-name web --min-size 1 --max-size 9 --desired-capacity 2"
+    )
+
+
+def test_both_ends_of_a_rollout_belong_to_it() -> None:
+    assert between([MORNING], MORNING.at, MORNING.at + 9) == [MORNING] == between([MORNING], MORNING.at - 9, MORNING.at)
+    assert ahead([MORNING], MORNING.at - 100, 100) == [
+        f"scheduled action {MORNING} may fall into the rollout, is not carried out then, and is printed as a command at its end"
+    ]

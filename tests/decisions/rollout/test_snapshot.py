@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tasks.decisions.rollout.snapshot import Fleet, FleetInstance, Policy, Record, count, remember, way_back
+from tasks.decisions.rollout.snapshot import Fleet, FleetInstance, Policy, Record, count, gated, remember, way_back
 
 POLICY = Policy(healthy_polls=2)
 
@@ -124,6 +124,8 @@ def test_counts_and_percentages(value: int | str, of: int, number: int) -> None:
         ("2", "3", ["1", "1"], "2"),  # what the group names counts
         ("3", "3", ["2", "1", "2"], "2"),  # $Latest, or pointed there before
         ("3", "3", ["1", "2"], "2"),  # a draw: the newer one
+        ("3", "3", ["1", "2", "1"], "1"),  # the version of most
+        ("11", "11", ["9", "10"], "10"),
         ("3", "3", ["3", "3"], "3"),
         ("3", "3", [], "3"),
         ("3", "3", ["lt-other:7"], "3"),  # another template's number means nothing here
@@ -176,3 +178,80 @@ def test_an_old_version_out_of_a_warm_pool_is_no_launch_of_the_new_one() -> None
 def test_an_instance_whose_root_volume_is_replaced_counts_and_does_not_serve(lifecycle: str) -> None:
     one = member(lifecycle=lifecycle)
     assert fleet(one).members == (one,) and not one.ready
+
+
+@pytest.mark.parametrize(
+    ("heaviest", "lightest", "weighted", "overage", "least"),
+    [(1, 1, False, 0, 0), (2, 2, True, 0, 2), (4, 1, True, 3, 7), (4, 3, True, 3, 7)],
+)
+def test_what_weights_cost(heaviest: int, lightest: int, weighted: bool, overage: int, least: int) -> None:
+    one = replace(fleet(), heaviest=heaviest, lightest=lightest)
+    assert (one.weighted, one.overage, one.least_surge) == (weighted, overage, least)
+
+
+def test_the_warm_pool_holds_what_is_outdated() -> None:
+    pool = [
+        FleetInstance(id, "a", state, version)
+        for id, state, version in (
+            ("w-1", "Warmed:Stopped", "1"),
+            ("w-2", "Warmed:Stopped", "2"),
+            ("w-3", "Warmed:Terminating:Wait", "1"),
+        )
+    ]
+    assert [i.id for i in replace(fleet(), pool=tuple(pool)).outdated("2")] == ["w-1"]
+
+
+@pytest.mark.parametrize(
+    ("pointed", "back", "aborted", "wanted"),
+    [
+        (False, False, False, "2"),
+        (True, False, False, "2"),
+        (False, True, False, "1"),
+        (True, True, False, "1"),
+        (False, True, True, "1"),
+        (True, True, True, "2"),
+    ],
+)
+def test_the_version_at_the_end(pointed: bool, back: bool, aborted: bool, wanted: str) -> None:
+    assert Record("r", "1", "2", 1, 4, 5, 0.0, pointed=pointed, back=back, aborted=aborted).wanted == wanted
+
+
+@pytest.mark.parametrize(
+    ("rules", "revision", "passes"),
+    [
+        ({}, None, True),
+        ({"proof": True}, None, False),
+        ({"proof": True}, "b", True),
+        ({"revisions": {"1": "a"}}, "a", True),
+        ({"revisions": {"1": "a"}}, "b", False),
+        ({"revisions": {"1": "a"}}, None, False),
+        ({"revisions": {"2": "a"}}, None, True),
+    ],
+)
+def test_what_an_instance_must_report(rules: dict[str, Any], revision: str | None, passes: bool) -> None:
+    one = member(polls=2, in_service_since=90.0, revision=revision)
+    assert gated(one, replace(POLICY, **rules), 100.0) is passes
+    assert gated(replace(one, in_service_since=None), replace(POLICY, **rules), 100.0) is False
+
+
+def test_those_that_left_are_named_in_order_and_only_the_newest_state_counts() -> None:
+    two = replace(fleet(BOOTING, replace(BOOTING, id="i-8")), record=RUN, launched=frozenset({"i-8", "i-9"}))
+    gone = replace(two, instances=())
+    assert seen((0, two), (1, gone)).departed == ("i-8", "i-9")
+    assert seen((0, two), (1, replace(gone, launched=frozenset()))).departed == ()
+    assert seen((0, two), (1, gone), (2, replace(two, instances=two.instances[:1]))).departed == ("i-8",)
+
+
+def test_whoever_was_excused_stays_excused() -> None:
+    assert "i-9" in seen((0, launched(NEW)), (1, launched(NEW)), (2, launched())).excused
+    assert seen((0, launched(excused=frozenset({"i-5"})))).excused == {"i-5", "i-9"}
+    assert seen((0, launched(NEW, excused=frozenset({"i-5"})))).excused == {"i-5"}
+    assert seen((0, launched(NEW, member("i-4", "1"))), (1, launched(NEW))).excused == {"i-4"}
+    assert seen((0, fleet(member("i-4", "1")))).excused == frozenset()
+
+
+def test_time_out_of_service_is_not_time_in_service() -> None:
+    pending = member(lifecycle="Pending", since=0.0)
+    looks = [(1.0, fleet(pending)), (5.0, fleet(pending))]
+    found = seen(*looks).instances[0]
+    assert (found.since, found.in_service_since, found.idle_since, found.polls) == (1.0, None, 1.0, 0)

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tasks.decisions.rollout.snapshot import Fleet, FleetInstance
-from tasks.decisions.rollout.versions import Candidate, choose, differences, live, previous
+from tasks.decisions.rollout.versions import Candidate, choose, differences, live, previous, revision_between
 from tasks.errors import Refused
 
 A, B, C = "aaaa1" + "0" * 35, "aaaa2" + "0" * 35, "1234" + "0" * 36
@@ -89,6 +89,10 @@ def test_the_one_before_is_one_that_served_and_never_one_that_failed(outcomes: d
         ({"InstanceType": "t3.small", "UserData": "c2VjcmV0"}, ["UserData"]),
         ({"InstanceType": "t3.small", "ImageId": "ami-9"}, []),
         ({}, ["InstanceType none, not t3.small"]),
+        ({"InstanceType": "t3.small", "BlockDeviceMappings": [{"DeviceName": "/dev/xvda"}]}, []),
+        ({"InstanceType": "t3.small", "EbsOptimized": True}, ["EbsOptimized True, not none"]),
+        ({"InstanceType": "t3.small", "NetworkInterfaces": [{}]}, ["NetworkInterfaces"]),
+        ({"KeyName": "team"}, ["InstanceType none, not t3.small", "KeyName team, not none"]),
     ],
 )
 def test_what_a_version_of_others_changes_is_told_without_its_secrets(theirs: dict[str, str], said: list[str]) -> None:
@@ -101,8 +105,31 @@ def test_there_may_be_none_before() -> None:
 
 @pytest.mark.parametrize(
     ("reference", "running", "expected"),
-    [("3", ["2", "2"], "3"), ("$Latest", ["2", "2", "4"], "2"), ("$Default", [], "4"), ("$Latest", ["lt-x:9"], "4")],
+    [
+        ("3", ["2", "2"], "3"),
+        ("$Latest", ["2", "2", "4"], "2"),
+        ("$Default", [], "4"),
+        ("$Latest", ["lt-x:9"], "4"),
+        ("$Latest", ["9", "10"], "10"),
+    ],
 )
 def test_the_live_version(reference: str, running: list[str], expected: str) -> None:
     members = tuple(FleetInstance(f"i-{n}", "a", "InService", version) for n, version in enumerate(running))
     assert live(Fleet("web", 1, 3, 2, reference, members), "4" if reference.startswith("$") else reference) == expected
+
+
+def test_the_revision_between_two_releases() -> None:
+    assert revision_between(FOUND, "9", "8") == B, "its image need not exist"
+    assert revision_between(FOUND, "9", "1234") == C
+    for wanted, said in {
+        "7": "no release of ours: 7; there are: 7 (not ours), 6 (123400000000), 5 (aaaa10000000)",
+        "aaaa": "ambiguous: aaaa; there are: 7",
+        "99": "no release of ours: 99; there are: 7",
+    }.items():
+        with pytest.raises(Refused, match=f"^{re.escape(said)}"):
+            revision_between(FOUND, "9", wanted)
+
+
+def test_without_any_other_there_are_none_to_choose() -> None:
+    with pytest.raises(Refused, match=re.escape("there are: no others")):
+        choose(FOUND[:2], "9", None)
