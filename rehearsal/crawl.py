@@ -8,6 +8,7 @@ from . import links
 from .traffic import Answer, Site, Visitor
 
 LIMIT = 40  # pages that are looked at
+PATIENCE = 60.0  # seconds: the first page of each kind is the slowest, and nobody waits for it yet
 _TYPE = "text/html"
 _LAST = ("logout", "signout", "sign-out", "log-out")  # links that end a visit
 
@@ -17,7 +18,7 @@ def crawl(site: Site, begin: Sequence[str]) -> tuple[list[str], list[Answer]]:
 
     `begin`: paths; what they name themselves belongs to the result even if it answers something else.
     """
-    visitor, waiting, seen = Visitor(site, 0.0), deque(begin), set(begin)
+    visitor, waiting, seen = Visitor(site, 0.0, PATIENCE), deque(begin), set(begin)
     pages: list[str] = []
     wrong: list[Answer] = []
     while waiting and len(pages) + len(wrong) < LIMIT:

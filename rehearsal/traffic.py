@@ -77,10 +77,11 @@ class Answer:
 
 
 class Visitor:
-    """One visitor with cookies of their own; `started`: when time began."""
+    """One visitor with cookies of their own; `started`: when time began; `patience`: for each answer, in seconds."""
 
-    def __init__(self, site: Site, started: float) -> None:
+    def __init__(self, site: Site, started: float, patience: float = TIMEOUT) -> None:
         self._site = site
+        self._patience = patience
         self._started = started
         self._cookies: SimpleCookie = SimpleCookie()
 
@@ -144,7 +145,7 @@ class Visitor:
         headers = {"Host": host, "User-Agent": "visitor"} | (
             {"Cookie": cookies} if cookies and base == self._site.balancer else {}
         )
-        connection = http.client.HTTPConnection(where.hostname or "", where.port or 80, timeout=TIMEOUT)
+        connection = http.client.HTTPConnection(where.hostname or "", where.port or 80, timeout=self._patience)
         try:
             connection.request("GET", path, headers=headers)
             answer = connection.getresponse()

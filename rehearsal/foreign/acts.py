@@ -18,10 +18,12 @@ def play(rehearsal: Rehearsal) -> None:
         _roll_back(rehearsal)
     rows, found = findings.workers(rehearsal.requests())
     story.table("Workers by release", ("release", "workers", "memory", "processor to load"), rows)
-    found = [*project.prepared.findings, *found, *findings.manifests(rehearsal.world.places.shared / "static")]
-    if found:
+    found = [*project.prepared.findings, *found, *findings.manifests(rehearsal.world.places.shared)]
+    # `bake-ami` warns of them, too, and makes its image.
+    secrets = list(findings.secrets(project.tree, project.prepared.name))
+    if found or secrets:
         story.say("\nFound besides")
-        for line in found:
+        for line in [*found, *secrets]:
             story.say(f"  {line}")
     rehearsal.problems += found
 

@@ -1,35 +1,43 @@
 """What a release of somebody's site has left behind, that visitors have not met yet."""
 
 import json
+import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from .. import installation
 from ..sandbox import Refusal
 from ..traffic import Request
+from .commands import git, run
 from .existing import Existing
 
-# Names that bundlers and packagers give the file from which code learns the names of others.
-MANIFESTS = ("manifest.json", "staticfiles.json", "asset-manifest.json", "webpack-stats.json", ".vite/manifest.json")
-_OF_AN_APP = {"icons", "start_url", "short_name"}  # a web app's manifest, which is for browsers
+SCANNER = installation.SNIPPETS / "systemd/ramped-scan"
 SLOW = 10.0  # seconds of the processor until a worker has loaded the site
 GROWN = 1.5  # by which factor a worker may need more memory than that of the old release
 
 
-def manifests(static: Path) -> Iterator[str]:
-    """Yield a finding for each file in the shared folder by which code names files: the next release replaces it for all."""
-    for name in MANIFESTS:
-        for path in sorted(static.rglob(name)):
-            try:
-                content = json.loads(path.read_text(encoding="utf-8"))
-            except (OSError, ValueError):
-                continue
-            if isinstance(content, dict) and not _OF_AN_APP & content.keys():
-                where = path.relative_to(static)
-                yield (
-                    f"STATIC_ROOT holds {where}, by which code names files: old code that starts later reads the new one."
-                    " Keep it in the checkout (manifest_path of django-vite, or"
-                    " COMPRESS_OFFLINE_MANIFEST_STORAGE_ALIAS of django-compressor)"
-                )
+def manifests(shared: Path) -> Iterator[str]:
+    """Yield a finding for each JSON file of STATIC_ROOT that workers read for themselves; `shared`: what hosts share.
+
+    By such files code names others, and the next release replaces them for all.
+    """
+    noted = shared / "read"
+    for name in sorted(set(noted.read_text(encoding="utf-8").splitlines())) if noted.exists() else ():
+        yield (
+            f"the site reads {name} in STATIC_ROOT: old code that starts later reads the new release's. Keep it in the checkout"
+            " (manifest_path of django-vite, COMPRESS_OFFLINE_MANIFEST_STORAGE_ALIAS of django-compressor)"
+        )
+
+
+def secrets(tree: Path, name: str) -> Iterator[str]:
+    """Yield what looks like a secret in the new release's files, which are in every image; `name`: of the site."""
+    with tempfile.TemporaryDirectory(prefix="ramped-scan-") as folder:
+        place = f"{folder}/srv/{name}/"
+        git(tree, "checkout-index", "--all", f"--prefix={place}")
+        said = run(sys.executable, "-I", SCANNER, f"--root={folder}", cwd=tree, what=SCANNER.name)
+        for found in json.loads(said)["found"]:
+            yield f"in every image: {found['path'].removeprefix(place)} ({found['kind']})"
 
 
 def migrated(project: Existing, disk: Path) -> Iterator[str]:

@@ -3,26 +3,19 @@
 `python -m rehearsal.foreign.postgresql --folder F --names a,b` prints a line of JSON, and serves until its standard input ends.
 """
 
-import argparse
-import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+
+from .serving import USER, NotServing, owner, serve
 
 BINARIES = Path("/usr/lib/postgresql")
-USER = "rehearsal"
 PATIENCE = 60  # seconds
 # The disk is thrown away in the end.
 SETTINGS = {"listen_addresses": "''", "fsync": "off", "max_connections": "200"}
-
-
-class NotServing(Exception):
-    """Say what did not start, and what it said."""
 
 
 def installed() -> Path | None:
@@ -38,12 +31,8 @@ def server(folder: Path, names: Sequence[str]) -> Iterator[dict[str, str]]:
     if binaries is None:
         raise NotServing("the site has PostgreSQL: apt install postgresql")
     folder.mkdir()
-    who: dict[str, Any] = {}
-    if os.geteuid() == 0:
-        # PostgreSQL refuses to run as root; its user has to get at its folder, through that of the rehearsal.
-        who = {"user": "nobody", "group": "nogroup", "extra_groups": []}
-        shutil.chown(folder, "nobody", "nogroup")
-        folder.parent.chmod(folder.parent.stat().st_mode | 0o011)
+    # PostgreSQL refuses to run as root.
+    who = owner(folder)
 
     def run(program: str, *arguments: str) -> None:
         command = [str(binaries / program), *arguments]
@@ -66,22 +55,5 @@ def server(folder: Path, names: Sequence[str]) -> Iterator[dict[str, str]]:
         run("pg_ctl", *control, "--mode=immediate", "stop")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m rehearsal.foreign.postgresql", description=__doc__)
-    parser.add_argument("--folder", type=Path, required=True)
-    parser.add_argument("--names", required=True)
-    args = parser.parse_args(arguments)
-    try:
-        with server(args.folder, args.names.split(",")) as reached:
-            print(json.dumps({"postgresql": reached}), flush=True)
-            while os.read(sys.stdin.fileno(), 4096):
-                continue
-    except (NotServing, OSError) as error:
-        print(f"rehearsal: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(serve(__doc__, "postgresql", server))

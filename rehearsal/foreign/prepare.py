@@ -22,6 +22,8 @@ from . import pythons
 from .commands import git, run
 
 PREPARED = "prepared.json"
+# What has to be installed, by the server that `init` chose; gunicorn is in the place of uWSGI, too.
+SERVED_BY = {"gunicorn": ["gunicorn"], "uwsgi": ["gunicorn"], "uvicorn": ["uvicorn", "websockets"]}
 Say = Callable[[str], None]
 
 
@@ -41,6 +43,7 @@ class Tools:
 
     set_up: Callable[[Path, Path], list[str]]  # by `init`; returns what it found
     install: Callable[[Path], list[str]]  # the commands that install it
+    digest: Callable[[Path], str]  # the same text where the same is installed; "": not known
     build: Callable[[Path], list[str]]  # the commands that build it
     record: Callable[[Path, Path], None]  # that an environment has what the tree needs, as `deploy` would
 
@@ -94,8 +97,9 @@ def _prepare(top: Path, wanted: Wanted, tools: Tools, say: Say) -> Prepared:
     tree = top / repository.name
     run("git", "clone", "--quiet", "--no-checkout", repository, tree, cwd=top)
     run("git", "init", "--quiet", "--bare", "--initial-branch=main", top / "origin.git", cwd=top)
-    first, _, build = _release(top, tree, old, "old", tools, say)
-    second, findings, _ = _release(top, tree, new, "new", tools, say)
+    made: dict[str, Path] = {}
+    first, _, build = _release(top, tree, old, "old", made, tools, say)
+    second, findings, _ = _release(top, tree, new, "new", made, tools, say)
     _require(tree)
     git(tree, "push", "--quiet", str(top / "origin.git"), f"{first}:refs/heads/main", f"{second}:refs/prepared/v2")
     environment = _environment(wanted.environment_file)
@@ -132,18 +136,29 @@ def _commit(repository: Path, revision: str) -> str:
     return git(repository, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
 
 
-def _release(top: Path, tree: Path, revision: str, name: str, tools: Tools, say: Say) -> tuple[str, list[str], list[str]]:
+def _release(
+    top: Path, tree: Path, revision: str, name: str, made: dict[str, Path], tools: Tools, say: Say
+) -> tuple[str, list[str], list[str]]:
     """Check a revision out, make its virtual environment, and record it with what `init` changes in it.
 
-    Returns the commit, what `init` found, and the commands that build the checkout.
+    `made`: environments by what their installation depends on. Returns the commit, what `init` found, and the commands that build
+    the checkout.
     """
     git(tree, "checkout", "--quiet", "--force", "--detach", revision)
     git(tree, "clean", "-ffdxq")
     venv = top / f"{name}-venv"
     say(f"{name} release {revision[:12]}: a virtual environment with its requirements")
-    python = pythons.environment(venv, tree, pythons.choose(tree), tools.install(tree), say)
-    say(f"{name} release {revision[:12]}: Python {python.name.removeprefix('python')}; what `init` changes in it")
+    digest = tools.digest(tree)
+    if digest in made:
+        # Installing the same again takes most of the time of a first run.
+        shutil.copytree(made[digest], venv, symlinks=True)
+    else:
+        pythons.environment(venv, tree, pythons.choose(tree), tools.install(tree), say)
+        made |= {digest: venv} if digest else {}
+    say(f"{name} release {revision[:12]}: Python {pythons.version(venv / 'bin/python')}; what `init` changes in it")
     findings = tools.set_up(tree, venv / "bin/python")
+    server = json.loads((tree / ".ramped/project.json").read_text(encoding="utf-8"))["server"]
+    pythons.complete(venv, tree, SERVED_BY[server], say)
     tools.record(tree, venv)
     # The project may ignore names that `init` writes.
     git(tree, "add", "--all", "--force")

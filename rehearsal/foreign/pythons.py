@@ -12,7 +12,6 @@ from typing import Any
 from ..sandbox import Refusal
 from .commands import run
 
-SERVED_BY = ("gunicorn", "whitenoise")
 # How pip says that a package wants another Python.
 _TOO_OLD = re.compile(r"requires a different Python|Requires-Python|No matching distribution found for [Dd]jango")
 _VERSION = "import sys; print(*sys.version_info[:2])"
@@ -28,8 +27,8 @@ def choose(tree: Path) -> list[Path]:
     return [found[version] for version in order]
 
 
-def environment(folder: Path, tree: Path, pythons: Sequence[Path], install: Sequence[str], say: Callable[[str], None]) -> Path:
-    """Make a virtual environment with the requirements of a tree, by the first Python that they allow; return that Python.
+def environment(folder: Path, tree: Path, pythons: Sequence[Path], install: Sequence[str], say: Callable[[str], None]) -> None:
+    """Make a virtual environment with the requirements of a tree, by the first Python that they allow.
 
     `install`: the commands that install the site; none: what pyproject.toml names. Raises Refusal.
     """
@@ -42,12 +41,17 @@ def environment(folder: Path, tree: Path, pythons: Sequence[Path], install: Sequ
                 say(f"the requirements want another Python than {python}")
                 continue
             raise
-        missing = [name for name in SERVED_BY if not _has(folder, name)]
-        if missing:
-            say(f"the site's requirements lack {' and '.join(missing)}: added for the rehearsal")
-            pip(folder, tree, *missing)
-        return python
+        complete(folder, tree, ["whitenoise"], say)
+        return
     raise Refusal("no Python here suits the requirements")
+
+
+def complete(folder: Path, tree: Path, names: Sequence[str], say: Callable[[str], None]) -> None:
+    """Add packages to an environment where the site's requirements lack them; raises Refusal."""
+    missing = [name for name in names if not _has(folder, name)]
+    if missing:
+        say(f"the site's requirements lack {' and '.join(missing)}: added for the rehearsal")
+        pip(folder, tree, *missing)
 
 
 def _install(folder: Path, tree: Path, commands: Sequence[str]) -> None:
@@ -104,3 +108,8 @@ def _version(python: Path) -> tuple[int, ...] | None:
     """Return its version; None for what is named so and does not run, such as a shim without its Python."""
     done = subprocess.run([str(python), "-c", _VERSION], capture_output=True, text=True, check=False)
     return tuple(map(int, done.stdout.split())) if done.returncode == 0 and done.stdout.strip() else None
+
+
+def version(python: Path) -> str:
+    """Return the version of a Python, such as 3.12."""
+    return ".".join(map(str, _version(python) or ()))

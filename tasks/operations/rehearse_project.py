@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
+import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +21,7 @@ from ..errors import DeployError, Refused, SettingsError
 from ..hosts.shell.commands import INSTALLED
 from ..hosts.shell.installation import building, installation
 from ..hosts.shell.remote_scripts import program
-from ..hosts.shell.scripts.dependencies import known, npm
+from ..hosts.shell.scripts.dependencies import DESCRIBED, LOCKS, known, npm
 from .init import Options, init
 from .init.repository import repository
 
@@ -51,7 +53,7 @@ def prepare(module: str, subject: Subject) -> Path:
         options = Options(True, False, str(python), subject.manage, subject.settings, str(file) if file else None, False)
         return _set_up(tree, options)
 
-    tools = preparing.Tools(set_up, _installing, _building, _record)
+    tools = preparing.Tools(set_up, _installing, _same, _building, _record)
     try:
         made: Path = preparing.prepare(wanted, tools, lambda line: print(f"rehearsal: {line}", flush=True))
     except sandbox.Refusal as error:
@@ -59,12 +61,26 @@ def prepare(module: str, subject: Subject) -> Path:
     return made
 
 
+def _same(tree: Path) -> str:
+    """Return a text that is the same for trees of which the same is installed; "" where that is not known."""
+    commands, names = _wanted(tree)
+    texts = repository(tree).texts([*names, *DESCRIBED, *LOCKS, ".python-version", "runtime.txt"])
+    if commands or any(re.search(r"^\s*(-e\b|--editable|\.|file:)", text, re.MULTILINE) for text in texts.values()):
+        return ""  # the code itself may be installed
+    return json.dumps([known(names or list(_USUAL), commands, str(tree))["digest"], texts])
+
+
+def _wanted(tree: Path) -> tuple[list[str], list[str]]:
+    """Return the commands that install a tree, if fabric.yaml has some, and the names of its requirements files."""
+    app = _app(tree)
+    names = app.get("requirements")
+    commands = [str(command) for command in app.get("install") or ()]
+    return commands, [str(name) for name in names] if names is not None else requirements_files(repository(tree).names)
+
+
 def _installing(tree: Path) -> list[str]:
     """Return the commands that install a tree, as `deploy` would: those of fabric.yaml, or what is known of it by its files."""
-    app = _app(tree)
-    commands = [str(command) for command in app.get("install") or ()]
-    names = app.get("requirements")
-    names = [str(name) for name in names] if names is not None else requirements_files(repository(tree).names)
+    commands, names = _wanted(tree)
     tool = known(names or list(_USUAL), commands, str(tree))["tool"]
     if commands or (tool == "pip" and not names):
         return commands

@@ -89,6 +89,7 @@ def test_a_new_project_is_set_up_and_proven(site: Path, printed: Printed) -> Non
     assert {name: content for name, content in texts(site).items() if name in before} == before
     assert {name.partition("/")[0] for name in files(site / "bakery/deployment")} == DROP_INS
     assert "+++ b/bakery/settings.py" in out and "+++ b/.gitignore" in out and "To change these files, add --yes" in out
+    assert "bakery/settings.py:23: SECRET_KEY stands in the code" in out
     assert "bakery/settings.py:26: DEBUG is on" in out and "ALLOWED_HOSTS is empty" in out
     assert "proven: collectstatic twice: " in out and 'proven: "/" answered' in out
     mode = (SNIPPETS / "systemd/ramped-image").stat().st_mode

@@ -1,6 +1,7 @@
 """A site of one's own in the rehearsal: which revisions, which Python, which environment, what a release has left behind."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -8,11 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal.foreign import commands, findings, prepare, pythons
-from rehearsal.foreign.existing import _quoted
+from rehearsal.foreign import commands, databases, findings, prepare, pythons, units
+from rehearsal.foreign.existing import PROGRAMS, _quoted
+from rehearsal.hosts.units import ServiceUnit
+from rehearsal.hosts.units import parse as parse_unit
 from rehearsal.sandbox import Refusal
 from rehearsal.traffic import Request
 from tasks.hosts.shell.scripts.environment import parse
+from tasks.operations import rehearse_project
 
 
 def commit(folder: Path, *, tag: str = "") -> str:
@@ -57,7 +61,7 @@ def test_what_the_preparation_refuses_leaves_nothing(repository: Path, tmp_path:
     place = tmp_path / "t"
     place.mkdir()
     monkeypatch.setattr(prepare.tempfile, "tempdir", str(place))
-    tools = prepare.Tools(lambda tree, python: [], lambda tree: [], lambda tree: [], lambda tree, venv: None)
+    tools = prepare.Tools(lambda tree, python: [], lambda tree: [], lambda tree: "", lambda tree: [], lambda tree, venv: None)
     with pytest.raises(Refusal, match="there is no requirements file, and pyproject.toml names no dependencies"):
         prepare.prepare(prepare.Wanted(repository, None, None, None), tools, lambda line: None)
     assert not list(place.iterdir())
@@ -88,13 +92,71 @@ def test_a_value_comes_out_of_the_environment_file_as_it_went_in(value: str) -> 
     assert parse(f"NAME={_quoted(value)}\n") == {"NAME": value}
 
 
-def test_a_manifest_by_which_code_names_files_is_found(tmp_path: Path) -> None:
-    (tmp_path / "app").mkdir()
-    (tmp_path / "manifest.json").write_text(json.dumps({"main.js": {"file": "assets/main-1.js"}}))
-    (tmp_path / "app/manifest.json").write_text(json.dumps({"name": "x", "icons": [], "start_url": "/"}))
-    (tmp_path / "webpack-stats.json").write_text("broken")
-    found = list(findings.manifests(tmp_path))
-    assert len(found) == 1 and "STATIC_ROOT holds manifest.json" in found[0]
+WORKER = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import django.conf
+django.conf.settings.configure(STATIC_URL="/static/")
+import rehearsal_worker
+application = rehearsal_worker.application()
+for path in sys.argv[2:]:
+    rehearsal_worker.begin(path)
+    application(path)
+"""
+SITE = """
+from pathlib import Path
+ROOT = Path(__file__).parent / "shared/static"
+
+def application(path):
+    name = "served.json" if path.startswith("/static/") else "read.json"
+    (ROOT / name).read_text()
+"""
+
+
+def test_a_file_by_which_code_names_others_is_found_by_its_being_read(tmp_path: Path) -> None:
+    static = tmp_path / "shared/static"
+    static.mkdir(parents=True)
+    for name in ("read.json", "served.json", "collected.json"):
+        (static / name).write_text("{}")
+    (tmp_path / "site_app.py").write_text(SITE)
+    (tmp_path / "values.json").write_text(json.dumps({"static_root": str(static)}))
+    names = {"REHEARSAL_CHECKOUT": str(tmp_path), "REHEARSAL_APPLICATION": "site_app:application"}
+    environment = {**os.environ, **names, "REHEARSAL_VALUES": str(tmp_path / "values.json"), "PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, "-c", WORKER, str(PROGRAMS), "/static/x.json", "/", "/"]
+    subprocess.run(command, env=environment, check=True)
+    (found,) = findings.manifests(tmp_path / "shared")
+    assert found.startswith("the site reads read.json in STATIC_ROOT")
+
+
+def test_what_looks_like_a_secret_is_in_every_image(repository: Path) -> None:
+    (repository / "bin").mkdir()
+    (repository / "bin/settings.ini").write_text("key = ghp_" + "a1B2" * 9 + "\n")
+    (repository / "tmp").mkdir()
+    (repository / "tmp/note").write_text("nothing\n")
+    subprocess.run(["git", "-C", str(repository), "add", "--all"], check=True)
+    assert list(findings.secrets(repository, "site")) == ["in every image: bin/settings.ini (token of GitHub)"]
+
+
+FACTS = {"manage": "app/manage.py", "settings": "x.settings", "application": "x.asgi:site", "server": "uvicorn"}
+
+
+@pytest.mark.parametrize("facts, version", [(FACTS, "0.37.0"), ({**FACTS, "server": "uwsgi", "application": "x.wsgi"}, "25.1.0")])
+def test_the_unit_is_that_of_the_server(tmp_path: Path, facts: dict[str, str], version: str) -> None:
+    server = "uvicorn" if facts is FACTS else "gunicorn"
+    (tmp_path / f"lib/python3.12/site-packages/{server}-{version}.dist-info").mkdir(parents=True)
+    text = units.service("site", facts, "rehearsal", tmp_path)
+    unit = parse_unit("shop.service", text, {"h": "/h", "t": "/t"})
+    assert isinstance(unit, ServiceUnit) and unit.start.argv[2] == server and unit.directory == "/h/app/app"
+    assert unit.environment["REHEARSAL_APPLICATION"] == ("x.asgi:site" if facts is FACTS else "x.wsgi:application")
+    assert ("--timeout-worker-healthcheck" in unit.start.argv) is (facts is FACTS)
+
+
+def test_a_database_that_a_rehearsal_has_not_is_named(tmp_path: Path) -> None:
+    assert [name for name, _ in databases.parts({"a": ["x.backends.postgis", ""], "b": ["sqlite3", "f"]}, tmp_path)] == [
+        "PostgreSQL"
+    ]
+    with pytest.raises(Refusal, match="the database is oracle: a rehearsal has SQLite, PostgreSQL and MariaDB"):
+        databases.parts({"default": ["oracle", ""]}, tmp_path)
 
 
 def request(version: str, worker: str) -> Request:
@@ -149,3 +211,14 @@ def test_a_fabric_yaml_that_is_not_ours_is_named(tmp_path: Path, text: str, expe
     (tmp_path / "fabric.yaml").write_text(text)
     with pytest.raises(Refusal, match=f"fabric.yaml: {expected}"):
         prepare._require(tmp_path)
+
+
+def test_releases_of_which_the_same_is_installed_are_known(repository: Path) -> None:
+    """The requirements of both releases are the same."""
+    (repository / "requirements.txt").write_text("django\n")
+    assert rehearse_project._same(repository) == rehearse_project._same(repository) != ""
+    before = rehearse_project._same(repository)
+    (repository / "requirements.txt").write_text("django\n-e .\n")
+    assert rehearse_project._same(repository) == ""
+    (repository / "requirements.txt").write_text("django>5\n")
+    assert rehearse_project._same(repository) not in ("", before)

@@ -21,6 +21,8 @@ OURS = "LocalManifestStaticFilesStorage"
 # By the module of a driver: the scheme of DATABASE_URL for which a site has it.
 DRIVERS = {"psycopg": "postgres", "psycopg2": "postgres", "MySQLdb": "mysql", "pymysql": "mysql"}
 
+_KIND = r"(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Configured)"
+_NAME = r"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)"
 # How settings say that a variable is missing: os.environ[...], django-environ, python-decouple, environs.
 _MISSING = tuple(
     re.compile(pattern, re.MULTILINE)
@@ -29,6 +31,9 @@ _MISSING = tuple(
         r"Set the ([A-Z][A-Z0-9_]*) environment variable",
         r"UndefinedValueError: ([A-Z][A-Z0-9_]*) not found",
         r'nvironment variable "?([A-Z][A-Z0-9_]*)"? (?:is )?not set',
+        # What settings say in words of their own, in the line of the error: a name in capitals that has to be set.
+        rf"^{_KIND}:.*\b(?:[Ss]et|[Mm]issing|[Rr]equires?|[Dd]efine|[Pp]rovide)\b[^\n]*?\b{_NAME}\b(?! setting)",
+        rf"^{_KIND}:[^\n]*?\b{_NAME}\b(?! setting)[^\n]*\b(?:must|required|missing|not (?:set|found|defined|configured))\b",
     )
 )
 
@@ -47,6 +52,7 @@ class Facts:
     own: list[str]  # names that the module itself has
     debug: bool
     secret: bool
+    secret_file: str  # "name:line" beside the settings where SECRET_KEY itself stands
     base_dir: str
     static_url: str
     static_root: str

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import yaml
 
 from .facts import Facts
-from .layout import Layout
+from .layout import Layout, is_module
 
 DOMAIN = "www.example.com"
 USUAL_HEADER = "HTTP_X_FORWARDED_PROTO"
@@ -22,7 +22,7 @@ class Names:
     site: str  # user, group and folders
     domain: str
     server: str  # gunicorn, uvicorn or uwsgi
-    application: str  # the module of WSGI or ASGI
+    application: str  # the module of WSGI or ASGI, with ":" and the name in it if that is not `application`
     settings: str  # the value of DJANGO_SETTINGS_MODULE that the unit has to give; "" where the application's own is right
     variables: tuple[str, ...]  # that the settings need
 
@@ -32,17 +32,29 @@ def names_of(project: str, layout: Layout, facts: Facts | None, variables: tuple
     hosts = [host.lstrip(".") for host in facts.allowed_hosts] if facts else []
     public = [host for host in hosts if re.fullmatch(r"(?:[a-z0-9-]+\.)+[a-z]{2,}", host)]
     versions = facts.versions if facts else {}
-    asgi = facts is not None and bool(facts.asgi) and bool({"uvicorn", "daphne"} & versions.keys())
+    asgi = _asgi(layout, facts) if facts else ""
     uwsgi = "uwsgi" in versions and "gunicorn" not in versions
-    application = layout.application or "config.wsgi"
     return Names(
         site=re.sub(r"[^a-z0-9]+", "-", project.lower()).strip("-")[:24] or "site",
         domain=public[0] if public else DOMAIN,
         server="uvicorn" if asgi else "uwsgi" if uwsgi else "gunicorn",
-        application=re.sub(r"wsgi$", "asgi", application) if asgi else application,
+        application=asgi or layout.application or "config.wsgi",
         settings="" if {layout.of_manage, layout.of_application} == {layout.settings} else layout.settings,
         variables=variables,
     )
+
+
+def _asgi(layout: Layout, facts: Facts) -> str:
+    """Return the ASGI application of a site that is served by it; "" for a site that is served by WSGI.
+
+    A site with ASGI_APPLICATION wants it, unless it has installed nothing but a server of WSGI.
+    """
+    able, other = facts.versions.keys() & {"uvicorn", "daphne", "hypercorn"}, facts.versions.keys() & {"gunicorn", "uwsgi"}
+    if not (able and (facts.asgi or not other)) and not (facts.asgi and not other):
+        return ""
+    module, _, name = facts.asgi.rpartition(".")
+    named = module if name == "application" else f"{module}:{name}"
+    return named if is_module(module) and name.isidentifier() else layout.asgi
 
 
 def filled(text: str, names: Names) -> str:
@@ -51,7 +63,9 @@ def filled(text: str, names: Names) -> str:
     changed = re.sub(r"/srv/shop\b", f"/srv/{names.site}", changed)
     changed = re.sub(r"^(User|Group|RuntimeDirectory)=shop$", rf"\1={names.site}", changed, flags=re.MULTILINE)
     changed = changed.replace("/run/shop", f"/run/{names.site}")
-    changed = re.sub(r"\bconfig\.[aw]sgi\b", names.application, changed)
+    module, _, name = names.application.partition(":")
+    changed = changed.replace("config.asgi:application", f"{module}:{name or 'application'}")
+    changed = re.sub(r"\bconfig\.[aw]sgi\b", module, changed)
     return re.sub(r"\bgunicorn\.(service|socket)\b", rf"{names.server}.\1", changed) if names.server != "gunicorn" else changed
 
 

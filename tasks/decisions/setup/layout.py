@@ -26,7 +26,8 @@ class Layout:
     of_manage: str  # the module of manage.py without a variable
     of_application: str  # the same of the application
     settings_file: str
-    application: str  # the module of WSGI, or of ASGI
+    application: str  # the module of WSGI
+    asgi: str  # the module of ASGI
     package: str  # the package of the drop-ins
 
     @property
@@ -73,13 +74,16 @@ def read_layout(texts: Mapping[str, str], names: Collection[str], manage: str, s
     """
     source = str(Path(manage).parent)
     of_manage = next(iter(settings_modules(texts[manage])), "")
-    application, of_application = _application(texts, source)
+    application, of_wsgi = _application(texts, source, "wsgi")
+    asgi, of_asgi = _application(texts, source, "asgi")
+    of_application = of_wsgi or of_asgi
     served = settings or _served(of_application or of_manage, names, source)
     file = _file_of(served, names, source) if is_module(served) else ""
     if not file:
         missing = f"there is no file of {ascii(served)[1:-1]} in {source}" if served else f"{manage} names no settings module"
         raise SettingsError(f"--settings: {missing}; name the settings module that serves")
-    return Layout(manage, served, of_manage, of_application, file, application, _package(served, file, names, source))
+    package = _package(served, file, names, source)
+    return Layout(manage, served, of_manage, of_application, file, application, asgi, package)
 
 
 def is_module(name: str) -> bool:
@@ -87,13 +91,13 @@ def is_module(name: str) -> bool:
     return all(part.isidentifier() for part in name.split("."))
 
 
-def _application(texts: Mapping[str, str], source: str) -> tuple[str, str]:
-    """Return the module of the WSGI application nearest to manage.py, and the settings that it names."""
-    found = [name for name, text in texts.items() if named(text, "django.core.wsgi", "get_wsgi_application")]
+def _application(texts: Mapping[str, str], source: str, kind: str) -> tuple[str, str]:
+    """Return the module of the application nearest to manage.py, and the settings that it names; `kind`: wsgi or asgi."""
+    found = [name for name, text in texts.items() if named(text, f"django.core.{kind}", f"get_{kind}_application")]
     inside = sorted((name for name in found if is_module(_module(name, source))), key=lambda name: (len(Path(name).parts), name))
     if not inside:
         return "", ""
-    first = next((name for name in inside if Path(name).name == "wsgi.py"), inside[0])
+    first = next((name for name in inside if Path(name).name == f"{kind}.py"), inside[0])
     return _module(first, source), next(iter(settings_modules(texts[first])), "")
 
 

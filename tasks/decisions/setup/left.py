@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import PurePosixPath as Path
 
 from .facts import Facts
 from .host_files import DOMAIN, Names
@@ -18,6 +19,9 @@ def about_settings(layout: Layout, facts: Facts, at: Callable[[str], str]) -> It
         yield f"{at('DEBUG')}: DEBUG is on: production needs DEBUG = False (from the unit's environment, say)"
     if not facts.secret:
         yield f"{at('SECRET_KEY')}: SECRET_KEY is not set: read it from the environment"
+    if facts.secret_file:
+        where = str(Path(layout.settings_file).with_name(facts.secret_file))
+        yield f"{ascii(where)[1:-1]}: SECRET_KEY stands in the code, and so in every image: read it from the environment"
     if not facts.allowed_hosts:
         yield f"{at('ALLOWED_HOSTS')}: ALLOWED_HOSTS is empty: name the site's domain"
     if facts.storage_error:
@@ -43,8 +47,9 @@ def _disks(facts: Facts, at: Callable[[str], str]) -> Iterator[str]:
 
 def about_urls(layout: Layout, urlconf: str) -> str:
     """Say what the root URLconf needs where it is no file that can be changed; `urlconf`: its module, or ""."""
+    name = ascii(urlconf)[1:-1] or "(none)"
     return (
-        f"{layout.settings_file}: ROOT_URLCONF {urlconf or '(none)'} is no file of this repository: make it one whose urlpatterns"
+        f"{layout.settings_file}: ROOT_URLCONF {name} is no file of this repository: make it one whose urlpatterns"
         f' begin with path("health/", ApplicationStatus.as_view()), from {layout.package}.health'
     )
 

@@ -11,8 +11,9 @@ from .layout import Layout
 
 _COMPILED = {"*.pyc", "*.py[cod]", "*.py[co]", "__pycache__", "__pycache__/", "**/__pycache__/"}
 IGNORED = ("/REVISION", "staticfiles.json", ".staticfiles.json.*")
-NEEDED = {"whitenoise": "whitenoise>=6.7", "gunicorn": "gunicorn>=22"}
-SERVERS = ("gunicorn", "uvicorn", "daphne", "uwsgi")
+# The server's unit has options of these versions.
+NEEDED = {"whitenoise": "whitenoise>=6.7", "gunicorn": "gunicorn>=22", "uvicorn": "uvicorn>=0.37", "websockets": "websockets"}
+SERVERS = {"gunicorn": {"gunicorn", "uvicorn", "daphne", "hypercorn", "uwsgi"}, "uwsgi": {"uwsgi"}, "uvicorn": {"uvicorn"}}
 # Where projects keep what a server installs, the likeliest first.
 REQUIREMENTS = (
     "requirements.txt",
@@ -76,10 +77,20 @@ def required(file: str, texts: Mapping[str, str]) -> set[str]:
     return found
 
 
-def requirement_lines(names: set[str]) -> list[str]:
-    """Return the requirements that a site lacks whose packages are `names`."""
-    lacking = [] if "whitenoise" in names else [NEEDED["whitenoise"]]
-    return lacking if names & set(SERVERS) else [*lacking, NEEDED["gunicorn"]]
+def requirement_lines(names: set[str], server: str) -> list[str]:
+    """Return the requirements that a site lacks whose packages are `names`; `server`: gunicorn, uvicorn or uwsgi."""
+    lacking = [] if "whitenoise" in names else ["whitenoise"]
+    lacking += [] if names & SERVERS[server] else [server]
+    # uvicorn closes websockets without it.
+    lacking += ["websockets"] if server == "uvicorn" and not names & {"websockets", "wsproto"} else []
+    return [NEEDED[name] for name in lacking]
+
+
+def too_old(versions: Mapping[str, str], server: str) -> str:
+    """Return the requirement that an installed server does not meet; "" where it does, or where none is installed."""
+    wanted = [int(part) for part in NEEDED[server].partition(">=")[2].split(".")] if server in NEEDED else []
+    has = [int(part) for part in re.findall(r"\d+", versions.get(server, ""))[: len(wanted)]]
+    return NEEDED[server] if has and has < wanted else ""
 
 
 def hashed(text: str) -> bool:

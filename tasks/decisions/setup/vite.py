@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath as Path
@@ -40,20 +41,20 @@ def settings_lines(facts: Facts, found: Mapping[str, str]) -> Iterator[str]:
         return
     yield "# The manifest of vite stays with the release's code, where its build puts it."
     if facts.vite_setting != SETTING:
-        yield from (f'{facts.vite_setting} = _checkout / "{path}"' for path in known.values())
+        yield from (f"{facts.vite_setting} = _checkout / {json.dumps(path)}" for path in known.values())
         return
     has = SETTING in facts.own
     yield f"{SETTING} = {{{'  # noqa: F405' if has else ''}"
     if has:
         yield f"    **{SETTING},  # noqa: F405"
     for app, path in known.items():
-        own = f'**{SETTING}["{app}"], ' if has else ""
-        yield f'    "{app}": {{{own}"manifest_path": _checkout / "{path}"}},{"  # noqa: F405" if has else ""}'
+        own = f"**{SETTING}[{json.dumps(app)}], " if has else ""
+        yield f'    {json.dumps(app)}: {{{own}"manifest_path": _checkout / {json.dumps(path)}}},{"  # noqa: F405" if has else ""}'
     yield "}"
 
 
 def left(facts: Facts, found: Mapping[str, str], at: str) -> Iterator[str]:
     """Yield what is left to do: manifests that nobody knows; `at`: file and line of the setting."""
     for app in (app for app, path in found.items() if not path):
-        name = f'{SETTING}["{app}"]["manifest_path"]' if facts.vite_setting == SETTING else facts.vite_setting
+        name = f'{SETTING}[{json.dumps(app)}]["manifest_path"]' if facts.vite_setting == SETTING else facts.vite_setting
         yield f"{at}: set {name} to the manifest that the build makes in the checkout: by default it is in the shared STATIC_ROOT"

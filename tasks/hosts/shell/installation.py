@@ -10,7 +10,8 @@ from shlex import quote
 
 # What else is in the virtual environment, such as a web server, stays; the project itself runs from its checkout.
 _LOCKED = {
-    "uv": "uv sync --frozen --no-dev --inexact --no-install-project",
+    # By the Python that is there: for another one, which .python-version may name, uv would make the environment anew.
+    "uv": 'uv sync --frozen --no-dev --inexact --no-install-project --python "$VIRTUAL_ENV/bin/python"',
     "poetry": "poetry install --only main --no-root --no-interaction --no-ansi",
     "pdm": "PDM_IGNORE_SAVED_PYTHON=1 PDM_CHECK_UPDATE=0 pdm sync --prod --no-self --no-editable",
     "pipenv": "PIPENV_VERBOSITY=-1 pipenv sync",

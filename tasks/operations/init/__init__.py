@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -54,7 +55,7 @@ def init(folder: Path, options: Options) -> None:
     if snippets is None:
         raise SettingsError(f"init needs the folder settings_snippets beside {_PACKAGE}: copy it too")
     found = repository(folder.resolve())
-    python_files = found.texts([name for name in found.names if Path(name).name == "manage.py" or "wsgi" in Path(name).stem])
+    python_files = found.texts([name for name in found.names if re.search(r"(^|/)manage\.py$|[aw]sgi[^/]*\.py$", name)])
     projects = manage_files(python_files)
     if not projects:
         _without_a_project(found, snippets, options)

@@ -22,7 +22,8 @@ def about_hidden(found: Repository, names: Iterable[str], roots: Iterable[str]) 
         hidden.setdefault((patterns[name][0], _lines(found, name, list(roots))), []).append(name)
     for (place, lines), files in hidden.items():
         more = f" and {len(files) - 1} more files" if files[1:] else ""
-        yield f"{place} hides {files[0]}{more}, which every host needs: add to .gitignore, below it: {'  '.join(lines)}"
+        line = f"{place} hides {files[0]}{more}, which every host needs: add to .gitignore, below it: {'  '.join(lines)}"
+        yield ascii(line)[1:-1]  # names and patterns of others may hold anything
 
 
 def _lines(found: Repository, name: str, roots: list[str]) -> tuple[str, ...]:

@@ -43,7 +43,8 @@ def _record(project: Project, facts: Facts) -> str:
     known = {
         "manage": layout.manage,
         "settings": layout.settings,
-        "application": layout.application,
+        "server": project.names.server,
+        "application": project.names.application,
         "databases": {
             alias: [engine, _inside(project.scratch, file) if file else ""] for alias, (engine, file) in facts.databases.items()
         },

@@ -11,6 +11,9 @@ from .writing import File
 def require(project: Project, found: Wanted) -> None:
     """Add what the requirements of a project lack: in their file, or named where only their own tool may write it."""
     repository = project.repository
+    server, versions = project.names.server, project.facts.versions if project.facts else {}
+    if wanted := texts.too_old(versions, server):
+        found.left.append(f"requirements: deploy/systemd/{server}.service needs {wanted}; {versions[server]} is installed")
     files = texts.requirements_files(repository.names)
     if not files:
         _without_requirements(project, found)
@@ -19,7 +22,7 @@ def require(project: Project, found: Wanted) -> None:
     repository.own(file)
     every = repository.texts([name for name in repository.names if name.endswith((".txt", ".in"))])
     block_free = {name: without(text) for name, text in every.items()}
-    lacking = texts.requirement_lines(texts.required(file, block_free))
+    lacking = texts.requirement_lines(texts.required(file, block_free), project.names.server)
     if not lacking:
         return
     if source := texts.compiled_of(every[file]):
@@ -33,12 +36,12 @@ def require(project: Project, found: Wanted) -> None:
 def _without_requirements(project: Project, found: Wanted) -> None:
     """Name what a lock file lacks, or write requirements.txt where nothing says what the site needs."""
     versions = project.facts.versions if project.facts else {}
-    lacking = texts.requirement_lines(set(versions))
+    lacking = texts.requirement_lines(set(versions), project.names.server)
     if locks := list(texts.lock_files(project.repository.names)):
         name, command = locks[0]
         found.left += [f"{name}: {command} {' '.join(map(repr, lacking))}"] if lacking else []
     elif "pyproject.toml" in project.repository.names or "Pipfile" in project.repository.names:
         found.left.append("fabric.yaml: app.requirements: there is no requirements file: say how the site is installed")
     elif versions:
-        lines = [f"django=={versions['django']}", *texts.requirement_lines(set())]
+        lines = [f"django=={versions['django']}", *texts.requirement_lines(set(), project.names.server)]
         found.files["requirements.txt"] = File("\n".join(lines) + "\n")

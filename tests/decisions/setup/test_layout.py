@@ -2,6 +2,8 @@
 
 import pytest
 
+from tasks.decisions.setup.facts import Facts
+from tasks.decisions.setup.host_files import filled, names_of
 from tasks.decisions.setup.layout import choose_manage, manage_files, read_layout
 from tasks.errors import SettingsError
 
@@ -145,3 +147,29 @@ def test_a_module_that_is_none_is_not_in_the_files_of_hosts() -> None:
         read_layout(texts, [*texts, f"{bad}.py"], "manage.py")
     assert "\n" not in str(error.value)
     assert read_layout(texts, texts, "manage.py", "shop.settings").application == ""
+
+
+@pytest.mark.parametrize(
+    "versions, setting, application",
+    [
+        ({"daphne", "gunicorn"}, "shop.routing.application", "shop.routing"),
+        ({"uvicorn"}, "", "shop.asgi"),
+        ({"gunicorn", "uvicorn"}, "", ""),
+        ({"gunicorn"}, "shop.asgi.application", ""),
+        ({"uvicorn"}, "shop\nExecStart=+x.application", "shop.asgi"),
+        (set(), "shop.asgi.site", "shop.asgi:site"),
+        (set(), "", ""),
+    ],
+)
+def test_a_site_is_asgi_where_it_wants_it_and_can(versions: set[str], setting: str, application: str) -> None:
+    asgi = WSGI.format('.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")').replace("wsgi", "asgi")
+    files = {"manage.py": MANAGE.format("shop.settings"), "shop/asgi.py": asgi, "shop/settings.py": ""}
+    layout = read_layout(files, files, "manage.py")
+    assert layout.settings == "shop.settings" and layout.asgi == "shop.asgi"
+    values = dict.fromkeys(Facts.__dataclass_fields__) | {"allowed_hosts": [], "asgi": setting}
+    facts = Facts(**values | {"versions": dict.fromkeys(versions, "1")})  # type: ignore[arg-type]
+    names = names_of("shop", layout, facts, ())
+    assert (names.server, names.application) == (("uvicorn", application) if application else ("gunicorn", "config.wsgi"))
+    assert filled("-m uvicorn config.asgi:application", names).endswith(
+        f" {names.application}" if "site" in setting else ":application"
+    )

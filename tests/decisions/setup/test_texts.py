@@ -26,8 +26,15 @@ def test_requirements_are_read_through_their_includes() -> None:
     }
     names = texts.required("requirements.txt", files)
     assert names == {"django", "gunicorn", "zope-interface"}
-    assert texts.requirement_lines(names) == ["whitenoise>=6.7"]
-    assert texts.requirement_lines({"whitenoise", "uwsgi"}) == []
+    assert texts.requirement_lines(names, "gunicorn") == ["whitenoise>=6.7"]
+    assert texts.requirement_lines({"whitenoise", "uwsgi"}, "uwsgi") == []
+    assert texts.requirement_lines({"whitenoise", "daphne"}, "uvicorn") == ["uvicorn>=0.37", "websockets"]
+
+
+def test_a_server_that_is_too_old_for_its_unit_is_named() -> None:
+    assert texts.too_old({"uvicorn": "0.34.2"}, "uvicorn") == "uvicorn>=0.37"
+    assert not any(texts.too_old({"uvicorn": version}, "uvicorn") for version in ("0.37.0", "1.0", ""))
+    assert texts.too_old({"gunicorn": "21.2.0"}, "gunicorn") and not texts.too_old({"uwsgi": "2"}, "uwsgi")
 
 
 def test_a_compiled_or_hashed_requirements_file_is_known() -> None:
@@ -55,6 +62,10 @@ def test_a_health_path_of_the_projects_own_is_seen() -> None:
         ("django.core.exceptions.ImproperlyConfigured: Set the DJANGO_SECRET_KEY environment variable\n", "DJANGO_SECRET_KEY"),
         ("decouple.UndefinedValueError: TOKEN not found. Declare it as envvar or define a default value.", "TOKEN"),
         ('environs.exceptions.EnvError: Environment variable "TOKEN" not set', "TOKEN"),
+        ("ValueError: You must set SITE_DB_NAME in deployed environments.\n", "SITE_DB_NAME"),
+        ("x.ImproperlyConfigured: The variable SITE_DB_NAME is required\n", "SITE_DB_NAME"),
+        ("ImproperlyConfigured: The SECRET_KEY setting must not be empty.\n", None),
+        ("RuntimeError: MAX_SIZE exceeded\n", None),
         ("KeyError: 'default'\n", None),
         ("ValueError: nothing", None),
     ],

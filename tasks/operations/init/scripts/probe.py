@@ -20,7 +20,7 @@ NAMES = (
     "INSTALLED_APPS",
     "DJANGO_VITE",
 )
-PACKAGES = ("django", "whitenoise", "gunicorn", "uvicorn", "daphne", "uwsgi")
+PACKAGES = ("django", "whitenoise", "gunicorn", "uvicorn", "daphne", "hypercorn", "websockets", "uwsgi")
 
 
 def main(mark: str) -> None:
@@ -35,6 +35,7 @@ def main(mark: str) -> None:
         "own": [name for name in NAMES if hasattr(module, name)],
         "debug": bool(settings.DEBUG),
         "secret": bool(getattr(module, "SECRET_KEY", "")),
+        "secret_file": file_with(str(getattr(module, "SECRET_KEY", "")), os.path.dirname(module.__file__ or "")),
         "base_dir": os.path.realpath(str(getattr(settings, "BASE_DIR", ""))) if getattr(settings, "BASE_DIR", "") else "",
         "static_url": str(settings.STATIC_URL or ""),
         "static_root": os.path.realpath(str(settings.STATIC_ROOT)) if settings.STATIC_ROOT else "",
@@ -110,6 +111,17 @@ def compressed() -> bool:
 def module_of_settings() -> Any:
     """Return the settings module."""
     return import_module(os.environ["DJANGO_SETTINGS_MODULE"])
+
+
+def file_with(value: str, folder: str) -> str:
+    """Return "name:line" of the Python file of a folder in which a value stands; "" where it comes from elsewhere."""
+    for name in sorted(os.listdir(folder)) if value else ():
+        if name.endswith(".py"):
+            with open(os.path.join(folder, name), encoding="utf-8", errors="replace") as file:
+                lines = [number for number, line in enumerate(file, 1) if value in line]
+            if lines:
+                return f"{name}:{lines[0]}"
+    return ""
 
 
 def databases(given: dict[str, Any]) -> dict[str, list[str]]:

@@ -1,0 +1,44 @@
+"""What the database servers of a rehearsal have in common: their owner, and how they serve as a part of it."""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+USER = "rehearsal"
+Server = Callable[[Path, Sequence[str]], AbstractContextManager[dict[str, str]]]
+
+
+class NotServing(Exception):
+    """Say what did not start, and what it said."""
+
+
+def owner(folder: Path) -> dict[str, Any]:
+    """Return as whom a server runs, for subprocess: it refuses to be root, and its user has to get at its folder."""
+    if os.geteuid() != 0:
+        return {}
+    shutil.chown(folder, "nobody", "nogroup")
+    folder.parent.chmod(folder.parent.stat().st_mode | 0o011)
+    return {"user": "nobody", "group": "nogroup", "extra_groups": []}
+
+
+def serve(description: str | None, name: str, server: Server, arguments: Sequence[str] | None = None) -> int:
+    """Print how a server is reached as a line of JSON, serve until standard input ends, and return the exit code."""
+    parser = argparse.ArgumentParser(prog=f"python -m {__package__}.{name}", description=description)
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--names", required=True)
+    args = parser.parse_args(arguments)
+    try:
+        with server(args.folder, args.names.split(",")) as reached:
+            print(json.dumps({name: reached}), flush=True)
+            while os.read(sys.stdin.fileno(), 4096):
+                continue
+    except (NotServing, OSError) as error:
+        print(f"rehearsal: {error}", file=sys.stderr)
+        return 1
+    return 0
