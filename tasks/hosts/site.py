@@ -43,6 +43,9 @@ def migrate(
         plan = host.read(commands.migrate_plan(app, database, wait), timeout=LONG, label="manage.py migrate --plan").stdout
         if _NOTHING in plan:
             run.out.say("no migrations to run" + (f" on {database}" if len(app.databases) > 1 else ""))
+            # For what waits the command still has to prepare the columns.
+            if wait:
+                change(host, app, commands.migrate(app, database, wait), "manage.py migrate")
             continue
         run.out.quote(plan)
         if not begun:

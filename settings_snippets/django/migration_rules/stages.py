@@ -19,7 +19,8 @@ from django.db.migrations.state import ProjectState
 from . import on_schema, verdicts
 from .marks import AFTER, BEFORE, mark
 from .plan import Plan, Reader
-from .schema import Effect, Step, Table, Verdict, worst
+from .relaxing import Relaxation, relaxations
+from .schema import UNKNOWN, Column, Effect, Step, Table, Verdict, worst
 from .world import World, keepers
 
 Key = tuple[str, str]  # app and name
@@ -30,15 +31,22 @@ _REMOVING = ("drop_table", "drop_column", "drop_constraint", "drop_not_null", "d
 
 @dataclass(frozen=True)
 class Staged:
-    """`waiting`: the migrations that run later; `steps`, `verdicts`: of all operations, in the order in which they run."""
+    """`waiting`: the migrations that run later; `steps`, `verdicts`: of all operations, in the order in which they run.
+
+    `relaxed`: the numbers of the steps that let the database fill a column which is dropped later; they run before the rollout.
+    """
 
     waiting: tuple[Key, ...]
     steps: tuple[Step, ...]
     verdicts: tuple[Verdict, ...]
+    relaxed: range = range(0)
 
-    def stage(self, step: Step) -> str:
-        """Return the stage in which an operation runs."""
-        return AFTER if (step.app, step.migration) in self.waiting else BEFORE
+    def stages(self) -> list[str]:
+        """Return the stage in which each operation runs."""
+        return [
+            AFTER if (step.app, step.migration) in self.waiting and number not in self.relaxed else BEFORE
+            for number, step in enumerate(self.steps)
+        ]
 
 
 class Staging:
@@ -65,8 +73,10 @@ class Staging:
         if not waiting or not plan.old:
             return None
         held = [one for one in migrations if _key(one) in waiting]
+        relaxed = range(0)
         try:
-            steps, verdicts_ = self._followed(state, [one for one in migrations if _key(one) not in waiting], held)
+            first = [one for one in migrations if _key(one) not in waiting]
+            steps, verdicts_, relaxed = self._followed(state, first, held)
         except (LookupError, FieldDoesNotExist, ValueError) as error:
             # One operation needs what another one does, and its migration does not say that it depends on it.
             lost = Verdict("incompatible", f"a migration depends on one that has to wait, and does not say so: {error}", _ORDER)
@@ -76,7 +86,7 @@ class Staging:
             worst([verdict, refused[key]]) if (key := (step.app, step.migration)) in refused else verdict
             for step, verdict in zip(steps, verdicts_, strict=True)
         ]
-        return Staged(tuple(map(_key, held)), tuple(steps), tuple(marked))
+        return Staged(tuple(map(_key, held)), tuple(steps), tuple(marked), relaxed)
 
     def contract(self, state: ProjectState, migrations: Sequence[Migration]) -> tuple[Sequence[Step], list[Verdict]]:
         """Return the pending operations, and the verdicts on them where only the release that has them runs."""
@@ -104,11 +114,14 @@ class Staging:
 
     def _followed(
         self, state: ProjectState, first: Sequence[Migration], held: Sequence[Migration]
-    ) -> tuple[list[Step], list[Verdict]]:
+    ) -> tuple[list[Step], list[Verdict], range]:
         expand = self._reader.follow(state, first)
         after = state
         for migration in first:
             after = migration.mutate_state(after)
+        relaxing = [self._relaxing(one, expand) for one in relaxations(after, held, self._reader.connection)]
+        number = len(expand.steps)
+        expand = replace(expand, steps=[*expand.steps, *relaxing])
         contract = self._reader.follow(after, held).steps
         final = after
         for migration in held:
@@ -122,7 +135,18 @@ class Staging:
         marked = {_key(migration) for migration in held if mark(migration) == AFTER}
         rows = self._over_old_rows(expand, contract, marked)
         contracting = [worst(list(three)) for three in zip(found[len(expand.steps) :], own, rows, strict=True)]
-        return [*expand.steps, *contract], [*found[: len(expand.steps)], *contracting]
+        relaxed = range(number, len(expand.steps))
+        return [*expand.steps, *contract], [*found[: len(expand.steps)], *contracting], relaxed
+
+    def _relaxing(self, one: Relaxation, expand: Plan) -> Step:
+        """Return what `migraterolling --leave` does to a column besides, as an operation."""
+        name, column = one.model._meta.db_table, one.field.column
+        table = self._world(expand).real.get(name)
+        before = table.columns.get(column, Column(column)) if table else Column(column)
+        value = one.field.default if isinstance(one.field.default, str | int | float) else UNKNOWN
+        after = replace(before, default=True, value=value) if one.default else replace(before, null=True)
+        effect = Effect("alter_column", name, column, before=before, after=after)
+        return Step(one.app, one.migration, str(one), (effect,), ())
 
     def _world(self, expand: Plan) -> World:
         """Return the database as it is until the contracting migrations run."""

@@ -16,6 +16,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from ...migration_rules.keeping import keep_defaults
+from ...migration_rules.relaxing import relax, relaxations
 
 
 class Command(BaseCommand):
@@ -34,10 +35,23 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the project's migrate."""
-        if left := set(options.pop("leave", ())):
+        left = set(options.pop("leave", ()))
+        if left:
             leave_out(left)
         keep_defaults(connections[options.get("database") or DEFAULT_DB_ALIAS])
         self._migrate.execute(*args, **{"skip_checks": False, **options})
+        if left and not options.get("plan") and not options.get("check_unapplied"):
+            self._relax(connections[options.get("database") or DEFAULT_DB_ALIAS], left)
+
+    def _relax(self, connection: Any, left: set[str]) -> None:
+        """Let the database fill the columns that those which are left out will drop: new code does not know them any more."""
+        executor = MigrationExecutor(connection)
+        state = executor._create_project_state(with_applied_migrations=True)
+        nodes = executor.loader.graph.nodes
+        found = list(relaxations(state, [one for one in nodes.values() if _name(one) in left], connection))
+        relax(connection, found)
+        for one in found:
+            self.stdout.write(str(one))
 
 
 def leave_out(names: set[str]) -> None:

@@ -63,9 +63,7 @@ def database_verdicts(alias: str, *, keeps_defaults: bool) -> dict[str, Any]:
     answer = {"alias": alias, "vendor": vendor, "verdict": _worst(one["verdict"] for one in shown), "operations": shown}
     if split is None:
         return answer
-    staged = [
-        {**one, "stage": split.stage(step)} for one, step in zip(_shown(split.steps, split.verdicts), split.steps, strict=True)
-    ]
+    staged = [{**one, "stage": stage} for one, stage in zip(_shown(split.steps, split.verdicts), split.stages(), strict=True)]
     waiting = [".".join(key) for key in split.waiting]
     longest = max(delay(migration) for migration in migrations if (migration.app_label, migration.name) in split.waiting)
     return {
