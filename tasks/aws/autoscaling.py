@@ -242,6 +242,12 @@ def resize(cloud: Cloud, name: str, desired: int, maximum: int) -> None:
     cloud.client("autoscaling").update_auto_scaling_group(AutoScalingGroupName=name, DesiredCapacity=desired, MaxSize=maximum)
 
 
+def set_sizes(cloud: Cloud, name: str, minimum: int, desired: int, maximum: int) -> None:
+    """Set min, desired and max in one call: all or nothing."""
+    sizes = {"MinSize": minimum, "DesiredCapacity": desired, "MaxSize": maximum}
+    cloud.client("autoscaling").update_auto_scaling_group(AutoScalingGroupName=name, **sizes)
+
+
 def set_maximum(cloud: Cloud, name: str, maximum: int) -> None:
     """Set MaxSize."""
     cloud.client("autoscaling").update_auto_scaling_group(AutoScalingGroupName=name, MaxSize=maximum)

@@ -8,6 +8,7 @@ from ..decisions.release.stages import OUTDATED, WAITING
 from ..decisions.rollout.outcomes import TAG as OUTCOME
 from ..decisions.rollout.record import MAIN as ROLLOUT
 from ..decisions.rollout.record import RETURNING
+from ..decisions.rollout.schedules import TAG as SCHEDULED
 
 # On an instance.
 ROLE = "ramped:role"  # "management" (or the tag that management.tag names), "smoke" for a smoke boot
@@ -40,6 +41,7 @@ __all__ = [
     "REVISION",  # of an instance: verified there by a deploy; of an image: contained in it
     "ROLE",
     "ROLLOUT",  # of a group: the record of its unfinished rollout
+    "SCHEDULED",  # of a group: its sizes before its rollout, and the scheduled actions that fall into that
     "SITE",  # of an image and its snapshots: image.name, which identifies the images of a site
     "WAITING",  # of the management instance: migrations that wait for `contract`; of an image: those that its code does without
     "TEMPLATE",

@@ -10,6 +10,7 @@ from ..aws import fleets, refreshes
 from ..decisions.rollout.decide import Goal
 from ..decisions.rollout.instance_refresh import foreseen
 from ..decisions.rollout.plan import plan
+from ..fleet import schedules
 from ..fleet.engine import Engine, RampedEngine
 from ..fleet.instance_refresh import RefreshEngine
 from ..fleet.lock import lock_of
@@ -35,7 +36,7 @@ def end_runs(run: Run, groups: Sequence[str]) -> None:
     Raises Refused while another run holds the lock, Resumable when it stopped half-way.
     """
     nowhere = Goal("", "", "")
-    ending = []
+    ending, left = [], {}
     with ExitStack() as stack:
         for name in groups:
             fleet, group = fleets.observe(run.cloud, name)
@@ -46,6 +47,8 @@ def end_runs(run: Run, groups: Sequence[str]) -> None:
                     run.out.say(f"{name}: {step}")
                 continue
             lock = stack.enter_context(lock_of(run, name, "aborting a rollout"))
+            if noted := schedules.left_over(group):
+                left[name] = noted
             clear(run, name)
             engine: Engine = (
                 RefreshEngine(run, name, policy, nowhere, refresh) if refresh else RampedEngine(run, name, policy, nowhere)
@@ -56,3 +59,5 @@ def end_runs(run: Run, groups: Sequence[str]) -> None:
                     workers.start([m.id for m in group.members if m.lifecycle == "InService"])
             ending.append(GroupRollout(run, name, engine, lock))
         roll(ending)
+        for name, noted in left.items():
+            schedules.catch_up(run, name, noted)

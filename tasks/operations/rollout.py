@@ -15,9 +15,9 @@ from ..decisions.rollout.decide import decide
 from ..decisions.rollout.groups import Outcome, Progress
 from ..decisions.rollout.outcomes import ROLLED_BACK, outcomes
 from ..decisions.rollout.pace import Pace
-from ..decisions.rollout.schedules import between, missed
 from ..decisions.rollout.steps import Done
 from ..errors import Paused, Refused, RolledBack, SettingsError
+from ..fleet import schedules
 from ..fleet.engine import Engine, RampedEngine
 from ..fleet.forecast import show, untried_versions
 from ..fleet.instance_refresh import RefreshEngine
@@ -128,11 +128,19 @@ def _ahead(run: Run, targets: Sequence[GroupTarget]) -> list[GroupTarget]:
             run.out.say(str(first))
             if not run.dry:
                 lock_of(run, target.name, "cleaning up").sweep()
+                _catch_up(run, target)
         elif turned and not target.fleet.record:
             run.out.say(f"{target.name} stays as it is: {turned[0]} is being rolled back, and the groups go together")
         else:
             ahead.append(target)
     return ahead
+
+
+def _catch_up(run: Run, target: GroupTarget) -> None:
+    """Carry out what an earlier run had noted, which was killed at its very end."""
+    if noted := schedules.left_over(target.group):
+        with lock_of(run, target.name, "scheduled actions"):
+            schedules.catch_up(run, target.name, noted)
 
 
 def _roll(run: Run, targets: Sequence[GroupTarget]) -> list[Outcome]:
@@ -153,10 +161,12 @@ def _roll(run: Run, targets: Sequence[GroupTarget]) -> list[Outcome]:
             see = LiveLanes(run.out, run.clock.now).see
             run.journal.viewers.append(see)
             stack.callback(run.journal.viewers.remove, see)
+        noted = {target.name: found for target in targets if (found := schedules.note(run, target))}
         workers = stack.enter_context(Workers(run)) if any(not t.group.target_groups for t in targets) else None
         ended = roll([_begun(run, target, revisions, locks[target.name], workers) for target in targets])
         _record(run, targets, ended, began)
-        _missed(run, targets, run.clock.now() - began)
+        for name, found in noted.items():
+            schedules.catch_up(run, name, found)
     if len(targets) > 1 and all(outcome.progress is Progress.OVER for outcome in ended):
         _show_all(run, targets, run.clock.now() - began)
     return ended
@@ -199,15 +209,6 @@ def _record(run: Run, targets: Sequence[GroupTarget], ended: Sequence[Outcome], 
     for key, (version, outcome) in found.items():
         goal = goals.get(key)
         record_outcome(run, version, outcome, replace(how, source=goal.source, target=goal.target) if goal else None)
-
-
-def _missed(run: Run, targets: Sequence[GroupTarget], took: float) -> None:
-    """Print the scheduled actions that were due while the rollout had ScheduledActions suspended."""
-    for target in targets:
-        ours = run.settings.rollout.engine != REFRESH and "ScheduledActions" not in target.group.suspended
-        began = target.group.at or run.clock.now() - took
-        for action in between(target.scheduled, began, began + took) if ours else []:
-            run.out.warn(missed(target.name, action))
 
 
 def _show_all(run: Run, targets: Sequence[GroupTarget], took: float) -> None:

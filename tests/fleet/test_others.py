@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from tasks.aws import records
+from tasks.aws import autoscaling, records
 from tasks.decisions.access.locks import Holder, parameter, write
+from tasks.decisions.rollout.schedules import TAG
 from tasks.errors import Refused, Resumable
 from tasks.fleet.examination import of_groups, require
 from tasks.fleet.pin import pin
@@ -146,17 +147,55 @@ def test_a_group_is_pinned_to_what_it_runs_before_a_version_is_made(reference: s
 # -- schedules and hooks
 
 
-def test_a_scheduled_action_that_falls_into_a_rollout_is_named_before_and_printed_after() -> None:
+def schedule(world: RollingWorld, **sizes: int) -> float:
+    """Let an action be due in 15 s; return its time."""
+    at = (world.group().at or 0.0) + 15
+    world.cloud.client("autoscaling").put_scheduled_update_group_action(
+        AutoScalingGroupName="web", ScheduledActionName="morning", StartTime=datetime.fromtimestamp(at, UTC), **sizes
+    )
+    return at
+
+
+def pass_by(world: RollingWorld, at: float) -> None:
+    world.cloud.wait(lambda: (world.group().at or 0.0) > at + 1)
+
+
+@pytest.mark.parametrize("killed", [False, pytest.param(True, marks=pytest.mark.long)])
+def test_a_scheduled_scale_up_that_falls_into_a_rollout_is_named_before_and_carried_out_after(killed: bool) -> None:
     with rolling(2, least=1, most=12) as world:
-        at = world.group().at + 15
-        soon = datetime.fromtimestamp(at, UTC)
-        world.cloud.client("autoscaling").put_scheduled_update_group_action(
-            AutoScalingGroupName="web", ScheduledActionName="morning", MinSize=8, DesiredCapacity=8, StartTime=soon
-        )
-        world.when("point the group", lambda: world.cloud.wait(lambda: world.group().at > at + 1))
+        at = schedule(world, MinSize=5, DesiredCapacity=5)
+
+        def wait() -> None:
+            pass_by(world, at)
+            if killed:
+                raise KeyboardInterrupt
+
+        world.when("point the group", wait)
+        if killed:
+            with pytest.raises(KeyboardInterrupt):
+                world.roll()
         world.roll()
-        assert "scheduled action morning at " in world.printed and "(min 8, desired 8) may fall into the rollout" in world.printed
-        assert "--auto-scaling-group-name web --min-size 8 --desired-capacity 8" in world.printed
+        assert "scheduled action morning at " in world.printed and "(min 5, desired 5) may fall into the rollout" in world.printed
+        group = world.group()
+        assert (group.minimum, group.desired, group.maximum) == (5, 5, 12), world.printed
+        assert "set min 5, desired 5, max 12, as scheduled; it was min 1, desired 2, max 12" in world.printed
+        assert not any(key.startswith("ramped:") for key in group.tags)
+
+
+@pytest.mark.long
+def test_a_scheduled_action_is_carried_out_after_an_abort_and_by_a_run_that_finds_its_note() -> None:
+    with rolling(1, least=1, most=12) as world:
+        at = schedule(world, DesiredCapacity=2)
+        world.when("point the group", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            world.roll()
+        pass_by(world, at)
+        end_runs(world.run(), ("web",))
+        assert world.group().desired == 2, world.printed
+        autoscaling.write_tags(world.api, "web", {TAG: f"1:12:2 {int(at)}:-:-:3"})
+        world.roll("1")
+        world.roll("1")
+        assert world.group().desired == 3 and TAG not in world.group().tags, world.printed
 
 
 def test_a_terminating_hook_is_told_with_what_it_adds() -> None:

@@ -171,7 +171,10 @@ class RefreshLoop:
         left = [member for member in left if self._may(refresh, member)]
         may_terminate, may_launch = refresh.room(group, self._warm(refresh, group, now))
         for member in left:
-            if self._first_launches(refresh):
+            if member.lifecycle == "Standby":
+                # It does not count, so nothing takes its place.
+                self._lifecycle.leave(group, member, f"an instance was taken out of service: {_why(refresh)}")
+            elif self._first_launches(refresh):
                 if may_launch <= 0:
                     return
                 may_launch -= member.units

@@ -1,11 +1,19 @@
-"""Scheduled actions of a group that fall into a rollout: ScheduledActions is suspended then, and AWS does not catch up."""
+"""Scheduled actions of a group that fall into a rollout: ScheduledActions is suspended then, and AWS does not catch up.
+
+An action sets sizes outright: during a rollout it would take the surge for the group's own. What was missed is carried out when
+the rollout has ended, as far as it is still meant: a size that somebody else has changed meanwhile stays.
+"""
 
 from __future__ import annotations
 
 import shlex
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+TAG = "ramped:scheduled"
+_LONGEST = 256  # characters of a tag's value
+_NOTHING = "-"
 
 
 @dataclass(frozen=True)
@@ -21,7 +29,37 @@ class ScheduledAction:
     def __str__(self) -> str:
         sizes = {"min": self.minimum, "desired": self.desired, "max": self.maximum}
         words = ", ".join(f"{name} {size}" for name, size in sizes.items() if size is not None)
-        return f"{self.name} at {time.strftime('%Y-%m-%d %H:%M:%S UTC', time.gmtime(self.at))} ({words or 'sets nothing'})"
+        when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(self.at))
+        return f"{f'{self.name} ' if self.name else ''}at {when} ({words or 'sets nothing'})"
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The sizes of a group, without the surge of a rollout."""
+
+    minimum: int
+    maximum: int
+    desired: int
+
+    def __str__(self) -> str:
+        return f"min {self.minimum}, desired {self.desired}, max {self.maximum}"
+
+
+@dataclass(frozen=True)
+class Noted:
+    """What is noted in a tag when a rollout begins: the group's sizes, and the actions that may fall into it."""
+
+    before: Sizes
+    actions: tuple[ScheduledAction, ...]
+
+    def due(self, now: float) -> list[ScheduledAction]:
+        """Return the actions whose time has come, in order."""
+        return between(self.actions, 0.0, now)
+
+    def with_actions(self, more: Sequence[ScheduledAction]) -> Noted:
+        """Return a copy with more actions; of the same time, those with a name replace those of a tag."""
+        found = {int(action.at): action for action in (*self.actions, *more)}
+        return replace(self, actions=tuple(found[at] for at in sorted(found)))
 
 
 def between(actions: Sequence[ScheduledAction], begin: float, end: float) -> list[ScheduledAction]:
@@ -32,13 +70,63 @@ def between(actions: Sequence[ScheduledAction], begin: float, end: float) -> lis
 def ahead(actions: Sequence[ScheduledAction], now: float, timeout: float) -> list[str]:
     """Return a warning for each action that may fall into a rollout of `timeout` seconds."""
     return [
-        f"scheduled action {action} may fall into the rollout, is not carried out then, and is printed as a command at its end"
+        f"scheduled action {action} may fall into the rollout: then it is carried out when that has ended"
         for action in between(actions, now, now + timeout)
     ]
 
 
+def to_tag(noted: Noted) -> str:
+    """Return the value of the tag, without the names; the latest actions are left out where it would be too long."""
+    before = noted.before
+    words = [f"{before.minimum}:{before.maximum}:{before.desired}"]
+    for action in noted.actions:
+        sizes = (action.minimum, action.maximum, action.desired)
+        word = ":".join([str(int(action.at)), *(_NOTHING if size is None else str(size) for size in sizes)])
+        if len(" ".join([*words, word])) <= _LONGEST:
+            words.append(word)
+    return " ".join(words)
+
+
+def from_tag(value: str) -> Noted | None:
+    """Return what a tag holds, or None where there is none, or where it was edited by hand."""
+    try:
+        first, *rest = value.split()
+        before = Sizes(*map(int, first.split(":")))
+        actions = tuple(
+            ScheduledAction("", float(at), *(None if size == _NOTHING else int(size) for size in (low, high, wanted)))
+            for at, low, high, wanted in (word.split(":") for word in rest)
+        )
+    except (ValueError, TypeError):
+        return None
+    return Noted(before, actions)
+
+
+def still_meant(noted: Noted, now: Sizes, due: Sequence[ScheduledAction]) -> tuple[Sizes, list[str]]:
+    """Return the sizes that a group should have after what was missed, and what is not done since others changed it.
+
+    `now`: its sizes after the rollout; `due`: the actions in order, of which the last word counts.
+    """
+    left: list[str] = []
+
+    def size(name: str, before: int, here: int, wanted: int | None, *, grows: bool = False) -> int:
+        if wanted is None or wanted == here or here == before or (grows and wanted > here):
+            return here if wanted is None else wanted
+        left.append(f"{name} stays {here}, not {wanted}: it was {before} when the rollout began, and others have changed it")
+        return here
+
+    def last(name: str) -> int | None:
+        return next((value for action in reversed(due) if (value := getattr(action, name)) is not None), None)
+
+    before = noted.before
+    minimum = size("min", before.minimum, now.minimum, last("minimum"))
+    maximum = max(minimum, size("max", before.maximum, now.maximum, last("maximum")))
+    # Policies change desired all the time: more is what a scale-up means, whatever they have made of it.
+    desired = size("desired", before.desired, now.desired, last("desired"), grows=True)
+    return Sizes(minimum, maximum, min(max(desired, minimum), maximum)), left
+
+
 def missed(group: str, action: ScheduledAction) -> str:
-    """Return what to do about an action that was due while ScheduledActions was suspended."""
+    """Return what to do about an action that was not carried out."""
     sizes = {"--min-size": action.minimum, "--max-size": action.maximum, "--desired-capacity": action.desired}
     words = [word for option, size in sizes.items() if size is not None for word in (option, str(size))]
     command = shlex.join(["aws", "autoscaling", "update-auto-scaling-group", "--auto-scaling-group-name", group, *words])

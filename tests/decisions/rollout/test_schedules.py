@@ -1,6 +1,20 @@
 """Scheduled actions that fall into a rollout."""
 
-from tasks.decisions.rollout.schedules import ScheduledAction, ahead, between, missed
+from dataclasses import replace
+
+import pytest
+
+from tasks.decisions.rollout.schedules import (
+    Noted,
+    ScheduledAction,
+    Sizes,
+    ahead,
+    between,
+    from_tag,
+    missed,
+    still_meant,
+    to_tag,
+)
 
 MORNING = ScheduledAction("morning", 1_800_000_000.0, 8, None, 8)
 
@@ -35,5 +49,58 @@ def test_all_sizes_are_said_and_none_where_none_is_set() -> None:
 def test_both_ends_of_a_rollout_belong_to_it() -> None:
     assert between([MORNING], MORNING.at, MORNING.at + 9) == [MORNING] == between([MORNING], MORNING.at - 9, MORNING.at)
     assert ahead([MORNING], MORNING.at - 100, 100) == [
-        f"scheduled action {MORNING} may fall into the rollout, is not carried out then, and is printed as a command at its end"
+        f"scheduled action {MORNING} may fall into the rollout: then it is carried out when that has ended"
     ]
+
+
+BEFORE = Sizes(2, 10, 4)
+
+
+def action(at: int = 5, name: str = "", **sizes: int) -> ScheduledAction:
+    return ScheduledAction(name, float(at), **sizes)
+
+
+def test_a_note_survives_in_a_tag_without_names() -> None:
+    noted = Noted(BEFORE, (action(5, minimum=8), action(9, maximum=9, desired=1)))
+    assert from_tag(to_tag(noted)) == noted
+    named = replace(MORNING, at=5.0)
+    assert from_tag(to_tag(Noted(BEFORE, (named,)))) == Noted(BEFORE, (replace(named, name=""),))
+
+
+def test_a_note_fits_into_a_tag_with_the_first_actions() -> None:
+    many = Noted(BEFORE, tuple(action(1_800_000_000 + n, minimum=1000, maximum=1000, desired=1000) for n in range(20)))
+    kept = from_tag(to_tag(many))
+    assert len(to_tag(many)) <= 256 and kept is not None and 5 < len(kept.actions) < 20
+    assert kept.actions == many.actions[: len(kept.actions)]
+
+
+@pytest.mark.parametrize("value", ["", "nonsense", "1:2", "1:2:3 4:5", "1:2:3 x:-:-:-"])
+def test_a_tag_that_was_edited_by_hand_is_no_note(value: str) -> None:
+    assert from_tag(value) is None
+
+
+def test_a_name_is_known_while_the_process_lives() -> None:
+    noted = Noted(BEFORE, (action(5, minimum=8),)).with_actions([action(5, "morning", minimum=8), action(7)])
+    assert [(a.name, a.at) for a in noted.actions] == [("morning", 5.0), ("", 7.0)] and noted.due(6) == [noted.actions[0]]
+
+
+@pytest.mark.parametrize(
+    ("now", "due", "wanted", "left"),
+    [
+        (BEFORE, [action(minimum=8, desired=8)], Sizes(8, 10, 8), 0),
+        (BEFORE, [action(minimum=8)], Sizes(8, 10, 8), 0),
+        (BEFORE, [action(minimum=12)], Sizes(12, 12, 12), 0),
+        (BEFORE, [action(minimum=8, desired=8), action(6, minimum=1, desired=1)], Sizes(1, 10, 1), 0),
+        (BEFORE, [action(maximum=3)], Sizes(2, 3, 3), 0),
+        (Sizes(2, 10, 6), [action(desired=8)], Sizes(2, 10, 8), 0),
+        (Sizes(2, 10, 6), [action(desired=3)], Sizes(2, 10, 6), 1),
+        (Sizes(3, 10, 4), [action(minimum=8)], Sizes(3, 10, 4), 1),
+        (Sizes(8, 10, 8), [action(minimum=8, desired=8)], Sizes(8, 10, 8), 0),
+        (BEFORE, [action()], BEFORE, 0),
+    ],
+)
+def test_what_others_have_changed_stays_and_a_scale_up_is_always_meant(
+    now: Sizes, due: list[ScheduledAction], wanted: Sizes, left: int
+) -> None:
+    sizes, said = still_meant(Noted(BEFORE, tuple(due)), now, due)
+    assert (sizes, len(said)) == (wanted, left)
