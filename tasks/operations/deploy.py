@@ -56,11 +56,7 @@ def deploy_release(run: Run, revision: str | None, *, yes: bool = False, apart: 
             # Until it is verified again, no image of an unfinished deploy is baked.
             instances.untag(run.cloud, [instance.id], [tags.REVISION])
             note_waiting(run, instance, pending.waiting)
-            checkout.switch(run, host, sha)
-            building.install_and_build(run, host, sha)
-            facts, own = site.ask_before_release(run, host, sha)
-            checkout.record_in_base(host, app, sha, facts.base)
-            require(run, [*readiness.of_site(host.name, facts), *compared(run, host, own)])
+            _check_out(run, host, sha)
         if apart:
             apart()
         with run.step("migrate"):
@@ -75,6 +71,15 @@ def deploy_release(run: Run, revision: str | None, *, yes: bool = False, apart: 
             require_pages(run, host)
             instances.tag(run.cloud, [instance.id], {tags.REVISION: sha})
     return Release(sha, instance.id, added(manifest), manifest.circular, pending.waiting)
+
+
+def _check_out(run: Run, host: Host, sha: str) -> None:
+    """Check a commit out, install what it requires and build it; raises Refused where its settings do not fit the host."""
+    checkout.switch(run, host, sha)
+    building.install_and_build(run, host, sha)
+    facts, own = site.ask_before_release(run, host, sha)
+    checkout.record_in_base(host, run.settings.app, sha, facts.base)
+    require(run, [*readiness.of_site(host.name, facts), *compared(run, host, own)])
 
 
 def _foresee(run: Run, revision: str | None) -> Release:

@@ -91,20 +91,7 @@ def _ship_behind_a_page(run: Run, revision: str | None, skip: Sequence[str], *, 
     new version that does not serve leaves the old instances in place. It is not rolled back automatically: old code would
     not work on the new schema.
     """
-    own = run.settings.rollout
-    # Where max must not be raised there may be room only for the usual surge.
-    most = "100%" if own.raise_max else own.surge
-    all_at_once = run.with_(
-        rollout={
-            "surge": most,
-            "batch": most,
-            "canary": 0,
-            "checkpoints": (),
-            "pause": 0,
-            "rollback": False,
-            "check_revision": True,
-        }
-    )
+    all_at_once = _all_at_once(run)
     shown = is_on(run)
 
     def apart() -> None:
@@ -131,6 +118,14 @@ def _ship_behind_a_page(run: Run, revision: str | None, skip: Sequence[str], *, 
             )
         raise
     _finish(run, skip)
+
+
+def _all_at_once(run: Run) -> Run:
+    own = run.settings.rollout
+    # Where max must not be raised there may be room only for the usual surge.
+    most = "100%" if own.raise_max else own.surge
+    size = {"surge": most, "batch": most, "canary": 0, "checkpoints": (), "pause": 0}
+    return run.with_(rollout={**size, "rollback": False, "check_revision": True})
 
 
 def _invalidate(run: Run) -> None:

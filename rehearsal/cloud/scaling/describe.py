@@ -46,7 +46,7 @@ def warm_pool_details(pool: WarmPool) -> dict[str, Any]:
 
 def group_details(group: Group, timing: Timing) -> dict[str, Any]:
     """Return a group with everything of it."""
-    shown: dict[str, Any] = {
+    return {
         "AutoScalingGroupName": group.name,
         "AutoScalingGroupARN": group.arn,
         "MinSize": group.min,
@@ -70,7 +70,13 @@ def group_details(group: Group, timing: Timing) -> dict[str, Any]:
         "NewInstancesProtectedFromScaleIn": group.protect_new,
         "ServiceLinkedRoleARN": f"{group.arn.rsplit(':', 2)[0]}:role/AWSServiceRoleForAutoScaling",
         "TrafficSources": [{"Identifier": arn, "Type": "elbv2"} for arn in group.target_groups],
+        **_chosen(group),
     }
+
+
+def _chosen(group: Group) -> dict[str, Any]:
+    """Return what a group has only where somebody chose it."""
+    shown: dict[str, Any] = {}
     if group.template:
         shown["LaunchTemplate"] = group.template.shown()
     if group.mixed:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from .instance_refresh import Refresh
 from .snapshot import Fleet, Policy, units
@@ -30,34 +30,48 @@ def problems(
     known; `idle`: target groups that no listener forwards to; `foreign`:
     overrides with a template or an image of their own; `refresh`: an instance refresh under way.
     """
-    found = []
+    return [
+        *_template(template, foreign),
+        *_load_balancing(classic, idle, nothing=not target_groups and not workers),
+        *_under_way(fleet, refresh),
+        *_room(fleet, policy),
+        *(_standby(fleet) if policy.standby == "refuse" else ()),
+    ]
+
+
+def _template(template: str, foreign: Sequence[str]) -> Iterator[str]:
     if foreign:
-        found.append(
+        yield (
             "overrides of its mixed-instances policy have a template or an image of their own, which no new version of the "
             f"group's template changes ({'; '.join(foreign)}): take it out of the override"
         )
     if not template:
-        found.append("it has no launch template (a launch configuration?): give it one")
+        yield "it has no launch template (a launch configuration?): give it one"
+
+
+def _load_balancing(classic: Sequence[str], idle: Sequence[str], *, nothing: bool) -> Iterator[str]:
+    """Yield what is wrong; `nothing`: nothing shows whether an instance serves."""
     if classic:
-        found.append(f"it is attached to Classic Load Balancers ({', '.join(classic)}), whose health is not read")
+        yield f"it is attached to Classic Load Balancers ({', '.join(classic)}), whose health is not read"
     if idle:
-        found.append(
+        yield (
             f"no listener forwards to target group {', '.join(idle)}, so its targets are never healthy: detach it, or name it in "
             "aws.spare_target_groups"
         )
-    if not target_groups and not workers:
-        found.append(
+    if nothing:
+        yield (
             "it is attached to no target group, so nothing shows whether an instance serves; for queue workers name their units "
             "in workers.services"
         )
+
+
+def _under_way(fleet: Fleet, refresh: Refresh | None) -> Iterator[str]:
     if refresh:
-        found.append(
-            f"an instance refresh to version {refresh.version or 'unknown'} is {refresh.status}: wait for its end, or `abort` it"
-        )
+        version = refresh.version or "unknown"
+        yield f"an instance refresh to version {version} is {refresh.status}: wait for its end, or `abort` it"
     stopped = [p for p in NEEDED if p in fleet.suspended]
     if stopped:
-        found.append(f"{', '.join(stopped)} suspended, and not by a rollout: resume them first")
-    return found + _room(fleet, policy) + ([] if policy.standby != "refuse" else _standby(fleet))
+        yield f"{', '.join(stopped)} suspended, and not by a rollout: resume them first"
 
 
 def standing_by(fleet: Fleet, policy: Policy, target: str) -> list[str]:

@@ -10,6 +10,12 @@ import os
 import re
 import subprocess
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    State = Callable[[str], "State"]
 
 WANTED = ("LoadState", "Environment", "EnvironmentFiles", "UnsetEnvironment")
 # What a service has without its unit's doing, or systemctl needs (systemd.exec(5), "Environment variables set").
@@ -17,6 +23,7 @@ LOGIN = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "XDG_RUNT
 UNREADABLE = 78  # sysexits.h: EX_CONFIG
 ESCAPED = '"\\`$'
 BLANKS = " \t\n\r"
+LINE_ENDS = "\n\r"
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -131,69 +138,115 @@ def file_of(pattern: str, optional: bool) -> dict[str, str]:
 
 def parse(text: str) -> dict[str, str]:
     """Return the variables of a file in the syntax of EnvironmentFile=, letter by letter as systemd reads it."""
-    values: dict[str, str] = {}
-    state, key, value, end = "before", "", "", 0  # `end`: the length of the value without trailing blanks
+    return Reader().read(text)
 
-    def keep() -> None:
-        if NAME.fullmatch(key.strip(BLANKS)):
-            values[key.strip(BLANKS)] = value[:end]
 
-    for char in text + "\n":
-        line_ends = char in "\n\r"
-        if state == "before":
-            if char in "#;":
-                state = "comment"
-            elif char not in BLANKS:
-                state, key, value, end = "key", char, "", 0
-        elif state == "key":
-            if line_ends:
-                state = "before"
-            elif char == "=":
-                state = "blank"
-            else:
-                key += char
-        elif state in ("blank", "value"):
-            if line_ends:
-                keep()
-                state = "before"
-            elif char == "\\":
-                state = "escape"
-            elif state == "blank" and char in "'\"":
-                state = "single" if char == "'" else "double"
-            elif state == "value" or char not in BLANKS:
-                state, value = "value", value + char
-                end = end if char in BLANKS else len(value)
-        elif state == "escape":
-            state = "value"
-            if not line_ends:
-                value += char
-                end = len(value)
-        elif state == "single":
-            if char == "'":
-                state = "blank"
-            else:
-                value += char
-            end = len(value)
-        elif state == "double":
-            if char == '"':
-                state = "blank"
-            elif char == "\\":
-                state = "double escape"
-            else:
-                value += char
-            end = len(value)
-        elif state == "double escape":
-            state = "double"
-            if char in ESCAPED:
-                value += char
-            elif not line_ends:
-                value += "\\" + char
-            end = len(value)
-        elif state == "comment":
-            state = "before" if line_ends else "comment escape" if char == "\\" else "comment"
-        elif state == "comment escape":
-            state = "before" if line_ends else "comment"
-    if state in ("single", "double", "double escape"):
-        value, end = value[:-1] if state != "double escape" else value, len(value)
-        keep()
-    return values
+class Reader:
+    """A reader of EnvironmentFile=: a method for each state of systemd's own, which takes a letter and returns the next state."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, str] = {}
+        self.key = self.value = ""
+        self.end = 0  # the length of the value without trailing blanks
+
+    def read(self, text: str) -> dict[str, str]:
+        """Return the variables of a text."""
+        state: State = self.before
+        for char in text + "\n":
+            state = state(char)
+        if state in (self.single, self.double):
+            # The line break is ours: it is not in the file.
+            self.value = self.value[:-1]
+        if state in (self.single, self.double, self.double_escape):
+            self.end = len(self.value)
+            self.keep()
+        return self.values
+
+    def keep(self) -> None:
+        """Note the variable that was read."""
+        if NAME.fullmatch(self.key.strip(BLANKS)):
+            self.values[self.key.strip(BLANKS)] = self.value[: self.end]
+
+    def add(self, text: str) -> None:
+        """Add to the value what counts, blanks too."""
+        self.value += text
+        self.end = len(self.value)
+
+    def before(self, char: str) -> State:
+        """Read what is in front of a name."""
+        if char in "#;":
+            return self.comment
+        if char in BLANKS:
+            return self.before
+        self.key, self.value, self.end = char, "", 0
+        return self.name
+
+    def name(self, char: str) -> State:
+        """Read a name."""
+        if char in LINE_ENDS:
+            return self.before
+        if char == "=":
+            return self.blank
+        self.key += char
+        return self.name
+
+    def blank(self, char: str) -> State:
+        """Read what is in front of a value, or behind a quoted part."""
+        if char == "'":
+            return self.single
+        if char == '"':
+            return self.double
+        if char in BLANKS and char not in LINE_ENDS:
+            return self.blank
+        return self.plain(char)
+
+    def plain(self, char: str) -> State:
+        """Read a value outside of quotes."""
+        if char in LINE_ENDS:
+            self.keep()
+            return self.before
+        if char == "\\":
+            return self.escape
+        self.value += char
+        if char not in BLANKS:
+            self.end = len(self.value)
+        return self.plain
+
+    def escape(self, char: str) -> State:
+        """Read what follows a backslash; a line break continues the value."""
+        if char not in LINE_ENDS:
+            self.add(char)
+        return self.plain
+
+    def single(self, char: str) -> State:
+        """Read a value in single quotes."""
+        self.add("" if char == "'" else char)
+        return self.blank if char == "'" else self.single
+
+    def double(self, char: str) -> State:
+        """Read a value in double quotes."""
+        if char == "\\":
+            self.add("")
+            return self.double_escape
+        self.add("" if char == '"' else char)
+        return self.blank if char == '"' else self.double
+
+    def double_escape(self, char: str) -> State:
+        """Read what follows a backslash in double quotes."""
+        if char in ESCAPED:
+            self.add(char)
+        elif char not in LINE_ENDS:
+            self.add("\\" + char)
+        else:
+            self.add("")
+        return self.double
+
+    def comment(self, char: str) -> State:
+        """Read a comment."""
+        if char in LINE_ENDS:
+            return self.before
+        return self.comment_escape if char == "\\" else self.comment
+
+    def comment_escape(self, char: str) -> State:
+        """Read what follows a backslash in a comment."""
+        return self.before if char in LINE_ENDS else self.comment
