@@ -9,7 +9,7 @@ from pathlib import Path
 import botocore.client
 import botocore.session
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from tests.policies.recorder import policies_allow_every_call, policies_recorded
 from tests.scheduling import pytest_collection_modifyitems, pytest_xdist_make_scheduler
@@ -33,6 +33,15 @@ os.environ.setdefault("PYTHONPYCACHEPREFIX", str(Path(__file__).parents[1] / ".p
 settings.register_profile("quick", max_examples=150, deadline=None, print_blob=True, suppress_health_check=list(HealthCheck))
 settings.register_profile("brief", settings.get_profile("quick"), max_examples=30)
 settings.register_profile("long", settings.get_profile("quick"), max_examples=10_000)
+# The same examples for each mutant, so that its fate is the same again; that one fails is enough, the least is not looked for.
+settings.register_profile(
+    "mutants",
+    settings.get_profile("brief"),
+    max_examples=12,
+    derandomize=True,
+    phases=(Phase.explicit, Phase.generate),
+    print_blob=False,
+)
 settings.load_profile("quick")
 
 # In the background of a script, or under nohup, these are ignored, by children too: what the tests start could not be stopped.

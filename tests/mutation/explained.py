@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+_PACKAGE = "tasks.decisions.rollout."
 SURVIVORS = Path(__file__).parent / "survivors.txt"
 
 
@@ -16,8 +17,8 @@ class Mutant:
 
     @classmethod
     def of(cls, name: str, lines: Sequence[str]) -> "Mutant":
-        """Make it of mutmut's name, tasks.decisions.rollout.view.xǁViewǁold__mutmut_3, and the lines of a diff."""
-        function = name.removeprefix("tasks.decisions.rollout.").partition("__mutmut_")[0]
+        """Make it of mutmut's name, tasks.decisions.rollout.view.xǁViewǁget_old__mutmut_3, and the lines of a diff."""
+        function = name.removeprefix(_PACKAGE).partition("__mutmut_")[0]
         return cls(function, tuple(line[0] + " " + line[1:].strip() for line in lines))
 
     def __str__(self) -> str:
@@ -33,3 +34,8 @@ def explained() -> set[Mutant]:
         if lines:
             found.add(Mutant(lines[0], tuple(lines[1:])))
     return found
+
+
+def module_of(name: str) -> str:
+    """Return the module of a mutant that mutmut names so."""
+    return name.removeprefix(_PACKAGE).partition(".")[0]

@@ -67,7 +67,7 @@ def estimate(found: Sequence[int], history: History, policy: Policy, *, smoke: i
     `smoke`: smoke boots before them; `price`: of an instance for an hour, None where that is not known.
     """
     rounds, total = len(found), sum(found)
-    breaks = policy.pause * (len(policy.pauses) + (1 if policy.pause else 0))
+    breaks = policy.pause * (len(policy.pauses) + 1)
     expected = longest = extra = None
     if history.launches:
         # Several that are launched at a time are waited for until the slowest is there.

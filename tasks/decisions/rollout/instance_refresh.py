@@ -129,7 +129,7 @@ def unfit(policy: Policy, alarms: Sequence[str], suspended: frozenset[str]) -> I
 
 def foreseen(fleet: Fleet, refresh: Refresh | None, policy: Policy, goal: Goal, alarms: Sequence[str]) -> list[Step]:
     """Return our steps; AWS does what happens between them."""
-    asked = replace(policy, stop=policy.turn_back or policy.stop, until=float("inf"))
+    asked = replace(policy, stop=policy.turn_back or policy.stop, until=math.inf)
     first = follow(fleet, refresh, asked, goal, alarms, 0.0)
     if not isinstance(first, Pin):
         return [first]

@@ -50,5 +50,5 @@ def exceeded(name: str, minutes: Sequence[Minute], limits: Limits) -> list[str]:
         found.append(f"{errors / requests:.1%} of the requests to {name} fail (rollout.max_error_rate: {100 * limits.errors:g}%)")
     slow = [m for m in newest[-2:] if m.requests >= FEWEST and m.latency is not None]
     if limits.latency is not None and len(slow) == 2 and all((m.latency or 0.0) > limits.latency for m in slow):
-        found.append(f"{name} needs {slow[-1].latency:.2f} s for 95 % of the requests (rollout.max_latency: {limits.latency:g})")
+        found.append(f"{name} needs {slow[1].latency:.2f} s for 95 % of the requests (rollout.max_latency: {limits.latency:g})")
     return found

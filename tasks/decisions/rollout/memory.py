@@ -48,7 +48,7 @@ class Memory:
     def met(self, fleet: Fleet) -> Memory:
         """Return the memory without instances that are back: a group may reuse what was terminated, by way of its warm pool."""
         back = {i.id for i in fleet.pool} | {i.id for i in fleet.instances if i.lifecycle.startswith("Pending")}
-        return replace(self, dismissed=self.dismissed - back) if self.dismissed & back else self
+        return replace(self, dismissed=self.dismissed - back)
 
     def record_of(self, shown: Record | None, kept: Callable[[], Record | None]) -> tuple[Record | None, bool]:
         """Return the record of the run under way, and whether its tags are missing.

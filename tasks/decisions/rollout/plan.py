@@ -34,7 +34,7 @@ from .steps import (
 
 def plan(fleet: Fleet, policy: Policy, goal: Goal) -> list[Step]:
     """Return the steps that a rollout would take if every instance came up at once and nothing interfered."""
-    easy = replace(policy, healthy_polls=1, warm_up=0, revisions={}, until=float("inf"), pause=0, pauses=(), together=False)
+    easy = replace(policy, healthy_polls=1, warm_up=0, revisions={}, until=math.inf, pause=0, pauses=(), together=False)
     steps: list[Step] = []
     # Each instance costs at most a launch, a protection, a kill and a wait or two.
     for _ in range(20 + 8 * (len(fleet.instances) + fleet.desired)):

@@ -54,6 +54,7 @@ def test_pauses_are_added_and_nothing_is_guessed() -> None:
 def test_an_instance_refresh_launches_as_many_at_a_time_as_the_surge() -> None:
     fleet = Group.settled(0, 10, 5).observe()
     assert refresh_waves(fleet, "2", 2) == [2, 2, 1]
+    assert refresh_waves(fleet, "2", 1) == [1] * 5
     assert refresh_waves(replace(fleet, instances=()), "2", 2) == []
 
 
@@ -72,7 +73,10 @@ def test_each_part_of_the_estimate_counts_once() -> None:
 def test_without_launches_nothing_ends_and_without_ends_none_is_waited_for() -> None:
     none = estimate([], History((100.0,), (30.0,), 10.0), Policy())
     assert (none.launches, none.waves, none.expected, none.longest, none.extra) == (0, 0, 0.0, 0.0, 0.0)
-    assert estimate([1], History((100.0,)), Policy()).expected == 100.0
+    endless = estimate([1, 1], History((100.0,)), Policy())
+    assert (endless.expected, endless.longest, endless.extra) == (200.0, 200.0, 200 / 3600)
+    smoke = estimate([], History((100.0,)), Policy(), smoke=1)
+    assert (smoke.expected, smoke.extra) == (100.0, 100 / 3600)
     assert estimate([1], History((100.0,)), Policy(pause=60)).expected == 160.0
     assert estimate([1], History((100.0,)), Policy(pauses=(1,))).expected == 100.0, "an operator's time is not guessed"
 

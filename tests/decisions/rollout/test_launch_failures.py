@@ -78,3 +78,9 @@ def test_known_reasons(text: str, kind: Kind, hint: str) -> None:
 @pytest.mark.parametrize("text", ["", "Insufficient funds", "no such thing", "capacity", "the requested capacity is odd"])
 def test_the_word_capacity_alone_is_no_lack_that_passes(text: str) -> None:
     assert not passes(text) and explained(text) == text
+
+
+def test_the_hint_stands_behind_the_words_of_aws() -> None:
+    assert explained("The key pair 'team' does not exist.") == (
+        "The key pair 'team' does not exist (something that the template names was deleted)"
+    )

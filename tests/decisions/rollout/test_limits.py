@@ -35,11 +35,16 @@ def test_errors_count_over_the_newest_three_minutes(minutes: list[Minute], found
         ([0.6, 0.5], False),
         ([0.6, 0.6, 0.1], False),
         ([None, 0.6], False),
+        ([0.6, 0.6, None], False),
+        ([0.0, 0.0], False),
     ],
 )
 def test_a_latency_counts_in_two_minutes_running(latencies: list[float | None], found: bool) -> None:
     assert bool(exceeded("web", [Minute(100, latency=one) for one in latencies], LATENCY)) == found
     assert exceeded("web", [Minute(19, latency=9.0)] * 3, LATENCY) == []
+    assert exceeded("web", [Minute(20, latency=9.0), Minute(20, latency=8.0)], LATENCY) == [
+        "web needs 8.00 s for 95 % of the requests (rollout.max_latency: 0.5)"
+    ]
 
 
 def test_both_are_said_with_their_limits() -> None:

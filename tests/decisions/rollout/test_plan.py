@@ -133,6 +133,13 @@ def test_launches_are_planned_in_the_emptiest_zone_and_by_the_weight_of_most() -
     three = surged(old("i-1", "a"), old("i-2", "b"), old("i-3", "b"), record=None, version="1", desired=3, maximum=4)
     ends = [step.ids for step in plan(three, policy(), GOAL) if isinstance(step, Terminate | Return)]
     assert ends == [("i-2",), ("i-3",), ("i-1",)]
+    four = surged(*(old(f"i-{n}", zone) for n, zone in enumerate("aaab", 1)), record=None, version="1", desired=4, maximum=5)
+    assert [step.ids for step in plan(four, policy(), GOAL) if isinstance(step, Terminate | Return)] == [
+        ("i-1",),
+        ("i-2",),
+        ("i-3",),
+        ("i-4",),
+    ]
     assert plan(replace(three, zones=()), policy(), GOAL)[-1] == Done("every instance of web runs version 2")
     heavy = tuple(old(f"i-{n}", weight=weight) for n, weight in enumerate((2, 2, 1)))
     weighted = replace(three, instances=heavy, desired=5, maximum=12, heaviest=2, lightest=1, zones=("a",))

@@ -33,7 +33,11 @@ def test_a_fleet_in_order_has_none() -> None:
         ({"foreign": ("c7g.large: image ami-1",)}, "c7g.large: image ami-1"),
         ({"template": ""}, "no launch template"),
         ({"classic": ("old-lb",)}, "Classic Load Balancers (old-lb)"),
-        ({"target_groups": 0}, "no target group"),
+        (
+            {"target_groups": 0},
+            "it is attached to no target group, so nothing shows whether an instance serves; for queue workers name their "
+            "units in workers.services",
+        ),
         ({"refresh": Refresh("r", "InProgress", "lt-1", "7", 0.0)}, "an instance refresh to version 7 is InProgress"),
     ],
 )

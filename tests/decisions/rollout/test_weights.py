@@ -44,6 +44,8 @@ def test_it_waits_where_scale_in_could_take_what_serves() -> None:
     unprotected = weighted(heavy("i-7", protected=False), heavy("i-8"), SICK)
     assert step(unprotected) == Protect(("i-7",))
     assert isinstance(step(replace(unprotected, record=replace(OVER, protect=False))), Wait)
+    bare = tuple(replace(i, protected=False) for i in THREE)
+    assert isinstance(step(weighted(*bare, record=replace(OVER, protect=False))), Lower), "all serve: whichever it takes"
     aborted = replace(OVER, back=True, aborted=True, pointed=True, protect=False)
     assert isinstance(step(replace(unprotected, record=aborted)), Lower)
 
@@ -55,7 +57,8 @@ def over(*members: FleetInstance, **more: Any) -> Fleet:
 def test_the_group_takes_the_surplus_where_it_may() -> None:
     loose = tuple(replace(i, protected=False) for i in (*THREE[:2], SICK))
     assert isinstance(step(over(*loose)), Wait)
-    assert not isinstance(step(over(*THREE[:2])), Wait | Terminate)
+    for protects in (False, True):
+        assert not isinstance(step(over(*THREE[:2], protects_new=protects)), Wait | Terminate), "there is no surplus"
 
 
 def test_what_it_may_not_take_is_terminated_and_first_what_does_not_serve() -> None:
