@@ -26,6 +26,7 @@ class Image:
     tags: Mapping[str, str]
     snapshots: Mapping[str, str]  # device name -> snapshot id
     sizes: Mapping[str, int]  # device name -> GiB
+    source: str  # the instance that it was made from, by EC2, which no caller can set; "" for a registered or copied image
 
     @property
     def usable(self) -> bool:
@@ -184,4 +185,5 @@ def _image(shown: Mapping[str, Any]) -> Image:
             if "SnapshotId" in m.get("Ebs", {})
         },
         sizes={m["DeviceName"]: m["Ebs"].get("VolumeSize", 0) for m in shown.get("BlockDeviceMappings", []) if "Ebs" in m},
+        source=shown.get("SourceInstanceId", ""),
     )

@@ -95,6 +95,7 @@ def _site_image(image: Image) -> SiteImage:
         sum(image.sizes.values()),
         finished=tags.CLEAN in image.tags,
         retired=tags.RETIRED in image.tags,
+        ours=image.name.startswith(f"{image.tags[tags.SITE]}-"),
     )
 
 

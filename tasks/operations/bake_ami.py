@@ -103,7 +103,7 @@ def foresee(run: Run, revision: str, *, fresh: bool = False) -> dict[str, Versio
     for name in run.settings.groups:
         pin(run, name)
     groups = [autoscaling.group(run.cloud, name) for name in run.settings.groups]
-    existing = None if fresh else _existing(run, revision)
+    existing = None if fresh else _existing(run, revision, None)
     run.out.say(f"would use image {existing.id} again" if existing else f"would make an image of revision {revision[:12]}")
     foreseen = {}
     for template, source in _templates(groups).items():
@@ -119,17 +119,30 @@ def foresee(run: Run, revision: str, *, fresh: bool = False) -> dict[str, Versio
     return foreseen
 
 
-def _existing(run: Run, revision: str) -> Image | None:
-    """Return an available or pending image of this revision whose snapshots are known to have begun."""
+def _existing(run: Run, revision: str, instance: str | None) -> Image | None:
+    """Return an available or pending image of this revision whose snapshots are known to have begun.
+
+    `instance`: the management instance, where it is known. Anybody who may tag images can copy our tags: what EC2 itself says of
+    an image decides whether it is ours.
+    """
     found = images.find(run.cloud, {tags.REVISION: revision, tags.SITE: run.settings.image.name})
+    for image in found:
+        if not _is_of(image, instance):
+            made = f"made from {image.source}" if image.source else "no image of an instance"
+            run.out.say(f"image {image.id} has the tags of {revision[:12]}, but is {made}: not used")
+    found = [image for image in found if _is_of(image, instance)]
     usable = [i for i in found if i.state in ("available", "pending") and tags.RETIRED not in i.tags]
     for image in (i for i in usable if CLEAN not in i.tags):
         run.out.say(f"image {image.id} of {revision[:12]} is not used: the run that began it died; deregister it")
     return next((i for i in usable if CLEAN in i.tags), None)
 
 
+def _is_of(image: Image, instance: str | None) -> bool:
+    return image.source == instance if instance is not None else bool(image.source)
+
+
 def _image(run: Run, instance: Ec2Instance, host: Host, revision: str, fresh: bool) -> Image:
-    existing = None if fresh else _existing(run, revision)
+    existing = None if fresh else _existing(run, revision, instance.id)
     if existing:
         run.out.say(f"image {existing.id} of {revision[:12]} is {existing.state}: using it again")
         if existing.tags[CLEAN] == "no" and run.settings.image.cleaner:

@@ -66,10 +66,13 @@ def test_an_image_and_a_version_are_made_once_for_a_revision(world: ShopWorld) -
     assert versions[0]["LaunchTemplateData"]["ImageId"] == image["ImageId"]
     assert not versions[0]["DefaultVersion"] and answers(world) == 200
 
+    forged = world.cloud.client("ec2").register_image(Name="shop-forged", RootDeviceName="/dev/sda1")["ImageId"]
+    world.cloud.client("ec2").create_tags(Resources=[forged], Tags=image["Tags"])
     with changes(world) as calls:
         assert bake(fast(world)) == made
     assert calls == []
     assert f"image {image['ImageId']} of {world.v1[:12]} is available: using it again" in world.printed
+    assert f"image {forged} has the tags of {world.v1[:12]}, but is no image of an instance: not used" in world.printed
 
 
 def test_an_image_is_tagged_although_ec2_shows_its_snapshots_first(world: ShopWorld, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,9 +83,12 @@ def test_what_anything_uses_stays_and_the_rest_goes_with_its_snapshots(world: Ro
     world.cloud.client("ssm").put_parameter(Name=parameter("web"), Value=write(holder), Type="String")
     served = {"Key": "ramped:outcome", "Value": "served 2026-01-01T00:00:00Z"}
     ec2.create_tags(Resources=[before], Tags=[served])
-    # Of another site, and of nobody.
-    foreign = [world.cloud.build_image("blog-1"), world.cloud.build_image("by-hand")]
+    # Of another site, of nobody, and one that somebody has given our tags.
+    foreign = [world.cloud.build_image(name) for name in ("blog-1", "by-hand", "before-upgrade")]
     ec2.create_tags(Resources=foreign[:1], Tags=[{"Key": "ramped:site", "Value": "blog"}])
+    ec2.create_tags(
+        Resources=foreign[2:], Tags=[{"Key": "ramped:site", "Value": "shop"}, {"Key": "ramped:clean", "Value": "yes"}]
+    )
     gone = [old, older, last, lately]
     held = [id for image in gone for id in snapshots(world, image)]
 
@@ -98,6 +101,7 @@ def test_what_anything_uses_stays_and_the_rest_goes_with_its_snapshots(world: Ro
     assert not {s["SnapshotId"] for s in ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]} & set(held)
     assert there(world) >= {*numbers, *foreign, world.image, world.fleet.image} - set(gone)
     for reason in (
+        rf"{foreign[2]} .* bake-ami did not name it",
         rf"{alone} .* boots from it",
         rf"{theirs} .* version 1 of lt-\w+, which is not ours",
         rf"{configured} .* launch configuration left",

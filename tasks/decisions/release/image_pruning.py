@@ -9,7 +9,7 @@ from datetime import datetime
 
 RETIRED = "ramped:retired"  # tag: see aws/tags.py
 _PENDING = "pending"
-_MADE_BY = re.compile(r"\bami-[0-9a-f]+\b")
+_MADE_BY = re.compile(r"Created by CreateImage\(i-[0-9a-f]+\) for (ami-[0-9a-f]+)\b")
 # Seconds for which an unfinished image or a snapshot without an image may belong to a run that is making it.
 _YOUNG = 86400.0
 
@@ -26,6 +26,7 @@ class SiteImage:
     gib: int  # of its volumes
     finished: bool  # its bake was completed
     retired: bool = False  # a run has begun to remove it
+    ours: bool = True  # its name, which nobody can change, is one of bake-ami's
 
 
 @dataclass(frozen=True)
@@ -74,11 +75,13 @@ def plan(images: Sequence[SiteImage], uses: Sequence[Use], *, newest: int, now: 
     `newest`: how many finished images are always kept; `now`: seconds since the epoch.
     """
     order = sorted(images, key=lambda image: (image.created, image.id))
-    finished = [image.id for image in order if image.finished and image.state == "available"]
+    finished = [image.id for image in order if image.ours and image.finished and image.state == "available"]
     recent = set(finished[-newest:])
     kept: dict[str, str] = {}
     for image in order:
-        if reason := _used(image, uses):
+        if not image.ours:
+            kept[image.id] = "bake-ami did not name it: somebody gave it the site's tag"
+        elif reason := _used(image, uses):
             kept[image.id] = reason
         elif image.state == _PENDING:
             kept[image.id] = "is being made"
@@ -127,8 +130,10 @@ def orphans(
         and snapshot.id not in used
         and snapshot.state == "completed"
         and now - snapshot.started >= _YOUNG
+        # Of a CreateImage, by the description that EC2 gave it: a copy, or the backup of a volume, may have got the site's tag.
+        and (made := _MADE_BY.match(snapshot.description)) is not None
         # While an image is pending EC2 may not name its snapshots yet; their description names it.
-        and not set(_MADE_BY.findall(snapshot.description)) & set(existing)
+        and made[1] not in existing
     )
 
 

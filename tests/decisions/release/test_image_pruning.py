@@ -32,6 +32,7 @@ images = st.builds(
     gib=st.integers(0, 100),
     finished=st.booleans(),
     retired=st.booleans(),
+    ours=st.sampled_from([True, True, True, False]),
 )
 fleets = st.lists(images, max_size=10, unique_by=lambda image: image.id)
 uses = st.lists(
@@ -54,8 +55,8 @@ def test_nothing_in_use_and_nothing_new_is_removed(found: list[SiteImage], used:
     for id in decided.removed:
         image = by_id[id]
         assert not any(id in use.images or set(image.snapshots) & use.snapshots for use in used)
-        assert image.state != "pending"
-        later = [i for i in found if i.finished and i.state == "available" and (i.created, i.id) > (image.created, id)]
+        assert image.state != "pending" and image.ours
+        later = [i for i in found if i.ours and i.finished and i.state == "available" and (i.created, i.id) > (image.created, id)]
         assert len(later) >= newest or not (image.finished and image.state == "available")
     assert set(decided.back) == {id for id in decided.kept if by_id[id].retired}
 
@@ -138,6 +139,8 @@ def test_a_snapshot_without_image_goes_once_nobody_can_be_making_its_image() -> 
     assert orphans([young], (), (), (), now=NOW) == ()
     assert orphans([replace(old, state="pending")], (), (), (), now=NOW) == ()
     assert orphans([old], (), {"ami-00"}, (), now=NOW) == ()
+    for other in ("", "nightly of the database", "Copied for DestinationAmi ami-00 from SourceAmi ami-01", "before ami-00"):
+        assert orphans([replace(old, description=other)], (), (), (), now=NOW) == (), "tagged by somebody else"
     assert orphans([old], {"snap-00"}, (), (), now=NOW) == ()
     assert orphans([old], (), (), [Use("a version", snapshots=frozenset({"snap-00"}))], now=NOW) == ()
 
