@@ -46,7 +46,7 @@ def test_every_command_and_option_exists_and_every_line_is_shell() -> None:
     assert len(commands) == 4
     for _, command, *words in commands:
         known = {f"--{flag}" for argument in arguments_of(ns.tasks[command]) for flag in argument.names}
-        assert {word for word in words if word.startswith("--")} <= known
+        assert {word.partition("=")[0] for word in words if word.startswith("--")} <= known
     for line in shell():
         assert subprocess.run(["bash", "-n", "-c", line], check=False).returncode == 0, line
 
@@ -58,6 +58,14 @@ def test_the_variables_are_settings_and_nothing_is_a_stored_key() -> None:
     for text in TEXT.values():
         assert not re.search(r"AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN)|aws-access-key-id|PRIVATE KEY", text)
     assert WORKFLOW["permissions"] == {"contents": "read", "id-token": "write"}
+
+
+def test_actions_are_pinned_and_no_expression_is_in_a_line_of_shell() -> None:
+    """The name of a branch, or an input, would be shell there."""
+    used = [step["uses"] for job in WORKFLOW["jobs"].values() for step in job["steps"] if "uses" in step]
+    assert len(used) == 6 and all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", one) for one in used)
+    assert not [line for line in shell() if "${{" in line]
+    assert set(WORKFLOW[True]) == {"push", "workflow_dispatch"}, "YAML reads on as True"
 
 
 def test_one_release_at_a_time_is_never_cancelled_and_each_job_ends() -> None:

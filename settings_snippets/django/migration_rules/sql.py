@@ -12,6 +12,7 @@ from typing import Any
 from .conditions import Condition
 from .schema import UNKNOWN, Column, Constraint, Effect, Table
 
+_LONGEST = 256 * 1024  # characters: some seconds for sqlglot
 _DIALECTS = {"postgresql": "postgres", "mysql": "mysql", "sqlite": "sqlite", "oracle": "oracle"}
 # What they do is over when the migration is, and changes no table.
 _HARMLESS = ("Analyze", "Comment", "Set", "Show", "Transaction", "Commit")
@@ -22,17 +23,19 @@ def read_sql(sql: str, vendor: str = "postgresql") -> list[Effect]:
     """Return what SQL does, statement by statement."""
     if importlib.util.find_spec("sqlglot") is None:
         return [_opaque(sql, "nobody has read this SQL (pip install sqlglot beside the site, and it is read)")]
+    if len(sql) > _LONGEST:
+        return [_opaque(sql, "this SQL is too long to be read")]
     sqlglot: Any = importlib.import_module("sqlglot")
     # It warns of each statement that it does not know, in the midst of the answer.
     logger = logging.getLogger("sqlglot")
     before, logger.disabled = logger.disabled, True
     try:
         statements = sqlglot.parse(sql, read=_DIALECTS.get(vendor, ""))
-    except sqlglot.errors.SqlglotError:
+        return [effect for one in statements if one is not None for effect in _statement(one)]
+    except (sqlglot.errors.SqlglotError, RecursionError, ValueError):  # nested too deep, or a number of thousands of digits
         return [_opaque(sql)]
     finally:
         logger.disabled = before
-    return [effect for one in statements if one is not None for effect in _statement(one)]
 
 
 def _opaque(text: str, why: str = "what this SQL means for old code is unknown") -> Effect:
