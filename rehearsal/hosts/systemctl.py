@@ -7,8 +7,9 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from . import properties
+from . import journalctl, properties
 from .command_lines import Asked, Refused, read
 from .services import JobFailed, Service
 from .supervisor import Supervisor, UnknownUnit
@@ -177,18 +178,9 @@ class Systemctl:
         return Answer()
 
     async def journalctl(self, argv: list[str]) -> Answer:
-        """Print the end of a unit's journal: `-u UNIT`, `-n LINES`, `--no-pager`; nothing else is modelled."""
-        rest, unit, count = [word for word in argv if word != "--no-pager"], "", 10
-        while rest:
-            option = rest.pop(0)
-            if option in ("-u", "--unit") and rest:
-                unit = rest.pop(0)
-            elif option in ("-n", "--lines") and rest and rest[0].isdecimal():
-                count = int(rest.pop(0))
-            else:
-                return Answer(
-                    err=f"journalctl: {option} is not modelled by the rehearsal; modelled: -u, -n, --no-pager\n", code=1
-                )
-        if not unit:
-            return Answer(err="journalctl: the rehearsal has the journals of units only: name one with -u\n", code=1)
-        return Answer(properties.journal(self._init, unit if "." in unit else f"{unit}.service", count) or "-- No entries --\n")
+        """Print what units have printed: the options that `journalctl.MODELLED` names, and nothing else."""
+        try:
+            out, code = journalctl.answer(argv, self._init.place.journal(""), datetime.now(UTC))
+        except journalctl.Unmodelled as error:
+            return Answer(err=f"journalctl: {error}\n", code=1)
+        return Answer(out, code=code)

@@ -1,4 +1,4 @@
-"""`run`, `manage` and `ssh` on process hosts, which give no terminals; terminals: tests/hosts/test_attending.py."""
+"""`run`, `manage`, `logs` and `ssh` on process hosts, which give no terminals; terminals: tests/hosts/test_attending.py."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +7,7 @@ import pytest
 
 from tasks.decisions.access.locks import parameter
 from tasks.errors import DeployError, Refused, SettingsError
+from tasks.operations.logs import logs
 from tasks.operations.manage import manage
 from tasks.operations.run import run_command
 from tasks.operations.ssh import ssh
@@ -108,3 +109,13 @@ def test_a_stopped_management_instance_is_left_out_of_all_and_started_where_it_i
         on(world, "echo a", "management", dry=True)
     manage(world.run(), "check")
     assert world.cloud.instance(world.management)["State"]["Name"] == "running"
+
+
+def test_the_journal_of_every_host_has_its_lines(world: ShopWorld) -> None:
+    mark = len(world.printed)
+    logs(world.run(), grep="listening at")
+    shown = [line for line in world.printed[mark:].splitlines() if "Listening at" in line]
+    assert {line.split(" | ")[0] for line in shown} == {world.management, *world.cloud.members()}
+    mark = len(world.printed)
+    logs(world.run(), since="1 h ago", grep="never printed", on=["web"])
+    assert " | " not in world.printed[mark:]
