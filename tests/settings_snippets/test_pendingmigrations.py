@@ -47,7 +47,8 @@ def project(tmp_path: Path) -> Path:
     made = [
         "CreateModel('Book', [('id', models.BigAutoField(primary_key=True)), ('title', models.CharField(max_length=40))])",
         "CreateModel('Old', [('id', models.BigAutoField(primary_key=True)), ('title', models.CharField(max_length=40))])",
-        "CreateModel('Card', [('id', models.BigAutoField(primary_key=True))], options={'swappable': 'SHOP_CARD_MODEL'})",
+        "CreateModel('Card', [('id', models.BigAutoField(primary_key=True)), ('books', models.ManyToManyField('shop.Book'))],"
+        " options={'swappable': 'SHOP_CARD_MODEL'})",
         "CreateModel('OwnCard', [('id', models.BigAutoField(primary_key=True))])",
         "CreateModel('View', [('id', models.BigAutoField(primary_key=True))], options={'managed': False})",
     ]

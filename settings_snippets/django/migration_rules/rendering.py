@@ -42,8 +42,9 @@ class Rendering:
         assert found is not None
         states = {other: state if other == name else self._stub(other, state)[0] for other, state in self._around(found).items()}
         made = StateApps([], states).get_model(*name)
+        # A model that another takes the place of, as a site's own user does, has no such tables.
         through = (field.remote_field.through for field in made._meta.local_many_to_many)
-        return [made, *(one for one in through if one._meta.auto_created is made)]
+        return [made, *(one for one in through if one is not None and one._meta.auto_created is made)]
 
     def _found(self, name: Name) -> ModelState | None:
         if name in self._state.models:
