@@ -1,12 +1,17 @@
-"""Real HTTP health checks, many at once, from one thread."""
+"""Real health checks over HTTP, HTTPS and TCP, many at once, from one thread."""
 
 import asyncio
 import contextlib
+import ssl
 from collections import deque
 from collections.abc import Hashable
 from dataclasses import dataclass
 
 from ..loop_thread import LoopThread
+
+# A load balancer does not validate the certificates of its targets ("Target groups" in the guide of Elastic Load Balancing).
+_UNVERIFIED = ssl._create_unverified_context()
+_CONNECTIONS = ("TCP", "TLS", "UDP", "TCP_UDP")  # a check succeeds if the connection is made
 
 
 @dataclass(frozen=True)
@@ -17,6 +22,7 @@ class Probe:
     port: int
     path: str
     timeout: float
+    protocol: str = "HTTP"
 
 
 @dataclass(frozen=True)
@@ -58,8 +64,12 @@ class Checker:
 
 
 async def _status(probe: Probe) -> int:
-    reader, writer = await asyncio.open_connection(probe.address, probe.port)
+    reader, writer = await asyncio.open_connection(
+        probe.address, probe.port, ssl=_UNVERIFIED if probe.protocol == "HTTPS" else None
+    )
     try:
+        if probe.protocol in _CONNECTIONS:
+            return 200
         host = f"{probe.address}:{probe.port}"
         head = f"GET {probe.path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: ELB-HealthChecker/2.0\r\nConnection: close\r\n\r\n"
         writer.write(head.encode())

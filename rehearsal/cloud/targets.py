@@ -153,14 +153,18 @@ class Targets:
         target.asked = now
         port = target.port if group.health_check_port in (None, "traffic-port") else int(group.health_check_port)
         timeout = max(self._timing.real(float(group.health_check_timeout_seconds)), self._options.check_timeout_floor)
-        self._checker.submit(target.key, Probe(target.address, port, group.health_check_path or "/", timeout))
+        self._checker.submit(
+            target.key, Probe(target.address, port, group.health_check_path or "/", timeout, str(group.health_check_protocol))
+        )
 
     def _apply(self, target: Target, outcome: Outcome) -> None:
         target.asking = False
         group = self.group(target.group)
         if target.state in ("draining", "unused") or group is None:
             return
-        if outcome.status is not None and _matches(outcome.status, (group.matcher or {}).get("HttpCode", "200")):
+        # moto gives target groups whose check is a connection no matcher
+        matcher = getattr(group, "matcher", None) or {}
+        if outcome.status is not None and _matches(outcome.status, matcher.get("HttpCode", "200")):
             target.passes, target.failures = target.passes + 1, 0
             # a newly registered target needs one passing check, an unhealthy target the threshold
             if target.state == "initial" or target.passes >= int(group.healthy_threshold_count):

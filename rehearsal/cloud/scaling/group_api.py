@@ -12,7 +12,7 @@ from ..timing import Timing
 from .activities import ENDED
 from .choices import POLICIES
 from .describe import activity_details, group_details
-from .group_config import GroupConfig
+from .group_config import GroupConfig, require_attachable
 from .groups import Groups, busy
 from .lifecycle import Lifecycle
 from .state import PROCESSES, Group
@@ -178,8 +178,7 @@ class GroupApi:
         """Attach target groups: members in service are registered."""
         group = self._find(params)
         for arn in params["TargetGroupARNs"]:
-            if self._targets.group(arn) is None:
-                raise invalid(f"Target group '{arn}' not found")
+            require_attachable(arn, self._targets.group(arn))
             if arn not in group.target_groups:
                 group.target_groups.append(arn)
                 for member in group.in_service():

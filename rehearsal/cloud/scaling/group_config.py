@@ -14,6 +14,14 @@ from .state import Group, TemplateRef
 Params = Mapping[str, Any]
 
 
+def require_attachable(arn: str, target_group: Any | None) -> None:
+    """Raise ApiError for a target group that does not exist, or whose targets are no instances: a group registers these alone."""
+    if target_group is None:
+        raise invalid(f"Target group '{arn}' not found")
+    if target_group.target_type != "instance":
+        raise invalid(f"Target group '{arn}' is of type {target_group.target_type}; the type must be instance.")
+
+
 class GroupConfig:
     """Check parameters and put them into a group."""
 
@@ -79,8 +87,7 @@ class GroupConfig:
             changes["subnets"] = {subnet: self._moto.ec2.get_subnet(subnet).availability_zone for subnet in wanted}
         if "TargetGroupARNs" in params:
             for arn in params["TargetGroupARNs"]:
-                if arn not in self._moto.elbv2.target_groups:
-                    raise invalid(f"Target group '{arn}' not found")
+                require_attachable(arn, self._moto.elbv2.target_groups.get(arn))
             changes["target_groups"] = list(params["TargetGroupARNs"])
         return changes
 

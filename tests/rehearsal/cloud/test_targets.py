@@ -224,3 +224,12 @@ def test_a_target_in_a_zone_that_the_balancer_has_not_is_unused(cloud: Cloud) ->
     cloud.wait(lambda: described(cloud, fleet, outside)["State"] == "unused")
     health = described(cloud, fleet, outside)
     assert (health["Reason"], "Availability Zone that is not enabled" in health["Description"]) == ("Target.NotInUse", True)
+
+
+def test_only_target_groups_of_instances_are_attached(cloud: Cloud, fleet: Fleet) -> None:
+    elb, autoscaling = cloud.client("elbv2"), cloud.client("autoscaling")
+    made = elb.create_target_group(Name="addresses", Protocol="HTTP", Port=80, VpcId=fleet.vpc, TargetType="ip")["TargetGroups"][
+        0
+    ]
+    attach = {"AutoScalingGroupName": "web", "TargetGroupARNs": [made["TargetGroupArn"]]}
+    assert refused(autoscaling.attach_load_balancer_target_groups, **attach)[0] == "ValidationError"
