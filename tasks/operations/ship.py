@@ -33,8 +33,7 @@ NUMBERS = {
     "image": "8",
     "template version": "9",
     "rollout": "10",
-    "contract": "11",
-    "stop the management instance": "12",
+    "stop the management instance": "11",
 }
 
 
