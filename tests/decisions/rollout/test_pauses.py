@@ -1,12 +1,14 @@
 """Canary, checkpoints, baking, alarms and other groups: by example, and over generated fleets."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tasks.decisions.rollout.pauses import pauses
+from tasks.decisions.rollout.pauses import before_pause, last_pause, pause, pauses
+from tasks.decisions.rollout.snapshot import FleetInstance, Record
 from tasks.decisions.rollout.steps import (
     Advance,
     Begin,
@@ -22,7 +24,9 @@ from tasks.decisions.rollout.steps import (
     TurnBack,
     Wait,
 )
+from tasks.decisions.rollout.view import View
 from tests.decisions.rollout.model import GOAL, Group, Operator, policy
+from tests.decisions.rollout.test_decide_table import NOW, RECORD, booting, new, old, surged
 from tests.decisions.rollout.test_properties import World, assert_clean
 
 
@@ -183,3 +187,76 @@ def test_no_more_is_replaced_than_a_pause_allows_and_an_alarm_brings_all_back(
     if alarm is None:
         assert {b.version for b in group.members()} <= {"2"}, world.story()
     assert_clean(world)
+
+
+FOUR = replace(RECORD, size=4, desired=4)
+
+
+def view(*members: FleetInstance, record: Record = FOUR, desired: int = 5, **rules: Any) -> View:
+    fleet = surged(*members, record=record, desired=desired)
+    return View(fleet, policy(**{"pauses": (1, 3), "pause": 100} | rules), record, NOW)
+
+
+OLD = tuple(old(f"i-{n}") for n in range(4))
+
+
+@pytest.mark.parametrize(
+    ("seen", "ahead"),
+    [
+        (view(*OLD), 0),  # one is still to come
+        (view(*OLD, new()), 0),
+        (view(*OLD, new(), record=replace(FOUR, passed=1)), 2),
+        (view(*OLD, new(), record=replace(FOUR, passed=1), desired=6), 1),  # of which one is to come
+        (view(*OLD, new(), booting("i-8"), booting("i-7"), new("i-6"), record=replace(FOUR, passed=1)), 0),
+        (view(*OLD, record=replace(FOUR, passed=3)), None),
+        (view(*OLD, record=replace(FOUR, size=1)), None),  # a pause after all of them is the last one
+        (view(*OLD, record=replace(FOUR, back=True)), None),
+        (view(*OLD, pauses=()), None),
+    ],
+)
+def test_how_many_may_be_replaced_until_the_next_pause(seen: View, ahead: int | None) -> None:
+    assert before_pause(seen) == ahead
+
+
+@pytest.mark.parametrize(
+    ("seen", "steps"),
+    [
+        (view(*OLD, new(in_service_since=950.0)), [Wait("1 of 4 are new and bake, 50 s to go; 5 of 4 serve; 1 new, 4 old")]),
+        (view(*OLD, new(in_service_since=900.0)), [Advance(replace(FOUR, passed=1))]),
+        (view(*OLD, booting()), [Wait("4 of 4 serve; 1 new, 4 old; i-9 Pending, unused, ready in 0 looks")]),
+        (view(*OLD, new(), pause=0), [Pause("1 of 4 are new: look at the site, then go on with --yes")]),
+        (view(*OLD, new(), pause=0, confirmed=True), [Advance(replace(FOUR, passed=1))]),
+        (view(*OLD, new(), record=replace(FOUR, passed=1)), []),  # the next is not reached
+        (view(*OLD, new(), record=replace(FOUR, passed=3)), []),
+        (
+            # The newest of them counts from when it came into service.
+            view(*OLD, new(in_service_since=10.0), new("i-8", in_service_since=990.0), pauses=(2,), desired=6),
+            [Wait("2 of 4 are new and bake, 90 s to go; 6 of 5 serve; 2 new, 4 old")],
+        ),
+    ],
+)
+def test_what_ends_a_pause(seen: View, steps: list[Step]) -> None:
+    assert list(pause(seen)) == steps
+
+
+ALL = tuple(new(f"i-{n}", in_service_since=930.0) for n in range(4))
+LAST = Advance(replace(FOUR, passed=4))
+
+
+@pytest.mark.parametrize(
+    ("seen", "steps"),
+    [
+        (view(*ALL, desired=4), [Wait("all are new and bake, 30 s to go; 4 of 3 serve; 4 new, 0 old"), LAST]),
+        (view(*ALL, desired=4, pause=70), [LAST]),
+        (view(*ALL[:3], booting("i-3"), desired=4, pause=10), [LAST]),  # where fewer serve, that is waited for elsewhere
+        (view(*ALL, desired=4, pause=0), []),
+        (view(*ALL, desired=4, pause=0, together=True), [LAST]),
+        (view(*ALL, desired=4, pause=0, together=True, hold=True), [Hold("web is ready and waits for the other groups"), LAST]),
+        (view(*ALL, desired=4, record=replace(FOUR, passed=4)), []),
+        (view(*ALL, desired=4, record=replace(FOUR, back=True)), []),
+        (view(desired=0, record=replace(FOUR, size=0)), [Advance(replace(FOUR, size=0, passed=1))]),
+        (view(*ALL[:1], desired=1, record=replace(FOUR, size=0), pause=10), [Advance(replace(FOUR, size=0, passed=1))]),
+    ],
+)
+def test_what_ends_the_last_pause(seen: View, steps: list[Step]) -> None:
+    assert list(last_pause(seen)) == steps
