@@ -5,7 +5,7 @@ tests over generated fleets: capacity, bounded, only-old, relative, progress, cl
 """
 
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from .pauses import before_pause, last_pause, pause
@@ -40,6 +40,8 @@ from .weights import lower, surplus
 OURS_TO_SUSPEND = ("AZRebalance", "ScheduledActions")
 # Instances in one call of TerminateInstances: a page of the warm pool.
 MOST_EMPTIED = 50
+# Whether they serve, and their zone: the instances of which it is true.
+_Alike = dict[tuple[bool, str], deque[FleetInstance]]
 
 
 @dataclass(frozen=True)
@@ -225,26 +227,26 @@ def _order(view: View) -> list[FleetInstance]:
     for _ in range(view.coming if zones else 0):
         zones[min(zones, key=lambda zone: (zones[zone], zone))] += 1
     # By kind, each in its order: finding the next instance takes the same time in a large fleet.
-    alike: dict[tuple[bool, str], deque[FleetInstance]] = {}
+    alike: _Alike = {}
     for i in sorted(view.old, key=lambda i: i.id):
         alike.setdefault((view.serving(i), i.zone), deque()).append(i)
     left = Counter(i.zone for i in view.old)
     full, last = Counter(zones), list[FleetInstance]()
     for _ in range(0 if view.fleet.weighted else min(view.owed, len(view.old))):
         kind = max(alike, key=lambda kind: (kind[0], full[kind[1]], left[kind[1]], kind[1]))
-        last.append(_take(alike, kind, -1))
+        last.append(_take(alike, kind, deque.pop))
         full[kind[1]] -= 1
     order: list[FleetInstance] = []
     while alike:
         kind = min(alike, key=lambda kind: (kind[0], -left[kind[1]], zones[kind[1]], kind[1]))
-        order.append(_take(alike, kind, 0))
+        order.append(_take(alike, kind, deque.popleft))
         left[kind[1]] -= 1
         zones[kind[1]] -= 1
     return sorted(order + last, key=view.serving)
 
 
-def _take(alike: dict[tuple[bool, str], deque[FleetInstance]], kind: tuple[bool, str], end: int) -> FleetInstance:
-    taken = alike[kind].pop() if end else alike[kind].popleft()
+def _take(alike: _Alike, kind: tuple[bool, str], take: Callable[[deque[FleetInstance]], FleetInstance]) -> FleetInstance:
+    taken = take(alike[kind])
     if not alike[kind]:
         del alike[kind]
     return taken

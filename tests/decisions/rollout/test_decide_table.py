@@ -267,6 +267,8 @@ def test_only_what_was_never_launched_is_given_up() -> None:
     wide = replace(RECORD, surge=3, raised=7)
     record = turned(*PAIR, booting(), desired=5, maximum=7, record=wide)
     assert (record.surge, record.extra) == (3, -2)
+    fewer = turned(old(), booting(), desired=5, maximum=7, record=wide)
+    assert (fewer.surge, fewer.extra) == (3, -2), "the old one that died is launched again"
 
 
 def test_before_the_surge_there_is_nothing_to_give_up() -> None:

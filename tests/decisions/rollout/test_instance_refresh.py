@@ -55,6 +55,7 @@ def test_it_starts_once_the_group_names_a_number() -> None:
         (HALF, status("RollbackSuccessful", "5xx"), Returned, "5xx"),
         (HALF, status("RollbackInProgress"), Wait, "RollbackInProgress"),
         (HALF, status("Failed", "too long."), Stop, "Failed: too long; 2 of 2 serve"),
+        (HALF, status("Failed", "no zone has type X."), Stop, "Failed: no zone has type X; 2 of 2 serve"),
         (HALF, status("Cancelled"), Stop, "Cancelled"),
         (HALF, status("RollbackFailed"), Stop, "RollbackFailed"),
         (surged(old(), new(revision="b"), record=None, desired=2), GOING, GoBack, "reports revision b, not a"),
@@ -197,7 +198,8 @@ def test_after_its_end_instances_may_still_come_or_be_too_late() -> None:
     assert isinstance(late, Stop) and str(late).startswith("instance refresh r-1: Successful, but 2 of 2 serve")
     fewer = surged(new("i-8"), record=None, desired=2)
     assert isinstance(step(fewer, status("Successful")), Wait)
-    assert isinstance(step(fewer, status("Successful"), now=1000.0, until=1000.0), Wait)
+    for refresh in (status("Successful"), GOING):
+        assert isinstance(step(fewer, refresh, now=1000.0, until=1000.0), Wait)
     assert str(step(now=2000.0, until=1500.0)).startswith(
         "not finished in time; AWS continues the refresh: instance refresh r-1: InProgress; 2 of 2 serve"
     )

@@ -222,6 +222,7 @@ def test_how_many_may_be_replaced_until_the_next_pause(seen: View, ahead: int | 
     ("seen", "steps"),
     [
         (view(*OLD, new(in_service_since=950.0)), [Wait("1 of 4 are new and bake, 50 s to go; 5 of 4 serve; 1 new, 4 old")]),
+        (view(*OLD, new(in_service_since=901.0)), [Wait("1 of 4 are new and bake, 1 s to go; 5 of 4 serve; 1 new, 4 old")]),
         (view(*OLD, new(in_service_since=900.0)), [Advance(replace(FOUR, passed=1))]),
         (view(*OLD, booting()), [Wait("4 of 4 serve; 1 new, 4 old; i-9 Pending, unused, ready in 0 looks")]),
         (view(*OLD, new(), pause=0), [Pause("1 of 4 are new: look at the site, then go on with --yes")]),
