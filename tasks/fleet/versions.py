@@ -11,7 +11,7 @@ from ..aws.launch_templates import Version
 from ..decisions.release.image_names import revision_of
 from ..decisions.release.records import read
 from ..decisions.rollout.snapshot import Fleet
-from ..decisions.rollout.versions import Candidate, differences, live
+from ..decisions.rollout.versions import Candidate, as_outdated, differences, live
 from ..runtime.cloud import Cloud
 
 
@@ -28,7 +28,7 @@ def known_versions(cloud: Cloud, fleet: Fleet, group: Group) -> tuple[list[Candi
         revision, stages = revision_of(v.description), (own.get(tags.WAITING, ""), own.get(tags.OUTDATED, ""))
         found.append(Candidate(v.number, revision, v.image, exists, at, by, v.default, outcome, released, *stages))
     named = launch_templates.version(cloud, group.template, group.version).number
-    return found, live(fleet, named)
+    return as_outdated(found), live(fleet, named)
 
 
 def foreign_versions(cloud: Cloud, ours: Version) -> Iterator[str]:

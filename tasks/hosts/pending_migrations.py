@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..decisions.release import migrations
 from ..errors import Refused, RemoteFailed
 from ..settings.model import App
-from .checkout import change, git_directory
+from .checkout import LONG, change, git_directory
 from .shell import commands
 from .ssh import Host
 
@@ -42,7 +42,7 @@ def ask_contracting(host: Host, app: App) -> migrations.PendingMigrations:
 
     Raises Refused for an unreadable answer, RemoteFailed when the command fails.
     """
-    return _read(host, app, change(host, app, commands.contracting_migrations(app), _LABEL).stdout)
+    return _read(host, app, host.read(commands.contracting_migrations(app), timeout=LONG, label=_LABEL).stdout)
 
 
 def _read(host: Host, app: App, printed: str) -> migrations.PendingMigrations:

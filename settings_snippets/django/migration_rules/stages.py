@@ -134,7 +134,7 @@ class Staging:
         own = self._by_new_code(self._reader.follow(final, ()), self._world(expand).real, contract)
         marked = {_key(migration) for migration in held if mark(migration) == AFTER}
         rows = self._over_old_rows(expand, contract, marked)
-        contracting = [worst(list(three)) for three in zip(found[len(expand.steps) :], own, rows, strict=True)]
+        contracting = [worst(list(three)) for three in zip(rows, found[len(expand.steps) :], own, strict=True)]
         relaxed = range(number, len(expand.steps))
         return [*expand.steps, *contract], [*found[: len(expand.steps)], *contracting], relaxed
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ...errors import Refused
@@ -91,6 +91,17 @@ def choose(candidates: Sequence[Candidate], live: str, to: str | None) -> Candid
     if found.outdated:
         raise Refused(f"version {found}: {outdated_message(found.outdated)}; {_choices(candidates, live)}")
     return found
+
+
+def as_outdated(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Return the versions, those of others that are older than an outdated one marked too: what code they boot is unknown."""
+    newest = max((c for c in candidates if c.outdated), key=lambda c: int(c.number), default=None)
+    if newest is None:
+        return list(candidates)
+    return [
+        replace(c, outdated=newest.outdated) if c.revision is None and int(c.number) < int(newest.number) else c
+        for c in candidates
+    ]
 
 
 def outdated_message(outdated: str) -> str:

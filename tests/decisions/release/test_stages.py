@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tasks.decisions.release import migrations, stages
 from tasks.decisions.release.migrations import PendingMigrations, chosen, incompatible_message, still_waiting
-from tasks.decisions.rollout.versions import Candidate, choose, previous
+from tasks.decisions.rollout.versions import Candidate, as_outdated, choose, previous
 from tasks.errors import Refused
 from tests.decisions.release.test_migrations import answer, operation
 
@@ -65,6 +65,13 @@ def test_more_than_a_tag_can_name_is_refused() -> None:
 @pytest.mark.parametrize(("ended", "left"), [(None, 0.0), (-2600.0, 0.0), (900.0, 3500.0), (2000.0, 4600.0)])
 def test_the_window_begins_when_the_rollout_ends(ended: float | None, left: float) -> None:
     assert stages.left_of_window(ended, 3600.0, 1000.0) == left
+
+
+def test_older_versions_of_others_are_outdated_with_ours() -> None:
+    ours, foreign = Candidate("2", "2" * 40, "ami-2"), [Candidate(number, None, f"ami-{number}") for number in "13"]
+    gone = Candidate("2", "2" * 40, "ami-2", outdated="0123 2026-01-02")
+    assert as_outdated([foreign[1], ours, foreign[0]]) == [foreign[1], ours, foreign[0]]
+    assert [c.outdated for c in as_outdated([foreign[1], gone, foreign[0]])] == ["", "0123 2026-01-02", "0123 2026-01-02"]
 
 
 def test_nothing_goes_back_to_code_that_the_database_no_longer_fits() -> None:
