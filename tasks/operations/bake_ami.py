@@ -289,7 +289,7 @@ def _version(run: Run, template: str, source: str, revision: str, image: Image) 
         raise Refused(
             f"version {before.number} of {template} could not boot {image.id}: {small}. Make a version with larger ones"
         )
-    data = changes(before.data, image.id, image.snapshots)
+    data = changes(before.data, image.id, image.snapshots, run.settings.image.initialization_rate)
     number = launch_templates.add(run.cloud, before, text, data, token(template, before.number, image.id))
     # EC2 does not validate the parameters of a new version.
     made = _known(run, template, number)

@@ -30,6 +30,7 @@ from .values import (
     ImageName,
     InApp,
     InAppList,
+    InitializationRate,
     InstanceId,
     Interval,
     Line,
@@ -135,6 +136,7 @@ class Image:
     name: ImageName  # as health_path
     reboot: Yes = False
     volumes: Volumes = "root"  # or all
+    initialization_rate: InitializationRate | None = None  # of volumes at a first boot
     cleaner: Line | None = "/usr/local/sbin/ramped-image"  # on the management instance
     secrets: Paths = ("~/.aws", "~/.netrc", "~/.git-credentials", "~/.pypirc", "~/.ssh/id_*")
     authorized_keys: PublicKeys = ()  # in addition to those that deploy

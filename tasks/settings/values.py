@@ -40,6 +40,7 @@ Line = Annotated[str, Text()]
 Unit = Annotated[str, _UNIT]
 Yes = Annotated[bool, Flag()]
 Count = Annotated[int, Whole(1)]
+InitializationRate = Annotated[int, Whole(100, 300, "MiB/s")]
 Port = Annotated[int, Whole(1, 65535)]
 Duration = Annotated[int, Whole(1, unit="seconds")]
 # Elastic Load Balancing, "Health checks for Application Load Balancer target groups": the bounds of each.

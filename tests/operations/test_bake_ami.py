@@ -200,7 +200,7 @@ def test_snapshots_that_the_template_pins_are_those_of_the_new_image(world: Shop
     reference = {"LaunchTemplateId": lt, "Version": str(source)}
     world.cloud.client("autoscaling").update_auto_scaling_group(AutoScalingGroupName="web", LaunchTemplate=reference)
     try:
-        bake(fast(world))
+        bake(fast(world, image={"initialization_rate": 300}))
     finally:
         world.cloud.client("autoscaling").update_auto_scaling_group(
             AutoScalingGroupName="web", LaunchTemplate=reference | {"Version": "1"}
@@ -208,7 +208,8 @@ def test_snapshots_that_the_template_pins_are_those_of_the_new_image(world: Shop
     (image,) = images(world)
     root = next(one["Ebs"]["SnapshotId"] for one in image["BlockDeviceMappings"] if one["DeviceName"] == "/dev/sda1")
     made = template(world)[1][0]["LaunchTemplateData"]["BlockDeviceMappings"]
-    assert made[0] == {"DeviceName": "/dev/sda1", "Ebs": {"SnapshotId": root, "VolumeSize": 12}} and made[1] == pinned[1]
+    ebs = {"SnapshotId": root, "VolumeSize": 12, "VolumeInitializationRate": 300}
+    assert made[0] == {"DeviceName": "/dev/sda1", "Ebs": ebs} and made[1] == pinned[1]
     assert root != old
 
 

@@ -34,14 +34,17 @@ def revision_of(description: str) -> str | None:
     return match[1] if match else None
 
 
-def changes(source: Mapping[str, Any], image: str, snapshots: Mapping[str, str]) -> dict[str, Any]:
+def changes(source: Mapping[str, Any], image: str, snapshots: Mapping[str, str], rate: int | None = None) -> dict[str, Any]:
     """Return the parameters that a template version changes of its source's.
 
     `snapshots`: device name -> snapshot of the image. A device that pins a snapshot gets the new image's; the list of devices
     replaces the source's as a whole (CreateLaunchTemplateVersion), so the others are copied. A device that pins a snapshot
-    of a device that is not in the image keeps it.
+    of a device that is not in the image keeps it. `rate`: MiB/s at which EBS downloads the snapshots of the image
+    (VolumeInitializationRate, for volumes from snapshots alone); None: as the source has it.
     """
     devices = [dict(d) for d in source.get("BlockDeviceMappings", [])]
+    if rate is not None:
+        devices = _initialized(devices, snapshots, rate)
     if not any("SnapshotId" in d.get("Ebs", {}) for d in devices):
         return {"ImageId": image}
     for device in devices:
@@ -49,6 +52,17 @@ def changes(source: Mapping[str, Any], image: str, snapshots: Mapping[str, str])
         if new and "SnapshotId" in device.get("Ebs", {}):
             device["Ebs"] = {**device["Ebs"], "SnapshotId": new}
     return {"ImageId": image, "BlockDeviceMappings": devices}
+
+
+def _initialized(devices: list[dict[str, Any]], snapshots: Mapping[str, str], rate: int) -> list[dict[str, Any]]:
+    named = {d.get("DeviceName", ""): d for d in devices}
+    added = [{"DeviceName": device} for device in snapshots if device not in named]
+    return [
+        {**d, "Ebs": {**d.get("Ebs", {}), "SnapshotId": snapshots[name], "VolumeInitializationRate": rate}}
+        if (name := d.get("DeviceName", "")) in snapshots and "NoDevice" not in d
+        else d
+        for d in [*devices, *added]
+    ]
 
 
 def too_small(source: Mapping[str, Any], sizes: Mapping[str, int]) -> str:

@@ -63,6 +63,21 @@ def test_a_pinned_snapshot_becomes_that_of_the_image_and_everything_else_stays()
     assert root["Ebs"]["SnapshotId"] == "snap-1"  # the source is not touched
 
 
+def test_a_rate_is_set_on_every_volume_of_the_image_and_on_no_other() -> None:
+    root = {"DeviceName": "/dev/sda1", "Ebs": {"VolumeSize": 20}}
+    others = [{"DeviceName": "/dev/sdb", "VirtualName": "ephemeral0"}, {"DeviceName": "/dev/sdf", "NoDevice": ""}]
+    snapshots = {"/dev/sda1": "snap-2", "/dev/sdf": "snap-f", "/dev/sdg": "snap-g"}
+    changed = changes({"BlockDeviceMappings": [root, *others]}, "ami-2", snapshots, 300)["BlockDeviceMappings"]
+    rate = {"VolumeInitializationRate": 300}
+    assert changed == [
+        {"DeviceName": "/dev/sda1", "Ebs": {"VolumeSize": 20, "SnapshotId": "snap-2", **rate}},
+        *others,
+        {"DeviceName": "/dev/sdg", "Ebs": {"SnapshotId": "snap-g", **rate}},
+    ]
+    again = changes({"BlockDeviceMappings": changed}, "ami-3", {"/dev/sda1": "snap-3"})["BlockDeviceMappings"]
+    assert again[0]["Ebs"] == {"VolumeSize": 20, "SnapshotId": "snap-3", **rate}, "the source's own rate stays"
+
+
 def test_volumes_that_could_not_hold_the_image_are_named() -> None:
     source = {"BlockDeviceMappings": [{"DeviceName": "/dev/sda1", "Ebs": {"VolumeSize": 8}}, {"DeviceName": "/dev/sdb"}]}
     assert too_small(source, {"/dev/sda1": 10, "/dev/sdb": 5, "/dev/sdf": 9}) == "its /dev/sda1 has 8 GiB, that of the image 10"

@@ -98,8 +98,8 @@ class World:
             self.took += boxes[number % len(boxes)].weight
         elif kind == "return" and (aside := [b for b in group.boxes.values() if b.aside and b.leaves is None]):
             box = aside[number % len(aside)]
-            if group.desired + box.weight <= group.maximum:
-                # ExitStandby raises desired.
+            # ExitStandby raises desired. What uses the max that a rollout has raised keeps that max; so it stays within its own.
+            if self.own + box.weight <= self.maximum:
                 box.aside, box.launched, box.serves_from = False, group.now, max(box.serves_from, group.now + 2)
                 group.desired, self.own = group.desired + box.weight, self.own + box.weight
         elif kind == "dry" and group.now > group.dry_until + 100:
