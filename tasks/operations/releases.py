@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as as_json
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 from ..aws import fleets
@@ -40,7 +41,8 @@ def releases(run: Run, since: str | None = None, to: str | None = None, json: bo
 
 
 def _previous(found: list[Candidate], live: str) -> str:
-    candidate = previous(found, live)
+    # Its commits count, whether or not its code still fits the database.
+    candidate = previous([replace(one, outdated="") for one in found], live)
     if candidate is None or candidate.revision is None:
         raise Refused(f"no release of ours before version {live} has served: choose one by --since; `history` shows them")
     return candidate.revision
