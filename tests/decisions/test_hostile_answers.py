@@ -79,6 +79,7 @@ def of_archives(text: str) -> None:
 
 
 OPERATION = {"app": "a", "migration": "m", "verdict": "review", "operation": "o", "why": "w", "instead": "i", "locks": "l"}
+HALF = {"operations": [OPERATION], "waiting": ["a.m"], "delay": 60.0}
 HOLDER = {"token": "t", "who": "w", "purpose": "p", "machine": "m", "pid": 7, "lease": 300.0, "since": 1.7e9}
 ENTRY = {"run": "r", "command": "ship", "line": "fab", "by": "a@b", "machine": "m", "pid": 5, "began": 1.0, "ended": 0, "code": 0}
 SITE = {"static_url": "/", "static_root": "/x", "writable": True, "in_checkout": False, "free_static": 5, "free_checkout": 5}
@@ -97,7 +98,7 @@ READERS: Mapping[str, tuple[Callable[[str], object], str, Mapping[str, Any]]] = 
     "migrations": (
         lambda text: migrations.read(text, ["default"]).lines,
         "",
-        {"format": 2, "verdict": "review", "databases": [{"alias": "default", "operations": [OPERATION]}]},
+        {"format": migrations.FORMAT, "verdict": "review", "databases": [{**HALF, "alias": "default", "staged": HALF}]},
     ),
 }
 
@@ -109,6 +110,7 @@ def test_a_made_up_answer_is_none_or_a_declared_error(name: str) -> None:
     texts = [mark + json.dumps(changed(dict(answer), dice)) for _ in range(300)]
     whole = mark + json.dumps(answer)
     texts += [whole, whole[:-1], whole + DEEP, DEEP, mark + DEEP, mark + '{"a":' * 60_000, "", "\n", f"\0{whole}", whole * 3]
+    read(whole)
     for text in texts:
         try:
             read(text)

@@ -15,6 +15,7 @@ MIGRATE = "migraterolling"  # as `migrate`; new NOT NULL columns keep their defa
 FORMAT = 2
 EXPAND, CONTRACT = "expand", "contract"
 VERDICTS = ("none", "compatible", "review", "incompatible")
+_LONGEST_DELAY = 1e9  # seconds
 _FAILURES = 100  # beginnings of a document that is none, before the answer
 
 
@@ -133,7 +134,14 @@ def _staged(databases: Sequence[Mapping[str, Any]]) -> PendingMigrations | None:
         for one in half["operations"]
     )
     verdict = max((operation.verdict for operation in operations), key=VERDICTS.index, default="none")
-    return PendingMigrations(verdict, operations, tuple(_waiting(aliased)), max(float(half["delay"]) for half in halves))
+    return PendingMigrations(verdict, operations, tuple(_waiting(aliased)), max(map(_delay, halves)))
+
+
+def _delay(half: Mapping[str, Any]) -> float:
+    delay = half["delay"]
+    if type(delay) not in (int, float) or not 0 <= delay <= _LONGEST_DELAY:
+        raise Garbled("a delay in it is no number of seconds")
+    return float(delay)
 
 
 def _operation(alias: str, found: Mapping[str, Any]) -> PendingOperation:
