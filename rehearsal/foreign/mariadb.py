@@ -32,7 +32,7 @@ def server(folder: Path, names: Sequence[str]) -> Iterator[dict[str, str]]:
     if program is None or installer is None:
         raise NotServing("the site has MySQL or MariaDB: apt install mariadb-server")
     folder.mkdir()
-    who = owner(folder)
+    who = owner(folder, "mysql")
     log = folder / "said"
     with log.open("w") as said:
         command = [installer, "--no-defaults", f"--datadir={folder}/data", "--skip-test-db"]

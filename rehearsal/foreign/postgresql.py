@@ -32,7 +32,7 @@ def server(folder: Path, names: Sequence[str]) -> Iterator[dict[str, str]]:
         raise NotServing("the site has PostgreSQL: apt install postgresql")
     folder.mkdir()
     # PostgreSQL refuses to run as root.
-    who = owner(folder)
+    who = owner(folder, "postgres")
 
     def run(program: str, *arguments: str) -> None:
         command = [str(binaries / program), *arguments]

@@ -3,7 +3,7 @@
 import argparse
 import json
 import os
-import shutil
+import pwd
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -18,13 +18,22 @@ class NotServing(Exception):
     """Say what did not start, and what it said."""
 
 
-def owner(folder: Path) -> dict[str, Any]:
-    """Return as whom a server runs, for subprocess: it refuses to be root, and its user has to get at its folder."""
+def owner(folder: Path, account: str) -> dict[str, Any]:
+    """Return as whom a server runs, for subprocess: it refuses to be root, and its user has to get at its folder.
+
+    `account`: that of the distribution for it. No other user of the machine gets into the folder, and so at the socket, which
+    asks for no password.
+    """
+    folder.chmod(0o700)
     if os.geteuid() != 0:
         return {}
-    shutil.chown(folder, "nobody", "nogroup")
+    try:
+        entry = pwd.getpwnam(account)
+    except KeyError:
+        entry = pwd.getpwnam("nobody")
+    os.chown(folder, entry.pw_uid, entry.pw_gid)
     folder.parent.chmod(folder.parent.stat().st_mode | 0o011)
-    return {"user": "nobody", "group": "nogroup", "extra_groups": []}
+    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
 
 
 def serve(description: str | None, name: str, server: Server, arguments: Sequence[str] | None = None) -> int:

@@ -6,13 +6,14 @@
 import argparse
 import json
 import os
+import secrets
 import shutil
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,11 @@ def missing() -> str:
 
 def description(broker: str) -> str:
     """Say in words which broker a URL is of."""
-    return f"Redis at {broker}" if broker.startswith("redis:") else f"kombu's filesystem transport, for there is no {SERVER} here"
+    return (
+        f"Redis at {broker.rpartition('@')[2]}"
+        if broker.startswith("redis:")
+        else f"kombu's filesystem transport, for there is no {SERVER} here"
+    )
 
 
 def transport(folder: Path) -> dict[str, Any]:
@@ -59,27 +64,32 @@ def serving(folder: Path, address: str) -> Iterator[Mapping[str, str]]:
 @contextmanager
 def _redis(folder: Path, address: str) -> Iterator[str]:
     folder.mkdir()
-    options = [word for name, value in {**SETTINGS, "dir": str(folder)}.items() for word in (f"--{name}", value)]
+    # Another user of the machine could send tasks to the site's workers. By standard input: a command line is seen by all.
+    password = secrets.token_hex(16)
+    settings = {**SETTINGS, "bind": address, "port": str(PORT), "dir": str(folder), "requirepass": password}
     log = folder / "said"
     with log.open("wb") as said:
-        server = subprocess.Popen([SERVER, "--bind", address, "--port", str(PORT), *options], stdout=said, stderr=said)
+        server = subprocess.Popen([SERVER, "-"], stdin=subprocess.PIPE, stdout=said, stderr=said)
     try:
+        assert server.stdin is not None
+        with suppress(BrokenPipeError), server.stdin as lines:
+            lines.write("".join(f'{name} "{value}"\n' for name, value in settings.items()).encode())
         deadline = time.monotonic() + PATIENCE
-        while not _answers(address):
+        while not _answers(address, password):
             if server.poll() is not None or time.monotonic() > deadline:
                 raise NotServing(f"{SERVER} does not serve: {' '.join(log.read_text().split())[-300:]}")
             time.sleep(0.05)
-        yield f"redis://{address}:{PORT}/0"
+        yield f"redis://:{password}@{address}:{PORT}/0"
     finally:
         server.terminate()
         server.wait()
 
 
-def _answers(address: str) -> bool:
+def _answers(address: str, password: str) -> bool:
     try:
         with socket.create_connection((address, PORT), 1) as connection:
-            connection.sendall(b"PING\r\n")
-            return connection.recv(64).startswith(b"+PONG")
+            connection.sendall(f"AUTH {password}\r\n".encode())
+            return connection.recv(64).startswith(b"+OK")
     except OSError:
         return False
 

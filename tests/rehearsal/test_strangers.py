@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from botocore.exceptions import ClientError
 from rehearsal.addresses import Octet
 from rehearsal.cloud.options import Options
 from rehearsal.cloud.standin import StandIn
+from rehearsal.foreign import postgresql
 from rehearsal.hosts.bare import BareHosts
+from rehearsal.jobs import broker
 from rehearsal.keys import KEY_HEADER, Keys
 from rehearsal.world import World
 from tests.rehearsal.standin import stand_in
@@ -131,3 +134,49 @@ def test_another_user_of_the_machine_finds_nothing(tmp_path: Path) -> None:
         assert "rehearsal.server" in found["shown"] and not any(secret in found["shown"] for secret in secrets)
         assert world.control("calls") is not None
     assert not top.exists()
+
+
+REACHES = """
+import socket, sys
+path, address = sys.argv[1:]
+kind = socket.socket(socket.AF_UNIX) if path else socket.create_connection((address, 6379), 5)
+try:
+    if path:
+        kind.connect(path)
+    kind.sendall(b"LPUSH celery task\\r\\n")
+    print(kind.recv(64).decode())
+except PermissionError:
+    print("PermissionError")
+"""
+
+
+def reaches(path: str, address: str = "") -> str:
+    """Return what another user gets at a socket."""
+    command = [str(PYTHON), "-c", REACHES, path, address]
+    done = subprocess.run(
+        command, user=NOBODY, group=NOBODY, extra_groups=[], capture_output=True, text=True, check=True, cwd="/"
+    )  # fmt: skip
+    return done.stdout.strip()
+
+
+@pytest.mark.skipif(os.getuid() != 0 or PYTHON is None, reason="only root can be another user, who needs a python3 in /usr/bin")
+@pytest.mark.skipif(postgresql.installed() is None, reason="no PostgreSQL here: apt-get install postgresql")
+def test_another_user_reaches_no_database() -> None:
+    """It asks for no password: another user could run programs through it, and write what the site reads."""
+    # As the rehearsal has it: in the folder for temporary files of all.
+    with tempfile.TemporaryDirectory() as top, postgresql.server(Path(top) / "postgresql", ["shop"]) as reached:
+        (socket,) = Path(reached["host"]).glob(".s.PGSQL.*[0-9]")
+        assert reaches(str(socket)) == "PermissionError"
+        assert socket.is_socket() and Path(top).stat().st_mode & 0o011, "only its own folder keeps others out"
+
+
+@pytest.mark.skipif(os.getuid() != 0 or PYTHON is None, reason="only root can be another user, who needs a python3 in /usr/bin")
+@pytest.mark.skipif(shutil.which(broker.SERVER) is None, reason="no Redis here: apt-get install redis-server")
+def test_another_user_sends_no_task(tmp_path: Path) -> None:
+    with Octet() as octet, broker._redis(tmp_path / "broker", f"127.{octet.number}.0.5") as url:
+        address = url.rpartition("@")[2].partition(":")[0]
+        assert reaches("", address).startswith("-NOAUTH")
+        password = url.removeprefix("redis://:").partition("@")[0]
+        shown = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline")]
+        assert len(password) == 32 and not any(password.encode() in line for line in shown)
+        assert password not in broker.description(url)
