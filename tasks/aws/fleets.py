@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from botocore.exceptions import ClientError
 
@@ -76,13 +77,14 @@ def try_observe(
     since: float | None = None,
     seen: Fleet | None = None,
     memory: Memory = NOTHING,
+    booting: Collection[str] = (),
 ) -> tuple[Fleet, Group] | str:
     """Observe a group, or return why to retry: AWS throttles, or its answer is older than our last write.
 
     Raises as `observe` does.
     """
     try:
-        fleet, group = observe(cloud, name, alarms, since, seen, memory)
+        fleet, group = observe(cloud, name, alarms, since, seen, memory, booting)
     except ClientError as error:
         if not throttled(error):
             raise
@@ -100,17 +102,21 @@ def observe(
     since: float | None = None,
     seen: Fleet | None = None,
     memory: Memory = NOTHING,
+    booting: Collection[str] = (),
 ) -> tuple[Fleet, Group]:
     """Read a group once: the group, its target groups and, during a run, its activities and alarms.
 
     `since`: epoch seconds from which activities are read without a record of a run; None: none are read. `seen`: the previous
     fleet; while the group is complete and its members are the same, there are no new activities, and none are read either.
-    `memory`: the writes of this process.
+    `memory`: the writes of this process. `booting`: instances of `seen`; while they are all Pending the health of
+    targets is taken from `seen`, not read.
     The number of calls grows with the fleet only by pages. Raises Refused when the group or its record cannot be read.
     """
     group = autoscaling.group(cloud, name)
     record, vanished = _record(cloud, group, memory)
-    health = [target_groups.details(cloud, arn) for arn in group.target_groups]
+    blind = _booting(group, seen, booting)
+    health = [] if blind else [target_groups.details(cloud, arn) for arn in group.target_groups]
+    met = {i.id: i for i in seen.instances} if blind and seen else {}
     since = record.started if record else since
     known = seen if seen and seen.record == record and _at_rest(group, seen) else None
     done = [] if since is None or known else autoscaling.activities(cloud, name, since)
@@ -126,7 +132,7 @@ def observe(
         maximum=group.maximum,
         desired=group.desired,
         version=group.version,
-        instances=tuple(_instance(group, m, health, launched.get(m.id, 0.0)) for m in group.members),
+        instances=tuple(_as_met(_instance(group, m, health, launched.get(m.id, 0.0)), met, blind) for m in group.members),
         zones=group.zones,
         suspended=frozenset(group.suspended),
         record=record,
@@ -145,8 +151,23 @@ def observe(
         heaviest=group.weights[1],
         lightest=group.weights[0],
         latest=_latest(cloud, group) if record and record.back and record.latest else "",
+        blind=blind,
     )
     return fleet, group
+
+
+def _booting(group: Group, seen: Fleet | None, ids: Collection[str]) -> bool:
+    """Return whether nothing but these instances is new since the last poll, and they are all Pending."""
+    known = {i.id for i in seen.instances if i.id not in ids} if seen and ids else set()
+    return bool(ids and group.target_groups) and all(m.id in known or m.lifecycle.startswith("Pending") for m in group.members)
+
+
+def _as_met(instance: FleetInstance, met: Mapping[str, FleetInstance], blind: bool) -> FleetInstance:
+    """Return an instance with the health that an earlier poll found; one that was not there then is not registered yet."""
+    if not blind:
+        return instance
+    known = met.get(instance.id)
+    return replace(instance, targets=known.targets if known else (_UNKNOWN.state,), reason=known.reason if known else "")
 
 
 def _record(cloud: Cloud, group: Group, memory: Memory) -> tuple[Record | None, bool]:

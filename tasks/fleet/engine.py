@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -34,8 +35,11 @@ class Engine(Protocol):
 
     policy: Policy
 
-    def observe(self, seen: Fleet | None) -> Observation | str:
-        """Read the group, or return why to retry. `seen`: the previous fleet."""
+    def observe(self, seen: Fleet | None, booting: Collection[str]) -> Observation | str:
+        """Read the group, or return why to retry.
+
+        `seen`: the previous fleet; `booting`: while these of its instances are Pending, the health of targets need not be read.
+        """
 
     def wanted(self, fleet: Fleet) -> str:
         """Return the version whose instances serve at the end."""
@@ -71,10 +75,10 @@ class RampedEngine:
         """Begin to watch the limits of the settings."""
         self.watch = Watch(self.run)
 
-    def observe(self, seen: Fleet | None) -> Observation | str:
+    def observe(self, seen: Fleet | None, booting: Collection[str]) -> Observation | str:
         """Read the group, or return why to retry."""
         alarms = self.run.settings.rollout.alarms
-        result = fleets.try_observe(self.run.cloud, self.group, alarms, seen=seen, memory=self.memory)
+        result = fleets.try_observe(self.run.cloud, self.group, alarms, seen=seen, memory=self.memory, booting=booting)
         if isinstance(result, str):
             return result
         fleet, group = result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from ..aws import fleets, launch_templates, refreshes
@@ -27,7 +28,7 @@ class RefreshEngine:
     backwards: bool = False  # the goal is the old version
     pinned: bool = False  # the group followed $Latest until we named a number
 
-    def observe(self, seen: Fleet | None) -> Observation | str:
+    def observe(self, seen: Fleet | None, booting: Collection[str]) -> Observation | str:
         """Read the refresh and the group, or return why to retry."""
         found = refreshes.try_newest(self.run.cloud, self.group)
         if isinstance(found, str):

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..aws.diagnosis import findings
 from ..aws.fleets import LAGS
 from ..aws.lock import Lock
+from ..decisions.rollout.effects import after, booting, sufficient
 from ..decisions.rollout.groups import Instruction, Outcome, Progress, instruction
 from ..decisions.rollout.instance_refresh import GoBack, Returned, Start
-from ..decisions.rollout.pace import Pace
+from ..decisions.rollout.pace import Pace, longest
 from ..decisions.rollout.snapshot import Fleet, FleetInstance, remember
-from ..decisions.rollout.steps import Done, Pause, Step, Stop, TurnBack, Wait
+from ..decisions.rollout.steps import Done, Pause, Point, Step, Stop, Terminate, TurnBack, Wait
 from ..errors import Resumable
 from ..runtime.run import Run
 from ..runtime.waiting import jittered
@@ -50,6 +51,7 @@ class GroupRollout:
     seen: Fleet | None = None
     pace: Pace = Pace()
     rejected: int = 0
+    at: float = 0.0  # AWS's time of the last poll, epoch seconds
     due: float = 0.0  # when it polls again
     polled: float = 0.0  # when the last poll began, on the monotonic clock
     late: bool = False  # the last poll was too old to act upon
@@ -57,11 +59,18 @@ class GroupRollout:
     text: str = ""  # the result for the operator
 
     def turn(self, asked: Instruction) -> None:
-        """Poll once, and take one step. Raises Resumable when it stopped half-way."""
-        observed = self._observe()
-        if observed is None:
-            return
-        step = self.engine.decide(observed, asked)
+        """Poll once, and take the steps that follow from it. Raises Resumable when it stopped half-way."""
+        observed, polled = self._observe(booting(self.seen, self.engine.policy, self.at)), True
+        while observed is not None:
+            step = self.engine.decide(observed, asked)
+            if sufficient(observed.fleet, step, polled):
+                observed, polled = self._take(observed, step, asked), False
+            else:
+                observed, polled = self._observe(()), True
+
+    def _take(self, observed: Observation, step: Step, asked: Instruction) -> Observation | None:
+        """Take one step; return what is known to be there after it, or None where it must poll again."""
+        before = self.progress
         if isinstance(step, TurnBack | GoBack | Returned | Start):
             self.why = self.why or step.why
         if isinstance(step, TurnBack | GoBack | Returned | Stop) and not isinstance(step, Pause):
@@ -71,7 +80,15 @@ class GroupRollout:
         elif isinstance(step, Stop):
             raise Resumable(f"{self.group}: {step}", self.run.command)
         elif not self._do(observed, step):
-            return
+            return None
+        self._advance(observed, step, asked)
+        fleet = after(observed.fleet, step)
+        if fleet is None or self.progress is not before:
+            return None
+        self.seen = fleet
+        return replace(observed, fleet=fleet)
+
+    def _advance(self, observed: Observation, step: Step, asked: Instruction) -> None:
         self.progress = self.engine.progress(observed, step)
         if self.progress is Progress.BACK:
             self.why = self.why or asked.stop
@@ -84,12 +101,13 @@ class GroupRollout:
         """Return the outcome of the group."""
         return Outcome(self.group, self.progress, self.text)
 
-    def _observe(self) -> Observation | None:
+    def _observe(self, booting: Collection[str]) -> Observation | None:
         self.polled = self.run.clock.elapsed()
-        observed = self.engine.observe(self.seen)
+        observed = self.engine.observe(self.seen, booting)
         if isinstance(observed, str):
             self._later(observed)
             return None
+        self.at = observed.now
         self.seen = self._ask(remember(self.seen, observed.fleet, observed.now, self.engine.policy))
         self.run.journal.see(self.seen)
         self.pace = self.pace.after(self._new, self.run.clock.now())
@@ -142,6 +160,8 @@ class GroupRollout:
                 self._later(f"AWS rejected the call, retrying: {rejection}")
                 return False
             self.run.journal.action(self.group, str(step))
+            if isinstance(step, Point | Terminate):
+                self._rest(self.pace.launching(self.run.settings.rollout.poll))
         self.rejected = 0
         return True
 
@@ -177,8 +197,8 @@ def roll(rollouts: Sequence[GroupRollout]) -> list[Outcome]:
         following = min(acting, key=lambda rollout: rollout.due)
         early = following.due - following.run.clock.now()
         if early > 0:
-            # No longer than a poll, in case the clock is set back meanwhile.
-            following.run.clock.sleep(min(early, 2 * following.run.settings.rollout.poll))
+            # The clock may be set back meanwhile.
+            following.run.clock.sleep(min(early, 1.1 * longest(following.run.settings.rollout.poll)))
         for rollout in rollouts:
             rollout.lock.renew()
         following.turn(instruction(following.group, progress))

@@ -9,6 +9,8 @@ from .snapshot import FleetInstance
 
 # Polls per interval while something is about to happen: old instances leave in time, and calls stay few elsewhere.
 QUICK = 5
+# Polls within the time in which a new instance is expected to become ready.
+CLOSE = 3
 # Intervals between two polls while no new instance can be ready yet, and the most seconds: polls show alarms and failures.
 SELDOM, AT_LEAST = 3, 30.0
 
@@ -45,13 +47,29 @@ class Pace:
         """
         if any(i.ready and i.polls < polls for i in new):
             return poll / QUICK
-        return min((self._expected(first, at, poll) for first, _ in self.starting.values()), default=poll)
+        coming = [i for i in new if i.id in self.starting]
+        return min((self._expected(i, self.starting[i.id][0], at, poll) for i in coming), default=poll)
 
-    def _expected(self, first: float, at: float, poll: float) -> float:
+    def launching(self, poll: float) -> float:
+        """Return the seconds until the next poll after a step that makes the group launch."""
+        return poll if self.took is None else min(_seldom(poll), max(poll, self.took[0] / 2))
+
+    def _expected(self, instance: FleetInstance, first: float, at: float, poll: float) -> float:
         """Return the seconds until the next look at an instance: seldom while it cannot be ready, quick when it may be."""
-        seldom = max(poll, min(SELDOM * poll, AT_LEAST))
+        seldom = _seldom(poll)
         if self.took is None:
-            return min(seldom, max(poll, first + self.launch - at))
+            # Where one that is Pending takes longer than launches did before, it is not ready at once when it is in service.
+            least = min(seldom, 2 * poll) if self.launch and instance.lifecycle.startswith("Pending") else poll
+            return min(seldom, max(least, first + self.launch - at))
         early, late = (first + seconds for seconds in self.took)
-        # Where it is known only roughly when, a fifth of that time is close enough.
-        return poll if at > late + poll else min(seldom, max(poll / QUICK, (late - early) / QUICK, early - at))
+        # Where it is known only roughly when, a part of that time is close enough.
+        return poll if at > late + poll else min(seldom, max(poll / QUICK, (late - early) / CLOSE, early - at))
+
+
+def longest(poll: float) -> float:
+    """Return the most seconds between two polls."""
+    return max(poll, AT_LEAST)
+
+
+def _seldom(poll: float) -> float:
+    return max(poll, min(SELDOM * poll, AT_LEAST))

@@ -116,6 +116,7 @@ class Fleet:
     reuses: bool = False  # what is scaled in returns to the pool
     heaviest: int = 1  # largest weight of an instance: above 1, sizes are units and not instances
     lightest: int = 1
+    blind: bool = False  # the health of targets is of an earlier poll: enough to wait, for no other step
 
     @cached_property
     def members(self) -> tuple[FleetInstance, ...]:

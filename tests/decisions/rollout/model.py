@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 
 from tasks.decisions.rollout.decide import Goal, decide
+from tasks.decisions.rollout.effects import after, booting, sufficient
 from tasks.decisions.rollout.memory import Memory
 from tasks.decisions.rollout.snapshot import Fleet, FleetInstance, Policy, Record, remember
 from tasks.decisions.rollout.steps import (
@@ -58,13 +59,14 @@ class Box:
     aside: bool = False  # in standby
     retained: bool = False
     fails_at: float = float("inf")  # the group finds it unhealthy then, and replaces it
+    pending: float = 2.0
 
     def lifecycle(self, now: float) -> str:
         if self.leaves is not None:
             return "Terminating:Retained" if self.retained else "Terminating"
         if self.aside:
             return "Standby"
-        return "InService" if now >= self.launched + 2 else "Pending"
+        return "InService" if now >= self.launched + self.pending else "Pending"
 
     def serves(self, now: float) -> bool:
         return self.leaves is None and not self.aside and now >= self.serves_from and now >= self.sick_until
@@ -132,6 +134,7 @@ class Group:
             serves = float("inf")
         box = Box(drawn or f"i-{self.born:04d}", zone, version, self.now - (10 if ready else 0), serves, self.protects)
         box.weight = self.ties.choice(self.weights)
+        box.pending = 0.0 if ready else max(2.0, self.boot / 2)
         self.boxes[box.id] = box
         self.launches[version] += 1
         self.launched.append(box.id)
@@ -245,15 +248,14 @@ class Group:
             self.surplus.append(id)
         self.reconcile()
 
-    def apply(self, step: Step, crash: int | None = None) -> None:
-        """Apply a step, write by write; `crash` is the number of writes after which the process dies."""
-        writes = list(self._writes(step))
-        for number, write in enumerate(writes):
-            if crash is not None and number >= crash:
+    def apply(self, step: Step, crash: int | None = None) -> int | None:
+        """Apply a step, write by write; `crash`: the number of writes after which the process dies. Return what is left of it."""
+        for write in self._writes(step):
+            if crash == 0:
                 raise Killed
             write()
-        if crash is not None and not isinstance(step, Wait | Done | Stop):
-            raise Killed
+            crash = None if crash is None else crash - 1
+        return crash
 
     def _writes(self, step: Step):  # noqa: ANN202
         match step:
@@ -320,34 +322,72 @@ class Operator:
     seen: Fleet | None = None
     ended: Step | None = None
     memory: Memory = Memory()
+    polled: bool = True  # false while `seen` is a poll and our own writes since
+    crash: int | None = None  # writes until the process dies
 
-    def tick(self, crash: int | None = None) -> Step:
-        """Observe, decide, apply once; time passes only when there is nothing to do."""
+    def turn(self, crash: int | None = None) -> Step:
+        """Observe once, and take the steps that follow from it, as a process does while nobody else acts."""
+        self.crash = crash
+        step = self.tick()
+        while not self.polled and not self.ended:
+            step = self.tick()
+        return step
+
+    def tick(self) -> Step:
+        """Observe where that is needed, decide, apply once; time passes only when there is nothing to do."""
+        if self.polled and not self._poll(booting(self.seen, self.policy, self.group.now)):
+            return self._lags()
+        assert self.seen
+        step = decide(self.seen, self.policy, self.goal, self.group.now)
+        if not sufficient(self.seen, step, self.polled):
+            if not self._poll(frozenset()):
+                return self._lags()
+            step = decide(self.seen, self.policy, self.goal, self.group.now)
+        self._apply(step)
+        return step
+
+    def _apply(self, step: Step) -> None:
+        record, following = self.seen.record if self.seen else None, None
+        self.group.log.append(f"{self.group.now:6.0f} {type(step).__name__}: {step}")
+        try:
+            self.crash = self.group.apply(step, self.crash)
+            self.memory = self.memory.after(step, self.group.now)
+            following = after(self.seen, step) if self.seen else None
+            if self.crash is not None and following is None and not isinstance(step, Wait | Done | Stop):
+                raise Killed
+        except Killed:
+            self.seen, self.memory, self.crash, following, record = None, Memory(), None, None, None
+            self.group.outlast()
+        if isinstance(step, Wait):
+            self.group.pass_time(TICK)
+        back = record is not None and record.back and not record.aborted
+        if isinstance(step, Done | Stop) or (isinstance(step, Forget) and back):
+            self.ended = step
+        self.polled = following is None
+        self.seen = following or self.seen
+
+    def _lags(self) -> Step:
+        self.polled = True
+        self.group.pass_time(TICK)
+        return Wait("lags")
+
+    def _poll(self, pending: frozenset[str]) -> bool:
+        """Observe, without the health of targets while nothing but these instances is new and they are Pending."""
         shown = self.group.observe()
         self.memory = self.memory.met(shown)
+        before = {i.id: i for i in self.seen.instances} if self.seen else {}
+        known = before.keys() - pending
+        if pending and all(i.id in known or i.lifecycle == "Pending" for i in shown.members):
+            unread = tuple(replace(i, targets=before[i.id].targets if i.id in before else ("unused",)) for i in shown.instances)
+            shown = replace(shown, instances=unread, blind=True)
         if self.memory.lags(shown, self.group.now):
-            self.group.pass_time(TICK)
-            return Wait("lags")
+            return False
         record, vanished = self.memory.record_of(shown.record, lambda: self.group.copy)
         shown = self.memory.complete(replace(shown, record=record, vanished=vanished))
         if record:
             self.memory = replace(self.memory, record=record)
         self.seen = remember(self.seen, shown, self.group.now, self.policy)
-        step = decide(self.seen, self.policy, self.goal, self.group.now)
-        self.group.log.append(f"{self.group.now:6.0f} {type(step).__name__}: {step}")
-        try:
-            self.group.apply(step, crash)
-            self.memory = self.memory.after(step, self.group.now)
-        except Killed:
-            self.seen, self.memory = None, Memory()
-            self.group.outlast()
-        if isinstance(step, Wait):
-            self.group.pass_time(TICK)
-        record = self.seen.record if self.seen else None
-        back = record is not None and record.back and not record.aborted
-        if isinstance(step, Done | Stop) or (isinstance(step, Forget) and back):
-            self.ended = step
-        return step
+        return True
 
     def run(self, limit: int = 1500) -> Step:
         """Go on to the end."""

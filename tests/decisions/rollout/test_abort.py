@@ -125,7 +125,7 @@ def test_aborted_at_any_moment_under_an_adversary_nothing_is_left_and_nothing_is
     for kind, number in disturbances[:last]:
         if kind not in ("quiet", "crash"):
             w.disturb(kind, number)
-        operator.tick(number % 3 if kind == "crash" else None)
+        operator.turn(number % 3 if kind == "crash" else None)
         w.check()
         if operator.ended:
             return
@@ -134,7 +134,7 @@ def test_aborted_at_any_moment_under_an_adversary_nothing_is_left_and_nothing_is
     launched, stays = w.group.launches["2"], w.group.record.pointed
     operator = Operator(w.group, ABORT, GOAL)
     for at in crash:
-        operator.tick(at)
+        operator.turn(at)
         w.check()
         if operator.ended:
             break

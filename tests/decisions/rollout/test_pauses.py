@@ -171,7 +171,7 @@ def test_no_more_is_replaced_than_a_pause_allows_and_an_alarm_brings_all_back(
     for tick in range(1500):
         if tick == alarm:
             group.alarms = ("bad",)
-        step = operator.tick(next(goes, None))
+        step = operator.turn(next(goes, None))
         world.check()
         record = group.record
         if isinstance(step, Terminate) and record and not record.back:

@@ -105,7 +105,7 @@ def test_answers_that_lag_tags_that_vanish_and_instances_that_stay(
         if at == "tags":
             w.group.log.append(f"{w.group.now:6.0f} adversary: tags")
             w.group.record = None
-        operator.tick(None if at == "tags" else at)
+        operator.turn(None if at == "tags" else at)
         w.check()
         if operator.ended:
             break
@@ -145,7 +145,7 @@ def test_launches_that_are_cancelled_and_versions_of_others(numbers: dict, distu
     operator = Operator(w.group, rules, GOAL)
     for kind in disturbances:
         disturb(w, kind, number)
-        operator.tick(number % 3 if kind == "crash" else None)
+        operator.turn(number % 3 if kind == "crash" else None)
         if operator.ended:
             break
     if not operator.ended:
@@ -176,7 +176,7 @@ def test_cancelled_launches_end_it_whatever_the_size(most: int) -> None:
     group = UnkindGroup.settled(0, 40, 20, dying=10**6)
     operator = Operator(group, policy(surge=2, max_failures=most), GOAL)
     for _ in range(60):
-        operator.tick()
+        operator.turn()
         if any("roll back" in line for line in group.log):
             break
     assert group.launches["2"] <= most + 1, "\n".join(group.log[-20:])
