@@ -50,8 +50,8 @@ class GroupRollout:
     progress: Progress = Progress.GOING
     seen: Fleet | None = None
     pace: Pace = Pace()
-    rejected: int = 0
     at: float = 0.0  # AWS's time of the last poll, epoch seconds
+    rejected: int = 0
     due: float = 0.0  # when it polls again
     polled: float = 0.0  # when the last poll began, on the monotonic clock
     late: bool = False  # the last poll was too old to act upon
@@ -110,7 +110,7 @@ class GroupRollout:
         self.at = observed.now
         self.seen = self._ask(remember(self.seen, observed.fleet, observed.now, self.engine.policy))
         self.run.journal.see(self.seen)
-        self.pace = self.pace.after(self._new, self.run.clock.now())
+        self.pace = self.pace.after(self._new, self.at)
         return replace(observed, fleet=self.seen)
 
     @property
@@ -147,8 +147,7 @@ class GroupRollout:
         named = f"{self.group}: {step}"
         if isinstance(step, Wait):
             self.run.out.progress(named if self.engine.policy.together else str(step))
-            poll, now = self.run.settings.rollout.poll, self.run.clock.now()
-            self._rest(self.pace.rest(self._new, self.engine.policy.healthy_polls, now, poll))
+            self._rest(self.pace.rest(self._new, self.engine.policy.healthy_polls, self.at, self.run.settings.rollout.poll))
         elif isinstance(step, Done):
             self.run.out.say(str(step))
         else:

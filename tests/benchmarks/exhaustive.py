@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from tasks.decisions.rollout.snapshot import Fleet, Policy
-from tasks.decisions.rollout.steps import Done, Return, Step, Stop, Terminate, Wait
+from tasks.decisions.rollout.steps import Stop
 from tests.decisions.rollout.model import GOAL, Group, Operator, policy
 from tests.decisions.rollout.test_properties import World, assert_clean
 
@@ -74,7 +74,7 @@ def key(state: State) -> int:
 def moves(state: State) -> Iterator[Move]:
     """Yield what can happen next; a crash counts the writes done before it."""
     yield "tick", 0
-    for writes in range(4):
+    for writes in range(6):
         yield "crash", writes
     if state.disturbed < DISTURBANCES:
         for number in range(len(state.group.members())):
@@ -91,8 +91,8 @@ def after(fleets: Fleets, state: State, move: Move) -> State | None:
     world.maximum, world.took = fleets.maximum, state.took
     operator = Operator(world.group, fleets.policy, GOAL, state.seen)
     if kind in ("tick", "crash"):
-        step = operator.tick(number if kind == "crash" else None)
-        if kind == "crash" and number > _writes(step):
+        operator.turn(number if kind == "crash" else None)
+        if operator.crash is not None:
             return None
     else:
         world.disturb(kind, number)
@@ -122,12 +122,6 @@ def _copied(group: Group) -> Group:
     return twin
 
 
-def _writes(step: Step) -> int:
-    if isinstance(step, Terminate | Return):
-        return len(step.ids) + isinstance(step, Return)
-    return 0 if isinstance(step, Wait | Done | Stop) else 1
-
-
 def trace(state: State | None, last: Move) -> str:
     """Say how a state came to be, the last move included."""
     said = [f"{last[0]} {last[1]}"]
@@ -148,7 +142,7 @@ def explore(all_fleets: Sequence[Fleets], most: int) -> tuple[int, list[str]]:
             try:
                 following = after(fleets, state, move)
             except AssertionError as error:
-                broken.append(f"{str(error).splitlines()[0]} with {fleets.policy}\n{trace(state, move)}")
+                broken.append(f"{error}\nwith {fleets.policy}\n{trace(state, move)}")
                 continue
             if following and (name := (number, key(following))) not in visited:
                 visited.add(name)

@@ -39,7 +39,7 @@ def test_small_fleets_hold_their_properties() -> None:
 
 def test_a_broken_property_is_found_with_its_story(monkeypatch) -> None:  # noqa: ANN001
     def check(self: World) -> None:
-        assert self.group.desired <= self.own, "bounded"
+        assert self.group.desired <= self.own, "bounded\n" + self.story()
 
     monkeypatch.setattr(World, "check", check)
     _, broken = explore(list(families())[-1:], 1500)

@@ -19,9 +19,9 @@ SELDOM, AT_LEAST = 3, 30.0
 class Pace:
     """How long new instances took so far; lost in a crash, and measured again.
 
-    `starting`: when each new instance that is not ready was seen first and last, in epoch seconds of the operator's clock;
-    `took`: seconds at which the latest instance to become ready was last seen not ready, and first seen ready; `launch`: the
-    fewest seconds that the group's earlier launches took until in service, 0 where that is not known.
+    `starting`: when each new instance that is not ready was launched, and when it was seen last, in epoch seconds; `took`:
+    seconds after its launch at which the latest instance to become ready was last seen not ready, and first seen ready;
+    `launch`: the fewest seconds that the group's earlier launches took until in service, 0 where that is not known.
     """
 
     starting: Mapping[str, tuple[float, float]] = field(default_factory=dict)
@@ -29,10 +29,10 @@ class Pace:
     launch: float = 0.0
 
     def after(self, new: Sequence[FleetInstance], at: float) -> Pace:
-        """Return what is known after a poll; `new`: the instances of the wanted version, `at`: epoch seconds."""
+        """Return what is known after a poll; `new`: the instances of the wanted version, `at`: AWS's time, epoch seconds."""
         starting, took = dict[str, tuple[float, float]](), self.took
         for i in new:
-            first, last = self.starting.get(i.id, (at, at))
+            first, last = self.starting.get(i.id, (i.since or at, at))
             if not i.ready:
                 starting[i.id] = (first, at)
             elif i.id in self.starting:
@@ -42,8 +42,8 @@ class Pace:
     def rest(self, new: Sequence[FleetInstance], polls: int, at: float, poll: float) -> float:
         """Return the seconds until the next poll.
 
-        `polls`: polls in a row that must find an instance ready; `poll`: seconds between two polls where nothing is about to
-        happen.
+        `polls`: polls in a row that must find an instance ready; `at`: AWS's time of this poll, epoch seconds; `poll`: seconds
+        between two polls where nothing is about to happen.
         """
         if any(i.ready and i.polls < polls for i in new):
             return poll / QUICK

@@ -125,7 +125,7 @@ def test_aborted_at_any_moment_under_an_adversary_nothing_is_left_and_nothing_is
     for kind, number in disturbances[:last]:
         if kind not in ("quiet", "crash"):
             w.disturb(kind, number)
-        operator.turn(number % 3 if kind == "crash" else None)
+        operator.turn(number % 6 if kind == "crash" else None)
         w.check()
         if operator.ended:
             return

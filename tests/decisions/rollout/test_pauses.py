@@ -157,7 +157,7 @@ rules = st.fixed_dictionaries(
 # Late in a rollout: the launches of the way there are not those of the way back.
 @example(5, {"surge": 1, "batch": 1, "canary": 0, "checkpoints": [], "pause": 0.0}, [], 31, False)
 @given(
-    st.integers(0, 6), rules, st.lists(st.none() | st.integers(0, 3), max_size=30), st.none() | st.integers(0, 60), st.booleans()
+    st.integers(0, 6), rules, st.lists(st.none() | st.integers(0, 5), max_size=30), st.none() | st.integers(0, 60), st.booleans()
 )  # fmt: skip
 def test_no_more_is_replaced_than_a_pause_allows_and_an_alarm_brings_all_back(
     desired: int, numbers: dict, crashes: list[int | None], alarm: int | None, other: bool

@@ -31,7 +31,8 @@ sizes = st.fixed_dictionaries(
         "drain": st.sampled_from([0.0, 10.0, 100.0]),
     }
 )
-crashes = st.lists(st.none() | st.integers(0, 3), max_size=40)
+# A turn makes up to five writes.
+crashes = st.lists(st.none() | st.integers(0, 5), max_size=40)
 events = st.lists(
     st.tuples(st.sampled_from(["quiet", "quiet", "kill", "out", "in", "flap", "crash", "dry"]), st.integers(0, 9)), max_size=60
 )
@@ -135,7 +136,7 @@ def disturbed(w: World, operator: Operator, disturbances: list) -> None:
     for kind, number in disturbances:
         if kind not in ("quiet", "crash"):
             w.disturb(kind, number)
-        operator.turn(number % 3 if kind == "crash" else None)
+        operator.turn(number % 6 if kind == "crash" else None)
         w.check()
         if operator.ended:
             break
@@ -198,7 +199,7 @@ def test_a_bad_version_goes_back_under_an_adversary(numbers: dict, disturbances:
             for box in w.group.members():
                 if box.version == "2":
                     box.sick_until = float("inf")
-        operator.turn(number % 3 if kind == "crash" else None)
+        operator.turn(number % 6 if kind == "crash" else None)
         if operator.ended:
             return
     step = operator.run()
@@ -280,7 +281,7 @@ def test_with_weights_a_bad_version_goes_back(
             for box in w.group.members():
                 if box.version == "2":
                     box.sick_until = float("inf")
-        operator.turn(number % 3 if kind == "crash" else None)
+        operator.turn(number % 6 if kind == "crash" else None)
         if operator.ended:
             return
     step = operator.run()
@@ -311,7 +312,7 @@ def test_a_warm_pool_ends_with_the_version_too_and_none_of_another_comes_into_se
     for kind, number in disturbances:
         if kind in ("kill", "out", "in"):
             w.disturb(kind, number)
-        operator.turn(number % 3 if kind == "crash" else None)
+        operator.turn(number % 6 if kind == "crash" else None)
         w.check()
         if operator.ended:
             break

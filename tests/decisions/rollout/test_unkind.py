@@ -85,7 +85,7 @@ def world(numbers: dict, **more: object) -> World:
     return World(group, numbers["surge"], desired)
 
 
-crashes = st.lists(st.none() | st.integers(0, 4) | st.just("tags"), max_size=40)
+crashes = st.lists(st.none() | st.integers(0, 5) | st.just("tags"), max_size=40)
 
 
 @example(
@@ -145,7 +145,7 @@ def test_launches_that_are_cancelled_and_versions_of_others(numbers: dict, distu
     operator = Operator(w.group, rules, GOAL)
     for kind in disturbances:
         disturb(w, kind, number)
-        operator.turn(number % 3 if kind == "crash" else None)
+        operator.turn(number % 6 if kind == "crash" else None)
         if operator.ended:
             break
     if not operator.ended:
