@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from botocore.exceptions import ClientError
 
+from ..decisions.rollout.looks import WHOLE, Look, is_booting, only_health, unread
 from ..decisions.rollout.memory import Memory
 from ..decisions.rollout.record import TAGS, from_tags, to_tags
 from ..decisions.rollout.snapshot import Fleet, FleetInstance, Record
@@ -77,18 +78,16 @@ def try_observe(
     since: float | None = None,
     seen: Fleet | None = None,
     memory: Memory = NOTHING,
-    booting: Collection[str] = (),
+    look: Look = WHOLE,
 ) -> tuple[Fleet, Group] | str:
     """Observe a group, or return why to retry: AWS throttles, or its answer is older than our last write.
 
     Raises as `observe` does.
     """
     try:
-        fleet, group = observe(cloud, name, alarms, since, seen, memory, booting)
+        fleet, group = observe(cloud, name, alarms, since, seen, memory, look)
     except ClientError as error:
-        if not throttled(error):
-            raise
-        return f"AWS rejected the call, retrying: {error.response['Error'].get('Message', error)}"
+        return _throttling(error)
     memory = memory.met(fleet)
     if group.at is not None and memory.lags(fleet, group.at):
         return LAGS
@@ -102,23 +101,21 @@ def observe(
     since: float | None = None,
     seen: Fleet | None = None,
     memory: Memory = NOTHING,
-    booting: Collection[str] = (),
+    look: Look = WHOLE,
 ) -> tuple[Fleet, Group]:
     """Read a group once: the group, its target groups and, during a run, its activities and alarms.
 
     `since`: epoch seconds from which activities are read without a record of a run; None: none are read. `seen`: the previous
     fleet; while the group is complete and its members are the same, there are no new activities, and none are read either.
-    `memory`: the writes of this process. `booting`: instances of `seen`; while they are all Pending the health of
-    targets is taken from `seen`, not read.
+    `memory`: the writes of this process. `look`: what need not be read, and is taken from `seen`.
     The number of calls grows with the fleet only by pages. Raises Refused when the group or its record cannot be read.
     """
     group = autoscaling.group(cloud, name)
     record, vanished = _record(cloud, group, memory)
-    blind = _booting(group, seen, booting)
-    health = [] if blind else [target_groups.details(cloud, arn) for arn in group.target_groups]
-    met = {i.id: i for i in seen.instances} if blind and seen else {}
+    blind = _is_blind(group, seen, look)
+    health = [] if blind or look.again else [target_groups.details(cloud, arn) for arn in group.target_groups]
     since = record.started if record else since
-    known = seen if seen and seen.record == record and _at_rest(group, seen) else None
+    known = seen if seen and seen.record == record and _at_rest(group, seen, memory.dismissed) else None
     done = [] if since is None or known else autoscaling.activities(cloud, name, since)
     launched = _launches(done)
     # Of several ends the newest counts: an instance may be reused by way of the warm pool.
@@ -132,7 +129,7 @@ def observe(
         maximum=group.maximum,
         desired=group.desired,
         version=group.version,
-        instances=tuple(_as_met(_instance(group, m, health, launched.get(m.id, 0.0)), met, blind) for m in group.members),
+        instances=tuple(_instance(group, m, health, launched.get(m.id, 0.0)) for m in group.members),
         zones=group.zones,
         suspended=frozenset(group.suspended),
         record=record,
@@ -151,23 +148,31 @@ def observe(
         heaviest=group.weights[1],
         lightest=group.weights[0],
         latest=_latest(cloud, group) if record and record.back and record.latest else "",
-        blind=blind,
     )
+    if seen and (blind or look.again):
+        fleet = unread(fleet, seen, len(group.target_groups), blind=blind)
     return fleet, group
 
 
-def _booting(group: Group, seen: Fleet | None, ids: Collection[str]) -> bool:
-    """Return whether nothing but these instances is new since the last poll, and they are all Pending."""
-    known = {i.id for i in seen.instances if i.id not in ids} if seen and ids else set()
-    return bool(ids and group.target_groups) and all(m.id in known or m.lifecycle.startswith("Pending") for m in group.members)
+def try_health(cloud: Cloud, group: Group, seen: Fleet) -> Fleet | str:
+    """Read the health of targets alone; return `seen` with it, or why to retry: AWS throttles."""
+    try:
+        health = [target_groups.details(cloud, arn) for arn in group.target_groups]
+    except ClientError as error:
+        return _throttling(error)
+    return only_health(seen, {i.id: _with_health(i, health) for i in seen.instances})
 
 
-def _as_met(instance: FleetInstance, met: Mapping[str, FleetInstance], blind: bool) -> FleetInstance:
-    """Return an instance with the health that an earlier poll found; one that was not there then is not registered yet."""
-    if not blind:
-        return instance
-    known = met.get(instance.id)
-    return replace(instance, targets=known.targets if known else (_UNKNOWN.state,), reason=known.reason if known else "")
+def _throttling(error: ClientError) -> str:
+    if not throttled(error):
+        raise error
+    return f"AWS rejected the call, retrying: {error.response['Error'].get('Message', error)}"
+
+
+def _is_blind(group: Group, seen: Fleet | None, look: Look) -> bool:
+    if seen is None or look.booting is None or not group.target_groups:
+        return False
+    return is_booting({m.id: m.lifecycle for m in group.members}, seen, look.booting)
 
 
 def _record(cloud: Cloud, group: Group, memory: Memory) -> tuple[Record | None, bool]:
@@ -181,10 +186,11 @@ def _latest(cloud: Cloud, group: Group) -> str:
     return launch_templates.version(cloud, group.template, "$Latest").number
 
 
-def _at_rest(group: Group, seen: Fleet) -> bool:
+def _at_rest(group: Group, seen: Fleet, dismissed: frozenset[str]) -> bool:
+    """Return whether the group is complete, and no instance has come, or gone but those that we have terminated."""
     here, before = {m.id for m in group.members}, {i.id for i in seen.instances}
     staying = sum(m.weight for m in group.members if not m.lifecycle.startswith("Terminating"))
-    return here == before and staying >= group.desired
+    return here ^ before <= dismissed - here and staying >= group.desired
 
 
 def _launches(activities: list[Activity]) -> dict[str, float]:
@@ -219,8 +225,7 @@ def _excused(text: str) -> bool:
 def _instance(group: Group, member: GroupMember, health: list[dict[str, TargetHealth]], launched: float) -> FleetInstance:
     # The resolved number of the group's own template identifies a version; another template is another version.
     own = member.template == group.template
-    here = [states.get(member.id, _UNKNOWN) for states in health]
-    return FleetInstance(
+    instance = FleetInstance(
         id=member.id,
         zone=member.zone,
         lifecycle=member.lifecycle,
@@ -228,10 +233,15 @@ def _instance(group: Group, member: GroupMember, health: list[dict[str, TargetHe
         weight=member.weight,
         protected=member.protected,
         health=member.health,
-        targets=tuple(state.state for state in here),
-        reason=next((f"{state.state}: {state.reason}" for state in here if state.reason and state.state not in _COMING), ""),
         since=launched,
     )
+    return _with_health(instance, health)
+
+
+def _with_health(instance: FleetInstance, health: list[dict[str, TargetHealth]]) -> FleetInstance:
+    here = [states.get(instance.id, _UNKNOWN) for states in health]
+    reason = next((f"{state.state}: {state.reason}" for state in here if state.reason and state.state not in _COMING), "")
+    return replace(instance, targets=tuple(state.state for state in here), reason=reason)
 
 
 def apply(cloud: Cloud, group: Group, step: Step) -> str | None:

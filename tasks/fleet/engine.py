@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -12,6 +11,7 @@ from ..aws import fleets
 from ..aws.autoscaling import Group
 from ..decisions.rollout.decide import Goal, decide
 from ..decisions.rollout.groups import Instruction, Progress
+from ..decisions.rollout.looks import Look
 from ..decisions.rollout.memory import Memory
 from ..decisions.rollout.snapshot import Fleet, Policy
 from ..decisions.rollout.steps import Advance, Done, Forget, Hold, Pause, Step, TurnBack
@@ -35,11 +35,8 @@ class Engine(Protocol):
 
     policy: Policy
 
-    def observe(self, seen: Fleet | None, booting: Collection[str]) -> Observation | str:
-        """Read the group, or return why to retry.
-
-        `seen`: the previous fleet; `booting`: while these of its instances are Pending, the health of targets need not be read.
-        """
+    def observe(self, seen: Fleet | None, look: Look) -> Observation | str:
+        """Read the group, or return why to retry. `seen`: the previous fleet; `look`: what need not be read again."""
 
     def wanted(self, fleet: Fleet) -> str:
         """Return the version whose instances serve at the end."""
@@ -70,15 +67,19 @@ class RampedEngine:
     goal: Goal
     memory: Memory = Memory()
     watch: Watch = None  # type: ignore[assignment]  # made below
+    read: Observation | None = None  # the last of the group itself
+    at: float = 0.0  # when that was, on the monotonic clock
 
     def __post_init__(self) -> None:
         """Begin to watch the limits of the settings."""
         self.watch = Watch(self.run)
 
-    def observe(self, seen: Fleet | None, booting: Collection[str]) -> Observation | str:
+    def observe(self, seen: Fleet | None, look: Look) -> Observation | str:
         """Read the group, or return why to retry."""
+        if look.health and seen and self.read:
+            return self._health(seen, self.read)
         alarms = self.run.settings.rollout.alarms
-        result = fleets.try_observe(self.run.cloud, self.group, alarms, seen=seen, memory=self.memory, booting=booting)
+        result = fleets.try_observe(self.run.cloud, self.group, alarms, seen=seen, memory=self.memory, look=look)
         if isinstance(result, str):
             return result
         fleet, group = result
@@ -94,7 +95,14 @@ class RampedEngine:
                 if not throttled(error):
                     raise
                 return f"AWS throttles CloudWatch: {error_code(error)}"
-        return Observation(fleet, group, now)
+        self.read, self.at = Observation(fleet, group, now), self.run.clock.elapsed()
+        return self.read
+
+    def _health(self, seen: Fleet, read: Observation) -> Observation | str:
+        fleet = fleets.try_health(self.run.cloud, read.group, seen)
+        if isinstance(fleet, str):
+            return fleet
+        return Observation(fleet, read.group, read.now + self.run.clock.elapsed() - self.at)
 
     def wanted(self, fleet: Fleet) -> str:
         """Return the version whose instances serve at the end; "" before the run has begun."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from ..aws import fleets, launch_templates, refreshes
 from ..decisions.rollout.decide import Goal
 from ..decisions.rollout.groups import Instruction, Progress
 from ..decisions.rollout.instance_refresh import Cancel, GoBack, Pin, Refresh, Returned, Start, follow, view_of
+from ..decisions.rollout.looks import Look
 from ..decisions.rollout.snapshot import Fleet, Policy
 from ..decisions.rollout.steps import Copy, Done, Hold, Step
 from ..decisions.rollout.view import View
@@ -28,7 +28,7 @@ class RefreshEngine:
     backwards: bool = False  # the goal is the old version
     pinned: bool = False  # the group followed $Latest until we named a number
 
-    def observe(self, seen: Fleet | None, booting: Collection[str]) -> Observation | str:
+    def observe(self, seen: Fleet | None, look: Look) -> Observation | str:
         """Read the refresh and the group, or return why to retry."""
         found = refreshes.try_newest(self.run.cloud, self.group)
         if isinstance(found, str):

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..aws.diagnosis import findings
 from ..aws.fleets import LAGS
 from ..aws.lock import Lock
-from ..decisions.rollout.effects import after, booting, sufficient
+from ..decisions.rollout.effects import after
 from ..decisions.rollout.groups import Instruction, Outcome, Progress, instruction
 from ..decisions.rollout.instance_refresh import GoBack, Returned, Start
-from ..decisions.rollout.pace import Pace, longest
+from ..decisions.rollout.looks import Look, next_look, sufficient
+from ..decisions.rollout.pace import QUICK, Pace, longest, seldom
 from ..decisions.rollout.snapshot import Fleet, FleetInstance, remember
 from ..decisions.rollout.steps import Done, Pause, Point, Step, Stop, Terminate, TurnBack, Wait
 from ..errors import Resumable
@@ -54,19 +55,24 @@ class GroupRollout:
     rejected: int = 0
     due: float = 0.0  # when it polls again
     polled: float = 0.0  # when the last poll began, on the monotonic clock
+    read: float = float("-inf")  # when the group itself was read, and nothing was written since; on the same
     late: bool = False  # the last poll was too old to act upon
     why: str = ""  # of a rollback
     text: str = ""  # the result for the operator
 
     def turn(self, asked: Instruction) -> None:
         """Poll once, and take the steps that follow from it. Raises Resumable when it stopped half-way."""
-        observed, polled = self._observe(booting(self.seen, self.engine.policy, self.at)), True
+        look = next_look(self.seen, self.engine.policy, self.at, self._age, self.run.settings.rollout.poll)
+        observed, polled = self._observe(look), True
         while observed is not None:
             step = self.engine.decide(observed, asked)
             if sufficient(observed.fleet, step, polled):
                 observed, polled = self._take(observed, step, asked), False
             else:
-                observed, polled = self._observe(()), True
+                # The health was read a moment ago, except while instances boot.
+                again = look.health or not observed.fleet.blind
+                look = Look(again=again)
+                observed, polled = self._observe(look), True
 
     def _take(self, observed: Observation, step: Step, asked: Instruction) -> Observation | None:
         """Take one step; return what is known to be there after it, or None where it must poll again."""
@@ -101,14 +107,22 @@ class GroupRollout:
         """Return the outcome of the group."""
         return Outcome(self.group, self.progress, self.text)
 
-    def _observe(self, booting: Collection[str]) -> Observation | None:
-        self.polled = self.run.clock.elapsed()
-        observed = self.engine.observe(self.seen, booting)
+    @property
+    def _age(self) -> float:
+        """Return the seconds since the group itself was read, and nothing was written."""
+        return self.run.clock.elapsed() - self.read
+
+    def _observe(self, look: Look) -> Observation | None:
+        began = self.run.clock.elapsed()
+        observed = self.engine.observe(self.seen, look)
         if isinstance(observed, str):
             self._later(observed)
             return None
+        # As old as the oldest of its answers.
+        self.polled = self.polled if look.again else began
+        self.read = self.read if look.health else began
         self.at = observed.now
-        self.seen = self._ask(remember(self.seen, observed.fleet, observed.now, self.engine.policy))
+        self.seen = self._ask(remember(self.seen, observed.fleet, observed.now, self.engine.policy, again=look.again))
         self.run.journal.see(self.seen)
         self.pace = self.pace.after(self._new, self.at)
         return replace(observed, fleet=self.seen)
@@ -147,13 +161,17 @@ class GroupRollout:
         named = f"{self.group}: {step}"
         if isinstance(step, Wait):
             self.run.out.progress(named if self.engine.policy.together else str(step))
-            self._rest(self.pace.rest(self._new, self.engine.policy.healthy_polls, self.at, self.run.settings.rollout.poll))
+            poll = self.run.settings.rollout.poll
+            rest = self.pace.rest(self._new, self.engine.policy.healthy_polls, self.at, poll)
+            # The group itself is read as often as while nothing can happen.
+            self._rest(min(rest, max(poll / QUICK, seldom(poll) - self._age)))
         elif isinstance(step, Done):
             self.run.out.say(str(step))
         else:
             self.run.out.say(named)
             if self._late():
                 return False
+            self.read = float("-inf")
             rejection = self.engine.apply(observed, step)
             if rejection:
                 self._later(f"AWS rejected the call, retrying: {rejection}")
@@ -180,7 +198,7 @@ class GroupRollout:
         self._rest(self.run.settings.rollout.poll)
 
     def _rest(self, seconds: float) -> None:
-        self.due = self.run.clock.now() + jittered(seconds)
+        self.due = self.run.clock.now() + min(jittered(seconds), longest(self.run.settings.rollout.poll))
 
 
 def roll(rollouts: Sequence[GroupRollout]) -> list[Outcome]:
@@ -197,7 +215,7 @@ def roll(rollouts: Sequence[GroupRollout]) -> list[Outcome]:
         early = following.due - following.run.clock.now()
         if early > 0:
             # The clock may be set back meanwhile.
-            following.run.clock.sleep(min(early, 1.1 * longest(following.run.settings.rollout.poll)))
+            following.run.clock.sleep(min(early, longest(following.run.settings.rollout.poll)))
         for rollout in rollouts:
             rollout.lock.renew()
         following.turn(instruction(following.group, progress))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from .snapshot import Fleet, Policy, gated
-from .steps import Advance, Begin, Forget, Lower, Point, Protect, RestoreMax, Resume, Rewrite, Step, Suspend, Unprotect, Wait
+from .snapshot import Fleet
+from .steps import Advance, Begin, Forget, Protect, RestoreMax, Resume, Rewrite, Step, Suspend, Unprotect
 
 
 def after(fleet: Fleet, step: Step) -> Fleet | None:
@@ -30,24 +30,5 @@ def after(fleet: Fleet, step: Step) -> Fleet | None:
     return None
 
 
-def sufficient(fleet: Fleet, step: Step, polled: bool) -> bool:
-    """Return whether a step may be taken with what is known of the fleet; `polled`: nothing was written since the poll.
-
-    A size is set as a number: what another user changed during our own writes would be lost.
-    """
-    return isinstance(step, Wait) or (not fleet.blind and (polled or not isinstance(step, Point | Lower | RestoreMax)))
-
-
 def _protected(fleet: Fleet, ids: Collection[str], protected: bool) -> Fleet:
     return replace(fleet, instances=tuple(replace(i, protected=protected) if i.id in ids else i for i in fleet.instances))
-
-
-def booting(fleet: Fleet | None, policy: Policy, now: float) -> frozenset[str]:
-    """Return the new instances that are Pending, where no other new instance has yet to pass.
-
-    While they are, the health of targets can decide nothing. `now`: time of the poll in epoch seconds.
-    """
-    if not fleet or not fleet.record:
-        return frozenset()
-    coming = [i for i in fleet.members if i.version == fleet.record.wanted and not gated(i, policy, now)]
-    return frozenset(i.id for i in coming) if all(i.lifecycle.startswith("Pending") for i in coming) else frozenset()

@@ -36,7 +36,7 @@ class Pace:
             if not i.ready:
                 starting[i.id] = (first, at)
             elif i.id in self.starting:
-                took = (last - first, at - first)
+                took = _narrowed(took, last - first, at - first)
         return replace(self, starting=starting, took=took)
 
     def rest(self, new: Sequence[FleetInstance], polls: int, at: float, poll: float) -> float:
@@ -52,18 +52,31 @@ class Pace:
 
     def launching(self, poll: float) -> float:
         """Return the seconds until the next poll after a step that makes the group launch."""
-        return poll if self.took is None else min(_seldom(poll), max(poll, self.took[0] / 2))
+        likely = self.took[0] if self.took else self.launch
+        return min(seldom(poll), max(poll, likely / 2))
 
     def _expected(self, instance: FleetInstance, first: float, at: float, poll: float) -> float:
         """Return the seconds until the next look at an instance: seldom while it cannot be ready, quick when it may be."""
-        seldom = _seldom(poll)
+        most = seldom(poll)
         if self.took is None:
             # Where one that is Pending takes longer than launches did before, it is not ready at once when it is in service.
-            least = min(seldom, 2 * poll) if self.launch and instance.lifecycle.startswith("Pending") else poll
-            return min(seldom, max(least, first + self.launch - at))
+            least = min(most, 2 * poll) if self.launch and instance.lifecycle.startswith("Pending") else poll
+            return min(most, max(least, first + self.launch - at))
         early, late = (first + seconds for seconds in self.took)
         # Where it is known only roughly when, a part of that time is close enough.
-        return poll if at > late + poll else min(seldom, max(poll / QUICK, (late - early) / CLOSE, early - at))
+        close = max(poll / QUICK, (late - early) / CLOSE)
+        return poll if at > late + poll else min(most, max(close, early + close - at))
+
+
+def _narrowed(took: tuple[float, float] | None, last: float, ready: float) -> tuple[float, float]:
+    """Return the window that the next instance is expected in; `last` and `ready`: ages at which this one was not, and was.
+
+    The first look within the last window is not at its beginning, and may have found it ready: it tells no more than that.
+    """
+    if took is None or last >= took[0] or ready <= took[0]:
+        return last, ready
+    early, late = took
+    return max(last, early if ready < late else 2 * early - ready), ready
 
 
 def longest(poll: float) -> float:
@@ -71,5 +84,6 @@ def longest(poll: float) -> float:
     return max(poll, AT_LEAST)
 
 
-def _seldom(poll: float) -> float:
+def seldom(poll: float) -> float:
+    """Return the seconds between two polls while nothing can happen."""
     return max(poll, min(SELDOM * poll, AT_LEAST))

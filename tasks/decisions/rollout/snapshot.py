@@ -210,16 +210,16 @@ def gated(instance: FleetInstance, policy: Policy, now: float) -> bool:
     return instance.ready and warm and instance.polls >= policy.healthy_polls and proven
 
 
-def remember(before: Fleet | None, now: Fleet, at: float, policy: Policy) -> Fleet:
+def remember(before: Fleet | None, now: Fleet, at: float, policy: Policy, *, again: bool = False) -> Fleet:
     """Carry over what one poll cannot show: since when, how often in a row, which revision, which instances came and went.
 
-    `at` is the time of the poll in epoch seconds.
+    `at` is the time of the poll in epoch seconds. `again`: `before` was polled a moment ago, and both count once.
     """
     known = {i.id: i for i in before.instances} if before else {}
     short_since = None
     if units(now.members) < now.desired:
         short_since = at if before is None or before.short_since is None else before.short_since
-    instances = tuple(_with_past(i, known.get(i.id), at) for i in now.instances)
+    instances = tuple(_with_past(i, known.get(i.id), at, again) for i in now.instances)
     others = {i.id for i in (*known.values(), *instances) if now.record and i.version != now.record.wanted}
     here = {i.id for i in instances if not i.leaving}
     excused = now.excused | others
@@ -241,7 +241,7 @@ def remember(before: Fleet | None, now: Fleet, at: float, policy: Policy) -> Fle
     )
 
 
-def _with_past(now: FleetInstance, past: FleetInstance | None, at: float) -> FleetInstance:
+def _with_past(now: FleetInstance, past: FleetInstance | None, at: float, again: bool) -> FleetInstance:
     serving_since = past.in_service_since if past else None
     if now.lifecycle != "InService":
         serving_since = None
@@ -249,11 +249,12 @@ def _with_past(now: FleetInstance, past: FleetInstance | None, at: float) -> Fle
         serving_since = at
     since = now.since or (past.since if past else at)
     idle_since = (past.idle_since or at) if past else since
+    polls = past.polls if past else 0
     return replace(
         now,
         since=since,
         in_service_since=serving_since,
         idle_since=None if now.ready else idle_since,
-        polls=(past.polls if past else 0) + 1 if now.ready else 0,
+        polls=max(1, polls if again else polls + 1) if now.ready else 0,
         revision=now.revision or (past.revision if past else None),
     )

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from random import Random
 
 from tasks.decisions.rollout.decide import Goal, decide
-from tasks.decisions.rollout.effects import after, booting, sufficient
+from tasks.decisions.rollout.effects import after
+from tasks.decisions.rollout.looks import WHOLE, Look, is_booting, next_look, only_health, sufficient, unread
 from tasks.decisions.rollout.memory import Memory
 from tasks.decisions.rollout.snapshot import Fleet, FleetInstance, Policy, Record, remember
 from tasks.decisions.rollout.steps import (
@@ -324,6 +325,8 @@ class Operator:
     memory: Memory = Memory()
     polled: bool = True  # false while `seen` is a poll and our own writes since
     crash: int | None = None  # writes until the process dies
+    look: Look = WHOLE
+    read: float = float("-inf")  # when the group itself was read, and nothing was written since
 
     def turn(self, crash: int | None = None) -> Step:
         """Observe once, and take the steps that follow from it, as a process does while nobody else acts."""
@@ -335,12 +338,15 @@ class Operator:
 
     def tick(self) -> Step:
         """Observe where that is needed, decide, apply once; time passes only when there is nothing to do."""
-        if self.polled and not self._poll(booting(self.seen, self.policy, self.group.now)):
-            return self._lags()
+        if self.polled:
+            self.look = next_look(self.seen, self.policy, self.group.now, self.group.now - self.read, 2 * TICK)
+            if not self._poll():
+                return self._lags()
         assert self.seen
         step = decide(self.seen, self.policy, self.goal, self.group.now)
         if not sufficient(self.seen, step, self.polled):
-            if not self._poll(frozenset()):
+            self.look = Look(again=self.look.health or not self.seen.blind)
+            if not self._poll():
                 return self._lags()
             step = decide(self.seen, self.policy, self.goal, self.group.now)
         self._apply(step)
@@ -348,6 +354,7 @@ class Operator:
 
     def _apply(self, step: Step) -> None:
         record, following = self.seen.record if self.seen else None, None
+        self.read = self.read if isinstance(step, Wait) else float("-inf")
         self.group.log.append(f"{self.group.now:6.0f} {type(step).__name__}: {step}")
         try:
             self.crash = self.group.apply(step, self.crash)
@@ -371,23 +378,31 @@ class Operator:
         self.group.pass_time(TICK)
         return Wait("lags")
 
-    def _poll(self, pending: frozenset[str]) -> bool:
-        """Observe, without the health of targets while nothing but these instances is new and they are Pending."""
+    def _poll(self) -> bool:
+        """Observe what is to be looked at; return whether the answer is newer than what was written."""
         shown = self.group.observe()
-        self.memory = self.memory.met(shown)
-        before = {i.id: i for i in self.seen.instances} if self.seen else {}
-        known = before.keys() - pending
-        if pending and all(i.id in known or i.lifecycle == "Pending" for i in shown.members):
-            unread = tuple(replace(i, targets=before[i.id].targets if i.id in before else ("unused",)) for i in shown.instances)
-            shown = replace(shown, instances=unread, blind=True)
-        if self.memory.lags(shown, self.group.now):
-            return False
+        if self.look.health and self.seen:
+            gone = FleetInstance("", "", "", "", targets=("unused",))
+            health = {i.id: gone for i in self.seen.instances} | {i.id: i for i in shown.instances}
+            shown = only_health(self.seen, health)
+        else:
+            self.memory = self.memory.met(shown)
+            if self.memory.lags(shown, self.group.now):
+                return False
+            shown = self._complete(shown)
+            self.read = self.group.now
+        self.seen = remember(self.seen, shown, self.group.now, self.policy, again=self.look.again)
+        return True
+
+    def _complete(self, shown: Fleet) -> Fleet:
+        lifecycles = {i.id: i.lifecycle for i in shown.instances}
+        blind = self.look.booting is not None and self.seen and is_booting(lifecycles, self.seen, self.look.booting)
+        if self.seen and (blind or self.look.again):
+            shown = unread(shown, self.seen, 1, blind=bool(blind))
         record, vanished = self.memory.record_of(shown.record, lambda: self.group.copy)
-        shown = self.memory.complete(replace(shown, record=record, vanished=vanished))
         if record:
             self.memory = replace(self.memory, record=record)
-        self.seen = remember(self.seen, shown, self.group.now, self.policy)
-        return True
+        return self.memory.complete(replace(shown, record=record, vanished=vanished))
 
     def run(self, limit: int = 1500) -> Step:
         """Go on to the end."""

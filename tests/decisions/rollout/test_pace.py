@@ -1,5 +1,7 @@
 """How soon a rollout looks again: pure, by example."""
 
+from dataclasses import replace
+
 import pytest
 
 from tasks.decisions.rollout.pace import Pace
@@ -34,9 +36,9 @@ def test_one_that_has_become_ready_is_confirmed_quickly(polls: int, rest: float)
     [
         (0, 3 * POLL),
         (100, 3 * POLL),
-        (175, 15.0),
-        (185, 5.0),  # the look is put where the first one was not ready yet
-        (189, 10 / 3),
+        (175, 15 + 10 / 3),
+        (185, 5 + 10 / 3),  # the look is put soon after the first one was not ready yet
+        (189, 1 + 10 / 3),
         (195, 10 / 3),
         (209, 10 / 3),
         (211, POLL),  # this one takes longer: nothing is known any more
@@ -46,13 +48,13 @@ def test_the_next_one_is_expected_when_the_one_before_was_ready(since: float, re
     pace = learned((1000, "initial"), (1190, "initial"), (1200, "healthy"))
     assert pace.took == (190, 200)
     begun = pace.after([new("healthy", 9), new("initial", id="i-2")], 2000)
-    assert begun.rest([new("healthy", 9), new("initial", id="i-2")], POLLS, 2000 + since, POLL) == rest
+    assert begun.rest([new("healthy", 9), new("initial", id="i-2")], POLLS, 2000 + since, POLL) == pytest.approx(rest)
 
 
 def test_within_a_wide_window_a_third_of_it_is_close_enough() -> None:
     pace = learned((1000, "initial"), (1170, "initial"), (1200, "healthy"))
     begun = pace.after([new("initial", id="i-2")], 2000)
-    assert begun.rest([new("initial", id="i-2")], POLLS, 2175, POLL) == 10.0
+    assert begun.rest([new("initial", id="i-2")], POLLS, 2185, POLL) == 10.0
 
 
 @pytest.mark.parametrize(("since", "rest"), [(0, 30.0), (100, 30.0), (135, 15.0), (145, POLL), (200, POLL)])
@@ -78,8 +80,32 @@ def test_one_that_falls_ill_or_goes_does_not_unlearn() -> None:
     assert pace.after([], 120) == Pace({}, (90, 100))
 
 
-def test_the_latest_one_counts() -> None:
+@pytest.mark.parametrize(
+    ("last", "ready", "took"),
+    [
+        (52, 54, (52, 54)),
+        (92, 95, (92, 95)),
+        (105, 110, (105, 110)),
+        (60, 94, (90, 94)),  # found by the first look within the window
+        (60, 100, (80, 100)),  # the window is as wide as before: the next look is put before it
+        (85, 102, (85, 102)),
+    ],
+)
+def test_the_latest_one_counts(last: float, ready: float, took: tuple[float, float]) -> None:
     pace = learned((0, "initial"), (90, "initial"), (100, "healthy"))
-    for at, state in ((200, "initial"), (252, "initial"), (254, "healthy")):
+    for at, state in ((200, "initial"), (200 + last, "initial"), (200 + ready, "healthy")):
         pace = pace.after([new(state, id="i-2")], at)
-    assert pace.took == (52, 54)
+    assert pace.took == took
+
+
+def test_its_age_counts_from_its_launch_and_not_from_the_poll_that_met_it() -> None:
+    launched = replace(new("initial"), since=1000)
+    pace = Pace().after([launched], 1030).after([launched], 1190).after([replace(launched, targets=("healthy",))], 1200)
+    assert pace.took == (190, 200)
+
+
+@pytest.mark.parametrize(
+    ("pace", "rest"), [(Pace(), POLL), (Pace(launch=50), 25.0), (Pace(launch=150), 30.0), (Pace(took=(30, 34)), 15.0)]
+)
+def test_after_a_step_that_launches_it_is_not_looked_at_once(pace: Pace, rest: float) -> None:
+    assert pace.launching(POLL) == rest
