@@ -177,7 +177,9 @@ class GroupRollout:
                 self._later(f"AWS rejected the call, retrying: {rejection}")
                 return False
             self.run.journal.action(self.group, str(step))
-            if isinstance(step, Point | Terminate):
+            record = observed.fleet.record
+            # On the way back there may be more to terminate at once.
+            if isinstance(step, Point | Terminate) and record and not record.back:
                 self._rest(self.pace.launching(self.run.settings.rollout.poll))
         self.rejected = 0
         return True
