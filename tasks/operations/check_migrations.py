@@ -64,7 +64,7 @@ def gate(run: Run, host: Host, sha: str, *, yes: bool, breaking: bool, earlier: 
     if decision == "ask" and not _agreed(run):
         raise Refused(f"the migrations of {sha[:12]} need review; nothing was changed. To accept them: {_again(run)}")
     if still and chosen.waiting:
-        run.out.warn(f"contracting migrations of an earlier release still wait: {', '.join(still)}; `contract` runs them")
+        run.out.warn(f"contracting migrations still wait since an earlier deploy: {', '.join(still)}; `contract` runs them")
     return chosen
 
 
