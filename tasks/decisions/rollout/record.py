@@ -50,8 +50,6 @@ def from_tags(tags: Mapping[str, str]) -> Record | None:
         return None
     fields = dict(part.split("=", 1) for part in tags[MAIN].split())
     try:
-        # Version 1.0 wrote each as a field of its own.
-        flags = [name for name in _FLAGS if fields.get(name) == "1"] if "protect" in fields else fields["flags"].split("+")
         return Record(
             run=fields["run"],
             source=_matching(fields, "from", _VERSION),
@@ -63,7 +61,7 @@ def from_tags(tags: Mapping[str, str]) -> Record | None:
             size=_number(fields, "size"),
             desired=_number(fields, "desired"),
             suspended=tuple(p for p in fields["suspended"].split("+") if p),
-            **{name: name in flags for name in _FLAGS},
+            **dict.fromkeys(_FLAGS, False) | dict.fromkeys(_flags(fields), True),
             extra=_number(fields, "extra"),
             returned=_number(fields, "returned"),
             passed=_number({"passed": "0", **fields}, "passed"),
@@ -72,6 +70,12 @@ def from_tags(tags: Mapping[str, str]) -> Record | None:
         )
     except KeyError as error:
         raise ValueError(f"tag {MAIN}: {error} is missing") from error
+
+
+def _flags(fields: Mapping[str, str]) -> list[str]:
+    # Version 1.0 wrote each as a field of its own.
+    given = [name for name in _FLAGS if fields.get(name) == "1"] if "protect" in fields else fields["flags"].split("+")
+    return [name for name in _FLAGS if name in given]
 
 
 def _matching(fields: Mapping[str, str], name: str, pattern: str) -> str:
