@@ -347,7 +347,10 @@ def test_with_every_kind_of_member_at_once_it_ends_and_the_next_run_finds_what_c
     assert isinstance(operator.ended, Done | Forget), w.story()
     assert_clean(w)
     w.group.pass_time(200)
-    assert w.group.desired == max(w.group.minimum, w.own), "relative\n" + w.story()
+    # Killed between the record and the call that lowers desired, a scale-in by others in that moment counts as ours: with weights
+    # more capacity may stay, never less.
+    meant = max(w.group.minimum, w.own)
+    assert w.group.desired == meant or (max(of) > 1 and w.group.desired > meant), "relative\n" + w.story()
     wanted = w.group.version
     assert set(w.group.warm.values()) <= {wanted}, "pool\n" + w.story()
     if wanted == "2":
