@@ -74,6 +74,51 @@ def test_first_what_interferes_is_suspended_then_it_is_pointed() -> None:
     assert step(replace(begun, suspended=frozenset(OURS))) == Point("2", 3, 5)
 
 
+REST = surged(*PAIR, record=None, version="1", desired=2, maximum=4, suspended=frozenset({"AZRebalance", "HealthCheck"}))
+
+
+@pytest.mark.parametrize(
+    ("fleet", "rules", "differs"),
+    [
+        ({}, {}, {}),
+        ({}, {"surge": 5}, {"surge": 2, "raised": 6}),  # never more than there are to replace
+        ({}, {"surge": 2, "canary": 1}, {}),
+        ({}, {"surge": 2, "canary": 3}, {"surge": 2, "raised": 6}),
+        ({}, {"raise_max": False}, {"raised": 4}),
+        ({"version": "2"}, {}, {"pointed": True}),
+        ({"version": "$Latest"}, {}, {"latest": True}),
+        ({"protects_new": True}, {}, {"protect": False}),
+        ({"suspended": frozenset()}, {}, {"suspended": OURS}),
+        ({"heaviest": 2, "lightest": 1}, {}, {"surge": 3, "raised": 7}),
+        ({"instances": ()}, {}, {"surge": 0, "raised": 4, "size": 0}),
+        ({"instances": (*PAIR, new()), "desired": 3}, {}, {"desired": 3}),  # what is new already is not replaced
+    ],
+)
+def test_the_record_of_a_run_holds_what_the_group_was(
+    fleet: dict[str, Any], rules: dict[str, Any], differs: dict[str, Any]
+) -> None:
+    record = Record("r", "1", "2", surge=1, maximum=4, raised=5, started=NOW, size=2, desired=2, suspended=("ScheduledActions",))
+    assert step(replace(REST, **fleet), replace(POLICY, **rules)) == Begin(replace(record, **differs))
+
+
+def test_without_anything_to_replace_there_is_nothing_to_do() -> None:
+    whole = surged(new("i-8"), new("i-9", lifecycle="Terminating"), record=None, desired=1)
+    assert step(whole) == Done("every instance of web runs version 2 (1 more are terminating)")
+    assert step(replace(whole, instances=whole.instances[:1])) == Done("every instance of web runs version 2")
+    assert isinstance(step(replace(whole, pool=(old("w-1", lifecycle="Warmed:Stopped"),))), Begin)
+    assert isinstance(step(replace(whole, version="1")), Begin)
+
+
+def test_at_rest_there_is_nothing_to_abort() -> None:
+    asked = replace(POLICY, abort=True)
+    assert step(REST, asked) == Done("no rollout of web is under way: 2 of version 1; it launches version 1")
+    mixed = replace(REST, instances=(*PAIR, new()), version="$Latest")
+    assert step(mixed, asked) == Done(
+        "no rollout of web is under way: 2 of version 1, 1 of version 2; it launches version $Latest"
+    )
+    assert step(replace(REST, instances=()), asked) == Done("no rollout of web is under way: no instances; it launches version 1")
+
+
 def test_a_desired_that_somebody_changed_is_what_is_surged_from() -> None:
     assert step(surged(*PAIR, old("i-3"), version="1", desired=3, maximum=4)) == Point("2", 4, 5)
 
@@ -167,6 +212,7 @@ def test_launches_that_fail(failed: int) -> None:
 def test_a_lack_of_capacity_is_waited_for_until_the_deadline() -> None:
     dry = surged(*PAIR, failures=("We do not have sufficient t3.small capacity",) * 9, short_since=650.0)
     assert isinstance(step(replace(dry, short_since=701.0)), Wait)
+    assert isinstance(step(replace(dry, short_since=700.0)), Wait)
     answer = step(replace(dry, short_since=699.0))
     assert isinstance(answer, TurnBack) and "short of instances for more than 300 s: We do not" in answer.why
 
@@ -222,6 +268,7 @@ def test_one_that_does_not_come_up(since: float, late: bool) -> None:
 def test_the_deadline_of_the_whole_stops_and_does_not_roll_back() -> None:
     answer = step(surged(*PAIR, new()), replace(POLICY, until=NOW - 1))
     assert isinstance(answer, Stop) and answer.why.startswith("not finished in time: 3 of 2 serve; 1 new, 2 old")
+    assert isinstance(step(surged(*PAIR, new()), replace(POLICY, until=NOW)), Terminate)
     tidy = surged(new(), new("i-8"), desired=2, record=replace(RECORD, returned=1))
     assert isinstance(step(tidy, replace(POLICY, until=NOW - 1)), Unprotect)
 
