@@ -13,7 +13,7 @@ was; all WHITENOISE_ settings keep their meaning, and answers are WhiteNoise's. 
   opened file does not match the headers.
 - A 404 below the static URL is `no-store`, so that no CDN caches it. It is kept for a second, so a flood of requests is cheap.
 - A file that is pruned while the process runs is a 404.
-- HTTP as in RFC 9110: ranges of a byte, If-Range, lists of ETags and weak ones, `q=0`, and an ETag for each encoding.
+- HTTP as in RFC 9110: ranges of a byte (GET alone), If-Range, lists of ETags and weak ones, `q=0`, and an ETag for each encoding.
 - Under ASGI files are read in threads, and streamed without blocking; answers without a body cause no warnings.
 
 WHITENOISE_ROOT and WHITENOISE_USE_FINDERS are still read at start; under DEBUG (WHITENOISE_AUTOREFRESH) this is plain
@@ -196,7 +196,7 @@ class ServedFile(StaticFile):
             return variant.not_modified if headers is variant.headers else self.get_not_modified_response(headers), variant
         file, promised = variant.opened(method)
         if promised:
-            return self._response(variant, file, variant.range(meta)), variant
+            return self._response(variant, file, variant.range(meta) if method == "GET" else None), variant
         if file is not None:
             file.close()
         return None

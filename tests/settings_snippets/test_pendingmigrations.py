@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from tests.settings_snippets import mariadb
-from tests.settings_snippets.project import SNIPPETS
+from tests.settings_snippets.commands import commands
+from tests.settings_snippets.project import PATIENCE, SNIPPETS, Ran
 
 SETTINGS = """
 from pathlib import Path
@@ -35,8 +36,14 @@ HEAD = "from django.db import migrations, models\n\nclass Migration(migrations.M
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
+def project(made: Path, tmp_path: Path) -> Path:
     """A project whose one app has the command, and whose first migration is applied on both databases."""
+    return Path(shutil.copytree(made, tmp_path / "project"))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    tmp_path = tmp_path_factory.mktemp("made")
     app = tmp_path / "shop"
     (app / "migrations").mkdir(parents=True)
     shutil.copytree(SNIPPETS / "django/management", app / "management", ignore=shutil.ignore_patterns("__pycache__"))
@@ -54,7 +61,7 @@ def project(tmp_path: Path) -> Path:
     ]
     migration(tmp_path, "0001_initial", *made, initial=True)
     for alias in ("default", "archive"):
-        assert manage(tmp_path, "migrate", "--database", alias).returncode == 0
+        assert manage(tmp_path, "migrate", "--database", alias).code == 0
     return tmp_path
 
 
@@ -65,19 +72,18 @@ def migration(project: Path, name: str, *operations: str, after: str = "", more:
     (project / f"shop/migrations/{name}.py").write_text(text)
 
 
-def manage(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    program = "import sys; from django.core.management import execute_from_command_line as run; run(sys.argv)"
+def manage(project: Path, *arguments: str) -> Ran:
     path = os.pathsep.join([str(project), os.environ.get("PYTHONPATH", "")])
     path = os.pathsep.join(str(Path(one).resolve()) for one in path.split(os.pathsep) if one)
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "settings", "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, "-c", program, *arguments]
-    return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
+    ran = commands().run(list(arguments), folder=project, environment=environment, umask=0o022, strict=False, patience=PATIENCE)
+    return Ran(*ran)
 
 
 def judged(project: Path, *aliases: str, options: tuple[str, ...] = ()) -> dict[str, Any]:
     done = manage(project, "pendingmigrations", *(word for alias in aliases for word in ("--database", alias)), *options)
-    assert done.returncode == 0, done.stderr
-    told: dict[str, Any] = json.loads(done.stdout)
+    assert done.code == 0, done.err
+    told: dict[str, Any] = json.loads(done.out)
     assert told["format"] == 2
     return told
 
@@ -104,13 +110,13 @@ def test_each_database_is_judged_by_what_the_router_lets_it_have(project: Path) 
 
 def test_the_databases_may_be_at_different_migrations(project: Path) -> None:
     migration(project, "0002_next", "RemoveField('Book', 'title')", after="0001_initial")
-    assert manage(project, "migrate", "--database", "archive").returncode == 0
+    assert manage(project, "migrate", "--database", "archive").code == 0
     assert verdicts(judged(project, "default", "archive")) == [["incompatible"], []]
 
 
 def test_a_squashed_migration_whose_parts_are_applied_is_not_pending(project: Path) -> None:
     migration(project, "0002_next", "AddField('Book', 'n', models.IntegerField(null=True))", after="0001_initial")
-    assert manage(project, "migrate").returncode == 0
+    assert manage(project, "migrate").code == 0
     migration(project, "0002_squashed", "AddField('Book', 'n', models.IntegerField(null=True))",
               after="0001_initial", more="    replaces = [('shop', '0002_next')]\n")  # fmt: skip
     migration(project, "0003_last", "RemoveField('Book', 'n')", after="0002_squashed")
@@ -120,7 +126,7 @@ def test_a_squashed_migration_whose_parts_are_applied_is_not_pending(project: Pa
 
 def test_a_squashed_migration_of_which_a_part_is_missing_is_judged_part_by_part(project: Path) -> None:
     migration(project, "0002_next", "AddField('Book', 'n', models.IntegerField(null=True))", after="0001_initial")
-    assert manage(project, "migrate").returncode == 0
+    assert manage(project, "migrate").code == 0
     migration(project, "0003_more", "AddField('Book', 'm', models.IntegerField(default=0))", after="0002_next")
     migration(project, "0002_squashed", "AddField('Book', 'n', models.IntegerField(null=True))",
               "AddField('Book', 'm', models.IntegerField(default=0))", after="0001_initial",
@@ -135,7 +141,7 @@ def test_models_that_are_swapped_out_or_unmanaged_have_no_table_here(project: Pa
 
 
 def test_migrations_of_contrib_apps_are_judged_too(project: Path) -> None:
-    assert manage(project, "migrate", "auth", "0010").returncode == 0
+    assert manage(project, "migrate", "auth", "0010").code == 0
     told = judged(project)
     assert {one["app"] for one in told["databases"][0]["operations"]} == {"auth"}
     assert told["verdict"] == "review"  # 0011 runs Python
@@ -144,13 +150,13 @@ def test_migrations_of_contrib_apps_are_judged_too(project: Path) -> None:
 def test_a_migration_that_cannot_be_loaded_is_no_verdict(project: Path) -> None:
     (project / "shop/migrations/0002_next.py").write_text("import does_not_exist\n")
     done = manage(project, "pendingmigrations")
-    assert done.returncode != 0 and not done.stdout and "does_not_exist" in done.stderr
+    assert done.code != 0 and not done.out and "does_not_exist" in done.err
 
 
 def test_an_operation_that_cannot_be_followed_is_no_verdict(project: Path) -> None:
     migration(project, "0002_next", "RemoveField('Book', 'never')", after="0001_initial")
     done = manage(project, "pendingmigrations")
-    assert done.returncode != 0 and not done.stdout
+    assert done.code != 0 and not done.out
 
 
 WRITE = """
@@ -172,7 +178,7 @@ def test_a_default_stays_in_the_database_for_old_code(project: Path) -> None:
     assert verdicts(judged(project)) == [["incompatible", "incompatible"]]
     assert verdicts(judged(project, options=rolling)) == [["compatible", "compatible"]]
     done = manage(project, "migraterolling", "--noinput", "--no-color")
-    assert done.returncode == 0 and "Applying shop.0002_next... OK" in done.stdout
+    assert done.code == 0 and "Applying shop.0002_next... OK" in done.out
     assert "(1, 'old code', 7, \"it's\")" in python(project, WRITE)
 
 
@@ -183,7 +189,7 @@ def test_sqlite_loses_the_default_where_django_makes_the_table_anew(project: Pat
 
 def test_migrate_is_unchanged(project: Path) -> None:
     migration(project, "0002_next", KEPT, after="0001_initial")
-    assert manage(project, "migrate").returncode == 0
+    assert manage(project, "migrate").code == 0
     with pytest.raises(AssertionError, match="NOT NULL constraint failed: shop_book.n"):
         python(project, WRITE)
 
@@ -195,7 +201,7 @@ def test_mariadb_keeps_defaults_too(project: Path) -> None:
         own = {"ENGINE": "django.db.backends.mysql", "NAME": "shop", "USER": "shop", "HOST": "127.0.0.1", "PORT": server.port}
         with (project / "settings.py").open("a") as settings:
             settings.write(f"DATABASES['default'] = {own}\n")
-        assert manage(project, "migrate").returncode == 0
+        assert manage(project, "migrate").code == 0
         texts = ["models.TextField(default='x')", "models.CharField(max_length=9, default='')", "models.JSONField(default=dict)"]
         added = [f"AddField('Book', 'a{number}', {field})" for number, field in enumerate(texts)]
         empty = "AddField('Book', 'z', models.TextField(default=''))"
@@ -206,7 +212,7 @@ def test_mariadb_keeps_defaults_too(project: Path) -> None:
         assert verdicts(told) == [["compatible"] * 4 + ["incompatible"]]
         assert "unknown" in told["databases"][0]["operations"][0]["locks"]
         done = manage(project, "migraterolling", "shop", "0002", "--noinput")
-        assert done.returncode == 0, done.stderr
+        assert done.code == 0, done.err
         assert "(1, 'old code', 7, 'x', '', '{}')" in python(project, WRITE)
 
 
