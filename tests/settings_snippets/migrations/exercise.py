@@ -8,6 +8,7 @@ from contextlib import suppress
 from itertools import count
 from typing import Any
 
+from django.core.signing import BadSignature
 from django.db import Error, connection, models, transaction
 from django.db.migrations.state import ProjectState
 
@@ -80,7 +81,7 @@ def _try(work: Any) -> str:
             raise _Undo
     except _Undo:
         return ""
-    except (Error, _Unfit, TypeError, ValueError) as error:
+    except (Error, _Unfit, BadSignature, TypeError, ValueError) as error:
         return f"{type(error).__name__}: {error}".splitlines()[0]
 
 

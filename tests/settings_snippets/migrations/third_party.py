@@ -165,11 +165,12 @@ def prepared(folder: str, name: str, packages: str) -> Any:
 
 
 def main() -> None:
-    executor = prepared(*sys.argv[1:])
+    folder, name, packages = sys.argv[1:]
+    executor = prepared(folder, name, packages)
     plan = [migration for migration, _ in executor.migration_plan(executor.loader.graph.leaf_nodes(), clean_start=True)]
     state = executor._create_project_state()
     for migration in plan:
-        if name in SMALL and migration.app_label not in own(apps):
+        if name in SMALL and migration.app_label not in own(APPS[name][0]):
             state = truth.apply(state, migration)
         else:
             told = tried(state, migration)
