@@ -64,59 +64,7 @@ APPS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
             "HELPDESK_KBITEM_TEAM_GETTER": lambda _: None,
         },
     ),
-}
-PLUGINS = "django_otp.plugins.otp_"
-COMMENTS = ("django_comments", "django_comments_xtd")
-WIKI = ("django.contrib.humanize", "django_nyt", "mptt", "sekizai", "sorl.thumbnail", "wiki")
-WAGTAIL = APPS["wagtail"][0]
-# Packages of a few apps, and what they want of the settings.
-SMALL: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
-    "django_celery_beat": (("django_celery_beat",), {}),
-    "allauth": (
-        ("allauth", *(f"allauth.{name}" for name in ("account", "socialaccount", "mfa", "usersessions", "idp.oidc"))),
-        {},
-    ),
-    "admin_interface": (("admin_interface", "colorfield"), {}),
-    "explorer": (("explorer",), {"EXPLORER_CONNECTIONS": {}, "EXPLORER_DEFAULT_CONNECTION": "default"}),
-    "wagtailmenus": ((*WAGTAIL[len(COMMON) :], "wagtailmenus"), {}),
-    "wagtail_localize": ((*WAGTAIL[len(COMMON) :], "wagtail_localize"), {}),
-    "plans": (("plans", "ordered_model", "sequences"), {"PLANS_CURRENCY": "EUR", "PLANS_TAX": 0, "PLANS_TAX_COUNTRY": "PL"}),
-    "oauth2_provider": (("oauth2_provider",), {}),
-    "easyaudit": (("easyaudit",), {}),
-    "django_q": (("django_q",), {}),
-    "auditlog": (("auditlog",), {}),
-    "schedule": (("schedule",), {}),
-    "post_office": (("post_office",), {}),
-    "newsletter": (("newsletter", "sorl.thumbnail"), {"NEWSLETTER_THUMBNAIL": "sorl-thumbnail"}),
-    "django_celery_results": (("django_celery_results",), {}),
-    "photologue": (("photologue", "sortedm2m"), {}),
-    "cities_light": (("cities_light",), {}),
-    "token_blacklist": (("rest_framework_simplejwt.token_blacklist", "rest_framework.authtoken"), {}),
-    "push_notifications": (("push_notifications",), {}),
-    "fcm_django": (("fcm_django",), {}),
-    "wiki": ((*WIKI, *(f"wiki.plugins.{name}" for name in ("attachments", "notifications", "images"))), {}),
-    "axes": (("axes",), {}),
-    "silk": (("silk",), {}),
-    "notifications": (("notifications",), {}),
-    "knox": (("rest_framework", "knox"), {}),
-    "django_mailbox": (("django_mailbox",), {}),
-    "django_ca": (("django_ca",), {"CA_DIR": "/nowhere"}),
-    "django_comments_xtd": (COMMENTS, {"COMMENTS_APP": "django_comments_xtd"}),
-    "mailer": (("mailer",), {}),
-    "organizations": (("organizations",), {}),
-    "django_otp": (("django_otp", *(f"{PLUGINS}{name}" for name in ("email", "hotp", "static", "totp"))), {}),
-    "waffle": (("waffle",), {}),
-    "invitations": (("invitations",), {}),
-    "djstripe": (("djstripe",), {"DJSTRIPE_FOREIGN_KEY_TO_FIELD": "id", "STRIPE_TEST_SECRET_KEY": "sk_test_x"}),
-    "guardian": (("guardian",), {}),
-    "constance": (("constance",), {"CONSTANCE_CONFIG": {}}),
-    "actstream": (("actstream",), {}),
-    "django_ses": (("django_ses",), {}),
-}
-OTHERS = {"SITE_ID": 1, "STATIC_URL": "/static/", "WAGTAIL_SITE_NAME": "x", "WAGTAILADMIN_BASE_URL": "x", "MEDIA_URL": "/media/"}
-APPS |= {
-    name: ((*COMMON, "django.contrib.admin", "django.contrib.messages", *apps), OTHERS | more)
-    for name, (apps, more) in SMALL.items()
+    "django_celery_beat": ((*COMMON, "django_celery_beat"), {}),
 }
 
 
@@ -134,14 +82,6 @@ def know_content_types(state: Any) -> None:
         rows = state.apps.get_model("contenttypes", "ContentType").objects
         for app, model in state.models:
             rows.get_or_create(app_label=app, model=model)
-
-
-def own(names: tuple[str, ...]) -> set[str]:
-    """Return the labels of apps that are neither Django's own nor tried out with an app of many migrations."""
-    from django.apps import apps
-
-    others = ("django.contrib.", *WAGTAIL)
-    return {config.label for config in apps.get_app_configs() if config.name in names and not config.name.startswith(others)}
 
 
 def prepared(folder: str, name: str, packages: str) -> Any:
@@ -165,19 +105,15 @@ def prepared(folder: str, name: str, packages: str) -> Any:
 
 
 def main() -> None:
-    folder, name, packages = sys.argv[1:]
-    executor = prepared(folder, name, packages)
+    executor = prepared(*sys.argv[1:])
     plan = [migration for migration, _ in executor.migration_plan(executor.loader.graph.leaf_nodes(), clean_start=True)]
     state = executor._create_project_state()
     for migration in plan:
-        if name in SMALL and migration.app_label not in own(APPS[name][0]):
-            state = truth.apply(state, migration)
-        else:
-            told = tried(state, migration)
-            state = truth.apply(state, migration) if migration.atomic else told["after"]
-            told.pop("after")
-            print(json.dumps({"name": str(migration), **told}), flush=True)
+        told = tried(state, migration)
+        state = truth.apply(state, migration) if migration.atomic else told["after"]
+        told.pop("after")
         know_content_types(state)
+        print(json.dumps({"name": str(migration), **told}), flush=True)
 
 
 if __name__ == "__main__":
