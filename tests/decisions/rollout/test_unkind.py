@@ -68,6 +68,8 @@ class UnkindGroup(Group):
         super().pass_time(seconds)
 
     def outlast(self) -> None:
+        # What was written last is no older than the lag allows.
+        self._keep()
         self.pass_time(self.lag + 1)
 
 
