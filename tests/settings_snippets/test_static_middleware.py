@@ -429,7 +429,9 @@ for name in [str(path.relative_to(ROOT)) for path in ROOT.rglob("*") if path.is_
         assert got[0] == expected[0] and got[2] == expected[2], (name, headers)
         assert wanted <= set(got[1]), (wanted, got[1])
         plain = asyncio.run(ask("/static/" + name, "HEAD", raw))
-        assert plain[::2] == (got[0], b"") and plain[1] == got[1], (plain, got)
+        # RFC 9110 defines Range for GET alone.
+        whole = asyncio.run(ask("/static/" + name, headers=[one for one in raw if one[0] != b"range"]))
+        assert plain[::2] == (200, b"") and plain[1] == whole[1], (plain, whole)
         tag = (b"if-none-match", dict(got[1])["etag"].encode())
         assert asyncio.run(ask("/static/" + name, headers=[*raw, tag]))[::2] == (304, b"")
     for method, headers, status in (("POST", [], 405), ("GET", [(b"range", b"bytes=9999999-")], 416)):
