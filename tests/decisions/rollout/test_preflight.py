@@ -29,7 +29,11 @@ def test_a_fleet_in_order_has_none() -> None:
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        ({"idle": ("spare",)}, "no listener forwards to target group spare"),
+        (
+            {"idle": ("spare", "old")},
+            "no listener forwards to target group spare, old, so its targets are never healthy: detach it, or name it in "
+            "aws.spare_target_groups",
+        ),
         ({"foreign": ("c7g.large: image ami-1",)}, "c7g.large: image ami-1"),
         ({"template": ""}, "no launch template"),
         ({"classic": ("old-lb",)}, "Classic Load Balancers (old-lb)"),
