@@ -102,6 +102,9 @@ def _run(arguments: list[str], folder: str, environment: dict[str, str], umask: 
         *environment.get("PYTHONPATH", "").split(os.pathsep),
         *(one for one in sys.path if one not in ("", str(ROOT))),
     ]
+    # A site may have a package of this name too.
+    for name in [name for name in sys.modules if name.partition(".")[0] == "tests"]:
+        del sys.modules[name]
     if strict:
         warnings.simplefilter("error")
     sys.argv = [str(sys.modules["django.__main__"].__file__), *arguments]
