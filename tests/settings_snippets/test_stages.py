@@ -15,9 +15,9 @@ from tests.settings_snippets.migrations.every_case import CASES
 from tests.settings_snippets.migrations.stage_cases import SAFE, STAGED
 from tests.settings_snippets.migrations.third_party import APPS
 from tests.settings_snippets.test_migrations_of_others import FOLDER
-from tests.settings_snippets.test_pendingmigrations import HEAD, judged, manage, migration, project
+from tests.settings_snippets.test_pendingmigrations import HEAD, judged, made, manage, migration, project
 
-__all__ = ["project"]
+__all__ = ["made", "project"]
 ROOT = Path(__file__).parents[2]
 # Nothing fails, but between two migrations of the first stage old code would; old code may write what is refused later.
 ALARMS = {"add and drop", "sql words: foreign key not valid", "rolling: and another type"}
