@@ -47,7 +47,7 @@ def staged(project: Path) -> dict[str, object]:
 
 def nullable(project: Path) -> None:
     migration(project, "0002_null", NULL, after="0001_initial")
-    assert manage(project, "migrate").returncode == 0
+    assert manage(project, "migrate").code == 0
 
 
 def test_what_old_code_needs_waits_and_the_rest_runs_at_once(project: Path) -> None:
@@ -61,15 +61,15 @@ def test_what_old_code_needs_waits_and_the_rest_runs_at_once(project: Path) -> N
         ("0004_drop", "contract"),
     ]
     left = ("migraterolling", "--leave", "shop.0004_drop")
-    assert "0004" not in manage(project, *left, "--plan").stdout
-    assert manage(project, *left).returncode == 0
-    assert "[X] 0003_add\n [ ] 0004_drop" in manage(project, "showmigrations", "shop").stdout
-    assert "No planned migration operations" in manage(project, *left, "--plan").stdout
+    assert "0004" not in manage(project, *left, "--plan").out
+    assert manage(project, *left).code == 0
+    assert "[X] 0003_add\n [ ] 0004_drop" in manage(project, "showmigrations", "shop").out
+    assert "No planned migration operations" in manage(project, *left, "--plan").out
     # Another half-way run says the same, and for the release that has it nothing speaks against it.
     assert staged(project)["waiting"] == ["shop.0004_drop"]
     (own,) = judged(project, options=("--contract",))["databases"]
     assert (own["verdict"], own["waiting"]) == ("compatible", ["shop.0004_drop"])
-    assert manage(project, "migraterolling").returncode == 0
+    assert manage(project, "migraterolling").code == 0
     (own,) = judged(project, options=("--contract",))["databases"]
     assert own["operations"] == own["waiting"] == []
 
@@ -80,7 +80,7 @@ def test_what_depends_on_it_is_never_split_from_it(project: Path) -> None:
     migration(project, "0004_index", "AddIndex('Old', models.Index(fields=['title'], name='i'))", after="0003_drop")
     assert (staged(project)["verdict"], staged(project)["waiting"]) == ("compatible", ["shop.0003_drop", "shop.0004_index"])
     refused = manage(project, "migraterolling", "--leave", "shop.0003_drop")
-    assert refused.returncode != 0 and "shop.0004_index depends on shop.0003_drop, which is to be left out" in refused.stderr
+    assert refused.code != 0 and "shop.0004_index depends on shop.0003_drop, which is to be left out" in refused.err
     migration(project, "0005_add", ADD, after="0004_index")
     found = staged(project)
     assert found["verdict"] == "incompatible" and found["waiting"] == ["shop.0003_drop", "shop.0004_index", "shop.0005_add"]
@@ -186,19 +186,19 @@ def test_a_column_that_waits_to_be_dropped_is_filled_by_the_database(project: Pa
         own = {"ENGINE": "django.db.backends.postgresql", "NAME": "postgres", "USER": "shop", "HOST": str(cluster.folder)}
         settings.write_text(f'{settings.read_text()}\nDATABASES["default"] = {own!r}\n')
         migration(project, "0002_n", "AddField('Book', 'n', models.IntegerField(default=5))", after="0001_initial")
-        assert manage(project, "migrate").returncode == 0
+        assert manage(project, "migrate").code == 0
         migration(project, "0003_drop", "RemoveField('Book', 'n')", after="0002_n")
         found = staged(project)
         assert (found["verdict"], found["waiting"]) == ("compatible", ["shop.0003_drop"])
         assert "Keep a default in the database for shop_book.n" in json.dumps(found)
         for _ in range(2):
             done = manage(project, "migraterolling", "--leave", "shop.0003_drop")
-            assert done.returncode == 0 and "Keep a default in the database for shop_book.n" in done.stdout, done.stderr
+            assert done.code == 0 and "Keep a default in the database for shop_book.n" in done.out, done.err
         insert = "from django.db import connection as c; c = c.cursor(); c.execute("
         write = f"{insert}\"INSERT INTO shop_book (title) VALUES ('x') RETURNING n\"); print(c.fetchall())"
-        assert "[(5,)]" in manage(project, "shell", "-c", write).stdout
-        assert manage(project, "migraterolling").returncode == 0
-        assert "[X] 0003_drop" in manage(project, "showmigrations", "shop").stdout
+        assert "[(5,)]" in manage(project, "shell", "-c", write).out
+        assert manage(project, "migraterolling").code == 0
+        assert "[X] 0003_drop" in manage(project, "showmigrations", "shop").out
 
 
 @pytest.mark.skipif(not postgresql.INSTALLED, reason="PostgreSQL is not installed")
