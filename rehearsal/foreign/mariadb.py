@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .serving import USER, NotServing, owner, serve
+from ..part import NotServing
+from .serving import USER, owner, serve
 
 PATH = "/usr/sbin:/usr/bin:/usr/local/bin"
 PATIENCE = 60.0  # seconds

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from .serving import USER, NotServing, owner, serve
+from ..part import NotServing
+from .serving import USER, owner, serve
 
 BINARIES = Path("/usr/lib/postgresql")
 PATIENCE = 60  # seconds

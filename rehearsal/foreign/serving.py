@@ -1,21 +1,17 @@
 """What the database servers of a rehearsal have in common: their owner, and how they serve as a part of it."""
 
 import argparse
-import json
 import os
 import pwd
-import sys
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
+from .. import part
+
 USER = "rehearsal"
 Server = Callable[[Path, Sequence[str]], AbstractContextManager[dict[str, str]]]
-
-
-class NotServing(Exception):
-    """Say what did not start, and what it said."""
 
 
 def owner(folder: Path, account: str) -> dict[str, Any]:
@@ -37,17 +33,15 @@ def owner(folder: Path, account: str) -> dict[str, Any]:
 
 
 def serve(description: str | None, name: str, server: Server, arguments: Sequence[str] | None = None) -> int:
-    """Print how a server is reached as a line of JSON, serve until standard input ends, and return the exit code."""
+    """Be a database server of these arguments as a part of a rehearsal; return the exit code."""
     parser = argparse.ArgumentParser(prog=f"python -m {__package__}.{name}", description=description)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--names", required=True)
     args = parser.parse_args(arguments)
-    try:
-        with server(args.folder, args.names.split(",")) as reached:
-            print(json.dumps({name: reached}), flush=True)
-            while os.read(sys.stdin.fileno(), 4096):
-                continue
-    except (NotServing, OSError) as error:
-        print(f"rehearsal: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return part.serve(_named(name, server(args.folder, args.names.split(","))))
+
+
+@contextmanager
+def _named(name: str, server: AbstractContextManager[dict[str, str]]) -> Iterator[Mapping[str, object]]:
+    with server as reached:
+        yield {name: reached}

@@ -4,8 +4,6 @@
 """
 
 import argparse
-import json
-import os
 import secrets
 import shutil
 import socket
@@ -18,15 +16,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from ..part import NotServing, serve
+
 PORT = 6379
 PATIENCE = 30.0  # seconds
 SERVER = "redis-server"
 # The disk is thrown away in the end; nothing is written there.
 SETTINGS = {"save": "", "appendonly": "no", "daemonize": "no"}
-
-
-class NotServing(Exception):
-    """Say what did not start, and what it said."""
 
 
 def missing() -> str:
@@ -81,7 +77,8 @@ def _redis(folder: Path, address: str) -> Iterator[str]:
             time.sleep(0.05)
         yield f"redis://:{password}@{address}:{PORT}/0"
     finally:
-        server.terminate()
+        # Nothing is kept.
+        server.kill()
         server.wait()
 
 
@@ -94,21 +91,19 @@ def _answers(address: str, password: str) -> bool:
         return False
 
 
+@contextmanager
+def _jobs(folder: Path, address: str) -> Iterator[Mapping[str, object]]:
+    with serving(folder, address) as urls:
+        yield {"jobs": urls}
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m rehearsal.jobs.broker", description=__doc__)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--address", required=True)
     args = parser.parse_args(arguments)
-    try:
-        with serving(args.folder, args.address) as urls:
-            print(json.dumps({"jobs": urls}), flush=True)
-            while os.read(sys.stdin.fileno(), 4096):
-                continue
-    except (NotServing, OSError) as error:
-        print(f"rehearsal: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return serve(_jobs(args.folder, args.address))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from .broker import transport
 
 TASK = "shop.confirm"  # of the site, config/jobs.py
 LENGTHS = (0.3, 1.0, 5.0)  # seconds that tasks take, in turn
+PATIENCE = 60.0  # seconds for the broker to take a task
 EVERY = 0.8  # seconds between two tasks: 4 processes of two workers have something to do
 
 
@@ -23,6 +24,7 @@ class Count:
 
     states: Mapping[str, int]
     by_release: Mapping[str, int]
+    unsent: str = ""  # why no more could be sent
 
     @property
     def sent(self) -> int:
@@ -34,7 +36,8 @@ class Count:
         """Return what is wrong in words, or ""."""
         left = {state: number for state, number in sorted(self.states.items()) if state != "SUCCESS"}
         words = ", ".join(f"{number} {_WORDS.get(state, state)}" for state, number in left.items())
-        return f"{sum(left.values())} of {self.sent} tasks were lost: {words}" if left else ""
+        lost = f"{sum(left.values())} of {self.sent} tasks were lost: {words}" if left else ""
+        return "; ".join(filter(None, (lost, self.unsent)))
 
 
 # "State" in the celery documentation; STARTED is recorded, since the site asks for it.
@@ -53,6 +56,7 @@ class Tasks:
         if urls["messages"]:
             self._app.conf.broker_transport_options = transport(Path(urls["messages"]))
         self._sent: list[Any] = []
+        self._unsent = ""
 
     @contextmanager
     def coming(self) -> Iterator[None]:
@@ -64,7 +68,9 @@ class Tasks:
             yield
         finally:
             over.set()
-            sender.join()
+            sender.join(PATIENCE)
+            if sender.is_alive():
+                self._unsent = f"the broker has taken no task for {PATIENCE:.0f} s"
 
     @property
     def done(self) -> int:
@@ -72,8 +78,14 @@ class Tasks:
         return sum(1 for result in self._sent if result.successful())
 
     def _send(self, over: threading.Event) -> None:
+        from kombu.exceptions import OperationalError
+
         for seconds in itertools.cycle(self._lengths):
-            self._sent.append(self._app.send_task(TASK, (seconds,)))
+            try:
+                self._sent.append(self._app.send_task(TASK, (seconds,)))
+            except OperationalError as error:
+                self._unsent = f"the broker takes no more tasks: {error}"
+                return
             if over.wait(EVERY):
                 return
 
@@ -87,4 +99,5 @@ class Tasks:
             left = still
             time.sleep(0.2)
         states = Counter(str(result.state) for result in self._sent)
-        return Count(states, Counter(str(result.result) for result in self._sent if result.successful()))
+        by_release = Counter(str(result.result) for result in self._sent if result.successful())
+        return Count(states, by_release, self._unsent)

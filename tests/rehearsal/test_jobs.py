@@ -66,6 +66,14 @@ def test_a_worker_that_is_asked_to_stop_loses_none_and_one_that_is_killed_does(
         second.wait()
 
 
+@celery
+def test_a_broker_that_takes_no_tasks_is_no_success(tmp_path: Path) -> None:
+    tasks = Tasks({"broker": "redis://127.0.0.1:1/0", "results": f"file://{tmp_path}", "messages": ""})
+    with tasks.coming():
+        until(lambda: tasks.count(0).unsent)
+    assert tasks.count(0).lost.startswith("the broker takes no more tasks: ")
+
+
 def test_every_task_without_success_is_lost() -> None:
     assert Count({"SUCCESS": 7}, {"a": 7}).lost == ""
     found = Count({"SUCCESS": 7, "PENDING": 2, "STARTED": 1}, {"a": 7}).lost

@@ -5,16 +5,16 @@ answer, and serves until its standard input ends. The database's files lie in th
 """
 
 import argparse
-import json
 import os
 import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from ...part import NotServing, serve
 from . import requirements
 
 USER = "postgres"  # of the system: PostgreSQL refuses to be run by root
@@ -30,13 +30,9 @@ SETTINGS = {
 PATIENCE = 60.0  # seconds
 
 
-class BesideError(Exception):
-    """Say what did not start, and what it said."""
-
-
 @contextmanager
 def database(address: str) -> Iterator[str]:
-    """Run a PostgreSQL server and yield the URL of an empty database. Raises BesideError."""
+    """Run a PostgreSQL server and yield the URL of an empty database. Raises NotServing."""
     binaries = max(requirements.POSTGRESQL.glob("*/bin"), key=lambda path: float(path.parent.name))
     password = secrets.token_hex(16)
     FOLDER.mkdir(mode=0o700)
@@ -61,7 +57,7 @@ def database(address: str) -> Iterator[str]:
 
 @contextmanager
 def origin(folder: Path, address: str) -> Iterator[str]:
-    """Serve a folder's git repositories and yield the URL of `origin.git` in it. Raises BesideError."""
+    """Serve a folder's git repositories and yield the URL of `origin.git` in it. Raises NotServing."""
     command = ["git", "daemon", "--export-all", f"--base-path={folder}", "--reuseaddr", str(folder)]
     # Of another owner's repository git shows nothing.
     trusting = os.environ | {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"}
@@ -78,7 +74,7 @@ def _wait_for(probe: Sequence[str], process: "subprocess.Popen[bytes]") -> None:
     end = time.monotonic() + PATIENCE
     while (done := subprocess.run(probe, capture_output=True, text=True, check=False)).returncode != 0:
         if process.poll() is not None or time.monotonic() > end:
-            raise BesideError(f"`{' '.join(probe)}` does not work: {done.stderr.strip()}")
+            raise NotServing(f"`{' '.join(probe)}` does not work: {done.stderr.strip()}")
         time.sleep(0.05)
 
 
@@ -97,7 +93,13 @@ def _run(*command: str, user: str | None = None, password: str = "") -> None:
         check=False,
     )
     if done.returncode != 0:
-        raise BesideError(f"`{' '.join(command)}` exited {done.returncode}: {done.stderr.strip()}")
+        raise NotServing(f"`{' '.join(command)}` exited {done.returncode}: {done.stderr.strip()}")
+
+
+@contextmanager
+def _both(folder: Path, address: str) -> Iterator[Mapping[str, object]]:
+    with database(address) as url, origin(folder, address) as repository:
+        yield {"database": url, "origin": repository}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -106,15 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--origin", type=Path, required=True, help="the folder in which origin.git lies")
     parser.add_argument("--address", required=True, help="where the machines reach this box")
     args = parser.parse_args(arguments)
-    try:
-        with database(args.address) as url, origin(args.origin, args.address) as repository:
-            print(json.dumps({"database": url, "origin": repository}), flush=True)
-            while os.read(sys.stdin.fileno(), 4096):
-                continue
-    except (BesideError, OSError) as error:
-        print(f"beside the machines: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return serve(_both(args.origin, args.address))
 
 
 if __name__ == "__main__":
