@@ -143,6 +143,14 @@ def test_secrets_stand_beside_parameters_and_a_rotation_is_found(cloud: Cloud, t
     assert parse(file.read_text())["DATABASE_password"] == "rotated"
 
 
+@pytest.mark.parametrize("option", [(), ("--check",)])
+def test_a_file_that_cannot_be_written_or_read_is_a_line(cloud: Cloud, tmp_path: Path, option: tuple[str, ...]) -> None:
+    (tmp_path / "site.env").mkdir()
+    ran = run(cloud, tmp_path, *option, "/shop/production")
+    assert ran.returncode == 1
+    assert ran.stderr == f"ramped-settings: {tmp_path}/site.env: Is a directory. Nothing was changed.\n"
+
+
 def test_a_refusal_of_aws_is_said_as_aws_says_it(cloud: Cloud, tmp_path: Path) -> None:
     cloud.control("faults", {"denied": ["GetParametersByPath"]})
     try:
