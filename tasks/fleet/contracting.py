@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 
 from ..aws import fleets, images, instances, tags
 from ..aws.instances import Ec2Instance
-from ..decisions.release.stages import shown, unknown, waiting_text
-from ..decisions.rollout.snapshot import Fleet, FleetInstance
+from ..decisions.release.stages import shown, waiting_text
+from ..decisions.rollout.old_code import old_code
 from ..decisions.rollout.versions import Candidate
 from ..errors import Refused
 from ..runtime.run import Run
@@ -50,26 +50,15 @@ def retire_old_code(run: Run, names: Sequence[str], revision: str) -> None:
 
 
 def _old_code(run: Run, names: Sequence[str], revision: str) -> list[Candidate] | Waiting:
-    """Return the versions whose code needs what the migrations take away."""
-    wrong, leaving, old = list[str](), list[str](), dict[str, Candidate]()
+    """Return the versions whose code needs what the migrations take away. Raises Refused where it still runs."""
+    found = []
     for name in run.settings.groups:
         fleet, group = fleets.observe(run.cloud, name)
         candidates, live = known_versions(run.cloud, fleet, group)
-        unfit = {c.number: c for c in candidates if c.revision != revision and unknown(c.waiting, names)}
-        known = {c.number for c in candidates}
-        there = [i for i in (*fleet.instances, *fleet.pool) if i.version in unfit or i.version not in known]
-        leaving += [i.id for i in there if i.leaving]
-        wrong += [f"{name}: {text}" for text in _still_there(fleet, [i for i in there if not i.leaving], unfit, live)]
-        old |= {c.image: c for c in unfit.values() if c.revision and c.exists and not c.outdated}
-    if wrong:
-        raise Refused("code that needs what these migrations take away still runs:\n" + "\n".join(f"  - {w}" for w in wrong))
-    return Waiting(f"{', '.join(leaving)} with old code terminating") if leaving else list(old.values())
-
-
-def _still_there(fleet: Fleet, there: Sequence[FleetInstance], unfit: Mapping[str, Candidate], live: str) -> Iterator[str]:
-    if fleet.record:
-        yield f"the rollout to version {fleet.record.target} is unfinished: `rollout` ends it"
-    if live in unfit:
-        yield f"it launches version {unfit[live]}: `ship` or `rollout` first"
-    for instance in there:
-        yield f"{instance.id} ({instance.lifecycle}) runs version {unfit.get(instance.version, instance.version or 'unknown')}"
+        found.append(old_code(fleet, candidates, live, names, revision))
+    if reasons := [reason for one in found for reason in one.reasons]:
+        listed = "".join(f"\n  - {reason}" for reason in reasons)
+        raise Refused(f"code that needs what these migrations take away still runs:{listed}")
+    if leaving := [id for one in found for id in one.leaving]:
+        return Waiting(f"{', '.join(leaving)} with old code terminating")
+    return list({c.image: c for one in found for c in one.versions}.values())
