@@ -80,7 +80,7 @@ def try_out(state: Any, migration: Any, *, rows: bool = True) -> dict[str, Any]:
     The tables of `state` are there; afterwards those of the migration are, where it has no transaction of its own; elsewhere the
     caller has one, and rolls it back. `rows`: there are some when the migration is applied.
     """
-    from django.db import connection, transaction
+    from django.db import connection
 
     from settings_snippets.django.migration_rules import verdicts
     from settings_snippets.django.migration_rules.plan import Reader
@@ -93,7 +93,7 @@ def try_out(state: Any, migration: Any, *, rows: bool = True) -> dict[str, Any]:
     said = max((one.verdict for one in found), key=ranks.index, default="none")
     changed = touched.tables(state, migration)
     before = touched.near(exercise.ordered(fresh(state)), changed)
-    untouched = transaction.savepoint() if migration.atomic else None
+    untouched = connection.savepoint() if migration.atomic else None
     if rows:
         exercise.fill(before)
         connection.check_constraints()
@@ -141,12 +141,12 @@ def alone(state: Any, migration: Any, *, rows: bool = True) -> dict[str, Any]:
 
 def _known(before: list[Any], filled: list[Any], untouched: str | None) -> set[tuple[str, str]]:
     """Return what the old release cannot do with rows of its own either; go back to `untouched` for it."""
-    from django.db import transaction
+    from django.db import connection
 
     from tests.settings_snippets.migrations import exercise, rows
 
     if untouched:
-        transaction.savepoint_rollback(untouched)
+        connection.savepoint_rollback(untouched)
         exercise.fill(filled)
     return {*rows.met(before, before), *rows.erased(before, before, before)}
 
@@ -176,9 +176,9 @@ def _between(before: list[Any], after: list[Any], known: Callable[[], set[tuple[
 
 def _applied(state: Any, migration: Any, before: Sequence[Any], locks: dict[str, str], untouched: str | None) -> tuple[str, Any]:
     """Run a migration with the rows that are there; if it does not go, without those that were filled in; then without any."""
-    from django.db import Error, transaction
+    from django.db import Error, connection
 
-    undo = (lambda: transaction.savepoint_rollback(untouched)) if untouched else (lambda: None)
+    undo = (lambda: connection.savepoint_rollback(untouched)) if untouched else (lambda: None)
     why = []
     for prepare in (lambda: None, undo, partial(_truncate, before)):
         prepare()
