@@ -78,7 +78,7 @@ class Tasks:
         return sum(1 for result in self._sent if result.successful())
 
     def _send(self, over: threading.Event) -> None:
-        from kombu.exceptions import OperationalError
+        from celery.exceptions import OperationalError
 
         for seconds in itertools.cycle(self._lengths):
             try:
