@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from .snapshot import Fleet, Record
+from .snapshot import Fleet, Record, unlowered
 from .steps import Abort, Advance, Begin, Empty, Forget, Lower, Point, Retire, Return, Rewrite, Step, Terminate, TurnBack
 
 # Seconds after a write in which a contradicting answer counts as stale ("Eventual consistency", EC2 API); later
@@ -67,7 +67,7 @@ class Memory:
         if at - self.written > SETTLED:
             return False
         shown = {i.id for i in fleet.instances if not i.leaving}
-        raised = self.record is not None and 0 < self.record.lowering == fleet.desired
+        raised = self.record is not None and self.record.lowering != 0 and unlowered(fleet, self.record)
         return bool(self.dismissed & shown) or raised or (bool(self.version) and fleet.version != self.version)
 
     def complete(self, fleet: Fleet) -> Fleet:

@@ -77,7 +77,7 @@ class Record:
     returned: int = 0
     returning: tuple[str, ...] = ()
     passed: int = 0  # new instances that were confirmed at a pause
-    lowering: int = 0  # desired before it is lowered by the surge, in a group with weights
+    lowering: int = 0  # desired before it is lowered by the surge (weights only); negative where the same call sets max back
 
     @property
     def wanted(self) -> str:
@@ -180,6 +180,14 @@ class Policy:
     abort: bool = False  # end the run under way for good, and begin none
     proof: bool = False  # no target group shows whether an instance serves: it must report a revision, whatever it is
     revisions: Mapping[str, str] = field(default_factory=dict)  # template version -> revision its instances must report
+
+
+def unlowered(fleet: Fleet, record: Record) -> bool:
+    """Return whether the group shows that the call that lowers desired, in a group with weights, was not made."""
+    if record.lowering < 0:
+        # Another user may change desired just then; max tells it apart from our call.
+        return fleet.maximum == record.raised
+    return fleet.desired >= record.lowering
 
 
 def count(value: int | str, of: int) -> int:

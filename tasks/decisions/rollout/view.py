@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from .launch_failures import explained, passes
-from .snapshot import Fleet, FleetInstance, Policy, Record, gated, units
+from .snapshot import Fleet, FleetInstance, Policy, Record, gated, units, unlowered
 from .steps import Abort, Step, TurnBack
 
 
@@ -65,10 +65,7 @@ class View:
     @property
     def lowered(self) -> bool:
         """Return whether desired was lowered by the surge (weights only), as far as the group shows it after a crash."""
-        record, before = self.record, self.record.lowering
-        # The same call sets max back: another user's change of desired does not hide that it was made.
-        restored = record.raised != record.maximum and self.fleet.maximum != record.raised
-        return before > 0 and (restored or self.fleet.desired < before)
+        return self.record.lowering != 0 and not unlowered(self.fleet, self.record)
 
     @property
     def returnable(self) -> int:

@@ -17,7 +17,9 @@ def lower(view: View) -> Iterator[Step]:
     if len(gated) < len(view.new) and not (shielded or record.aborted):
         yield Wait(waiting(view))
     back = fleet.maximum == record.raised and desired <= record.maximum
-    yield Lower(replace(record, lowering=fleet.desired), desired, record.maximum if back else fleet.maximum)
+    restores = back and record.raised != record.maximum
+    lowering = -fleet.desired if restores else fleet.desired
+    yield Lower(replace(record, lowering=lowering), desired, record.maximum if back else fleet.maximum)
 
 
 def surplus(view: View) -> Iterator[Step]:

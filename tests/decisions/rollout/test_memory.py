@@ -101,6 +101,8 @@ SHOWN = surged(old("i-1"), new("i-9"), version="2", desired=3)
         (Memory(written=100.0, record=replace(RECORD, lowering=3)), SHOWN, True),
         (Memory(written=100.0, record=replace(RECORD, lowering=4)), SHOWN, False),
         (Memory(written=100.0, record=replace(RECORD, lowering=1)), replace(SHOWN, desired=1), True),
+        (Memory(written=100.0, record=replace(RECORD, lowering=-3)), SHOWN, True),
+        (Memory(written=100.0, record=replace(RECORD, lowering=-3)), replace(SHOWN, maximum=4), False),
         (Memory(written=100.0, record=RECORD), replace(SHOWN, desired=0), False),
     ],
 )

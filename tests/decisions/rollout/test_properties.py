@@ -248,6 +248,12 @@ def test_with_weights_it_ends_with_as_many_units_however_often_it_is_killed(
     0,
     [("quiet", 0)] * 6 + [("kill", 0), ("in", 0)],
 )
+@example(
+    {"desired": 1, "below": 0, "above": 0, "surge": 1, "batch": 1, "boot": 20.0, "drain": 0.0},
+    (2,),
+    0,
+    [("quiet", 0)] * 7 + [("crash", 2), ("in", 0)],
+)
 @given(sizes, weights, st.integers(0, 99), events)
 def test_with_weights_under_an_adversary_capacity_and_its_changes_survive(
     numbers: dict, of: tuple[int, ...], seed: int, disturbances: list

@@ -53,8 +53,8 @@ def test_whether_the_surge_was_made_is_seen_after_a_crash(
         ({"back": True, "extra": 2}, {}, 1),  # more only once the group was pointed back
         ({"lowering": 4}, {"desired": 3}, 0),
         ({"lowering": 3}, {"desired": 3}, 1),
-        ({"lowering": 3}, {"desired": 3, "maximum": 4}, 0),  # max is back: desired was changed by another user
-        ({"lowering": 3, "raised": 4}, {"desired": 3, "maximum": 4}, 1),
+        ({"lowering": -3}, {"desired": 3, "maximum": 4}, 0),  # max is back: desired was changed by another user
+        ({"lowering": -3}, {"desired": 2}, 1),  # max is not: another user scaled in before the call was made
     ],
 )
 def test_what_of_the_surge_is_owed(record: dict[str, Any], fleet: dict[str, Any], owed: int) -> None:

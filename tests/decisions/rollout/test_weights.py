@@ -10,7 +10,7 @@ from tasks.decisions.rollout.steps import Lower, Protect, Step, Terminate, Wait
 from tests.decisions.rollout.test_decide_table import RECORD, booting, new, step, surged
 
 OVER = replace(RECORD, surge=2, maximum=4, raised=6)
-LOWERED = replace(OVER, lowering=6)
+LOWERED = replace(OVER, lowering=-6)
 
 
 def weighted(*members: FleetInstance, **more: Any) -> Fleet:
@@ -30,8 +30,8 @@ SICK = heavy("i-9", targets=("unhealthy",), protected=False)
     ("fleet", "expected"),
     [
         (weighted(*THREE), Lower(LOWERED, 4, 4)),
-        (weighted(*THREE, minimum=5), Lower(LOWERED, 5, 6)),  # desired above the old max: that is not restored yet
-        (weighted(*THREE, maximum=9), Lower(LOWERED, 4, 9)),  # another user's max stays
+        (weighted(*THREE, minimum=5), Lower(replace(OVER, lowering=6), 5, 6)),  # desired above the old max: that is not restored yet
+        (weighted(*THREE, maximum=9), Lower(replace(OVER, lowering=6), 4, 9)),  # another user's max stays
         (weighted(*THREE[:2], SICK), Lower(LOWERED, 4, 4)),  # scale-in takes what is not protected, and enough serve
     ],
 )
