@@ -30,7 +30,10 @@ SICK = heavy("i-9", targets=("unhealthy",), protected=False)
     ("fleet", "expected"),
     [
         (weighted(*THREE), Lower(LOWERED, 4, 4)),
-        (weighted(*THREE, minimum=5), Lower(replace(OVER, lowering=6), 5, 6)),  # desired above the old max: that is not restored yet
+        (
+            weighted(*THREE, minimum=5),
+            Lower(replace(OVER, lowering=6), 5, 6),
+        ),  # desired above the old max: that is not restored yet
         (weighted(*THREE, maximum=9), Lower(replace(OVER, lowering=6), 4, 9)),  # another user's max stays
         (weighted(*THREE[:2], SICK), Lower(LOWERED, 4, 4)),  # scale-in takes what is not protected, and enough serve
     ],
