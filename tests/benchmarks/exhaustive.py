@@ -16,8 +16,8 @@ from itertools import product
 
 from tasks.decisions.rollout.snapshot import Fleet, Policy
 from tasks.decisions.rollout.steps import Stop
+from tests.decisions.rollout.histories import World, assert_clean
 from tests.decisions.rollout.model import GOAL, Group, Operator, policy
-from tests.decisions.rollout.test_properties import World, assert_clean
 
 DISTURBANCES = 3
 Move = tuple[str, int]

@@ -5,7 +5,7 @@ from dataclasses import replace
 from tests.benchmarks.exhaustive import after, explore, families, key
 from tests.benchmarks.ship_share import kinds
 from tests.benchmarks.virtual import measure, table
-from tests.decisions.rollout.test_properties import World
+from tests.decisions.rollout.histories import World
 
 
 def test_a_large_rollout_launches_each_instance_once_and_shows_its_cost() -> None:

@@ -10,23 +10,13 @@ from hypothesis import strategies as st
 
 from tasks.decisions.release import migrations
 from tasks.decisions.release.migrations import VERDICTS, Garbled, PendingMigrations, decide
+from tests.decisions.release.answers import answer, operation
 
 SHA = "0123456789abcdef"
 
 
 def read(printed: str, databases: Sequence[str] = ("default",)) -> PendingMigrations:
     return migrations.read(printed, databases)
-
-
-def operation(verdict: str, **more: str) -> dict[str, str]:
-    told = {"app": "shop", "migration": "0002", "operation": "Add field", "why": "because", "instead": "wait", "locks": ""}
-    return {**told, "verdict": verdict, **more}
-
-
-def answer(*verdicts: str, alias: str = "default", said: str = "", **more: Any) -> str:
-    worst = said or max(verdicts, key=VERDICTS.index, default="none")
-    databases = [{"alias": alias, "operations": [operation(one) for one in verdicts]}]
-    return json.dumps({"format": 2, "verdict": worst, "databases": databases, **more}, indent=2)
 
 
 def test_the_answer_is_found_among_what_a_site_prints() -> None:

@@ -11,7 +11,7 @@ from tasks.decisions.release import migrations, stages
 from tasks.decisions.release.migrations import PendingMigrations, chosen, incompatible_message, still_waiting
 from tasks.decisions.rollout.versions import Candidate, as_outdated, choose, previous
 from tasks.errors import Refused
-from tests.decisions.release.test_migrations import answer, operation
+from tests.decisions.release.answers import answer, operation
 
 NAMES = st.lists(st.from_regex(r"[a-z]{1,20}\.[0-9]{4}_[a-z_]{1,50}", fullmatch=True), max_size=20, unique=True)
 

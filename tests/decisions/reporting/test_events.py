@@ -3,12 +3,9 @@ import json
 import pytest
 
 from tasks.decisions.reporting import events
-from tasks.decisions.reporting.events import FIELDS, KINDS, OUTCOMES, VERSION, Event, Kind, instant, line, schema
+from tasks.decisions.reporting.events import FIELDS, KINDS, OUTCOMES, VERSION, instant, line, schema
 from tasks.decisions.reporting.hooks import variables
-
-
-def event(kind: Kind, **more: object) -> Event:
-    return Event(kind, 1_767_323_045.678, "r1", "ship", "fab ship", "ann@desk", {"groups": "web"}, **more)  # type: ignore[arg-type]
+from tests.decisions.reporting.sample import event
 
 
 def test_an_event_is_one_line_of_json_with_the_fields_of_its_kind_only() -> None:

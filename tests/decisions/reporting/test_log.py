@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.decisions.reporting.log import CRASHED, Entry, began, crashed, ended, latest, read, write
-from tests.decisions.reporting.test_events import event
+from tests.decisions.reporting.sample import event
 
 HERE = "boot pid"
 ENTRY = Entry("r1", "ship", "fab ship", "ann@desk", HERE, 7, began=1000.0, facts={"revision": "c0ffee"})

@@ -1,7 +1,7 @@
 import pytest
 
 from tasks.decisions.reporting.notices import body, is_due, text, webhooks
-from tests.decisions.reporting.test_events import event
+from tests.decisions.reporting.sample import event
 
 ALL = ("start", "success", "failure", "interrupted", "crash")
 

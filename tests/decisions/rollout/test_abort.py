@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from tasks.decisions.rollout.plan import plan
 from tasks.decisions.rollout.steps import Abort, Done, Forget, Point, Return, Step, Stop, Terminate, Unprotect
+from tests.decisions.rollout.histories import World, assert_clean, crashes, events, sizes, world
 from tests.decisions.rollout.model import GOAL, Group, Operator, policy
-from tests.decisions.rollout.test_properties import World, assert_clean, crashes, events, sizes, world
 
 ABORT = policy(abort=True)
 

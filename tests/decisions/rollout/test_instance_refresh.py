@@ -19,7 +19,7 @@ from tasks.decisions.rollout.instance_refresh import (
     unfit,
 )
 from tasks.decisions.rollout.steps import Done, Hold, Step, Stop, Wait
-from tests.decisions.rollout.test_decide_table import POLICY, booting, new, old, surged
+from tests.decisions.rollout.fleets import POLICY, booting, new, old, surged
 
 GOAL = Goal("r", "1", "2")
 NOW = 1000.0

@@ -21,7 +21,7 @@ from tasks.decisions.rollout.steps import (
     Terminate,
     TurnBack,
 )
-from tests.decisions.rollout.test_decide_table import RECORD, new, old, surged
+from tests.decisions.rollout.fleets import RECORD, new, old, surged
 
 OTHER = replace(RECORD, returned=1)
 BUSY = Memory(record=RECORD, dismissed=frozenset({"i-0"}), emptied=frozenset({"w-0"}), version="1", written=5.0)

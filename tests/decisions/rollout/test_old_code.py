@@ -7,7 +7,7 @@ import pytest
 
 from tasks.decisions.rollout.old_code import old_code
 from tasks.decisions.rollout.versions import Candidate
-from tests.decisions.rollout.test_decide_table import RECORD, new, old, surged
+from tests.decisions.rollout.fleets import RECORD, new, old, surged
 
 NAMES = ("shop.0004_drop",)
 OLD, NEW = "a" * 40, "b" * 40

@@ -25,9 +25,9 @@ from tasks.decisions.rollout.steps import (
     Wait,
 )
 from tasks.decisions.rollout.view import View
+from tests.decisions.rollout.fleets import NOW, RECORD, booting, new, old, surged
+from tests.decisions.rollout.histories import World, assert_clean
 from tests.decisions.rollout.model import GOAL, Group, Operator, policy
-from tests.decisions.rollout.test_decide_table import NOW, RECORD, booting, new, old, surged
-from tests.decisions.rollout.test_properties import World, assert_clean
 
 
 def told(operator: Operator, limit: int = 400) -> list[Step]:

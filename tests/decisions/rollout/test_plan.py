@@ -24,8 +24,8 @@ from tasks.decisions.rollout.steps import (
     Unprotect,
     Wait,
 )
+from tests.decisions.rollout.fleets import RECORD, new, old, surged
 from tests.decisions.rollout.model import GOAL, Group, Operator, policy
-from tests.decisions.rollout.test_decide_table import RECORD, new, old, surged
 
 
 def done(group: Group, **more: object) -> list[Step]:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from tasks.decisions.rollout.remarks import remarks
 from tasks.decisions.rollout.snapshot import Fleet, FleetInstance
-from tests.decisions.rollout.test_decide_table import OURS, RECORD, new, old, surged
+from tests.decisions.rollout.fleets import OURS, RECORD, new, old, surged
 
 REST = surged(old("i-1"), old("i-2"), record=None, suspended=frozenset(), version="1", desired=2)
 

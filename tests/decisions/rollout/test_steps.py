@@ -29,7 +29,7 @@ from tasks.decisions.rollout.steps import (
     Unprotect,
     Wait,
 )
-from tests.decisions.rollout.test_decide_table import RECORD
+from tests.decisions.rollout.fleets import RECORD
 
 TWO = ("i-1", "i-2")
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from tasks.decisions.rollout.snapshot import Fleet
 from tasks.decisions.rollout.steps import Done, Stop
+from tests.decisions.rollout.histories import World, assert_clean, sizes
 from tests.decisions.rollout.model import GOAL, Box, Group, Operator, policy
-from tests.decisions.rollout.test_properties import World, assert_clean, sizes
 
 LAG = 10.0
 KMS = "Instance became unhealthy while waiting for instance to be in InService state. Client.InternalError"

@@ -7,7 +7,7 @@ import pytest
 
 from tasks.decisions.rollout.snapshot import Fleet, Record
 from tasks.decisions.rollout.view import View, describe, waiting
-from tests.decisions.rollout.test_decide_table import NOW, POLICY, RECORD, booting, new, old, surged
+from tests.decisions.rollout.fleets import NOW, POLICY, RECORD, booting, new, old, surged
 
 
 def view(fleet: Fleet, record: Record = RECORD, **rules: Any) -> View:

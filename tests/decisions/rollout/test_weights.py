@@ -7,7 +7,7 @@ import pytest
 
 from tasks.decisions.rollout.snapshot import Fleet, FleetInstance
 from tasks.decisions.rollout.steps import Lower, Protect, Step, Terminate, Wait
-from tests.decisions.rollout.test_decide_table import RECORD, booting, new, step, surged
+from tests.decisions.rollout.fleets import RECORD, booting, new, step, surged
 
 OVER = replace(RECORD, surge=2, maximum=4, raised=6)
 LOWERED = replace(OVER, lowering=-6)
