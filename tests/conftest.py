@@ -1,28 +1,30 @@
 """Every test begins in a clean environment, in which no real AWS account can be reached."""
 
-import functools
 import os
 import signal
 import sys
 from pathlib import Path
 
-import botocore.client
-import botocore.session
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
+from tests.made_once import keep_imports, pytest_collection_finish, share_models
 from tests.policies.recorder import policies_allow_every_call, policies_recorded
 from tests.scheduling import pytest_collection_modifyitems, pytest_xdist_make_scheduler
 
-__all__ = ["policies_allow_every_call", "policies_recorded", "pytest_collection_modifyitems", "pytest_xdist_make_scheduler"]
+__all__ = [
+    "policies_allow_every_call",
+    "policies_recorded",
+    "pytest_collection_finish",
+    "pytest_collection_modifyitems",
+    "pytest_xdist_make_scheduler",
+]
 
 _FOREIGN = ("AWS_", "INVOKE_", "FABRIC_", "DJANGO_", "GIT_", "SSH_", "RAMPED_")
 _ALONE = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "LINES", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
 
-# Each session of botocore reads the models of its services anew: 50 to 170 ms of processor for each client of each world; and
-# makes the hundreds of methods of each client anew.
-botocore.session.create_loader = functools.cache(botocore.session.create_loader)
-botocore.client.ClientCreator._create_methods = functools.cache(botocore.client.ClientCreator._create_methods)
+share_models()
+keep_imports()
 
 # Hundreds of Python processes begin here, and compiling Django costs each two seconds: what they compile is kept, outside the
 # folders of the sources.
