@@ -134,7 +134,7 @@ def observe(
         suspended=frozenset(group.suspended),
         record=record,
         vanished=vanished,
-        failures=known.failures if known else _failures(done, excused),
+        failures=known.failures if known else _failures(done, excused, record.failing_since if record else 0.0),
         launches=len(known.launched if known else launched),
         launched=known.launched if known else frozenset(launched),
         excused=excused,
@@ -202,10 +202,10 @@ def _launches(activities: list[Activity]) -> dict[str, float]:
     return found
 
 
-def _failures(activities: list[Activity], excused: frozenset[str]) -> tuple[str, ...]:
+def _failures(activities: list[Activity], excused: frozenset[str], since: float) -> tuple[str, ...]:
     """Return why launches failed. A launch that ended without a message is counted with its instance."""
     found = []
-    for activity in activities:
+    for activity in (a for a in activities if a.started >= since):
         match = _LAUNCH.match(activity.description)
         if (
             match

@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from .snapshot import Fleet, Record, unlowered
+from .snapshot import SETTLED, Fleet, Record, unlowered
 from .steps import Abort, Advance, Begin, Empty, Forget, Lower, Point, Retire, Return, Rewrite, Step, Terminate, TurnBack
-
-# Seconds after a write in which a contradicting answer counts as stale ("Eventual consistency", EC2 API); later
-# it is another user's change.
-SETTLED = 30.0
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+# Seconds after a write in which a contradicting answer counts as stale ("Eventual consistency", EC2 API); later
+# it is another user's change.
+SETTLED = 30.0
 GONE = ("Terminated", "Detached", "Detaching")
 
 
@@ -85,6 +88,14 @@ class Record:
         if self.aborted:
             return self.target if self.pointed else self.source
         return self.source if self.back else self.target
+
+    @property
+    def failing_since(self) -> float:
+        """Return when launches begin to count as failures of this run, in epoch seconds.
+
+        Those of the rollout may fail until the group is pointed back, and until it acts upon that.
+        """
+        return self.started + (SETTLED if self.back else 0.0)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tasks.decisions.rollout.snapshot import Fleet
-from tasks.decisions.rollout.steps import Done, Stop
+from tasks.decisions.rollout.steps import Done, Forget, Stop, TurnBack
 from tests.decisions.rollout.histories import World, assert_clean, sizes
 from tests.decisions.rollout.model import GOAL, Box, Group, Operator, policy
 
@@ -171,6 +171,33 @@ def disturb(w: World, kind: str, number: int) -> None:
         group.version = "9"
     elif kind == "kill":
         w.disturb("kill", number)
+
+
+@dataclass
+class Imageless(Group):
+    """A group whose new version names an image that is gone: each try fails at once, also after our last look."""
+
+    failed: list[float] = field(default_factory=list)
+
+    def reconcile(self) -> None:
+        if self.version == "2" and self.units() < self.desired:
+            self.failed.append(self.now)
+        else:
+            super().reconcile()
+
+    def observe(self) -> Fleet:
+        since = self.record.failing_since if self.record else self.now
+        return replace(super().observe(), failures=tuple(KMS for at in self.failed if at >= since))
+
+
+@pytest.mark.parametrize("late", [0.5, 5.0, 29.0])
+def test_launches_that_fail_before_the_group_is_pointed_back_do_not_end_the_rollback(late: float) -> None:
+    group = Imageless.settled(0, 4, 2)
+    operator = Operator(group, policy(max_failures=1), GOAL)
+    while not isinstance(operator.tick(), TurnBack):
+        assert not operator.ended, "\n".join(group.log)
+    group.pass_time(late)
+    assert isinstance(operator.run(), Forget) and group.version == "1", "\n".join(group.log)
 
 
 @pytest.mark.parametrize("most", [1, 3])
