@@ -60,6 +60,7 @@ _EXCUSES = (
 )
 # An end that EC2 found: Spot interruptions are among these, and only the instance's own state says so.
 _DIED = "terminated or stopped"
+_REQUESTED = "in response to a user request"
 
 # Errors that are safe to retry at the next poll: the group is busy, or the instance is gone.
 _RETRYABLE = (
@@ -138,9 +139,10 @@ def observe(
         launches=len(known.launched if known else launched),
         launched=known.launched if known else frozenset(launched),
         excused=excused,
-        died=known.died
+        died=known.died if known else frozenset(id for id, a in ends.items() if a.cause and _REQUESTED not in a.cause),
+        requested=known.requested
         if known
-        else frozenset(id for id, a in ends.items() if a.cause and "in response to a user request" not in a.cause),
+        else frozenset(m[1] for a in done if _REQUESTED in a.cause and (m := _END.match(a.description))),
         protects_new=group.protects_new,
         alarms=firing(cloud, alarms) if record and not record.back else (),
         pool=tuple(_instance(group, m, [], 0.0) for m in autoscaling.warm_pool(cloud, group)),

@@ -118,6 +118,7 @@ class Fleet:
     launched: frozenset[str] = frozenset()  # ids of the launches since the run began, without those that failed
     excused: frozenset[str] = frozenset()  # ids whose end says nothing about the new version: they have served, or were scaled in
     died: frozenset[str] = frozenset()  # ids that ended without a user request: failed, or scaled in
+    requested: frozenset[str] = frozenset()  # ids that ended by one, though the warm pool may have brought them back since
     departed: tuple[str, ...] = ()  # new instances that left without ever having passed the gate
     protects_new: bool = False
     alarms: tuple[str, ...] = ()  # of the policy, those in ALARM

@@ -54,7 +54,7 @@ class View:
         """Return how much of the surge has not been returned yet."""
         alive = {i.id for i in self.fleet.instances if not i.leaving}
         # An instance that died before it was terminated has returned nothing: the group replaces it.
-        gone = sum(1 for i in self.record.returning if i not in alive and i not in self.fleet.died)
+        gone = sum(1 for i in self.record.returning if i in self.fleet.requested or i not in alive | self.fleet.died)
         taken = self.record.surge if self.surged else 0
         if self.lowered:
             return 0

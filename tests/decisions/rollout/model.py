@@ -103,6 +103,7 @@ class Group:
     died: set[str] = field(default_factory=set)
     births: dict[str, float] = field(default_factory=dict)
     scaled_in: set[str] = field(default_factory=set)
+    requested: set[str] = field(default_factory=set)  # what we terminated
     weights: tuple[int, ...] = (1,)  # of the types of a mixed-instances policy; which comes next is AWS's choice
     protects: bool = False  # new instances from scale-in
     pool: int = 0  # size of its warm pool
@@ -224,6 +225,7 @@ class Group:
             launched=frozenset(self._since()),
             excused=frozenset(self.scaled_in),
             died=frozenset(self.died | self.scaled_in),
+            requested=frozenset(self.requested),
             failures=("We do not have sufficient t3.small capacity",) if self.units() < self.desired else (),
             protects_new=self.protects,
             pool=tuple(FleetInstance(id, "a", "Warmed:Stopped", version) for id, version in sorted(self.warm.items())),
@@ -244,6 +246,7 @@ class Group:
             assert self.desired > self.minimum, "the group refuses a decrement at MinSize"
             self.desired -= 1
         box.leaves = self.now + self.drain
+        self.requested.add(id)
         self.terminated.append(box.version)
         if self.record and box.version == self.record.wanted:
             self.surplus.append(id)

@@ -169,6 +169,14 @@ def test_with_weights_a_bad_version_goes_back(
 
 
 @example(
+    {"desired": 2, "below": 1, "above": 0, "surge": 2, "batch": 2, "boot": 3.0, "drain": 0.0},
+    2,
+    0,
+    [("quiet", 0), ("in", 1), ("quiet", 0), ("quiet", 0), ("quiet", 0), ("quiet", 0), ("out", 1)],
+    True,
+    False,
+)
+@example(
     {"desired": 2, "below": 0, "above": 0, "surge": 2, "batch": 1, "boot": 20.0, "drain": 0.0},
     2,
     2,

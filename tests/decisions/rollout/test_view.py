@@ -49,6 +49,7 @@ def test_whether_the_surge_was_made_is_seen_after_a_crash(
         ({"surge": 3, "returned": 4}, {}, 0),
         ({}, {"version": "1", "maximum": 4}, 0),  # not made yet
         ({"surge": 3, "returning": ("i-1", "i-7", "i-8")}, {"died": frozenset({"i-8"})}, 2),  # i-1 is there, i-8 died by itself
+        ({"surge": 3, "returning": ("i-1", "i-7")}, {"requested": frozenset({"i-1"})}, 1),  # i-1 is back by the warm pool
         ({"back": True, "extra": 2}, {"version": "1"}, 3),
         ({"back": True, "extra": 2}, {}, 1),  # more only once the group was pointed back
         ({"lowering": 4}, {"desired": 3}, 0),
