@@ -27,12 +27,15 @@ class RefreshEngine:
     refresh: Refresh | None = None
     backwards: bool = False  # the goal is the old version
     pinned: bool = False  # the group followed $Latest until we named a number
+    shown: frozenset[str] = frozenset()  # the last refreshes of the group
+    earlier: frozenset[str] | None = None  # the refreshes that there were before this process started one
 
     def observe(self, seen: Fleet | None, look: Look) -> Observation | str:
         """Read the refresh and the group, or return why to retry."""
         found = refreshes.try_newest(self.run.cloud, self.group)
         if isinstance(found, str):
             return found
+        self.shown = frozenset(refresh.id for refresh in found)
         self.refresh = self._ours(found)
         result = fleets.try_observe(self.run.cloud, self.group, since=self.refresh.started if self.refresh else None)
         if isinstance(result, str):
@@ -47,7 +50,9 @@ class RefreshEngine:
         """Return the refresh that is followed already, or a refresh under way to our goal, also of another user."""
         if self.refresh:
             return next((refresh for refresh in found if self.refresh and refresh.id == self.refresh.id), None)
-        return next((refresh for refresh in found if refresh.under_way and refresh.version == self.goal.target), None)
+        to_goal = (refresh for refresh in found if refresh.version == self.goal.target)
+        # What this process started may end before it is seen: started again, it could end so without end.
+        return next((r for r in to_goal if r.under_way or (self.earlier is not None and r.id not in self.earlier)), None)
 
     def wanted(self, fleet: Fleet) -> str:
         """Return the version whose instances serve at the end."""
@@ -86,7 +91,7 @@ class RefreshEngine:
     def _applied(self, observed: Observation, step: Step) -> None:
         self.pinned = self.pinned or (isinstance(step, Pin) and observed.group.version == "$Latest")
         if isinstance(step, Start):
-            self.refresh = None
+            self.refresh, self.earlier = None, self.shown
             if step.version != self.goal.target:
                 self.goal = Goal(self.goal.run, self.goal.target, self.goal.source)
                 self.backwards = True

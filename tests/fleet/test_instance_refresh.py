@@ -1,5 +1,6 @@
 """`rollout --engine instance-refresh` on the stand-in cloud: EC2 Auto Scaling replaces, we follow."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -8,12 +9,17 @@ from typing import Any
 import pytest
 
 from tasks.aws import launch_templates
+from tasks.aws import refreshes as aws_refreshes
+from tasks.aws.autoscaling import Group
 from tasks.decisions.rollout.groups import Outcome, Progress
+from tasks.decisions.rollout.instance_refresh import Start
+from tasks.decisions.rollout.steps import Step
 from tasks.errors import Refused, Resumable, RolledBack
 from tasks.fleet.target import REFRESH
 from tasks.operations.abort import end_runs
 from tasks.operations.rollback import rollback
 from tasks.operations.rollout import roll_out
+from tasks.runtime.cloud import Cloud
 from tests.fleet.test_loop_groups import ALARM, alarm
 from tests.rehearsal.standin import stand_in
 from tests.worlds.rolling_world import RollingWorld, build, rolling
@@ -163,6 +169,26 @@ def test_somebody_cancels_it_and_that_is_no_success() -> None:
             roll(world)
         roll(world)
         world.assert_done(world.next)
+
+
+def test_one_that_ends_before_it_is_seen_is_not_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    apply = aws_refreshes.apply
+    with rolling(2) as world:
+        client = world.cloud.client("autoscaling")
+
+        def cancelled(cloud: Cloud, group: Group, step: Step) -> str | None:
+            rejection = apply(cloud, group, step)
+            if not isinstance(step, Start):
+                return rejection
+            client.cancel_instance_refresh(AutoScalingGroupName="web")
+            while client.describe_instance_refreshes(AutoScalingGroupName="web")["InstanceRefreshes"][0]["Status"] != "Cancelled":
+                time.sleep(0.05)
+            return rejection
+
+        monkeypatch.setattr(aws_refreshes, "apply", cancelled)
+        with world.watched(), pytest.raises(Resumable, match="Cancelled"):
+            roll(world)
+        assert len(refreshes(world)) == 1
 
 
 def test_without_rollback_it_stops_and_abort_cancels() -> None:

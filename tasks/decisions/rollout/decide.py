@@ -79,7 +79,7 @@ def decide(fleet: Fleet, policy: Policy, goal: Goal, now: float) -> Step:
 
 def _begin(fleet: Fleet, policy: Policy, goal: Goal, now: float) -> Step:
     old = [i for i in fleet.members if i.version != goal.target]
-    if not old and fleet.version == goal.target and not fleet.outdated(goal.target) and not _aside(fleet, policy, goal.target):
+    if reached(fleet, policy, goal.target):
         leaving = sum(1 for i in fleet.instances if i.leaving)
         drains = f" ({leaving} more are terminating)" if leaving else ""
         return Done(f"every instance of {fleet.group} runs version {goal.target}{drains}")
@@ -102,6 +102,12 @@ def _begin(fleet: Fleet, policy: Policy, goal: Goal, now: float) -> Step:
             latest=fleet.version == "$Latest",
         )
     )
+
+
+def reached(fleet: Fleet, policy: Policy, version: str) -> bool:
+    """Return whether nothing is left to replace: the group launches a version, and all that it holds is of that version."""
+    others = any(i.version != version for i in fleet.members) or fleet.outdated(version) or _aside(fleet, policy, version)
+    return fleet.version == version and not others
 
 
 def at_rest(fleet: Fleet) -> str:

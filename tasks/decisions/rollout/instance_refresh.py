@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .decide import Goal, at_rest
+from .decide import Goal, at_rest, reached
 from .snapshot import Fleet, Policy, Record
 from .steps import Done, Hold, Step, Stop, Wait
 from .view import View, waiting
@@ -142,6 +142,9 @@ def follow(fleet: Fleet, refresh: Refresh | None, policy: Policy, goal: Goal, al
     if policy.abort:
         return _abort(fleet, refresh)
     if refresh is None:
+        if reached(fleet, policy, goal.target) and all(i.ready for i in fleet.members):
+            # It may have ended before a process that was killed, or this one, saw it.
+            return Done(_everywhere(fleet, goal.target))
         if not fleet.version.isdecimal():
             return Pin(goal.source)
         return Start(goal.target, preferences(fleet, policy, alarms))
@@ -184,7 +187,11 @@ def _successful(view: View, done: str) -> Step:
         return Stop(f"{done}, but {waiting(view)}") if late else Wait(f"{done}; {waiting(view)}")
     if view.policy.hold:
         return Hold(f"{view.fleet.group} is ready and waits for the other groups")
-    return Done(f"every instance of {view.fleet.group} runs version {view.record.target}")
+    return Done(_everywhere(view.fleet, view.record.target))
+
+
+def _everywhere(fleet: Fleet, version: str) -> str:
+    return f"every instance of {fleet.group} runs version {version}"
 
 
 def view_of(fleet: Fleet, refresh: Refresh, policy: Policy, goal: Goal, now: float) -> View:

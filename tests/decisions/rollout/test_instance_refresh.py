@@ -41,6 +41,8 @@ def test_it_starts_once_the_group_names_a_number() -> None:
     assert step(latest, None) == Pin("1")
     started = step(refresh=None)
     assert isinstance(started, Start) and started.version == "2"
+    assert step(WHOLE, None) == Done("every instance of web runs version 2"), "it may have ended before it was seen"
+    assert isinstance(step(replace(WHOLE, instances=(new("i-8"), booting("i-9"))), None), Start)
     assert [type(s) for s in foreseen(latest, None, POLICY, GOAL, ())] == [Pin, Start]
     assert [type(s) for s in foreseen(HALF, None, POLICY, GOAL, ())] == [Start]
 
