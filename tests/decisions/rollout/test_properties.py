@@ -206,6 +206,8 @@ def test_a_warm_pool_ends_with_the_version_too_and_none_of_another_comes_into_se
     wanted = w.group.version
     assert set(w.group.warm.values()) <= {wanted}, "pool\n" + w.story()
     w.group.pass_time(200)
+    assert w.group.desired == max(w.group.minimum, w.own), "relative\n" + w.story()
+    assert_clean(w)
     w.group.desired += 5
     w.group.reconcile()
     assert {b.version for b in w.group.members()} <= {wanted}, "later\n" + w.story()
