@@ -70,6 +70,7 @@ class Machines:
         self._capacity = Capacity(options, faults)
         self._never_booted: set[str] = set()
         self._coming: dict[str, Transition] = {}
+        self._asleep: dict[str, float] = {}  # instance -> when its machine begins to boot
 
     def exist(self, order: Order) -> tuple[Any, Any]:
         """Return the image and the subnet that an order names. Raises ApiError where one, or a security group, does not exist."""
@@ -186,7 +187,10 @@ class Machines:
         self._explain(instance, "")
         instance.launch_time = self._timing.date().replace(tzinfo=None)
         self._later(instance.id, "running", self._options.boot)
-        self._hosts.start(instance.id)
+        if self._options.power_on:
+            self._asleep[instance.id] = self._coming[instance.id].due + self._options.power_on
+        else:
+            self._hosts.start(instance.id)
         self.consoles.changed(instance.id)
 
     def stop(self, instance: Any) -> None:
@@ -198,6 +202,7 @@ class Machines:
         self._addresses.stops(instance)
         self._explain(instance, BY_USER)
         self._later(instance.id, "stopped", self._options.stop)
+        self._asleep.pop(instance.id, None)
         self._hosts.stop(instance.id)
         self.consoles.changed(instance.id)
 
@@ -215,6 +220,7 @@ class Machines:
         self._addresses.ends(instance)
         self._explain(instance, reason)
         self._later(instance.id, "terminated", self._options.terminate, reason)
+        self._asleep.pop(instance.id, None)
         if instance.id not in self._never_booted:
             self.consoles.ends(instance.id)
             self._hosts.terminate(instance.id)
@@ -227,6 +233,9 @@ class Machines:
     def tick(self, now: float) -> None:
         """Reach the states that are due, post the consoles that are."""
         self.consoles.tick(now)
+        for instance_id in [id for id, due in self._asleep.items() if now >= due]:
+            del self._asleep[instance_id]
+            self._hosts.start(instance_id)
         for instance_id, transition in list(self._coming.items()):
             if now < transition.due:
                 continue

@@ -17,6 +17,7 @@ class Options:
 
     time_scale: float = 1.0
     boot: float = 0.2  # from pending to running
+    power_on: float = 0.0  # from running, of an instance that was stopped, to the begin of its boot: SSH refuses so long
     stop: float = 0.1  # from stopping to stopped
     terminate: float = 0.1  # from shutting-down to terminated
     image: float = 0.5  # from pending to available

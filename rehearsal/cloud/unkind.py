@@ -12,6 +12,7 @@ def options(seed: int, scale: float) -> dict[str, Any]:
     return {
         "seed": seed,
         "boot": 45 * scale,
+        "power_on": 20 * scale,
         "stop": 40 * scale,
         "terminate": 40 * scale,
         "image": 180 * scale,

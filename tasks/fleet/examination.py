@@ -32,6 +32,7 @@ from .smoke_boot import left_over
 from .target import GroupTarget, target_of
 
 _WIDTH = 20  # instances that are connected to at a time
+_STARTS = ("stopped", "stopping", "pending")  # states of a management instance that a release starts
 
 
 def examine(run: Run, *, web: bool = True, release: bool = False) -> list[Finding]:
@@ -43,7 +44,9 @@ def examine(run: Run, *, web: bool = True, release: bool = False) -> list[Findin
     names, clock = run.settings.groups, CancellableClock(run.clock)
     with Hosts(replace(run, clock=clock), patient=release) as hosts:
         on_hosts = _management(run, hosts, release=release)
-        on_hosts += [finding for name in names if web for finding in _web(run, hosts, clock, name)]
+        gateway = _sleeping_gateway(run)
+        for name in names if web else ():
+            on_hosts += [_unasked(run, name, gateway)] if gateway else _web(run, hosts, clock, name)
     return readiness.ranked([*of_groups(run), *on_hosts])
 
 
@@ -134,7 +137,7 @@ def _management(run: Run, hosts: Hosts, *, release: bool) -> list[Finding]:
     except DeployError as error:
         return [Finding(about, "problem", str(error))]
     if instance.state != "running":
-        starts = instance.state in ("stopped", "stopping", "pending")
+        starts = instance.state in _STARTS
         text = f"{instance.id} is {instance.state}{': deploy starts it, and examines it then' if starts else ''}"
         return [Finding(about, "ok" if starts else "problem", text)]
     host = _opened(hosts, instance, about)
@@ -169,6 +172,26 @@ def of_site(run: Run, host: Host, *, release: bool) -> list[Finding]:
         return readiness.of_site(host.name, facts) + ([] if release else compared(run, host, own))
     except DeployError as error:
         return [Finding(host.name, "problem", str(error))]
+
+
+def _sleeping_gateway(run: Run) -> Ec2Instance | None:
+    """Return the management instance where web instances are reached through it, and a dry run may not start it."""
+    if not run.dry or run.settings.ssh.gateway != "management":
+        return None
+    try:
+        instance = find(run)
+    except DeployError:
+        return None  # a finding already
+    return instance if instance.state in _STARTS else None
+
+
+def _unasked(run: Run, name: str, gateway: Ec2Instance) -> Finding:
+    try:
+        count = len(in_service(run.cloud, [name]))
+    except DeployError as error:
+        return Finding(name, "problem", str(error))
+    through = f"its {count} instances are reached through {gateway.id}, which is {gateway.state}"
+    return Finding(name, "ok", f"{through}: a release starts it, and asks them then")
 
 
 def _web(run: Run, hosts: Hosts, clock: CancellableClock, name: str) -> list[Finding]:

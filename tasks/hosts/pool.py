@@ -10,7 +10,7 @@ from paramiko import PKey
 
 from ..aws import instance_connect
 from ..aws.instances import Ec2Instance
-from ..aws.management import running_management
+from ..aws.management import find, running_management
 from ..decisions.access.host_keys import CONSOLE_WAIT
 from ..errors import HostUnreachable
 from ..runtime.plain import duration
@@ -206,8 +206,7 @@ class Hosts:
         if wanted in (None, "direct", "ssm"):
             return None
         if wanted == "management":
-            management = running_management(self._run)
-            return None if management.id == instance.id else self.open(management)
+            return self._through_management(instance)
         login = read_login(wanted)
         with self._alone(wanted):
             if wanted not in self._open:
@@ -216,6 +215,16 @@ class Hosts:
                 gateway = f"the gateway {login.address}"
                 self._open[wanted] = connect(gateway, login.address, ssh, trusted, user=login.user, port=login.port or 22)
             return self._open[wanted]
+
+    def _through_management(self, instance: Ec2Instance) -> Host | None:
+        management = find(self._run)
+        if management.id == instance.id:
+            return None
+        if management.state == "running":
+            return self.open(management)
+        with self._alone("the start of the gateway"):
+            # EC2 calls an instance running long before its sshd answers.
+            return self.wait(running_management(self._run), self._run.settings.app.boot_timeout)
 
     def _alone(self, name: str) -> threading.Lock:
         with self._lock:

