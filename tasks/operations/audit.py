@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as as_json
 from typing import Any
 
 from ..aws import log
@@ -22,7 +21,7 @@ def audit(run: Run, limit: int = 20, json: bool = False) -> None:
     group = run.settings.groups[0]
     entries = latest(log.entries(run.cloud, group))
     if json:
-        run.out.say(as_json.dumps([facts_of(entry) for entry in entries[:limit]], indent=2))
+        run.out.answer([facts_of(entry) for entry in entries[:limit]])
         return
     rows = [
         [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from json import dumps
 
 from ..aws.management import running_management
 from ..decisions.release import migrations
@@ -36,7 +35,7 @@ def check_migrations(run: Run, revision: str | None = None, json: bool = False) 
         sha = checkout.choose(run, host, revision)
         pending, answer = ask_pending_migrations(host, app, sha)
     if json:
-        shown.say(dumps(find(answer), indent=2))
+        shown.answer(find(answer))
     pending = migrations.chosen(pending, stages=app.contract != "refuse")
     _show(run, pending)
     if pending.verdict in ("review", "incompatible"):

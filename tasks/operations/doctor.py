@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict, replace
-from json import dumps
 
 from ..decisions.release.readiness import ranked, worst
 from ..errors import DeployError
@@ -18,11 +17,11 @@ def doctor(run: Run, json: bool = False) -> None:
     """Examine groups, quotas, hosts, SSH, sudo, git, disk, static files and CDN; exit code 1 if a release would fail."""
     shown = run.out
     # Nothing is written, not even the tag of a new host key.
-    run = replace(run, dry=True, out=Output(sys.stderr) if json else run.out)
+    run = replace(run, out=Output(sys.stderr) if json else run.out).dried()
     with look_ahead(run, release=True):
         findings = ranked([*examine(run), *of_cdn(run)])
     if json:
-        shown.say(dumps([asdict(finding) for finding in findings], indent=2))
+        shown.answer([asdict(finding) for finding in findings])
     else:
         run.out.table(
             "findings", ("about", "", "finding"), [[finding.about, finding.level, finding.text] for finding in findings]

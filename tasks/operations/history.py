@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as as_json
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,7 +29,7 @@ def history(run: Run, limit: int = 20, json: bool = False) -> None:
         groups = {name: known_versions(run.cloud, *fleets.observe(run.cloud, name)) for name in run.settings.groups}
     if json:
         known = {name: _as_json(found[:limit], live, previous(found, live)) for name, (found, live) in groups.items()}
-        run.out.say(as_json.dumps({"groups": known, "runs": [facts_of(entry) for entry in runs]}, indent=2))
+        run.out.answer({"groups": known, "runs": [facts_of(entry) for entry in runs]})
         return
     for name, (found, live) in groups.items():
         run.out.table(f"{name}: the newest of {len(found)} versions", COLUMNS, _rows(found, live)[:limit])

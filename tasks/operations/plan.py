@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 from ..aws import instances
 from ..errors import Refused, SettingsError
@@ -26,7 +25,7 @@ def plan(run: Run, to: str | None = None, price: str | None = None, *, as_json: 
     if as_json:
         _print(run, to)
     else:
-        replace_instances(replace(run, dry=True), {}, to)
+        replace_instances(run.dried(), {}, to)
         if waiting := waiting_line(instances.find_management(run.cloud, run.settings.management)):
             run.out.say(f"afterwards: {waiting}")
 
@@ -42,10 +41,10 @@ def _price(text: str) -> float:
 
 
 def _print(run: Run, to: str | None) -> None:
-    dry = replace(run.aside(), dry=True)
+    dry = run.aside().dried()
     targets = [target_of(dry, name, {}, to) for name in run.settings.groups]
     refused = {target.name: text for target in targets if (text := preflight(dry, target))}
-    run.out.say(json.dumps([_of_group(dry, target, refused.get(target.name, "")) for target in targets], indent=2))
+    run.out.answer([_of_group(dry, target, refused.get(target.name, "")) for target in targets])
     if refused:
         raise Refused("\n".join(refused.values()))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -41,7 +40,7 @@ def prune_images(run: Run, keep: int | None = None, static: bool = False, *, as_
             seen = _marked(run, seen, number)
             failed = _remove(run, seen)
     if as_json:
-        shown.say(_json(run, seen))
+        shown.answer(_for_programs(run, seen))
     else:
         _show(run, seen)
     if failed:
@@ -118,7 +117,7 @@ def _sorted(found: Sequence[SiteImage]) -> list[SiteImage]:
     return sorted(found, key=lambda image: (image.created, image.id), reverse=True)
 
 
-def _json(run: Run, seen: Seen) -> str:
+def _for_programs(run: Run, seen: Seen) -> dict[str, object]:
     found = [
         {
             "image": image.id,
@@ -131,7 +130,7 @@ def _json(run: Run, seen: Seen) -> str:
         }
         for image in _sorted(seen.images)
     ]
-    answer = {
+    return {
         "dry": run.dry,
         "images": found,
         "snapshots": list(seen.orphans),
@@ -139,4 +138,3 @@ def _json(run: Run, seen: Seen) -> str:
         "removed_cost": _cost(run, seen),
         "references_unknown": seen.blind,
     }
-    return json.dumps(answer, indent=2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as as_json
 import re
 import subprocess
 from dataclasses import replace
@@ -34,10 +33,10 @@ def releases(run: Run, since: str | None = None, to: str | None = None, json: bo
     commits = _commits(run, before, after)
     if json:
         listed = [{"commit": c.sha, "at": c.at, "by": c.by, "subject": c.subject} for c in commits]
-        run.out.say(as_json.dumps({"since": before, "to": after, "commits": listed}, indent=2))
+        run.out.answer({"since": before, "to": after, "commits": listed})
         return
     rows = [[c.sha[:12], c.at, c.by, c.subject] for c in commits]
-    run.out.table(f"{len(rows)} commits from {before[:12]} to {after[:12]}", COLUMNS, rows)
+    run.out.table(f"commits from {before[:12]} to {after[:12]}: {len(rows)}", COLUMNS, rows)
 
 
 def _previous(found: list[Candidate], live: str) -> str:

@@ -80,7 +80,8 @@ class Hooks:
         for hook in getattr(self._settings, when).get(step, ()):
             label = f"hooks.{when}.{step}"
             if self._dry:
-                self._out.say(f"would run {label} {'on the management instance' if hook.where == 'management' else 'here'}")
+                where = "on the management instance" if hook.where == "management" else "here"
+                self._out.say(f"would run {label} {where}: {redact(hook.run)}")
                 continue
             self._out.say(f"{label}: {redact(hook.run)}")
             problem = self._attempt(hook, self._variables(when, step, facts))

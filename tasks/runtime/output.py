@@ -1,5 +1,6 @@
 """All output for the operator: a live line on a terminal, plain lines elsewhere."""
 
+import json
 import os
 import re
 import sys
@@ -70,6 +71,11 @@ class Output:
         """Show a line."""
         with self._lock:
             self._backend.line(hanging(self.clean(text)))
+
+    def answer(self, found: object) -> None:
+        """Show the answer of a command as JSON, for programs; `found`: what `json` can write."""
+        with self._lock:
+            self._backend.line(self.clean(json.dumps(found, indent=2)))
 
     def quote(self, text: str) -> None:
         """Show foreign text as a marked block, distinct from our own lines."""

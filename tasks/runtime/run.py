@@ -94,9 +94,16 @@ class Run:
     def aside(self) -> Run:
         """Return this run with all that it shows on stderr, for a command whose answer on standard output is for programs."""
         out = self.out.onto(sys.stderr)
-        hooks = Hooks(self.settings.hooks, out, self.journal, self.dry)
+        return replace(self, out=out, steps=Steps(out, self.journal), hooks=self._hooks(out, self.dry))
+
+    def dried(self) -> Run:
+        """Return this run as one that changes nothing and runs no hook, for a command that only looks."""
+        return replace(self, dry=True, hooks=self._hooks(self.out, dry=True))
+
+    def _hooks(self, out: Output, dry: bool) -> Hooks:
+        hooks = Hooks(self.settings.hooks, out, self.journal, dry)
         hooks.remote = self.hooks.remote
-        return replace(self, out=out, steps=Steps(out, self.journal), hooks=hooks)
+        return hooks
 
     def numbered(self, numbers: Mapping[str, str]) -> Run:
         """Return this run with numbers in front of its steps, by the names of the steps."""

@@ -205,7 +205,7 @@ def test_a_rollout_leaves_a_record_and_releases_shows_the_commits_between(
         (shas[2], "third", "Ann"),
         (shas[1], "second", "Ann"),
     ]
-    assert "2 commits from" in shown(world, releases, since=numbers[0], to=shas[2][:8])
+    assert f"commits from {shas[0][:12]} to {shas[2][:12]}: 2\n" in shown(world, releases, since=numbers[0], to=shas[2][:8])
     with pytest.raises(Refused, match="no management instance"):
         monkeypatch.chdir("/")
         shown(world, releases)

@@ -4,12 +4,14 @@ import io
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from tasks.errors import Refused, SettingsError
 from tasks.operations.plan import plan
 from tasks.runtime.output import Output
+from tasks.settings.hooks import Hook
 from tests.worlds.rolling_world import RollingWorld, rolling
 from tests.worlds.shop_world import credentials
 
@@ -35,14 +37,24 @@ def test_it_shows_steps_launches_duration_and_cost(world: RollingWorld) -> None:
     assert "web: would go from version 1 to 2" in shown
     assert "  3 launches in 2 waves" in shown
     assert "if none is slower than the slowest of the last 3 launches" in shown
-    assert "instance hours in addition: about 0.0" in shown
+    assert "instance hours in addition: less than 0.01" in shown
     assert world.shape() == world.before and not world.run().changes.made
+
+
+def test_no_hook_runs_for_a_plan(world: RollingWorld, tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    hook = (Hook(f"touch {made}"),)
+    run = world.run().with_(hooks={"before": {"rollout": hook}, "after": {"rollout": hook}})
+    mark = len(world.printed)
+    plan(replace(run, hooks=None))
+    assert world.printed[mark:].count(f"here: touch {made}") == 2 and not made.exists()
 
 
 def test_json_is_the_same_for_programs(world: RollingWorld) -> None:
     out = io.StringIO()
     plan(replace(world.run(), out=Output(out, out)), as_json=True)
     (found,) = json.loads(out.getvalue())
+    assert out.getvalue().endswith("\n]\n")
     assert (found["group"], found["from"], found["to"], found["refused"]) == ("web", "1", "2", "")
     estimate = found["estimate"]
     assert (estimate["launches"], estimate["waves"], estimate["smoke"], estimate["cost"]) == (3, 3, 0, None)

@@ -129,7 +129,7 @@ def test_a_dry_run_says_what_would_run(tmp_path: Path, screen: io.StringIO) -> N
     run = run_with(tmp_path, screen, dry=True, before={"git": "touch made"})
     with run.step("git"):
         pass
-    assert "would run hooks.before.git here" in screen.getvalue() and not (tmp_path / "made").exists()
+    assert "would run hooks.before.git here: touch made" in screen.getvalue() and not (tmp_path / "made").exists()
 
 
 def test_hooks_of_a_command_and_those_of_its_only_step_run_once(tmp_path: Path, screen: io.StringIO) -> None:

@@ -96,6 +96,6 @@ def described(found: Estimate, duration: str, longest: str) -> list[str]:
     if found.expected is None or found.extra is None:
         return [*lines, "how long it takes is not known: the group has launched nothing lately"]
     lines.append(f"about {duration}, at most {longest} if none is slower than the slowest of the last {found.measured} launches")
-    money = f": about {found.cost:.2f}" if found.cost is not None else ""
+    money = "" if found.cost is None else f": about {found.cost:.2f}" if found.cost >= 0.01 else ": less than 0.01"
     hours = math.ceil(10 * found.extra) / 10
     return [*lines, f"about {hours:g} instance hours in addition{money}"]
