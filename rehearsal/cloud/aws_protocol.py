@@ -1,19 +1,22 @@
 """AWS's protocols: a request becomes (service, action, parameters), a result or an error becomes a response."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from botocore.model import OperationNotFoundError
+from botocore.validate import ParamValidator
 from moto.core import errors as moto_errors
 from moto.core.model import OperationModel
-from moto.core.parse import PROTOCOL_PARSERS
+from moto.core.parse import PROTOCOL_PARSERS, RequestParserError
 from moto.core.request import determine_request_protocol
 from moto.core.routing import get_service_router
 from moto.core.serialize import XFormedAttributePicker, get_serializer_class
 from moto.core.utils import get_service_model
 from moto.ec2.responses._base_response import EC2BaseResponse
 from moto.moto_server.werkzeug_app import BackendRequest
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.wrappers import Response
 
 from .errors import ApiError
@@ -33,6 +36,18 @@ MODELS = {
     "rds": "rds",
     "secretsmanager": "secretsmanager",
 }
+
+# what the parsers raise for a body that is no request: too deep, cut off, of wrong types
+_NONSENSE = (
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    ArithmeticError,
+    RecursionError,
+    RuntimeError,
+    RequestParserError,
+)
 
 # the models name few of the codes that the services really use, and moto warns of each
 moto_errors.warn = lambda *arguments, **options: None  # type: ignore[attr-defined]
@@ -56,8 +71,22 @@ def credential(request: BackendRequest) -> list[str]:
     return rest.split(",")[0].split("/") if found else []
 
 
+@contextmanager
+def _understood() -> Iterator[None]:
+    """Answer what cannot be parsed as AWS does, whatever the parser stumbled over."""
+    try:
+        yield
+    except HTTPException as error:
+        raise ApiError("SerializationException", f"The request cannot be read: {error.description}", error.code or 400) from error
+    except _NONSENSE as error:
+        raise ApiError("SerializationException", f"The request cannot be read: {type(error).__name__}") from error
+
+
 def read(request: BackendRequest) -> Call:
-    """Understand a request. Raises ApiError where its service or action is unknown."""
+    """Understand a request.
+
+    Raises ApiError where its service or action is unknown, where it cannot be parsed, and where parameters are missing or wrong.
+    """
     scope = credential(request)
     if len(scope) < 5:
         raise ApiError("MissingAuthenticationToken", "Request is missing Authentication Token", 403)
@@ -66,11 +95,24 @@ def read(request: BackendRequest) -> Call:
     service = MODELS[scope[3]]
     model = get_service_model(service)
     protocol = determine_request_protocol(model, request.content_type)
-    action, uri_params = _action(request, service)
+    if protocol not in PROTOCOL_PARSERS:
+        raise ApiError("UnsupportedProtocol", f"The stand-in cloud does not read {protocol}.", 415)
+    with _understood():
+        action, uri_params = _action(request, service)
     try:
         operation = model.operation_model(action)
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, OperationNotFoundError) as error:
         raise ApiError("InvalidAction", f"The action {action} is not valid for {service}.") from error
+    with _understood():
+        params = _params(request, operation, protocol, uri_params) or {}
+    if shape := operation.input_shape:
+        checked = ParamValidator().validate(params, shape)
+        if checked.has_errors():
+            raise ApiError("ValidationError", checked.generate_report())
+    return Call(service, action, params, protocol, scope[0])
+
+
+def _params(request: BackendRequest, operation: OperationModel, protocol: str, uri_params: Mapping[str, Any]) -> Any:
     fields: Any = {
         "method": request.method,
         "values": request.values,
@@ -79,8 +121,7 @@ def read(request: BackendRequest) -> Call:
         "url_path": request.path,
         "url_params": uri_params,
     }
-    params = PROTOCOL_PARSERS[protocol](operation).parse(fields) if protocol in PROTOCOL_PARSERS else {}
-    return Call(service, action, params or {}, protocol, scope[0])
+    return PROTOCOL_PARSERS[protocol](operation).parse(fields)
 
 
 def _action(request: BackendRequest, service: str) -> tuple[str, Mapping[str, Any]]:

@@ -1,16 +1,15 @@
 """The control endpoint, `/_rehearsal/...`: faults at run time, the log of calls, accidents."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
 from .errors import ApiError
+from .values import Values, number, numbers, objects, parsed, text, whole
 from .world import World
-
-Values = Mapping[str, Any]
 
 
 class Control:
@@ -24,20 +23,20 @@ class Control:
             ("POST", "faults"): self.faults,
             ("GET", "options"): lambda values: world.options.report(),
             ("POST", "options"): self.options,
-            ("POST", "unkind"): lambda values: happen.be_unkind(int(values["seed"])),
-            ("POST", "policies"): lambda values: world.permissions.attach(values["caller"], values["policies"]),
-            ("POST", "scps"): lambda values: world.permissions.bound(values["policies"]),
+            ("POST", "unkind"): lambda values: happen.be_unkind(whole(values, "seed")),
+            ("POST", "policies"): lambda values: world.permissions.attach(text(values, "caller"), objects(values, "policies")),
+            ("POST", "scps"): lambda values: world.permissions.bound(objects(values, "policies")),
             ("GET", "calls"): lambda values: world.calls.report(),
             ("POST", "calls/clear"): lambda values: world.calls.clear(),
-            ("POST", "kill"): lambda values: happen.kill(values["instance"]),
-            ("POST", "interrupt"): lambda values: happen.interrupt(values["instance"], bool(values.get("recommended"))),
-            ("POST", "break"): lambda values: happen.break_instance(values["instance"], values.get("fault", "error")),
-            ("POST", "alarm"): lambda values: happen.alarm(values["group"], int(values["change"]), values.get("at_call")),
-            ("POST", "metrics"): lambda values: world.metrics.set(values["target_group"], values["traffic"]),
-            ("POST", "others"): lambda values: happen.others(values["calls"], values.get("at_call")),
-            ("POST", "lifecycle"): lambda values: happen.move(values["instance"], values["state"]),
-            ("POST", "image"): lambda values: happen.add_image(values["image"], Path(values["disk"])),
-            ("POST", "advance"): lambda values: world.timing.advance(float(values["seconds"])),
+            ("POST", "kill"): lambda values: happen.kill(text(values, "instance")),
+            ("POST", "interrupt"): lambda values: happen.interrupt(text(values, "instance"), bool(values.get("recommended"))),
+            ("POST", "break"): lambda values: happen.break_instance(text(values, "instance"), _fault(values)),
+            ("POST", "alarm"): lambda values: happen.alarm(text(values, "group"), whole(values, "change"), _at(values)),
+            ("POST", "metrics"): lambda values: world.metrics.set(text(values, "target_group"), numbers(values, "traffic")),
+            ("POST", "others"): lambda values: happen.others(objects(values, "calls"), _at(values)),
+            ("POST", "lifecycle"): lambda values: happen.move(text(values, "instance"), text(values, "state")),
+            ("POST", "image"): lambda values: happen.add_image(text(values, "image"), Path(text(values, "disk"))),
+            ("POST", "advance"): lambda values: world.timing.advance(number(values, "seconds")),
             ("GET", "routes"): lambda values: world.routes_report(),
         }
 
@@ -57,7 +56,7 @@ class Control:
             known = ", ".join(f"{method} {path}" for method, path in self._routes)
             return _json({"error": f"no such control: {request.method} {name}; there are {known}"}, 404)
         try:
-            return _json(action(json.loads(request.get_data() or b"{}")) or {}, 200)
+            return _json(action(parsed(request.get_data())) or {}, 200)
         except (ValueError, KeyError, ApiError) as error:
             return _json({"error": f"{type(error).__name__}: {error}"}, 400)
 
@@ -72,6 +71,14 @@ class Control:
         """Set options of the running cloud."""
         self._world.options.change(values)
         return self._world.options.report()
+
+
+def _at(values: Values) -> int | None:
+    return None if values.get("at_call") is None else whole(values, "at_call")
+
+
+def _fault(values: Values) -> str | None:
+    return None if values.get("fault", "error") is None else text({"fault": "error", **values}, "fault")
 
 
 def _json(value: Any, status: int) -> Response:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .errors import ApiError
+from .values import fill
 
 # EC2 names the same refusals differently from the other services
 THROTTLED = {"ec2": ("RequestLimitExceeded", "Request limit exceeded.", 503)}
@@ -68,12 +69,8 @@ class Faults:
         )
 
     def change(self, values: Mapping[str, Any]) -> None:
-        """Set some faults. Raises ValueError for an unknown fault."""
-        known = set(self.__dataclass_fields__)
-        if unknown := sorted(set(values) - known):
-            raise ValueError(f"no such fault: {', '.join(unknown)}; there are {', '.join(sorted(known))}")
-        for name, value in values.items():
-            setattr(self, name, value)
+        """Set some faults. Raises ValueError for an unknown fault, and for a wrong value."""
+        fill(self, values, "fault")
         if "seed" in values:
             self._random = random.Random(self.seed)
 

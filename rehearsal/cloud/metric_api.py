@@ -17,6 +17,7 @@ _METRICS = {
     "TargetConnectionErrorCount": ("refused", "Sum", True),
     "TargetResponseTime": ("latency", "p95", False),
 }
+_MOST = 100_800  # data points of an answer
 
 
 class MetricApi:
@@ -46,6 +47,8 @@ class MetricApi:
     def _result(self, query: Params, begin: datetime, end: datetime, latest_first: bool) -> dict[str, Any]:
         asked = query["MetricStat"]
         metric, period = asked["Metric"], timedelta(seconds=int(asked["Period"]))
+        if not period or (end - begin) / period > _MOST:
+            raise ApiError("ValidationError", f"The parameter Period must be positive and lead to at most {_MOST} data points.")
         key, statistic, only_above_zero = _METRICS.get(metric["MetricName"], ("", "", True))
         dimensions = {each["Name"]: each["Value"] for each in metric.get("Dimensions", ())}
         value = self._traffic.get(dimensions.get("TargetGroup", ""), {}).get(key)

@@ -1,8 +1,10 @@
 """Everything about a stand-in cloud that can be chosen, before it starts or while it runs."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from .values import fill
 
 
 @dataclass
@@ -57,12 +59,8 @@ class Options:
         return options
 
     def change(self, values: Mapping[str, Any]) -> None:
-        """Set some options of a cloud that may be running. Raises ValueError for an unknown option."""
-        known = {field.name for field in fields(self)}
-        if unknown := sorted(set(values) - known):
-            raise ValueError(f"no such option: {', '.join(unknown)}; there are {', '.join(sorted(known))}")
-        for name, value in values.items():
-            setattr(self, name, value)
+        """Set some options of a cloud that may be running. Raises ValueError for an unknown option, and for a wrong value."""
+        fill(self, values, "option")
 
     def report(self) -> dict[str, Any]:
         """Return the options in force."""

@@ -19,10 +19,13 @@ from .world import World
 from .wsgi_app import Front
 
 API_PORT = 8000
+SILENCE = 60.0
 PUBLIC = 200  # the third part of public addresses
 
 
 class _QuietHandler(MotoRequestHandler):
+    timeout = SILENCE
+
     def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002  (the name is werkzeug's)
         if type == "error":
             super().log(type, message, *args)

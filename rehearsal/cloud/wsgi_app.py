@@ -22,10 +22,16 @@ log = logging.getLogger(__name__)
 
 Control = Callable[[BackendRequest], Response]
 # what a mistake of ours, or a parameter that we did not foresee, raises: the client gets an error that it can parse
-DEFECTS = (AttributeError, LookupError, TypeError, ValueError)
+DEFECTS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+LONGEST = 4 * 1024 * 1024  # bytes of a body; AWS takes less
 # services of which nothing is moto's
 WHOLE = ("autoscaling",)
 CONTROL_PREFIX = "/_rehearsal/"
+
+
+class _Request(BackendRequest):
+    max_content_length = LONGEST
+    max_form_memory_size = LONGEST
 
 
 class Front:
@@ -41,14 +47,18 @@ class Front:
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer one request."""
         environ["HTTP_X_MOTO_ACCOUNT_ID"] = self.world.account
-        request = BackendRequest(environ)
+        request = _Request(environ)
         control = request.path.startswith(CONTROL_PREFIX)
         if stranger := self._stranger(request, control=control):
             return stranger(environ, start_response)
+        try:
+            # Before the lock: who sends slowly, or not at all, must not stop the world.
+            body = request.get_data()
+        except HTTPException as error:
+            return refuse(ApiError("RequestRefused", error.description or "", error.code or 400))(environ, start_response)
         if control:
             with LOCK:
                 return self._control(request)(environ, start_response)
-        body = request.get_data()
         with LOCK:
             response, lost = self._api(request, environ, body)
         if lost:
