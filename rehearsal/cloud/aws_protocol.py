@@ -106,10 +106,18 @@ def read(request: BackendRequest) -> Call:
     with _understood():
         params = _params(request, operation, protocol, uri_params) or {}
     if shape := operation.input_shape:
+        params = {**_unwritten(shape, protocol), **params}
         checked = ParamValidator().validate(params, shape)
         if checked.has_errors():
             raise ApiError("ValidationError", checked.generate_report())
     return Call(service, action, params, protocol, scope[0])
+
+
+def _unwritten(shape: Any, protocol: str) -> dict[str, Any]:
+    """Return the empty lists and structures that a request must have: written as a query they are nothing."""
+    empty: dict[str, Any] = {"list": [], "structure": {}}
+    wanted = {name: shape.members[name].type_name for name in shape.required_members}
+    return {name: empty[kind] for name, kind in wanted.items() if kind in empty} if protocol in ("query", "ec2") else {}
 
 
 def _params(request: BackendRequest, operation: OperationModel, protocol: str, uri_params: Mapping[str, Any]) -> Any:

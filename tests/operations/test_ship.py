@@ -2,14 +2,18 @@
 
 import io
 from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
 from tasks.errors import SettingsError
+from tasks.operations.audit import audit
+from tasks.operations.history import history
 from tasks.operations.rollout import roll_out
 from tasks.operations.ship import ship
 from tests.rehearsal.hosts.support import ask
-from tests.worlds.canaries import Canaries
+from tests.worlds.canaries import REFUSING, SPANS, WEBHOOK, Canaries
 from tests.worlds.shipping_world import changes, fast, world_in
 from tests.worlds.shop_world import DOMAIN, ShopWorld, credentials
 
@@ -43,7 +47,7 @@ def test_a_part_that_is_not_known_is_refused_before_anything_is_asked(world: Sho
     assert caught.value.code == 2 and world.cloud.control("calls")["total"] == before
 
 
-def test_everything_in_order_then_nothing_is_left_to_do_then_half_way(world: ShopWorld) -> None:
+def test_everything_in_order_then_nothing_is_left_to_do_then_half_way(world: ShopWorld, tmp_path: Path) -> None:
     world.publish(world.v2)
     with changes(world) as calls:
         go(fast(world, dry=True))
@@ -55,9 +59,13 @@ def test_everything_in_order_then_nothing_is_left_to_do_then_half_way(world: Sho
 
     old = world.cloud.members()
     mark = len(world.printed)
-    with Canaries(world) as canaries:
-        go(fast(world, management={"keep_running": True}))
+    with Canaries(world, tmp_path) as canaries:
+        with canaries.reported(fast(world, management={"keep_running": True}), "ship") as run:
+            go(run)
+        history(fast(world), json=True)
+        audit(fast(world))
     assert canaries.lines and canaries.seen() == {}
+    _every_place_was_looked_at(canaries)
     assert revisions(world) == {world.v2} and not set(old) & set(world.cloud.members())
     steps = [line.removeprefix("-> ") for line in world.printed[mark:].splitlines() if line.startswith("-> ")]
     assert [step.split(maxsplit=1)[-1] for step in steps] == [
@@ -78,6 +86,18 @@ def test_everything_in_order_then_nothing_is_left_to_do_then_half_way(world: Sho
     assert world.cloud.instance(world.management)["State"]["Name"] == "stopped"
 
     _half_way(world)
+
+
+def _every_place_was_looked_at(canaries: Canaries) -> None:
+    """A place that is empty would prove nothing."""
+    texts = canaries.texts()
+    assert all(texts.values())
+    assert "run-ended" in texts["events"] and "exited 3" in texts["events"] and "exited 3" in texts["report.html"]
+    assert "RAMPED_COMMAND_LINE=fab ship" in texts["hook.env"] and '"outcome": "ok"' in texts["parameters"]
+    assert "DATABASE_PASSWORD=***" in texts["printed"] and "DEPLOY_TOKEN=***" in texts["printed"]
+    assert "webhook 2 (127.0.0.1): it answered 500" in texts["printed"]
+    spans = {"/v1/traces"} if find_spec(SPANS) else set()
+    assert canaries.services() == {f"/{WEBHOOK}", f"/{REFUSING}"} | spans
 
 
 def _half_way(world: ShopWorld) -> None:

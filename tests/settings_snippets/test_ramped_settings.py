@@ -149,6 +149,7 @@ def test_a_file_that_cannot_be_written_or_read_is_a_line(cloud: Cloud, tmp_path:
     ran = run(cloud, tmp_path, *option, "/shop/production")
     assert ran.returncode == 1
     assert ran.stderr == f"ramped-settings: {tmp_path}/site.env: Is a directory. Nothing was changed.\n"
+    assert not (tmp_path / ".site.env").exists(), "secrets in a file that nobody reads"
 
 
 def test_a_refusal_of_aws_is_said_as_aws_says_it(cloud: Cloud, tmp_path: Path) -> None:
