@@ -28,12 +28,12 @@ def plan(run: Run, to: str | None = None, price: str | None = None, json: bool =
     plan.plan(run, to, price, as_json=json)
 
 
-@command(looks=True)
-def status(run: Run) -> None:
+@command(looks=True, help={"json": AS_JSON})
+def status(run: Run, json: bool = False) -> None:
     """Show instances, target health, versions, revisions and ages; sizes, suspended processes, an unfinished rollout."""
     from ..operations import status
 
-    status.status(run)
+    status.status(run, json)
 
 
 @command(looks=True, help={"limit": "how many versions and runs, newest first; default: 20", "json": AS_JSON})

@@ -1,5 +1,6 @@
 """`status`: what it shows of a fleet, at rest and half-way."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -31,6 +32,15 @@ def test_instances_sizes_and_what_is_amiss(world: RollingWorld) -> None:
     assert "protected" not in lines[other] and "eu-central-1" in lines[other]
     assert "suspended: AZRebalance (User suspended at" in text
     assert "management instance: none; management-create makes one" in text
+    mark = len(world.printed)
+    show(world.run(), json=True)
+    found = json.loads(world.printed[mark:])
+    (group,) = found["groups"]
+    assert (group["group"], group["desired"], group["min"], group["max"], group["version"]) == ("web", 2, 0, 10, "1")
+    shown = {seen["instance"]: seen for seen in group["instances"]}
+    assert [shown[id]["protected"] for id in (one, other)] == [True, False]
+    assert shown[one]["targets"] == ["healthy"] and shown[one]["state"] == "InService" and shown[one]["launched"].endswith("Z")
+    assert any(line.startswith("suspended: AZRebalance") for line in group["remarks"]) and found["management"] is None
     assert world.cloud.control("calls")["changes"] == []
 
 
