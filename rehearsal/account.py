@@ -39,6 +39,12 @@ class Account:
         """Register the first image and return its id; its disk is given by the control endpoint."""
         return str(self.client("ec2").register_image(Name="base", RootDeviceName="/dev/sda1")["ImageId"])
 
+    def released(self, image: str, name: str, revision: str) -> None:
+        """Tag an image as `bake-ami` does, with the site's name for images: the operator may record outcomes at no others."""
+        own = {"ramped:site": name, "ramped:revision": revision}
+        tags = [{"Key": key, "Value": value} for key, value in own.items()]
+        self.client("ec2").create_tags(Resources=[image], Tags=tags)
+
     def fleet(self, image: str, revision: str | None = None) -> None:
         """Make the network, the balancer and a group of no instances that would boot the image, which holds a revision."""
         ec2, elb = self.client("ec2"), self.client("elbv2")

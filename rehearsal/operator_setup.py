@@ -69,7 +69,7 @@ class Operator:
             "app": {**project.app(kind), **app},
             "image": image | ({} if kind is MACHINES else {"cleaner": None}),
             "rollout": {"poll": 0.7, "instance_timeout": 90 * patience, "timeout": 900 * patience},
-            "restart": {"timeout": 60 * patience},
+            "restart": {"timeout": 120 * patience},
             "static": {**project.static(endpoints, distribution), "timeout": 120 * patience},
         }
         if JOBS in self.groups:

@@ -223,6 +223,8 @@ class World:
         disk = self.project.disk(self.places.top, self.places.shared, self.endpoints)
         self.control("image", {"image": image, "disk": str(disk)})
         account.fleet(image, self.v1 if self.project.serves else None)
+        if self.project.serves:
+            account.released(image, operator_setup.IMAGES, self.v1)
         if self._jobs:
             account.jobs()
         self.distribution = account.distribution()

@@ -26,6 +26,7 @@ class Kind:
     upstream: str  # the name of gunicorn's socket in the run directory
     key_algorithm: str = "ssh-ed25519"  # of the only host key
     shutdown_limit: float = SHUTDOWN_LIMIT
+    again: bool = False  # nginx sends a request once more where the site closed the connection without an answer
     closed: bool = False  # SSH to a private address is only for the other machines, and for doors of public addresses
 
 
@@ -41,7 +42,7 @@ class Machine:
         self._fault = fault
         self._init = Supervisor(place)
         self._sshd = Sshd(place, kind.ssh_port, kind.authorized_keys, closed=kind.closed)
-        self._front = Front(place.address, kind.http_port, place.run / kind.upstream, kind.health_path, fault)
+        self._front = Front(place.address, kind.http_port, place.run / kind.upstream, kind.health_path, fault, again=kind.again)
         self._control: asyncio.Server | None = None
 
     def admit(self, public_key: str, seconds: float) -> None:

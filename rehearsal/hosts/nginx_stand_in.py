@@ -9,6 +9,7 @@ from ..http1 import Exchange, Server
 from ..proxy import NoAnswer, Patience, forwarded, onward, relay
 
 CHECK = re.compile(r"/health_check/([A-Za-z0-9.-]+?)/?")
+_IDEMPOTENT = {"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"}
 DEEP = re.compile(r"/health_check/([A-Za-z0-9.-]+)/deep")  # of the health middleware
 
 
@@ -17,7 +18,8 @@ class Front:
 
     A check of `/health_check/<domain>` becomes `health_path` with Host: <domain>, and with /deep the middleware's deep path;
     everything is said to have come by https,
-    so that Django neither rejects nor redirects it. `fault` returns the fault in force, if any.
+    so that Django neither rejects nor redirects it. `fault` returns the fault in force, if any. `again`: a request that may be
+    repeated is, once, where the connection was closed without an answer, as by settings_snippets/nginx/site-asgi.conf.
     """
 
     def __init__(
@@ -28,12 +30,14 @@ class Front:
         health_path: str,
         fault: Callable[[], str],
         patience: Patience | None = None,
+        again: bool = False,
     ) -> None:
         self._server = Server(address, port, self._handle)
         self._upstream = str(upstream)
         self._health_path = health_path
         self._fault = fault
         self._patience = patience or Patience()
+        self._again = again
 
     async def start(self) -> None:
         """Listen."""
@@ -55,10 +59,21 @@ class Front:
         if found := check or deep:
             # the load balancer's own request, or the operator's: there is no visitor to forward
             changed, target = {"x-forwarded-proto": "https", "host": found[1]}, self._health_path if check else "/health/deep/"
+        request = onward(exchange, changed, target)
         try:
-            await relay(exchange, self._open, onward(exchange, changed, target), self._patience)
+            try:
+                await relay(exchange, self._open, request, self._patience)
+            except NoAnswer as failure:
+                if failure.status != 502 or not self._may_repeat(exchange):
+                    raise
+                await relay(exchange, self._open, request, self._patience)
         except NoAnswer as failure:
             await exchange.plain(failure.status, "Bad Gateway" if failure.status == 502 else "Gateway Time-out")
+
+    def _may_repeat(self, exchange: Exchange) -> bool:
+        # A body is not kept: site-asgi.conf passes it on without a buffer.
+        bodiless = not exchange.header("transfer-encoding") and exchange.header("content-length") in ("", "0")
+        return self._again and bodiless and exchange.method in _IDEMPOTENT
 
     async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return await asyncio.open_unix_connection(self._upstream)

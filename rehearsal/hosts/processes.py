@@ -49,6 +49,7 @@ class ProcessHosts:
         private: str = "open",
         key_algorithm: str = "ssh-ed25519",
         shutdown_limit: float = SHUTDOWN_LIMIT,
+        again: bool = False,
     ) -> None:
         """Be ready to launch.
 
@@ -56,11 +57,12 @@ class ProcessHosts:
         gunicorn's socket in the run directory (`%t` of the units); `user` is what $USER says;
         `private`: SSH to a private address is `open` to the operator, or `closed` as it is from outside of the VPC;
         `key_algorithm`: of the only host key, such as `ssh-rsa` or `ecdsa-sha2-nistp384`; `shutdown_limit`: seconds that units
-        have to stop in at power off, before the power is cut.
+        have to stop in at power off, before the power is cut; `again`: nginx sends a request that may be repeated once more where
+        the site closed the connection without an answer.
         """
         self._directory = directory
         ports, closed = (ssh_port, http_port), private == "closed"
-        self._kind = Kind(*ports, authorized_key, health_path, upstream, key_algorithm, shutdown_limit, closed)
+        self._kind = Kind(*ports, authorized_key, health_path, upstream, key_algorithm, shutdown_limit, again, closed)
         self._user = user
         self.token = secrets.token_hex(8)
         self.run_folder = Path(tempfile.mkdtemp(prefix="rehearsal-run-", dir=_short_folder()))

@@ -9,8 +9,8 @@ from ..aws import tags
 from ..aws.draining import Drains, Targets
 from ..aws.serving import WebInstance
 from ..decisions.release.releases import named_file, url_path
-from ..decisions.release.reload import PROPERTIES, ReloadMethod, Service, methods, next_method, read_service, restart_of
-from ..errors import Cancelled, DeployError, Refused
+from ..decisions.release.reload import PROPERTIES, Effect, ReloadMethod, Service, methods, next_method, read_service, restart_of
+from ..errors import Cancelled, DeployError, Refused, TimedOut
 from ..hosts.http import NoAnswer
 from ..hosts.pool import Hosts
 from ..hosts.shell import commands
@@ -20,6 +20,7 @@ from ..runtime.run import Run
 from ..runtime.waiting import Waiting
 
 _ASKS = 10  # new connections, since each may reach another worker
+_STARTS = 4  # how many times as long as one process alone it may take until the first of several answers
 
 
 class InstanceReloader:
@@ -34,6 +35,7 @@ class InstanceReloader:
         named = named_file(added)
         self._named = url_path(run.settings.static.url, named) if named else None
         self._without_effect: dict[Service, list[ReloadMethod]] = {}
+        self.start = 0.0  # seconds in which one more process of the running release started and answered
 
     def reload(self, web: WebInstance, fleet: int, *, only_if_needed: bool) -> str:
         """Reload an instance, and wait until it serves the new files and is healthy in its target groups.
@@ -118,12 +120,12 @@ class InstanceReloader:
 
     @property
     def _patience(self) -> float:
-        patience = self._run.settings.restart.patience
-        return self._run.settings.restart.timeout / 4 if patience is None else patience
+        restart = self._run.settings.restart
+        return max(restart.timeout / 4, _STARTS * self.start) if restart.patience is None else restart.patience
 
     def _serves_all(self, host: Host) -> bool:
         app = self._run.settings.app
-        return self._missing(host) is None and not host.check_many(self._paths, headers(app), port=app.port)
+        return not self._asked(host)[1] and not host.check_many(self._paths, headers(app), port=app.port)
 
     def _finds_new_files(self, host: Host) -> bool:
         """Return whether the site finds new static files at each request (settings_snippets/django/static_middleware.py).
@@ -168,33 +170,35 @@ class InstanceReloader:
 
         Waits `restart.patience` for processes that load slowly. Raises TimedOut.
         """
-        limit, patience = self._run.settings.restart.timeout, self._patience
-        well_since: float | None = None
+        effect = Effect(self._patience)
 
         def probe() -> bool | Waiting:
-            nonlocal well_since
             found, seen = ask_health(host, self._run.settings.app, fresh=True)
             if found is None or (revision is not None and found != revision):
-                well_since = None
+                effect.ill()
                 return Waiting(seen)
-            missing = self._missing(host)
-            if missing is None:
-                return True
-            now = self._run.clock.now()
-            well_since = now if well_since is None else well_since
-            return False if now - well_since >= patience else Waiting(missing)
+            good, bad = self._asked(host)
+            worked = effect.seen(good, len(bad), self._run.clock.now())
+            return worked if worked is not None else Waiting(f"{bad[0]}{f'; {good} of {_ASKS} did not' if good else ''}")
 
         what = f"{host.name} to serve {self._named or 'its revision'} after the restart"
-        return self._run.wait(what, probe, timeout=limit, every=0.5)
+        try:
+            return self._run.wait(what, probe, timeout=self._run.settings.restart.timeout, every=0.5)
+        except TimedOut:
+            if not effect.partly:
+                raise
+            return False
 
-    def _missing(self, host: Host) -> str | None:
-        """Request the named file several times; return the first answer other than 200."""
-        app = self._run.settings.app
-        for _ in range(_ASKS if self._named else 0):
+    def _asked(self, host: Host) -> tuple[int, list[str]]:
+        """Request the named file several times; return how many answers were 200, and the others."""
+        app, bad = self._run.settings.app, []
+        asks = _ASKS if self._named else 0
+        for _ in range(asks):
             try:
                 answer = host.http(None, app.port, self._named or "", headers(app), fresh=True)
             except NoAnswer as error:
-                return str(error)
+                bad.append(str(error))
+                continue
             if answer.status != 200:
-                return f"{host.name}: {self._named} answered {answer}"
-        return None
+                bad.append(f"{host.name}: {self._named} answered {answer}")
+        return asks - len(bad), bad

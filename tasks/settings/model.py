@@ -190,7 +190,9 @@ class Restart:
 
     batch: Quantity = 1
     timeout: Duration = 300  # for one batch to be healthy again
-    patience: Duration | None = None  # with a gentle method that seems without effect; None: a quarter of the timeout
+    patience: Duration | None = (
+        None  # with a gentle method that seems without effect; None: a quarter of the timeout, more where a start takes long
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -194,6 +195,47 @@ def test_a_stream_arrives_as_it_is_made_in_both_directions(asgi: tuple[str, int]
     talk.socket.close()
 
 
+@contextmanager
+def hasty(place: Path) -> Iterator[list[bytes]]:
+    """Listen, close every other connection as a process of uvicorn that ends does, with its request unread; yield the others'."""
+    seen: list[bytes] = []
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(place))
+        listening.listen()
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection = listening.accept()[0]
+                    connection.recv(1)
+                    connection.close()
+                    connection = listening.accept()[0]
+                except OSError:
+                    return
+                with connection:
+                    seen.append(connection.recv(65536))
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield seen
+        finally:
+            listening.shutdown(socket.SHUT_RDWR)
+            thread.join(PATIENCE)
+
+
+@needs_nginx
+def test_what_uvicorn_closes_unread_is_sent_once_more_but_for_a_post(tmp_path: Path) -> None:
+    with hasty(tmp_path / "s") as seen, serving(tmp_path, tmp_path / "s", site=ASGI) as port:
+        site = ("127.0.0.1", port)
+        assert ask(site, "/", headers=HTTPS, source=BALANCER).status == 200
+        assert get(site, CHECK).status == 200
+        assert len(seen) == 2
+        assert ask(site, "/", method="POST", headers={**HTTPS, "Content-Length": "0"}, source=BALANCER).status == 502
+        assert len(seen) == 2
+
+
 def upgrade(talk: Talk, to: str) -> bytes:
     key = "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: eHh4eHh4eHh4eHh4eHh4eA==\r\n"
     talk.say(f"GET /ws/ HTTP/1.1\r\n{HEAD}Upgrade: {to}\r\n{key}\r\n".encode())
@@ -225,7 +267,7 @@ def test_nothing_else_is_upgraded(asgi: tuple[str, int], name: str) -> None:
 
 def test_all_that_guards_the_site_is_the_same_in_both_snippets() -> None:
     """So that what test_nginx proves of the other holds for this too."""
-    differs = ("gunicorn", "uvicorn", "proxy_read_timeout 60s", "proxy_set_header Connection")
+    differs = ("gunicorn", "uvicorn", "proxy_next_upstream", "proxy_read_timeout 60s", "proxy_set_header Connection")
 
     def guarding(path: Path) -> list[str]:
         lines = [line.strip() for line in path.read_text().partition("# Requests and answers")[0].splitlines()]

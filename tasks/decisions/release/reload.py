@@ -65,6 +65,35 @@ def restart_of(service: Service) -> ReloadMethod:
     return methods(service)[-1]
 
 
+@dataclass
+class Effect:
+    """The effect of a reload on a site that is healthy again: seen by whose processes answer.
+
+    `patience`: seconds after which a site of old processes alone is taken for one on which the reload has no effect.
+    """
+
+    patience: float
+    partly: bool = False  # some processes are new, and others old
+    _since: float | None = None
+
+    def ill(self) -> None:
+        """Note that the site is not healthy: nothing can be said of it."""
+        self._since, self.partly = None, False
+
+    def seen(self, new: int, old: int, now: float) -> bool | None:
+        """Return whether it has worked, from how many requests were answered by new and by old processes; None: wait.
+
+        Servers such as uvicorn replace one process after the other. A restart in the middle of that would wait until it is
+        over, and then for all of them to load the site.
+        """
+        self.partly = bool(new and old)
+        if not old:
+            return True
+        if self._since is None or self.partly:
+            self._since = now
+        return False if now - self._since >= self.patience else None
+
+
 def next_method(service: Service, without_effect: Sequence[ReloadMethod]) -> ReloadMethod | None:
     """Return the method to use now.
 

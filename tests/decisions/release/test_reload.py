@@ -1,6 +1,6 @@
 import pytest
 
-from tasks.decisions.release.reload import ReloadMethod, Service, methods, next_method, read_service
+from tasks.decisions.release.reload import Effect, ReloadMethod, Service, methods, next_method, read_service
 
 PLAIN = """\
 ExecStart={ path=/srv/venv/bin/gunicorn ; argv[]=/srv/venv/bin/gunicorn shop.wsgi --workers 3 ; ignore_errors=no }
@@ -77,3 +77,27 @@ def test_a_reload_without_effect_leads_to_the_next_method() -> None:
 def test_what_another_host_taught_may_leave_the_first_way_out() -> None:
     behind = Service(True, True, True, False, "shop.socket")
     assert next_method(behind, [ReloadMethod.RELOAD]) is ReloadMethod.SOCKET_RESTART
+
+
+@pytest.mark.parametrize(
+    ("seen", "found"),
+    [
+        ([(0, 10), (0, 10)], [None, False]),  # nothing new for as long as the patience
+        ([(10, 0)], [True]),
+        # A server that replaces one process after the other is left alone as long as some are old: a restart would cut it off.
+        ([(0, 10), (3, 7), (3, 7), (6, 4), (10, 0)], [None, None, None, None, True]),
+        # The answers of new processes alone may be chance, and then old ones answer again.
+        ([(3, 7), (0, 10), (0, 10)], [None, False, False]),
+    ],
+)
+def test_a_reload_is_without_effect_where_nothing_new_answers(seen: list[tuple[int, int]], found: list[bool | None]) -> None:
+    effect = Effect(patience=15)
+    assert [effect.seen(new, old, 20.0 * at) for at, (new, old) in enumerate(seen)] == found
+
+
+def test_of_a_site_that_is_not_healthy_nothing_can_be_said() -> None:
+    effect = Effect(patience=15)
+    assert effect.seen(3, 7, 0.0) is None and effect.partly
+    effect.ill()
+    assert not effect.partly
+    assert effect.seen(0, 10, 20.0) is None and effect.seen(0, 10, 40.0) is False

@@ -69,19 +69,19 @@ Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], object]
 
 
 @pytest.fixture
-def fronted(tmp_path: Path) -> Iterator[Callable[[Behaviour | None], str]]:
+def fronted(tmp_path: Path) -> Iterator[Callable[..., str]]:
     """Start a front before a socket that behaves as the test wants, or before none."""
     loop = LoopThread("front-test")
     fronts: list[Front] = []
     upstreams: list[asyncio.Server] = []
 
-    def start(behaviour: Behaviour | None) -> str:
+    def start(behaviour: Behaviour | None, again: bool = False) -> str:
         path, host = tmp_path / "s", address()
 
         async def both() -> None:
             if behaviour:
                 upstreams.append(await asyncio.start_unix_server(behaviour, path))
-            front = Front(host, 8080, path, "/health/", lambda: "", Patience(answer=0.3))
+            front = Front(host, 8080, path, "/health/", lambda: "", Patience(answer=0.3), again)
             fronts.append(front)
             await front.start()
 
@@ -106,6 +106,22 @@ def test_a_gunicorn_that_dies_before_it_answers_is_502(fronted: Callable[[Behavi
         writer.close()
 
     assert ask(fronted(die), 8080, "/")[0] == 502
+
+
+@pytest.mark.parametrize(("again", "method", "status"), [(True, "GET", 200), (True, "POST", 502), (False, "GET", 502)])
+def test_before_uvicorn_what_may_be_repeated_is(fronted: Callable[..., str], again: bool, method: str, status: int) -> None:
+    met: list[int] = []
+
+    async def close_the_first(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        met.append(len(met))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n" if len(met) > 1 else b"")
+        writer.close()
+
+    with closing(http.client.HTTPConnection(fronted(close_the_first, again), 8080, timeout=60)) as visitor:
+        visitor.request(method, "/")
+        assert visitor.getresponse().status == status
+    assert len(met) == (2 if status == 200 else 1)
 
 
 def test_a_gunicorn_that_does_not_answer_in_time_is_504(fronted: Callable[[Behaviour | None], str]) -> None:

@@ -152,7 +152,10 @@ def _save(model: Model) -> None:
 
 def _values(row: Any) -> dict[str, Any]:
     automatic = {f.attname for f in row._meta.concrete_fields if getattr(f, "auto_now", False) or getattr(f, "generated", False)}
-    return {name: value for name, value in vars(row).items() if name[0] != "_" and name not in automatic}
+    # NULL is a file without a name, which is written as "".
+    files = {f.attname for f in row._meta.concrete_fields if isinstance(f, models.FileField)}
+    values = {name: value for name, value in vars(row).items() if name[0] != "_" and name not in automatic}
+    return {name: str(value or "") if name in files else value for name, value in values.items()}
 
 
 def _change(model: Model) -> None:
