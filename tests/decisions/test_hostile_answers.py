@@ -145,7 +145,12 @@ def test_a_made_up_record_of_a_rollout_is_refused() -> None:
     for name, value in [
         *(("from", value) for value in ("nan", "-1", "", "1=2", "0x1f", "\u0663", "$Latest", "1" * 5000)),
         *(("started", value) for value in ("1e999", "nan", "-5", "inf", "9" * 400)),
-        *(("surge", value) for value in ("9" * 5000, "1e3", "\u00b2", "1_0", "")),
+        *(("surge", value) for value in ("9" * 5000, "1e3", "\u00b2", "1_0", "", "-1")),
+        *((number, "-1") for number in ("max", "raised", "size", "desired", "returned")),
+        *(
+            ("suspended", value)
+            for value in ("Launch", "AZRebalance+Terminate", "HealthCheck", "x", "AZRebalanceScheduledActions")
+        ),
     ]:
         parts = [f"{name}={value}" if part.startswith(f"{name}=") else part for part in whole.split()]
         with pytest.raises(ValueError, match="tag ramped:rollout"):

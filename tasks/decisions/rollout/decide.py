@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from .pauses import before_pause, last_pause, pause
-from .record import MOST_RETURNING
+from .record import MOST_RETURNING, OURS_TO_SUSPEND
 from .snapshot import Fleet, FleetInstance, Policy, Record, units
 from .steps import (
     Abort,
@@ -36,8 +36,6 @@ from .steps import (
 from .view import View, waiting
 from .weights import lower, surplus
 
-# Both act without us. Never Launch, Terminate or AlarmNotification: without scale-out a peak is an outage.
-OURS_TO_SUSPEND = ("AZRebalance", "ScheduledActions")
 # Instances in one call of TerminateInstances: a page of the warm pool.
 MOST_EMPTIED = 50
 # Whether they serve, and their zone: the instances of which it is true.

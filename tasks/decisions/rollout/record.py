@@ -13,10 +13,14 @@ TAGS = (MAIN, RETURNING)
 # Those of a record that hold or do not; a name each, since a tag has room for 256 characters.
 _FLAGS = ("protect", "pointed", "latest", "surged", "back", "aborted")
 
+# Both act without us. Never Launch, Terminate or AlarmNotification, whatever a tag says: without scale-out a peak is an outage.
+OURS_TO_SUSPEND = ("AZRebalance", "ScheduledActions")
+
 # Twelve instance ids fit into the 256 characters of a tag.
 MOST_RETURNING = 12
 
-_VERSION, _NUMBER, _TIME = r"[1-9][0-9]{0,9}", r"-?[0-9]{1,9}", r"[0-9]{1,10}(?:\.[0-9]{1,9})?"
+_VERSION, _COUNT, _TIME = r"[1-9][0-9]{0,9}", r"[0-9]{1,9}", r"[0-9]{1,10}(?:\.[0-9]{1,9})?"
+_SUSPENDED = rf"(?:(?:{'|'.join(OURS_TO_SUSPEND)})(?:\+|$))*"
 
 
 def to_tags(record: Record) -> dict[str, str]:
@@ -60,12 +64,12 @@ def from_tags(tags: Mapping[str, str]) -> Record | None:
             started=float(_matching(fields, "started", _TIME)),
             size=_number(fields, "size"),
             desired=_number(fields, "desired"),
-            suspended=tuple(p for p in fields["suspended"].split("+") if p),
+            suspended=tuple(p for p in _matching(fields, "suspended", _SUSPENDED).split("+") if p),
             **dict.fromkeys(_FLAGS, False) | dict.fromkeys(_flags(fields), True),
-            extra=_number(fields, "extra"),
+            extra=_number(fields, "extra", f"-?{_COUNT}"),
             returned=_number(fields, "returned"),
             passed=_number({"passed": "0", **fields}, "passed"),
-            lowering=_number({"lowering": "0", **fields}, "lowering"),
+            lowering=_number({"lowering": "0", **fields}, "lowering", f"-?{_COUNT}"),
             returning=tuple(tags.get(RETURNING, "").split()),
         )
     except KeyError as error:
@@ -84,5 +88,5 @@ def _matching(fields: Mapping[str, str], name: str, pattern: str) -> str:
     return fields[name]
 
 
-def _number(fields: Mapping[str, str], name: str) -> int:
-    return int(_matching(fields, name, _NUMBER))
+def _number(fields: Mapping[str, str], name: str, pattern: str = _COUNT) -> int:
+    return int(_matching(fields, name, pattern))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .decide import OURS_TO_SUSPEND
+from .record import OURS_TO_SUSPEND
 from .snapshot import Fleet, Record
 
 
