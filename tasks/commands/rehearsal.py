@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from invoke import Context, task
 
+from ..runtime.arguments import CommandTask
 from .options import REPORT
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 
 @task(
+    klass=CommandTask,
     auto_shortflags=False,
     iterable=["skip"],
     help={

@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 
 from invoke import Context, task
 
+from ..runtime.arguments import CommandTask
+
 if TYPE_CHECKING:
     pass
 
 
 @task(
+    klass=CommandTask,
     auto_shortflags=False,
     help={
         "yes": "change settings, urls.py, .gitignore and requirements too; without it their changes are only shown",

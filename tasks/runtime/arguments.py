@@ -1,17 +1,29 @@
-"""What Invoke's arguments lack: a positional one that may be left out, and single letters that are chosen by hand."""
+"""What Invoke's arguments lack: positional ones that may be left out, letters chosen by hand, whole numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from inspect import signature
 from typing import Any
 
-from invoke import Task
+from invoke import Exit, Task
 from invoke.parser import Argument
 from invoke.parser.parser import ParseMachine
 
 
 class Omissible(Argument):
     """A positional argument that may be left out; its value is "" then."""
+
+
+class WholeNumber(Argument):
+    """An option that takes a whole number."""
+
+    def set_value(self, value: Any, cast: bool = True) -> None:
+        """Set it to what was typed. Raises Exit for what is no number."""
+        try:
+            super().set_value(value, cast)
+        except ValueError:
+            raise Exit(f"--{self.name}: found {value}; allowed: a whole number", code=2) from None
 
 
 class CommandTask(Task[Any]):
@@ -31,8 +43,12 @@ class CommandTask(Task[Any]):
 
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
         """Return the arguments as Invoke's parser wants them."""
-        found = super().get_arguments(ignore_unknown_help)
+        found, parameters = super().get_arguments(ignore_unknown_help), signature(self.body).parameters
         for argument in found:
+            name = str(argument.attr_name or argument.name).replace("-", "_")
+            # Invoke knows the type of an option by its default alone, and None is of none.
+            if argument.kind is int or parameters[name].annotation == "int | None":
+                argument.kind, argument.__class__ = int, WholeNumber
             if argument.name in self.letters:
                 argument.names = (*argument.names, self.letters[argument.name])
             if argument.name in self.omissible:

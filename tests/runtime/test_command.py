@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from invoke import Collection, Config, Context, Program, Task
+from invoke import Collection, Config, Context, Exit, Program, Task
+from invoke.parser import Parser, ParserContext
 
 from docs.generate import arguments_of
 from tasks import ns
@@ -110,3 +111,30 @@ def test_every_task_says_what_it_does_and_what_its_options_mean(name: str) -> No
     first = (inspect.getdoc(task.body) or "").splitlines()[0]
     assert re.fullmatch(r"[A-Z].*\.", first), first
     assert all(argument.help for argument in arguments_of(task))
+
+
+NUMBERS = [
+    (name, option.replace("_", "-"))
+    for name, task in ns.tasks.items()
+    for option, parameter in inspect.signature(task.body).parameters.items()
+    if parameter.annotation in ("int", "int | None")
+]
+
+
+def typed(name: str, *words: str) -> dict[str, Any]:
+    contexts = [ParserContext(name, args=arguments_of(ns.tasks[name]))]
+    (_, parsed, *_) = Parser(contexts, initial=ParserContext()).parse_argv([name, *words])
+    return dict(parsed.as_kwargs)
+
+
+def test_there_are_options_that_take_numbers() -> None:
+    assert {("prune-images", "keep"), ("history", "limit"), ("rehearse", "instances")} <= set(NUMBERS)
+
+
+@pytest.mark.parametrize(("name", "option"), NUMBERS)
+def test_a_number_reaches_the_command_as_such_and_anything_else_is_refused(name: str, option: str) -> None:
+    needed = [argument.name for argument in arguments_of(ns.tasks[name]) if argument.positional]
+    assert typed(name, *needed, f"--{option}", "7")[option.replace("-", "_")] == 7
+    with pytest.raises(Exit, match=f"--{option}: found soon; allowed: a whole number") as refused:
+        typed(name, *needed, f"--{option}", "soon")
+    assert refused.value.code == 2
