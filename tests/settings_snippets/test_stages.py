@@ -13,7 +13,7 @@ import pytest
 from tests.settings_snippets import postgresql
 from tests.settings_snippets.migrations.every_case import CASES
 from tests.settings_snippets.migrations.stage_cases import SAFE, STAGED
-from tests.settings_snippets.migrations.third_party import APPS
+from tests.settings_snippets.migrations.third_party import APPS, SMALL
 from tests.settings_snippets.test_migrations_of_others import FOLDER
 from tests.settings_snippets.test_pendingmigrations import HEAD, judged, made, manage, migration, project
 
@@ -214,7 +214,7 @@ def test_no_two_stages_are_called_safe_on_which_a_release_fails(names: Sequence[
 @pytest.mark.skipif(not postgresql.INSTALLED, reason="PostgreSQL is not installed")
 @pytest.mark.skipif(not FOLDER.is_dir(), reason=f"the apps are not in {FOLDER}: tests/run installs them")
 @pytest.mark.skipif(django.VERSION[:2] != (5, 2), reason="these versions of the apps are made for Django 5.2")
-@pytest.mark.parametrize("name", APPS)
+@pytest.mark.parametrize("name", [name for name in APPS if name not in SMALL])
 def test_nor_those_of_the_migrations_of_others(name: str) -> None:
     told = lived_on(name, str(FOLDER))
     print(f"{name}: {len(told)} releases with migrations that would have to wait, {len(safe(told))} safe in two stages")
