@@ -1,5 +1,6 @@
 """Every tag of ours, each with one meaning; no tag of a user may begin with `ramped:`."""
 
+from ..decisions.release.durations import TAG as TOOK
 from ..decisions.release.image_cleaning import CLEAN
 from ..decisions.release.image_names import AT, BY, REVISION, SITE
 from ..decisions.release.image_pruning import RETIRED
@@ -43,6 +44,7 @@ __all__ = [
     "ROLLOUT",  # of a group: the record of its unfinished rollout
     "SCHEDULED",  # of a group: its sizes before its rollout, and the scheduled actions that fall into that
     "SITE",  # of an image and its snapshots: image.name, which identifies the images of a site
+    "TOOK",  # of an image: how long the parts of its release took, in seconds
     "WAITING",  # of the management instance: migrations that wait for `contract`; of an image: those that its code does without
     "TEMPLATE",
     "MEMBER",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack, suppress
 
 from ..aws import autoscaling, images, instances, launch_templates, tags
 from ..aws.autoscaling import Group
@@ -11,17 +11,15 @@ from ..aws.images import Image
 from ..aws.instances import Ec2Instance
 from ..aws.launch_sources import require_template
 from ..aws.launch_templates import Version
-from ..decisions.release import image_cleaning
-from ..decisions.release.image_cleaning import BEGIN, CLEAN
-from ..decisions.release.image_names import changes, description, image_name, image_tags, token, too_small
+from ..decisions.release.image_cleaning import BEGIN
+from ..decisions.release.image_names import changes, description, token, too_small
 from ..decisions.release.stages import waiting_text
-from ..errors import CloudError, DeployError, Refused, TimedOut
+from ..errors import DeployError, Refused, TimedOut
+from ..fleet.host_image import adopted, available, begin, existing, tag
 from ..fleet.pin import pin
-from ..hosts.holding import held, own_keys
-from ..hosts.management import open_management, reboot_management
+from ..hosts.management import open_management
 from ..hosts.shell import commands
 from ..hosts.ssh import Host
-from ..runtime.operator import who
 from ..runtime.run import Run
 from ..runtime.waiting import Waiting
 
@@ -41,28 +39,88 @@ def bake(run: Run, *, fresh: bool = False, proven: str | None = None, waiting: S
     EC2 may not show yet; `waiting`: the migrations that it left for later. A dry run says what would be made. Raises Refused
     when the deploy there is unfinished, CloudError when the image fails, TimedOut.
     """
-    groups = [autoscaling.group(run.cloud, name) for name in run.settings.groups]
+    if run.dry:
+        return _foresee_deployed(run, fresh)
+    with Baking(run, fresh=fresh, proven=proven, waiting=waiting) as baking:
+        baking.finish()
+    return baking.versions()
+
+
+def _foresee_deployed(run: Run, fresh: bool) -> dict[str, Version]:
     instance, host = open_management(run)
     with host:
-        revision = _verified(run, instance, host, proven)
-        run.journal.note(revision=revision, instance=instance.id)
-        if run.dry:
-            return foresee(run, revision, fresh=fresh)
-        with run.step("image"):
-            image = _image(run, instance, host, revision, fresh)
-            run.journal.note(image=image.id)
-            if names := waiting_text(waiting) if proven else _waiting(run, instance):
-                _tag(run, image.id, {tags.WAITING: names})
-    with run.step("template version"):
+        revision = _verified(run, instance, host, None)
+    run.journal.note(revision=revision, instance=instance.id)
+    return foresee(run, revision, fresh=fresh)
+
+
+class Baking(AbstractContextManager["Baking"]):
+    """An image that EC2 makes by itself once it has begun; its step lasts until it is available.
+
+    with Baking(run, proven=revision) as baking:
+        restart_fleet(run, added)
+        baking.finish()
+    versions = baking.versions()
+
+    The parameters and errors are those of `bake`. A run that ends in between leaves an image that the next run uses.
+    """
+
+    def __init__(self, run: Run, *, fresh: bool = False, proven: str | None = None, waiting: Sequence[str] = ()) -> None:
+        self._run, self._fresh, self._proven, self._names = run, fresh, proven, waiting
+        self._step = ExitStack()
+        self._open = False
+        self._image: Image | None = None
+        self.is_new = False  # made by this run
+
+    def __enter__(self) -> Baking:
+        """Begin the image, or find that of an earlier run."""
+        run = self._run
         for name in run.settings.groups:
-            pin(run, name)
-        groups = [autoscaling.group(run.cloud, name) for name in run.settings.groups]
-        versions = {t: _version(run, t, v, revision, image) for t, v in _templates(groups).items()}
-    # prune-images marks first and then looks for versions, so that one of both sees the other.
-    now = images.image(run.cloud, image.id)
-    if now is None or not now.usable:
-        raise DeployError(f"image {image.id} is being removed by prune-images: run the same again, which makes a new one")
-    return versions
+            autoscaling.group(run.cloud, name)
+        self._instance, host = open_management(run)
+        with host:
+            self.revision = _verified(run, self._instance, host, self._proven)
+            run.journal.note(revision=self.revision, instance=self._instance.id)
+            with ExitStack() as step:
+                step.enter_context(run.step("image"))
+                found = None if self._fresh else adopted(run, self._instance, self.revision)
+                self.is_new = found is None
+                self.id = found or begin(run, self._instance, host, self.revision)
+                self._began = run.clock.elapsed()
+                self._step, self._open = step.pop_all(), True
+        return self
+
+    def finish(self) -> float:
+        """Wait until the image is available; return the seconds that this took at most, from its beginning."""
+        run, looked, self._open = self._run, self._run.clock.elapsed(), False
+        with self._step:
+            self._image, waited = available(run, self.id, looked - self._began)
+            run.journal.note(image=self.id)
+            if names := waiting_text(self._names) if self._proven else _waiting(run, self._instance):
+                tag(run, self.id, {tags.WAITING: names})
+        return (run.clock.elapsed() if waited else looked) - self._began
+
+    def versions(self) -> dict[str, Version]:
+        """Make the version of each template that boots the image. Raises Refused, DeployError."""
+        run, image = self._run, self._image
+        assert image is not None
+        with run.step("template version"):
+            for name in run.settings.groups:
+                pin(run, name)
+            groups = [autoscaling.group(run.cloud, name) for name in run.settings.groups]
+            versions = {t: _version(run, t, v, self.revision, image) for t, v in _templates(groups).items()}
+        # prune-images marks first and then looks for versions, so that one of both sees the other.
+        now = images.image(run.cloud, image.id)
+        if now is None or not now.usable:
+            raise DeployError(f"image {image.id} is being removed by prune-images: run the same again, which makes a new one")
+        return versions
+
+    def __exit__(self, *_: object) -> None:
+        """End the step of an image that was not waited for."""
+        if self._open:
+            self._run.out.say(f"EC2 goes on with image {self.id}: the same command uses it again")
+            # No error of the image's own: no hook for its failure is to run.
+            self._step.__exit__(GeneratorExit, GeneratorExit(), None)
 
 
 def _waiting(run: Run, instance: Ec2Instance) -> str:
@@ -103,12 +161,12 @@ def foresee(run: Run, revision: str, *, fresh: bool = False) -> dict[str, Versio
     for name in run.settings.groups:
         pin(run, name)
     groups = [autoscaling.group(run.cloud, name) for name in run.settings.groups]
-    existing = None if fresh else _existing(run, revision, None)
-    run.out.say(f"would use image {existing.id} again" if existing else f"would make an image of revision {revision[:12]}")
+    found = None if fresh else existing(run, revision, None)
+    run.out.say(f"would use image {found.id} again" if found else f"would make an image of revision {revision[:12]}")
     foreseen = {}
     for template, source in _templates(groups).items():
         known = launch_templates.versions(run.cloud, template)
-        there = next((v for v in known if existing and v.image == existing.id), None)
+        there = next((v for v in known if found and v.image == found.id), None)
         number = str(int(known[0].number) + 1)
         foreseen[template] = there or launch_templates.Version(template, number, description(revision, "a new image"), False, {})
         run.out.say(
@@ -117,150 +175,6 @@ def foresee(run: Run, revision: str, *, fresh: bool = False) -> dict[str, Versio
             else f"would make version {number} of {template} from version {source}"
         )
     return foreseen
-
-
-def _existing(run: Run, revision: str, instance: str | None) -> Image | None:
-    """Return an available or pending image of this revision whose snapshots are known to have begun.
-
-    `instance`: the management instance, where it is known. Anybody who may tag images can copy our tags: what EC2 itself says of
-    an image decides whether it is ours.
-    """
-    found = images.find(run.cloud, {tags.REVISION: revision, tags.SITE: run.settings.image.name})
-    for image in found:
-        if not _is_of(image, instance):
-            made = f"made from {image.source}" if image.source else "no image of an instance"
-            run.out.say(f"image {image.id} has the tags of {revision[:12]}, but is {made}: not used")
-    found = [image for image in found if _is_of(image, instance)]
-    usable = [i for i in found if i.state in ("available", "pending") and tags.RETIRED not in i.tags]
-    for image in (i for i in usable if CLEAN not in i.tags):
-        run.out.say(f"image {image.id} of {revision[:12]} is not used: the run that began it died; deregister it")
-    return next((i for i in usable if CLEAN in i.tags), None)
-
-
-def _is_of(image: Image, instance: str | None) -> bool:
-    return image.source == instance if instance is not None else bool(image.source)
-
-
-def _image(run: Run, instance: Ec2Instance, host: Host, revision: str, fresh: bool) -> Image:
-    existing = None if fresh else _existing(run, revision, instance.id)
-    if existing:
-        run.out.say(f"image {existing.id} of {revision[:12]} is {existing.state}: using it again")
-        if existing.tags[CLEAN] == "no" and run.settings.image.cleaner:
-            run.out.warn(f"{existing.id} was made without image.cleaner: bake-ami --fresh makes an image without secrets")
-        return _available(run, existing.id)
-    cleaner = _cleaner(run, host)
-    prefix, now = run.settings.image.name, run.clock.now()
-    tags = image_tags(prefix, revision, who(), now, run.settings.image.tags)
-    with ExitStack() as stack:
-        if cleaner and run.settings.image.reboot:
-            host = stack.enter_context(reboot_management(run, instance, host))
-        stack.enter_context(quiet(run, host, cleaner))
-        name, reboot = image_name(prefix, revision, now), _by_ec2(run, cleaner)
-        id = images.create(run.cloud, instance.id, name, tags, reboot=reboot, without=_left_out(run, instance))
-        _begun(run, id, tags)
-    _tag(run, id, {CLEAN: "yes" if cleaner else "no"})
-    run.out.say(f"image {id} of {revision[:12]} begun")
-    return _available(run, id)
-
-
-def _left_out(run: Run, instance: Ec2Instance) -> list[str]:
-    """Return the devices that the image does not hold: a volume for data would be copied to every web instance."""
-    if run.settings.image.volumes == "all":
-        return []
-    found = [device for device in instance.devices if device != instance.root]
-    if found and instance.root:
-        run.out.say(f"not in the image: {', '.join(found)} (image.volumes: root)")
-    return found if instance.root else []
-
-
-def _cleaner(run: Run, host: Host) -> str | None:
-    """Return the program that keeps secrets out of the image; warn and return None without one."""
-    cleaner = run.settings.image.cleaner
-    if cleaner is None or not host.read(image_cleaning.there(cleaner), check=False).code:
-        return cleaner
-    run.out.warn(
-        f"{host.name} has no {cleaner} (image.cleaner): the image will hold its host keys, credentials and histories. "
-        "Install settings_snippets/systemd/ramped-image"
-    )
-    return None
-
-
-def _by_ec2(run: Run, cleaner: str | None) -> bool:
-    """Return whether EC2 reboots the instance for the image: never while secrets are aside in its memory."""
-    return run.settings.image.reboot and cleaner is None
-
-
-def _begun(run: Run, id: str, tags: Mapping[str, str]) -> None:
-    """Wait until the snapshots of the disk have begun."""
-
-    def probe() -> bool | Waiting:
-        return images.begun(run.cloud, id, tags) or Waiting(f"{id} has no snapshots yet")
-
-    run.wait(f"the snapshots of {id}", probe, timeout=BEGIN, every=1.0)
-
-
-def _tag(run: Run, id: str, tags: Mapping[str, str]) -> None:
-    """Tag an image as soon as EC2 knows it."""
-
-    def probe() -> bool | Waiting:
-        return images.tag(run.cloud, id, tags) or Waiting(f"EC2 does not know {id} yet")
-
-    run.wait(f"tagging {id}", probe, timeout=BEGIN, every=1.0)
-
-
-@contextmanager
-def quiet(run: Run, host: Host, cleaner: str | None = None) -> Iterator[None]:
-    """Stop the site, set secrets aside and flush the disk until the snapshot has begun.
-
-    Without a reboot an image is crash-consistent only (CreateImage, NoReboot): files just written may be empty in it. `cleaner`:
-    the program on the host that sets secrets aside; it also stops and starts the units that it knows, so that they start again
-    if this run is killed.
-    """
-    timeout = run.settings.app.boot_timeout
-    known = host.read(image_cleaning.standing()).text.split() if cleaner else []
-    services = () if _by_ec2(run, cleaner) else [u for u in run.settings.app.services if u not in known]
-    try:
-        for unit in services:
-            host.run(commands.systemctl("stop", unit), timeout=timeout)
-        with ExitStack() as stack:
-            if cleaner:
-                # Jobs that finish their current task take longer than the site.
-                request = image_cleaning.request(run.settings.image.secrets, _keys(run))
-                cleaned = stack.enter_context(held(host, cleaner, request, timeout=run.settings.image.timeout))
-                run.out.say(str(cleaned))
-                for line in cleaned.remarks():
-                    run.out.warn(f"{host.name}: {line}")
-            else:
-                host.run("sync", timeout=timeout)
-            yield
-    finally:
-        for unit in reversed(services):
-            host.run(commands.systemctl("start", unit), timeout=timeout)
-
-
-def _keys(run: Run) -> list[str] | None:
-    """Return the keys that stay in the image's authorized_keys; None for all, where ours is unknown."""
-    ours = own_keys(run.settings.ssh)
-    if not ours:
-        run.out.warn("neither ssh.key nor ssh-agent shows which key is ours: every authorized key stays in the image")
-        return None
-    return [*ours, *run.settings.image.authorized_keys]
-
-
-def _available(run: Run, id: str) -> Image:
-    def probe() -> Image | Waiting:
-        # Right after CreateImage EC2 may not know the image yet.
-        image = images.image(run.cloud, id)
-        if image and image.state in ("failed", "error", "invalid", "deregistered"):
-            raise CloudError(
-                f"image {id} is {image.state}: {image.reason or 'no reason given'}. Run bake-ami again for a new one"
-            )
-        if image and image.state == "available":
-            run.out.say(f"image {id} holds {', '.join(f'{device} ({size} GiB)' for device, size in image.sizes.items())}")
-            return image
-        return Waiting(f"{id} is {image.state if image else 'not known yet'}")
-
-    return run.wait(f"image {id}", probe, timeout=run.settings.image.timeout, every=run.settings.rollout.poll)
 
 
 def _known(run: Run, template: str, number: str) -> Version:

@@ -9,6 +9,7 @@ from ..errors import Refused, SettingsError
 from ..fleet.contracting import waiting_line
 from ..fleet.forecast import expect, planned
 from ..fleet.preflight import preflight
+from ..fleet.release_order import parts_of, show_order
 from ..fleet.target import GroupTarget, target_of
 from ..runtime.run import Run
 from .rollout import replace_instances
@@ -25,7 +26,9 @@ def plan(run: Run, to: str | None = None, price: str | None = None, *, as_json: 
     if as_json:
         _print(run, to)
     else:
-        replace_instances(run.dried(), {}, to)
+        dry = run.dried()
+        replace_instances(dry, {}, to)
+        show_order(dry, parts_of(run), {}, to)
         if waiting := waiting_line(instances.find_management(run.cloud, run.settings.management)):
             run.out.say(f"afterwards: {waiting}")
 

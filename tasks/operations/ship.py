@@ -5,20 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..aws import fleets
+from ..decisions.release import order
 from ..errors import SettingsError
 from ..fleet.examination import examine, require
 from ..fleet.lock import await_locks
+from ..fleet.release_order import parts_of, show_order
 from ..runtime.run import Run
-from .bake_ami import bake, foresee
 from .check_static import check_everywhere
-from .contract import contract_in_ship
-from .deploy import deploy_release
-from .invalidate import invalidate_paths
 from .maintenance import is_on, turn_off, turn_on
-from .management import stop
-from .restart_all import restart_fleet
+from .releasing import Releasing
 from .rollout import roll_out
-from .warm_cdn import warm
 
 SKIPPABLE = ("restart-all", "warm-cdn", "invalidate", "stop")
 # The places of the steps in a whole release.
@@ -61,26 +57,14 @@ def ship(run: Run, revision: str | None = None, skip: Sequence[str] = (), yes: b
 def _ship(run: Run, revision: str | None, skip: Sequence[str], *, yes: bool) -> None:
     _end_half_way(run, yes=yes)
     require(run, examine(run, web="restart-all" not in skip, release=True))
-    release = deploy_release(run, revision, yes=yes)
-    if "restart-all" not in skip:
-        serving = restart_fleet(run, release.added)
-        # Never without restart-all: what the web instances do not serve yet would be remembered as an error.
-        if serving and run.settings.static.cdn and "warm-cdn" not in skip:
-            warm(run, release.added, release.circular)
-    versions = foresee(run, release.revision) if run.dry else bake(run, proven=release.revision, waiting=release.waiting)
-    roll_out(run, versions, yes=yes)
-    _finish(run, skip, release.waiting)
-
-
-def _finish(run: Run, skip: Sequence[str], waiting: Sequence[str] = ()) -> None:
-    if run.settings.static.distribution and run.settings.static.cdn and "invalidate" not in skip:
-        _invalidate(run)
-    if waiting and run.settings.app.contract == "ship":
-        contract_in_ship(run)
-    elif waiting:
-        run.out.warn(f"these migrations wait until no old code runs: {', '.join(waiting)}; `contract` runs them")
-    if not run.settings.management.keep_running and "stop" not in skip:
-        stop(run)
+    ordered = parts_of(run, skip)
+    with Releasing(run, revision, yes=yes) as releasing:
+        releasing.carry_out(ordered)
+        releasing.warn_of_waiting()
+        if run.dry:
+            show_order(run, ordered, releasing.versions)
+        else:
+            releasing.record()
 
 
 def _ship_behind_a_page(run: Run, revision: str | None, skip: Sequence[str], *, yes: bool) -> None:
@@ -92,17 +76,19 @@ def _ship_behind_a_page(run: Run, revision: str | None, skip: Sequence[str], *, 
     """
     all_at_once = _all_at_once(run)
     shown = is_on(run)
+    ordered = parts_of(run, [*skip, order.RESTART, order.CONTRACT])
 
     def apart() -> None:
         nonlocal shown
         shown = True
         turn_on(run)
 
+    releasing = Releasing(all_at_once, revision, yes=yes, apart=apart)
     try:
         _end_half_way(all_at_once, yes=yes)
         require(run, examine(all_at_once, web=False, release=True))
-        release = deploy_release(run, revision, yes=yes, apart=apart)
-        roll_out(all_at_once, foresee(run, release.revision) if run.dry else bake(run, proven=release.revision), yes=yes)
+        with releasing:
+            releasing.carry_out([part for part in ordered if part.name not in order.LAST])
         if run.dry:
             run.out.say("would show a maintenance page from before `migrate` until every instance is new and has been checked")
             return
@@ -116,7 +102,7 @@ def _ship_behind_a_page(run: Run, revision: str | None, skip: Sequence[str], *, 
                 " (migrate backwards, or a snapshot), then `rollback`, then `maintenance-off`"
             )
         raise
-    _finish(run, skip)
+    releasing.carry_out([part for part in ordered if part.name in order.LAST])
 
 
 def _all_at_once(run: Run) -> Run:
@@ -125,13 +111,6 @@ def _all_at_once(run: Run) -> Run:
     most = "100%" if own.raise_max else own.surge
     size = {"surge": most, "batch": most, "canary": 0, "checkpoints": (), "pause": 0}
     return run.with_(rollout={**size, "rollback": False, "check_revision": True})
-
-
-def _invalidate(run: Run) -> None:
-    if run.dry:
-        run.out.say(f"would invalidate every hashed file of the release that {run.settings.static.cdn} answers with an error")
-    else:
-        invalidate_paths(run)
 
 
 def _end_half_way(run: Run, *, yes: bool) -> None:

@@ -135,6 +135,7 @@ class Image:
 
     name: ImageName  # as health_path
     reboot: Yes = False
+    early: Yes = True  # begun by `ship` before `restart-all`
     volumes: Volumes = "root"  # or all
     initialization_rate: InitializationRate | None = None  # of volumes at a first boot
     cleaner: Line | None = "/usr/local/sbin/ramped-image"  # on the management instance

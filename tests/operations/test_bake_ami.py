@@ -8,9 +8,10 @@ import pytest
 
 from tasks.aws import images as amis
 from tasks.errors import CloudError, Refused, RemoteFailed, TimedOut
+from tasks.fleet.host_image import quiet
 from tasks.hosts.management import open_management
 from tasks.hosts.ssh import Host
-from tasks.operations.bake_ami import bake, quiet
+from tasks.operations.bake_ami import bake
 from tasks.runtime.waiting import SystemClock
 from tests.worlds.shipping_world import changes, fast, tagged, world_in
 from tests.worlds.shop_world import DOMAIN, ShopWorld, credentials

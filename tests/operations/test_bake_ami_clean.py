@@ -112,7 +112,7 @@ def active(world: ShopWorld) -> str:
 
 def test_an_image_whose_bake_was_killed_is_not_used_and_the_host_has_everything_again(world: ShopWorld) -> None:
     script = (
-        "import sys\nfrom tasks.operations.bake_ami import bake\nimport tasks.operations.bake_ami as module\n"
+        "import sys\nfrom tasks.operations.bake_ami import bake\nimport tasks.fleet.host_image as module\n"
         "module._begun = lambda *_: (print('begun', flush=True), sys.stdin.read())\n"
         "from tasks.settings.load import load\nfrom tasks.runtime.run import Run\nfrom tasks.runtime.output import Output\n"
         "from tasks.runtime.waiting import SystemClock\nfrom pathlib import Path\nimport os\n"

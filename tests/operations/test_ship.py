@@ -2,16 +2,22 @@
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tasks.errors import SettingsError
+from tasks.errors import Resumable, SettingsError
+from tasks.operations import releasing
 from tasks.operations.audit import audit
 from tasks.operations.history import history
+from tasks.operations.plan import plan
 from tasks.operations.rollout import roll_out
 from tasks.operations.ship import ship
+from tasks.settings.hooks import Hook
+from tasks.settings.model import Hooks
 from tests.rehearsal.hosts.support import ask
 from tests.worlds.canaries import REFUSING, SPANS, WEBHOOK, Canaries
 from tests.worlds.shipping_world import changes, fast, world_in
@@ -70,8 +76,11 @@ def test_everything_in_order_then_nothing_is_left_to_do_then_half_way(world: Sho
     steps = [line.removeprefix("-> ") for line in world.printed[mark:].splitlines() if line.startswith("-> ")]
     assert [step.split(maxsplit=1)[-1] for step in steps] == [
         *("management instance", "SSH", "git", "migrate", "collectstatic", "restart", "verify"),
-        *("restart-all", "image", "template version", "rollout"),
+        *("image", "restart-all", "template version", "rollout"),
     ]
+    # EC2 made the image meanwhile.
+    assert world.printed.index("ok restart-all", mark) < world.printed.index("ok 8  image", mark)
+
     assert "smoke boot of version 2" in world.printed and "what was done" in world.printed
     smoke = world.cloud.client("ec2").describe_instances(Filters=[{"Name": "tag:ramped:role", "Values": ["smoke"]}])
     states = [one["State"]["Name"] for reservation in smoke["Reservations"] for one in reservation["Instances"]]
@@ -85,6 +94,7 @@ def test_everything_in_order_then_nothing_is_left_to_do_then_half_way(world: Sho
     assert "restart-all" not in again and "using it again" in again
     assert world.cloud.instance(world.management)["State"]["Name"] == "stopped"
 
+    _ahead(world)
     _half_way(world)
 
 
@@ -100,6 +110,20 @@ def _every_place_was_looked_at(canaries: Canaries) -> None:
     assert canaries.services() == {f"/{WEBHOOK}", f"/{REFUSING}"} | spans
 
 
+def _ahead(world: ShopWorld) -> None:
+    """The next release is foreseen by what the last one took."""
+    mark = len(world.printed)
+    plan(fast(world, static={"cdn": "http://cdn.example.com"}))
+    shown = world.printed[mark:]
+    rows = {line.split("  ")[0]: line for line in shown.splitlines()}
+    assert "restart-all, warm-cdn" in rows["image"]
+    assert "not known" in rows["warm-cdn"] and "not known" in rows["stop the management instance"]
+    assert not any(
+        "not known" in rows[name] for name in ("deploy", "begin the image", "restart-all", "image", "template version")
+    )
+    assert "critical path: deploy, begin the image, " in shown and "recorded by the next `ship`" in shown
+
+
 def _half_way(world: ShopWorld) -> None:
     """A rollout back to version 1 was stopped: `ship` ends it first, then it goes on to the newest."""
 
@@ -110,8 +134,6 @@ def _half_way(world: ShopWorld) -> None:
             return super().write(text)
 
     run = fast(world, rollout={"smoke_boot": False})
-    from dataclasses import replace
-
     from tasks.runtime.output import Output
 
     with pytest.raises(KeyboardInterrupt):
@@ -119,3 +141,37 @@ def _half_way(world: ShopWorld) -> None:
     go(fast(world), skip=["stop"])
     assert "resuming the unfinished rollout to version 1 first" in world.printed
     assert revisions(world) == {world.v2} and len(world.cloud.members()) == 2
+
+
+def test_a_failure_while_ec2_makes_the_image_ends_before_there_is_a_version(
+    world: ShopWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    revision = world.commit({"more.txt": "x"})
+    making = world.standin.world._images
+    monkeypatch.setattr(making, "_options", replace(world.standin.options, image=3600.0))
+    hooks = Hooks(failed={"image": (Hook("echo the image failed"),)})
+    run = fast(world, rollout={"smoke_boot": False})
+    run = replace(run, settings=replace(run.settings, hooks=hooks), hooks=None)  # type: ignore[arg-type]
+    restart = releasing.restart_fleet
+
+    def fails(*_: object) -> int:
+        raise Resumable("i-1 does not come back", "fab ship")
+
+    monkeypatch.setattr(releasing, "restart_fleet", fails)
+    mark = len(world.printed)
+    with changes(world) as calls, pytest.raises(Resumable, match="i-1 does not come back"):
+        go(run)
+    assert calls.count("CreateImage") == 1 and "CreateLaunchTemplateVersion" not in calls and len(making._baking) == 1
+    assert "goes on with image ami-" in world.printed[mark:] and "the image failed" not in world.printed[mark:]
+
+    def meanwhile(*given: Any) -> int:
+        assert making._baking[0].image.state == "pending"
+        served = restart(*given)
+        making._baking[0].available = 0
+        return served
+
+    monkeypatch.setattr(releasing, "restart_fleet", meanwhile)
+    with changes(world) as calls:
+        go(run)
+    assert "CreateImage" not in calls and calls.count("CreateLaunchTemplateVersion") == 1
+    assert revisions(world) == {revision}

@@ -1,0 +1,79 @@
+"""The parts of a whole release: which there are, and how long each and all of them will take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ..aws import images, tags
+from ..aws.launch_templates import Version
+from ..decisions.release import durations, order
+from ..decisions.release.order import Part
+from ..runtime.plain import duration
+from ..runtime.run import Run
+from .forecast import expect, planned
+from .target import target_of
+
+
+def parts_of(run: Run, skip: Sequence[str] = ()) -> list[Part]:
+    """Return the parts of a release in order, without those that are skipped and those that the settings leave out."""
+    static, left = run.settings.static, {order.STOP if name == "stop" else name for name in skip}
+    if run.settings.management.keep_running:
+        left.add(order.STOP)
+    # Never without restart-all: what the web instances do not serve yet would be remembered as an error.
+    if not static.cdn or order.RESTART in left:
+        left.add(order.WARM)
+    if not static.cdn or not static.distribution:
+        left.add(order.INVALIDATE)
+    if run.settings.app.contract != "ship":
+        left.add(order.CONTRACT)
+    return order.parts(early=_early(run), without=left)
+
+
+def _early(run: Run) -> bool:
+    """Return whether the image may be begun before restart-all: nothing may need or change the management instance meanwhile."""
+    image, hooks = run.settings.image, run.settings.hooks
+    around = [
+        hook for section in (hooks.before, hooks.after) for name in (order.RESTART, order.WARM) for hook in section.get(name, ())
+    ]
+    # SSH goes through it by default, and EC2 reboots it whenever it likes once the image has begun.
+    return image.early and not image.reboot and not any(hook.where == "management" for hook in around)
+
+
+def show_order(run: Run, ordered: Sequence[Part], versions: Mapping[str, Version], to: str | None = None) -> None:
+    """Show the parts of a release, how long each took in the last, what runs side by side, and the critical path.
+
+    `versions` and `to`: as of `rollout`, whose duration is foreseen by the groups as they are now.
+    """
+    seconds = _last(run, ordered) | _rollout(run, versions, to)
+    found = order.spans(ordered, seconds)
+    rows = [
+        [
+            span.name,
+            duration(span.begin),
+            duration(span.end - span.begin) if span.name in seconds else "not known",
+            ", ".join(order.beside(ordered, span.name)),
+            "yes" if span.critical else "",
+        ]
+        for span in found
+    ]
+    run.out.table("a whole release", ("part", "begins after", "takes", "beside", "critical path"), rows)
+    whole, known = max((span.end for span in found), default=0.0), [part.name for part in ordered if part.name in seconds]
+    if len(known) < len(ordered):
+        run.out.say("what is not known yet is recorded by the next `ship` that makes an image")
+    path = ", ".join(span.name for span in found if span.critical)
+    run.out.say(f"critical path: {path}: {'about' if len(known) == len(ordered) else 'more than'} {duration(whole)}")
+
+
+def _last(run: Run, ordered: Sequence[Part]) -> dict[str, float]:
+    """Return what the parts took in the last release that recorded it."""
+    found = images.find(run.cloud, {tags.SITE: run.settings.image.name})
+    texts = [image.tags[tags.TOOK] for image in found if tags.TOOK in image.tags]
+    return durations.read(texts[0], [part.name for part in ordered]) if texts else {}
+
+
+def _rollout(run: Run, versions: Mapping[str, Version], to: str | None) -> dict[str, float]:
+    """Return how long the rollout takes: as long as that of the slowest group; empty where it is not known."""
+    targets = [target_of(run, name, versions, to) for name in run.settings.groups]
+    expected = [expect(run, target, planned(run, target)).expected for target in targets]
+    known = [seconds for seconds in expected if seconds is not None]
+    return {order.ROLLOUT: max(known)} if known and len(known) == len(expected) else {}
