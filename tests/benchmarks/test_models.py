@@ -5,7 +5,10 @@ from dataclasses import replace
 from tests.benchmarks.exhaustive import after, explore, families, key
 from tests.benchmarks.ship_share import kinds
 from tests.benchmarks.virtual import measure, table
+from tests.benchmarks.whole_ship import DEPLOY, IMAGE, RELOAD, floor
+from tests.benchmarks.whole_ship import measure as ship
 from tests.decisions.rollout.histories import World
+from tests.worlds.shop_world import credentials
 
 
 def test_a_large_rollout_launches_each_instance_once_and_shows_its_cost() -> None:
@@ -52,3 +55,13 @@ def test_a_look_is_of_the_function_that_runs_and_not_of_who_called_it() -> None:
         "run (/x/tasks/ship.py:3);decode (/lib/json.py:1) 5\nrun (/x/tasks/ship.py:3) 2\nx (<frozen importlib._bootstrap>:1) 1\n"
     )
     assert kinds(looks) == {"libraries": 5, "our own code": 2, "imports": 1}
+
+
+def test_a_whole_ship_takes_little_more_than_its_critical_path(monkeypatch) -> None:  # noqa: ANN001
+    credentials(monkeypatch)
+    took = ship(1, early=True)
+    assert took.floor == floor(1, early=True) and 1 <= took.ratio <= 1.1
+    # EC2 made the image while the old instance was reloaded: it was waited for once, and what was waited for was not all of it.
+    assert took.parts["image"] >= IMAGE > took.parts["restart-all"] >= RELOAD and took.parts["deploy"] >= DEPLOY
+    assert took.seconds < sum(took.parts.values())
+    assert floor(1, early=True) < floor(1, early=False)
