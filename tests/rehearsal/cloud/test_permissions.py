@@ -4,6 +4,9 @@ from typing import Any
 
 import pytest
 
+from rehearsal import operator_setup
+from rehearsal.account import GROUP, Account
+from rehearsal.host_kinds import PROCESSES
 from tests.rehearsal.standin import Cloud, Fleet, refused
 
 KEY = "AKIAREHEARSAL0000000"
@@ -86,3 +89,21 @@ def test_an_organisation_that_requires_a_tag_exempts_the_group_s_own_launches(
 def test_another_caller_is_not_bound(module_cloud: Cloud, fleet: Fleet) -> None:
     module_cloud.control("policies", {"caller": "AKIASOMEBODYELSE0000", "policies": [{"Statement": [allow("ec2:DescribeTags")]}]})
     module_cloud.client("ec2").describe_images(ImageIds=[fleet.image])
+
+
+def test_the_operator_may_record_an_outcome_at_the_first_image_of_a_site_that_is_there_already(module_cloud: Cloud) -> None:
+    account = Account(module_cloud.client, module_cloud.octet)
+    image = account.image()
+    account.fleet(image, "a" * 40)
+    names = operator_setup.site(module_cloud.client, module_cloud.standin.world.account, "E1", PROCESSES, [GROUP])
+    published = {"caller": KEY, "policies": operator_setup.policies(names)}
+    outcome = {"Resources": [image], "Tags": [{"Key": "ramped:outcome", "Value": "served"}]}
+    try:
+        module_cloud.control("policies", published)
+        assert refused(module_cloud.client("ec2").create_tags, **outcome)[0] == "UnauthorizedOperation"
+        module_cloud.control("policies", {"caller": KEY, "policies": []})
+        account.released(image, operator_setup.IMAGES, "a" * 40)
+        module_cloud.control("policies", published)
+        module_cloud.client("ec2").create_tags(**outcome)
+    finally:
+        module_cloud.control("policies", {"caller": KEY, "policies": []})

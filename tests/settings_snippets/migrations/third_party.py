@@ -85,6 +85,7 @@ SMALL: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "plans": (("plans", "ordered_model", "sequences"), {"PLANS_CURRENCY": "EUR", "PLANS_TAX": 0, "PLANS_TAX_COUNTRY": "PL"}),
     "post_office": (("post_office",), {}),
     "rest_framework_simplejwt": (("rest_framework_simplejwt.token_blacklist", "rest_framework.authtoken"), {}),
+    "schedule": (("schedule",), {}),
     "silk": (("silk",), {}),
     "waffle": (("waffle",), {}),
 }
