@@ -74,8 +74,19 @@ def group() -> Path:
 def first(child: int) -> int | None:
     """Return the id of the process that is process 1 of a box, as seen from outside; `child` is what `wrapped` has become."""
     for pid in Path(f"/proc/{child}/task/{child}/children").read_text(encoding="ascii").split():
-        return int(pid)
+        if _is_first(int(pid)):
+            return int(pid)
     return None
+
+
+def _is_first(pid: int) -> bool:
+    """Return whether a process is process 1 of a namespace: what prepares the box has children that end, too."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    ids = next((line.split()[1:] for line in status.splitlines() if line.startswith("NSpid:")), [])
+    return len(ids) > 1 and ids[-1] == "1"
 
 
 def _first(process: "subprocess.Popen[bytes]") -> int | None:

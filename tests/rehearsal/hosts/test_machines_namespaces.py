@@ -95,6 +95,21 @@ def test_nothing_of_a_box_remains(tmp_path: Path, end: "str | signal.Signals", c
     assert str(folder) not in Path("/proc/self/mounts").read_text()
 
 
+def test_the_process_to_enter_is_the_box_s_first_and_not_one_that_prepares_it(tmp_path: Path) -> None:
+    """`rehearse --hosts machines --keep` says how to enter it."""
+    note = tmp_path / "note"
+    program = "import sys; from pathlib import Path; from rehearsal.hosts.machines import namespaces;"
+    program += "sys.exit(namespaces.run(['sh', '-c', 'echo ready; read line'], note=Path(sys.argv[1])))"
+    command = [sys.executable, "-c", program, str(note)]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout and process.stdout.readline() == "ready\n"
+        assert eventually(lambda: note.exists() and note.read_text() != "")
+        entered = ["nsenter", "--target", note.read_text().strip(), "--all", "cat", "/proc/1/cmdline"]
+        shown = subprocess.run(entered, capture_output=True, text=True, check=True).stdout
+        process.communicate("\n")
+    assert "read line" in shown and process.returncode == 0
+
+
 def _marked(folder: Path) -> list[str]:
     """Return the processes that name the folder."""
     found = []
