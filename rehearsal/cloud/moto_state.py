@@ -4,6 +4,7 @@ moto keeps its state in the process and is not thread-safe, so every stand-in cl
 and control loops take turns under one lock.
 """
 
+import functools
 import os
 import threading
 from typing import Any
@@ -14,6 +15,7 @@ os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
 os.environ.setdefault("MOTO_ENABLE_AMI_VALIDATION", "true")
 
 from moto.backends import get_backend  # noqa: E402  (the variables are read at import)
+from moto.core.errors import ErrorLookupFactory  # noqa: E402
 from moto.ec2.models.amis import Ami  # noqa: E402
 from moto.ec2.models.core import TaggedEC2Resource  # noqa: E402
 
@@ -33,6 +35,8 @@ def _mappings_of(image: Any) -> list[dict[str, Any]]:
 # moto's models cannot be subclassed from another package (IndexError), so methods are replaced
 TaggedEC2Resource.get_tags = _tags_of  # type: ignore[method-assign, assignment]
 Ami.block_device_mappings = property(_mappings_of)  # type: ignore[assignment]
+# moto makes the table of a service's errors anew for each answer that is an error: up to 30 ms.
+ErrorLookupFactory._create_error_lut = staticmethod(functools.cache(ErrorLookupFactory._create_error_lut))  # type: ignore[method-assign]
 
 
 class MotoState:

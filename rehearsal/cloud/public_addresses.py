@@ -17,7 +17,7 @@ class PublicAddresses:
     def __init__(self, moto: MotoState, hosts: Hosts, network: str) -> None:
         """Be ready; `network` are the first three parts of the addresses."""
         self._moto = moto
-        self._hosts = hosts
+        self._hosts = hosts if isinstance(hosts, AddressedHosts) else None
         self._network = network
         self._given = 0
         self._doors = Doors()
@@ -62,7 +62,7 @@ class PublicAddresses:
 
     def tick(self) -> None:
         """Let the addresses of running instances lead to them."""
-        if isinstance(self._hosts, AddressedHosts):
+        if self._hosts:
             running = [
                 instance for instance in self._moto.instances.values() if instance.state == "running" and instance.public_ip
             ]

@@ -202,7 +202,7 @@ class Visitors(threading.Thread):
         self.base, self.ending, self.seen = base, threading.Event(), list[tuple[int, str]]()
 
     def run(self) -> None:
-        while not self.ending.wait(0.02):
+        while not self.ending.wait(0.1):
             self.seen.append(ask(self.base))
 
     def __enter__(self) -> "Visitors":

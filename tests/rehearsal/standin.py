@@ -45,6 +45,14 @@ _MAKING = threading.Lock()
 _SESSION = boto3.session.Session("AKIAREHEARSAL0000000", "secret", region_name=REGION)
 
 
+def looks(seconds: float) -> Iterator[None]:
+    """Give the moments at which to look whether something has happened: each costs calls, so the later the fewer."""
+    began = time.monotonic()
+    while (passed := time.monotonic() - began) < seconds:
+        yield
+        time.sleep(min(0.3, max(0.03, passed / 8)))
+
+
 @dataclass(frozen=True)
 class Fleet:
     """What `build_fleet` made."""
@@ -95,13 +103,11 @@ class Cloud:
         """Let that many real seconds pass at once: for the delays of Options (`control("advance", ...)` takes AWS seconds)."""
         self.control("advance", {"seconds": seconds / self.standin.options.time_scale})
 
-    def wait(self, happened: Callable[[], Any], seconds: float = PATIENCE, *, every: float = 0.03) -> Any:
+    def wait(self, happened: Callable[[], Any], seconds: float = PATIENCE) -> Any:
         """Wait until it returns something true, and return that."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
+        for _ in looks(seconds):
             if result := happened():
                 return result
-            time.sleep(every)
         raise AssertionError(f"not within {seconds} s")
 
     # -- looking

@@ -12,7 +12,7 @@ from rehearsal.cdn import Cdn
 from tasks.runtime.run import Run
 from tests.worlds.shop_world import ShopWorld, golden_of
 
-ROLLOUT = {"poll": 0.1, "healthy_polls": 2, "instance_timeout": 120}
+ROLLOUT = {"poll": 0.3, "healthy_polls": 2, "instance_timeout": 120}
 
 
 def fast(world: ShopWorld, *, dry: bool = False, **sections: dict[str, Any]) -> Run:

@@ -93,7 +93,7 @@ def _fleet(cloud: Cloud, instances: int) -> RollingWorld:
     elb.modify_target_group(
         TargetGroupArn=world.fleet.target_group, HealthCheckIntervalSeconds=INTERVAL, UnhealthyThresholdCount=10
     )
-    cloud.wait(lambda: len(cloud.healthy(world.fleet)) == instances, 600, every=0.5)
+    cloud.wait(lambda: len(cloud.healthy(world.fleet)) == instances, 600)
     return world
 
 

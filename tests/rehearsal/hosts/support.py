@@ -6,7 +6,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
@@ -17,6 +16,7 @@ from fabric import Connection
 
 from rehearsal.addresses import Octet
 from rehearsal.hosts.processes import ProcessHosts
+from tests.rehearsal.standin import looks
 
 USER = "admin"
 _octet = Octet()  # this process's own
@@ -182,19 +182,16 @@ def ask(host: str, port: int, path: str, method: str = "GET", body: bytes | None
 
 def until(probe: Callable[[], object], seconds: float = 60) -> object:
     """Wait until the probe returns something true, and return that."""
-    end = time.monotonic() + seconds
-    while True:
-        seen = probe()
-        if seen or time.monotonic() > end:
-            assert seen, f"not within {seconds} s"
+    for _ in looks(seconds):
+        if seen := probe():
             return seen
-        time.sleep(0.02)
+    raise AssertionError(f"not within {seconds} s")
 
 
 class Load:
     """Visitors who ask, look at the answer for a moment and ask again, until they are told to stop."""
 
-    LOOKS = 0.05  # seconds
+    LOOKS = 0.1  # seconds; three of them ask thirty times a second
 
     def __init__(self, host: str, port: int, path: str = "/", visitors: int = 3) -> None:
         self.answers: Counter[tuple[int, bytes]] = Counter()
