@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -37,7 +36,8 @@ from ..errors import Refused
 from ..runtime.cloud import Cloud, error_code, throttled
 from . import autoscaling, instances, launch_templates, target_groups
 from .alarms import firing
-from .autoscaling import Activity, Group, GroupMember
+from .autoscaling import Group, GroupMember
+from .group_history import GroupHistory, of_fleet, read_history
 from .records import keep, kept
 from .target_groups import TargetHealth
 
@@ -47,20 +47,6 @@ _UNKNOWN = TargetHealth("unused", "")
 _COMING = ("healthy", "initial", "draining")
 # Returned by `try_observe` for an answer older than our last write; for half a minute at most.
 LAGS = "waiting until AWS shows the last change"
-
-# An instance launched "into warm pool" is not in the group.
-_LAUNCH = re.compile(r"Launching a new EC2 instance(?! into warm pool)(?: from warm pool)?(?:: (i-[0-9a-f]+))?")
-_END = re.compile(r"Terminating EC2 instance: (i-[0-9a-f]+)")
-# Ends that say nothing about the version: scale-in, termination by a user, a Spot instance at risk.
-_EXCUSES = (
-    "shrinking the capacity",
-    "taken out of service in response to a user request",
-    "Client.UserInitiatedShutdown",
-    "rebalance recommendation",
-)
-# An end that EC2 found: Spot interruptions are among these, and only the instance's own state says so.
-_DIED = "terminated or stopped"
-_REQUESTED = "in response to a user request"
 
 # Errors that are safe to retry at the next poll: the group is busy, or the instance is gone.
 _RETRYABLE = (
@@ -117,32 +103,29 @@ def observe(
     health = [] if blind or look.again else [target_groups.details(cloud, arn) for arn in group.target_groups]
     since = record.started if record else since
     known = seen if seen and seen.record == record and _at_rest(group, seen, memory.dismissed) else None
-    done = [] if since is None or known else autoscaling.activities(cloud, name, since)
-    launched = _launches(done)
-    # Of several ends the newest counts: an instance may be reused by way of the warm pool.
-    ends = {m[1]: a for a in sorted(done, key=lambda a: a.started) if (m := _END.match(a.description))}
-    died = [id for id, a in ends.items() if _DIED in a.cause and not (seen and id in seen.died)]
-    interrupted = instances.interrupted(cloud, died) if died else set()
-    excused = frozenset(id for id, a in ends.items() if _excused(a.cause + a.message) or id in interrupted)
+    if known:
+        history = of_fleet(known)
+    elif since is not None:
+        history = read_history(cloud, name, since, seen, record.failing_since if record else 0.0)
+    else:
+        history = GroupHistory()
     fleet = Fleet(
         group=name,
         minimum=group.minimum,
         maximum=group.maximum,
         desired=group.desired,
         version=group.version,
-        instances=tuple(_instance(group, m, health, launched.get(m.id, 0.0)) for m in group.members),
+        instances=tuple(_instance(group, m, health, history.times.get(m.id, 0.0)) for m in group.members),
         zones=group.zones,
         suspended=frozenset(group.suspended),
         record=record,
         vanished=vanished,
-        failures=known.failures if known else _failures(done, excused, record.failing_since if record else 0.0),
-        launches=len(known.launched if known else launched),
-        launched=known.launched if known else frozenset(launched),
-        excused=excused,
-        died=known.died if known else frozenset(id for id, a in ends.items() if a.cause and _REQUESTED not in a.cause),
-        requested=known.requested
-        if known
-        else frozenset(m[1] for a in done if _REQUESTED in a.cause and (m := _END.match(a.description))),
+        failures=history.failures,
+        launches=len(history.launched),
+        launched=history.launched,
+        excused=history.excused,
+        died=history.died,
+        requested=history.requested,
         protects_new=group.protects_new,
         alarms=firing(cloud, alarms) if record and not record.back else (),
         pool=tuple(_instance(group, m, [], 0.0) for m in autoscaling.warm_pool(cloud, group)),
@@ -193,35 +176,6 @@ def _at_rest(group: Group, seen: Fleet, dismissed: frozenset[str]) -> bool:
     here, before = {m.id for m in group.members}, {i.id for i in seen.instances}
     staying = sum(m.weight for m in group.members if not m.lifecycle.startswith("Terminating"))
     return here ^ before <= dismissed - here and staying >= group.desired
-
-
-def _launches(activities: list[Activity]) -> dict[str, float]:
-    found = {}
-    for activity in activities:
-        match = _LAUNCH.match(activity.description)
-        if match and match[1] and not (activity.failed and activity.message):
-            found[match[1]] = activity.started
-    return found
-
-
-def _failures(activities: list[Activity], excused: frozenset[str], since: float) -> tuple[str, ...]:
-    """Return why launches failed. A launch that ended without a message is counted with its instance."""
-    found = []
-    for activity in (a for a in activities if a.started >= since):
-        match = _LAUNCH.match(activity.description)
-        if (
-            match
-            and activity.failed
-            and not _excused(activity.message)
-            and match[1] not in excused
-            and (activity.message or not match[1])
-        ):
-            found.append(activity.message or activity.description)
-    return tuple(found)
-
-
-def _excused(text: str) -> bool:
-    return any(excuse in text for excuse in _EXCUSES)
 
 
 def _instance(group: Group, member: GroupMember, health: list[dict[str, TargetHealth]], launched: float) -> FleetInstance:
