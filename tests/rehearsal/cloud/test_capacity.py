@@ -66,8 +66,9 @@ def test_what_one_zone_lacks_the_group_finds_in_another(cloud: Cloud, fleet: Fle
 
 def test_ec2_ends_an_instance_whose_volume_s_key_may_not_be_used(cloud: Cloud, fleet: Fleet) -> None:
     cloud.control("options", {"dies_at_launch": {fleet.image: "Client.InternalError"}})
-    instance = run(cloud, fleet)
-    assert cloud.instance(instance)["State"]["Name"] == "pending"
+    with cloud.standin.held():
+        instance = run(cloud, fleet)
+        assert cloud.instance(instance)["State"]["Name"] == "pending"
     cloud.wait(lambda: cloud.instance(instance)["State"]["Name"] == "terminated")
     reason = {"Code": "Client.InternalError", "Message": "Client.InternalError: Client error on launch"}
     assert cloud.instance(instance)["StateReason"] == reason
