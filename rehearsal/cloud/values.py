@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Any, get_args, get_origin
 
 Values = Mapping[str, Any]
-_MOST = 1e9  # of a number with decimals: some 30 years of seconds, which every clock can count
+_MOST = 1e10  # of a number with decimals: some 300 years of seconds, which every clock can count
 
 
 def parsed(body: bytes) -> Values:
@@ -32,7 +32,7 @@ def whole(values: Values, name: str) -> int:
 
 
 def number(values: Values, name: str) -> float:
-    """Return a number from 0 to 1e9. Raises KeyError, ValueError."""
+    """Return a number from 0 to 1e10. Raises KeyError, ValueError."""
     found: float = _as(values[name], float, name)
     return found
 

@@ -106,13 +106,21 @@ class Lock:
         """
         if self._clock.elapsed() - self._renewed < LEASE / 3:
             return
+        shown = self._ours()
+        quicker = self._swap(shown.version)
+        if quicker:
+            raise Resumable(f"{self._name}: {quicker} has taken the lock over", self._again)
+
+    def confirm(self) -> None:
+        """Ask AWS whether the lock is still ours, for somebody else seems to be at work. Raises Resumable where it is not."""
+        self._ours()
+
+    def _ours(self) -> _Shown:
         shown = self._read()
         if shown is None or not self._mine(shown.holder):
             by = f": {shown.holder.who} has it ({shown.holder.purpose})" if shown and shown.holder.who else ""
             raise Resumable(f"{self._name}: the lock is no longer ours{by}", self._again)
-        quicker = self._swap(shown.version)
-        if quicker:
-            raise Resumable(f"{self._name}: {quicker} has taken the lock over", self._again)
+        return shown
 
     def _take(self) -> None:
         try:

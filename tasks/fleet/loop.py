@@ -14,7 +14,7 @@ from ..decisions.rollout.instance_refresh import GoBack, Returned, Start
 from ..decisions.rollout.looks import Look, next_look, sufficient
 from ..decisions.rollout.pace import QUICK, Pace, longest, seldom
 from ..decisions.rollout.snapshot import Fleet, FleetInstance, remember
-from ..decisions.rollout.steps import Done, Pause, Point, Step, Stop, Terminate, TurnBack, Wait
+from ..decisions.rollout.steps import Done, Pause, Point, Rewrite, Step, Stop, Terminate, TurnBack, Wait
 from ..errors import Resumable
 from ..runtime.run import Run
 from ..runtime.waiting import jittered
@@ -171,9 +171,13 @@ class GroupRollout:
             self.run.out.say(named)
             if self._late():
                 return False
+            if isinstance(step, Rewrite):
+                self.lock.confirm()  # the run of a colleague removes tags too, after `unlock --force`
             self.read = float("-inf")
             rejection = self.engine.apply(observed, step)
             if rejection:
+                if rejection != LAGS:
+                    self.lock.confirm()  # what was there at the last poll is not there any more
                 self._later(f"AWS rejected the call, retrying: {rejection}")
                 return False
             self.run.journal.action(self.group, str(step))

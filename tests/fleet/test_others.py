@@ -1,5 +1,6 @@
 """Others own the group too: tools that put tags and versions back, versions that are not ours, schedules, hooks, slow answers."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from tasks.operations.abort import end_runs
 from tasks.operations.rollback import rollback
 from tasks.operations.rollout import roll_out
 from tasks.operations.status import show
+from tasks.operations.unlock import unlock
 from tasks.runtime.run import Run
 from tests.fleet.test_loop import Hurried
 from tests.worlds.rolling_world import COMMAND, RollingWorld, rolling
@@ -251,6 +253,26 @@ def test_a_pause_in_which_nobody_took_the_lock_costs_a_look() -> None:
         roll_out(type(run)(run.settings, run.out, clock, False, COMMAND))
         assert "not done: the last poll is 2" in world.printed
         world.assert_done(world.next, launches=1)
+
+
+@pytest.mark.parametrize("colleague", [False, True])
+def test_a_lock_that_is_removed_by_force_in_the_middle_of_a_step_costs_no_capacity(colleague: bool) -> None:
+    """What was removed may be taken at once: the step is made on what the colleague has left, or not at all."""
+    with rolling(2) as world:
+
+        def forced() -> None:
+            unlock(world.run(), force=True)
+            assert not world.locks()
+            if colleague:
+                world.roll()
+
+        world.when("terminate i-", forced)
+        with world.watched(), suppress(Resumable):
+            world.roll()
+        if world.group().tags.get("ramped:rollout"):
+            world.roll()
+        assert world.printed.count("remove the lock") == 1
+        world.assert_done(world.next, launches=2)
 
 
 # -- before a release is begun
