@@ -14,6 +14,16 @@ from typing import Any
 
 import pytest
 
+from tests.worlds.group_kinds import (
+    LARGE,
+    SMALL,
+    SPOT,
+    assert_only_the_version_differs,
+    assert_scale_outs_are_of,
+    mixed,
+    policy,
+    pooled,
+)
 from tests.worlds.operator_folder import ROOT
 from tests.worlds.rolling_world import RollingWorld, rolling
 from tests.worlds.shop_world import credentials
@@ -100,19 +110,42 @@ def test_killed_at_some_write_it_ends_as_if_undisturbed(when: str) -> None:
         Chain(world, forks).killed(number, when)
 
 
+KINDS = {"template": lambda: rolling(SIZE), "mixed": lambda: mixed(SMALL, LARGE, desired=SIZE, **SPOT)}
+
+
 @pytest.mark.long
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_killed_at_every_write_it_ends_as_if_undisturbed(writes: int, when: str) -> None:
+def test_killed_at_every_write_it_ends_as_if_undisturbed(writes: int, when: str, kind: str) -> None:
     assert 12 <= writes <= 40
 
     def work(part: int) -> None:
-        with rolling(SIZE) as world, operators() as forks:
+        with KINDS[kind]() as world, operators() as forks:
             chain = Chain(world, forks)
             for number in range(1 + part, writes + 1, WIDTH):
                 chain.killed(number, when)
 
     with ThreadPoolExecutor(WIDTH) as pool:
         list(pool.map(work, range(WIDTH)))
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_killed_at_some_write_a_mixed_group_with_spot_ends_as_if_undisturbed(when: str) -> None:
+    with mixed(SMALL, LARGE, desired=SIZE, **SPOT) as world, operators() as forks:
+        before = policy(world)
+        Chain(world, forks).killed(random.randint(1, 12), when)
+        assert_only_the_version_differs(world, before, "2")
+
+
+def test_killed_at_some_write_a_group_with_a_warm_pool_scales_out_with_the_new_version_alone() -> None:
+    with pooled(SIZE) as world, operators() as forks:
+        kill, when = random.randint(1, 12), random.choice(["before", "after"])
+        with world.watched():
+            first = forks.roll(world, world.next, kill, when)
+            second = forks.roll(world, world.next)
+        assert (first["signal"], second["signal"], second["code"]) == (9, 0, 0), (kill, when)
+        world.assert_done(world.next)
+        assert_scale_outs_are_of(world, world.next)
 
 
 LOSSES = ("PutParameter", "CreateOrUpdateTags", "SuspendProcesses", "UpdateAutoScalingGroup", "SetInstanceProtection",

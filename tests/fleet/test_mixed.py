@@ -1,19 +1,12 @@
 """Rollouts of groups with a mixed-instances policy: types, weights, Spot; by both engines. Each world serves several checks."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
-
 import pytest
 
 from tasks.errors import Refused
 from tasks.fleet.target import REFRESH
-from tests.worlds.rolling_world import RollingWorld, rolling
+from tests.worlds.group_kinds import LARGE, SMALL, SPOT, WEIGHTS, assert_only_the_version_differs, mixed, policy
+from tests.worlds.rolling_world import RollingWorld
 from tests.worlds.shop_world import credentials
-
-SMALL, LARGE = {"InstanceType": "t3.small"}, {"InstanceType": "t3.large"}
-SPOT = {"OnDemandBaseCapacity": 1, "OnDemandPercentageAboveBaseCapacity": 0, "SpotAllocationStrategy": "price-capacity-optimized"}
-WEIGHTS = (LARGE | {"WeightedCapacity": "4"}, SMALL | {"WeightedCapacity": "1"})
 
 
 @pytest.fixture(autouse=True)
@@ -21,26 +14,8 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> None:
     credentials(monkeypatch)
 
 
-@contextmanager
-def mixed(*overrides: dict[str, Any], desired: int = 3, **distribution: Any) -> Iterator[RollingWorld]:
-    launch = {"LaunchTemplateSpecification": {"LaunchTemplateName": "web", "Version": "1"}, "Overrides": list(overrides)}
-    with rolling(desired, MixedInstancesPolicy={"LaunchTemplate": launch, "InstancesDistribution": distribution}) as world:
-        yield world
-
-
-def policy(world: RollingWorld) -> Any:
-    return world.cloud.group()["MixedInstancesPolicy"]
-
-
 def units(world: RollingWorld) -> int:
     return sum(member.weight for member in world.staying())
-
-
-def assert_only_the_version_differs(world: RollingWorld, before: Any, version: str) -> None:
-    now = policy(world)
-    assert now["LaunchTemplate"].pop("LaunchTemplateSpecification")["Version"] == version
-    expected = {**before, "LaunchTemplate": {"Overrides": before["LaunchTemplate"]["Overrides"]}}
-    assert now == expected
 
 
 @pytest.mark.parametrize("engine", ["ramped", REFRESH])

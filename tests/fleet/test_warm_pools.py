@@ -1,48 +1,17 @@
 """Rollouts of a group with a warm pool: the pool is brought to the version too, and nothing else comes into service later."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 
 from tasks.errors import RolledBack
 from tasks.fleet.target import REFRESH
 from tasks.operations.status import show
-from tests.worlds.rolling_world import RollingWorld, rolling
+from tests.worlds.group_kinds import assert_scale_outs_are_of, pool, pooled
 from tests.worlds.shop_world import credentials
 
 
 @pytest.fixture(autouse=True)
 def keys(monkeypatch: pytest.MonkeyPatch) -> None:
     credentials(monkeypatch)
-
-
-def pool(world: RollingWorld) -> dict[str, str]:
-    shown = world.cloud.client("autoscaling").describe_warm_pool(AutoScalingGroupName="web")["Instances"]
-    alive = [one for one in shown if one["LifecycleState"] != "Warmed:Terminating"]
-    return {one["InstanceId"]: one["LaunchTemplate"]["Version"] for one in alive}
-
-
-@contextmanager
-def pooled(desired: int = 2, *, reuse: bool = False, takes: str = "oldest") -> Iterator[RollingWorld]:
-    with rolling(desired, standin={"boot": 0.05, "warm_pool_takes": takes}) as world:
-        scaling = world.cloud.client("autoscaling")
-        scaling.put_warm_pool(
-            AutoScalingGroupName="web", MinSize=2, MaxGroupPreparedCapacity=0, InstanceReusePolicy={"ReuseOnScaleIn": reuse}
-        )
-        ready = ["Warmed:Stopped"] * 2
-        show_pool = scaling.describe_warm_pool
-        world.cloud.wait(lambda: [one["LifecycleState"] for one in show_pool(AutoScalingGroupName="web")["Instances"]] == ready)
-        yield world
-
-
-def assert_scale_outs_are_of(world: RollingWorld, version: str) -> None:
-    # EC2 has ended the others; the group notices by its health checks.
-    world.cloud.wait(lambda: list(pool(world).values()) == [version] * 2)
-    size = world.group().desired + 3
-    world.cloud.client("autoscaling").set_desired_capacity(AutoScalingGroupName="web", DesiredCapacity=size)
-    world.cloud.wait(lambda: len(world.cloud.healthy(world.fleet)) == size)
-    assert set(world.versions()) == {version}
 
 
 @pytest.mark.parametrize(("reuse", "takes"), [(False, "oldest"), (True, "any")])
