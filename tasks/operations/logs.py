@@ -82,7 +82,7 @@ class _Reader:
             self._found += [(host.name, entry) for entry in found]
         complaint = gist("\n".join(said))
         if code and not (code == _NO_MATCH and not complaint):
-            return f"journalctl exited {code}: {complaint or 'it printed nothing'}"
+            return self._failed(code, complaint)
         if complaint:
             self._run.out.warn(f"{host.name}: journalctl: {complaint}")
         return ""
@@ -101,12 +101,19 @@ class _Reader:
                 self._run.out.warn(f"{host.name}: journalctl: {last}")
 
         code = host.stream(self._command, take, timeout=None, terminal=True, label="journalctl --follow")
-        return f"journalctl exited {code}: {last or 'it printed nothing'}"
+        return self._failed(code, last)
+
+    def _failed(self, code: int, complaint: str) -> str:
+        user = self._run.settings.ssh.user
+        hint = f" (sudo usermod -aG systemd-journal {user})" if "insufficient permissions" in complaint else ""
+        return f"journalctl exited {code}: {complaint or 'it printed nothing'}{hint}"
 
     def show(self) -> None:
         """Show what `read` found, in the order of time."""
         for name, entry in sorted(self._found, key=lambda found: (found[1].at, found[0])):
             self._show(name, entry)
+        if not self._found and not self._json:
+            self._run.out.say("no entries")
 
     def _show(self, name: str, entry: Entry) -> None:
         shown = Entry(entry.at, entry.program, entry.unit, redact(entry.message))

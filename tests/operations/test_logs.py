@@ -30,6 +30,7 @@ WRITER = shutil.which("systemd-journal-remote", path="/lib/systemd:/usr/lib/syst
 IDS = ("i-1", "i-2")
 JOURNALCTL = """#!/bin/sh
 # journalctl of the host whose account this is: the journals of both lie on this machine, which has not booted with them.
+case "$*" in *forbidden.service*) echo "No journal files were opened due to insufficient permissions." >&2; exit 1 ;; esac
 case "$*" in *--follow*) set -- "$@" --merge ;; esac
 exec {journalctl} --directory={folder}/$RAMPED_HOST "$@"
 """
@@ -132,7 +133,7 @@ def test_the_journals_of_all_hosts_are_one_by_time_without_secrets_and_escape_co
 
 def test_options_choose_entries_and_the_form(run: Run) -> None:
     assert printed(run, grep="/[bc]").count("GET") == 2
-    assert printed(run, grep="nothing like that") == ""
+    assert printed(run, grep="nothing like that") == "no entries\n"
     assert "long ago" in printed(run, since="3 hours ago")
     assert "of another unit" in printed(run, unit=["nginx.service"])
     found = [json.loads(line) for line in printed(run, json=True).splitlines()]
@@ -145,6 +146,11 @@ def test_what_journalctl_rejects_is_said_for_each_host(run: Run) -> None:
         printed(run, since="nonsense")
     assert "failed on 2 of 2 instances" in str(caught.value)
     assert "i-2: journalctl exited 1: Failed to parse timestamp: nonsense" in str(caught.value)
+
+
+def test_a_user_who_may_not_read_the_journal_is_helped(run: Run) -> None:
+    with pytest.raises(DeployError, match=r"i-2: journalctl exited 1: No journal .* \(sudo usermod -aG systemd-journal \w+\)"):
+        printed(run, unit=["forbidden.service"])
 
 
 def test_new_entries_are_followed_until_ctrl_c_and_no_journalctl_stays(run: Run, journals: Journals) -> None:

@@ -40,7 +40,7 @@ WHEELS = ("django", "whitenoise", "gunicorn", "psycopg[binary]")
 # Run in the new system, once Debian's packages are there.
 SETUP = f"""
 groupadd --gid {UID} {USER}
-useradd --uid {UID} --gid {UID} --create-home --shell /bin/bash {USER}
+useradd --uid {UID} --gid {UID} --groups systemd-journal --create-home --shell /bin/bash {USER}
 groupadd --system --gid {SITE_UID} {SITE_USER}
 useradd --system --uid {SITE_UID} --gid {SITE_UID} --home-dir {HOME} --no-create-home --shell /usr/sbin/nologin {SITE_USER}
 install -d -m 755 -o {USER} -g {SITE_USER} {HOME} {SHARED}
