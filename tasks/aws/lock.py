@@ -44,7 +44,7 @@ class Lock:
         self._holder = holder
         self._clock = clock
         self._again = again
-        self._asked = self._renewed = float("-inf")
+        self._asked = self._renewed = self._confirmed = float("-inf")
 
     @property
     def token(self) -> str:
@@ -111,15 +111,21 @@ class Lock:
         if quicker:
             raise Resumable(f"{self._name}: {quicker} has taken the lock over", self._again)
 
-    def confirm(self) -> None:
-        """Ask AWS whether the lock is still ours, for somebody else seems to be at work. Raises Resumable where it is not."""
-        self._ours()
+    def confirm(self, within: float = 0.0) -> None:
+        """Ask AWS whether the lock is still ours: `unlock --force` removes it from a run that lives.
+
+        `within`: seconds for which an earlier answer is enough. Raises Resumable where it is not ours.
+        """
+        if self._clock.elapsed() - max(self._renewed, self._confirmed) >= within:
+            self._ours()
 
     def _ours(self) -> _Shown:
+        began = self._clock.elapsed()
         shown = self._read()
         if shown is None or not self._mine(shown.holder):
             by = f": {shown.holder.who} has it ({shown.holder.purpose})" if shown and shown.holder.who else ""
             raise Resumable(f"{self._name}: the lock is no longer ours{by}", self._again)
+        self._confirmed = began
         return shown
 
     def _take(self) -> None:

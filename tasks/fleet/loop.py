@@ -26,6 +26,8 @@ Ask = Callable[[Sequence[FleetInstance]], Mapping[str, str]]
 MOST_REJECTIONS = 60
 # Seconds after which a poll is too old to act upon: the process was stopped, or the machine slept.
 STALE = 120.0
+# Seconds after which a step is not applied before AWS has said that the lock is still ours.
+CONFIRMED = 10.0
 
 
 @dataclass(frozen=True)
@@ -171,8 +173,8 @@ class GroupRollout:
             self.run.out.say(named)
             if self._late():
                 return False
-            if isinstance(step, Rewrite):
-                self.lock.confirm()  # the run of a colleague removes tags too, after `unlock --force`
+            # The run of a colleague removes tags too, after `unlock --force`.
+            self.lock.confirm(within=0.0 if isinstance(step, Rewrite) else CONFIRMED)
             self.read = float("-inf")
             rejection = self.engine.apply(observed, step)
             if rejection:

@@ -11,6 +11,7 @@ from tasks.decisions.access.locks import Holder, parameter, write
 from tasks.decisions.rollout.schedules import TAG
 from tasks.errors import Refused, Resumable
 from tasks.fleet.examination import of_groups, require
+from tasks.fleet.loop import CONFIRMED
 from tasks.fleet.pin import pin
 from tasks.operations.abort import end_runs
 from tasks.operations.rollback import rollback
@@ -240,6 +241,23 @@ def test_a_step_is_not_made_after_the_process_stood_still_while_another_took_the
         assert "not done: the last poll is 1" in world.printed
         assert world.cloud.control("calls")["changes"] == [], "neither the step nor the release"
         assert "bob@desk" in world.locks()[0]
+
+
+def test_a_step_is_not_made_once_the_lock_was_removed_by_force() -> None:
+    with rolling(2) as world:
+        clock, run = Hurried(), world.run()
+
+        def forced() -> None:
+            unlock(world.run(), force=True)
+            clock.ahead = CONFIRMED
+            world.cloud.control("calls/clear", {})
+
+        world.when("terminate i-", forced)
+        with world.watched(), pytest.raises(Resumable, match="the lock is no longer ours"):
+            roll_out(type(run)(run.settings, run.out, clock, False, COMMAND))
+        assert world.cloud.control("calls")["changes"] == [], "neither the step nor the release"
+        world.roll()
+        world.assert_done(world.next, launches=2)
 
 
 def test_a_pause_in_which_nobody_took_the_lock_costs_a_look() -> None:
