@@ -100,11 +100,11 @@ class Lock:
         self._release()
 
     def renew(self) -> None:
-        """Renew the lease after a third of it.
+        """Renew the lease after half of it.
 
         Raises Resumable when the lock is no longer ours.
         """
-        if self._clock.elapsed() - self._renewed < LEASE / 3:
+        if self._clock.elapsed() - self._renewed < LEASE / 2:
             return
         shown = self._ours()
         quicker = self._swap(shown.version)

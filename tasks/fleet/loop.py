@@ -27,7 +27,7 @@ MOST_REJECTIONS = 60
 # Seconds after which a poll is too old to act upon: the process was stopped, or the machine slept.
 STALE = 120.0
 # Seconds after which a step is not applied before AWS has said that the lock is still ours.
-CONFIRMED = 10.0
+CONFIRMED = 30.0
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, fields
 
 from ..release.answers import json_object
 
-LEASE = 300.0  # seconds; renewed after a third of it
+LEASE = 300.0  # seconds; renewed after half of it
 PIDS = 2**22  # the largest process id (proc(5), pid_max)
 _KINDS: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("token", "who", "purpose", "machine"), (str,)),
