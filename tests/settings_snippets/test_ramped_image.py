@@ -423,6 +423,7 @@ def test_mode_owner_times_attributes_and_acls_come_back(disk: Disk) -> None:
 
 
 @needs_root
+@pytest.mark.alone  # the kernel lists it for every process: other images would be refused for it
 def test_swap_space_on_the_imaged_disk_is_refused_unless_it_is_allowed(disk: Disk) -> None:
     swap = disk.root / "swapfile"
     swap.write_bytes(bytes(1 << 20))
