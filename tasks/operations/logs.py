@@ -42,7 +42,8 @@ def logs(
     reader = _Reader(run, commands.entries(list(unit) or run.settings.app.services, since, grep, follow=follow), json=json)
     # Everything that is followed is followed at once.
     failed = _followed(run, targets, reader) if follow else on_each(run, targets, reader.read)
-    reader.show()
+    if not (reader.show() or failed or follow or json):
+        run.out.say("no entries")
     require_all(failed, targets)
 
 
@@ -108,12 +109,11 @@ class _Reader:
         hint = f" (sudo usermod -aG systemd-journal {user})" if "insufficient permissions" in complaint else ""
         return f"journalctl exited {code}: {complaint or 'it printed nothing'}{hint}"
 
-    def show(self) -> None:
-        """Show what `read` found, in the order of time."""
+    def show(self) -> bool:
+        """Show what `read` found, in the order of time; return whether that was anything."""
         for name, entry in sorted(self._found, key=lambda found: (found[1].at, found[0])):
             self._show(name, entry)
-        if not self._found and not self._json:
-            self._run.out.say("no entries")
+        return bool(self._found)
 
     def _show(self, name: str, entry: Entry) -> None:
         shown = Entry(entry.at, entry.program, entry.unit, redact(entry.message))

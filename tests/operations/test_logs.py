@@ -180,7 +180,7 @@ def test_new_entries_are_followed_until_ctrl_c_and_no_journalctl_stays(run: Run,
         thread.start()
         operation.logs(followed, follow=True)  # ends without an error
         thread.join(60)
-    assert "i-2 | " in out.getvalue() and "GET /followed" in out.getvalue()
+    assert "i-2 | " in out.getvalue() and "GET /followed" in out.getvalue() and "no entries" not in out.getvalue()
     end = time.monotonic() + 30
     while (left := _journalctls(journals.folder)) and time.monotonic() < end:
         time.sleep(0.05)
