@@ -73,7 +73,7 @@ class Effect:
     """
 
     patience: float
-    partly: bool = False  # some processes are new, and others old
+    partly: bool = False  # some processes were new when others were old
     _since: float | None = None
 
     def ill(self) -> None:
@@ -86,10 +86,11 @@ class Effect:
         Servers such as uvicorn replace one process after the other. A restart in the middle of that would wait until it is
         over, and then for all of them to load the site.
         """
-        self.partly = bool(new and old)
         if not old:
             return True
-        if self._since is None or self.partly:
+        # Old ones alone may be chance, where few are new.
+        self.partly = self.partly or new > 0
+        if self._since is None or new:
             self._since = now
         return False if now - self._since >= self.patience else None
 

@@ -98,6 +98,7 @@ def test_a_reload_is_without_effect_where_nothing_new_answers(seen: list[tuple[i
 def test_of_a_site_that_is_not_healthy_nothing_can_be_said() -> None:
     effect = Effect(patience=15)
     assert effect.seen(3, 7, 0.0) is None and effect.partly
+    assert effect.seen(0, 10, 1.0) is None and effect.partly  # which of them answers is chance
     effect.ill()
     assert not effect.partly
     assert effect.seen(0, 10, 20.0) is None and effect.seen(0, 10, 40.0) is False
