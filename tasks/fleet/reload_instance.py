@@ -9,7 +9,17 @@ from ..aws import tags
 from ..aws.draining import Drains, Targets
 from ..aws.serving import WebInstance
 from ..decisions.release.releases import named_file, url_path
-from ..decisions.release.reload import PROPERTIES, Effect, ReloadMethod, Service, methods, next_method, read_service, restart_of
+from ..decisions.release.reload import (
+    PROPERTIES,
+    Effect,
+    ReloadMethod,
+    Service,
+    methods,
+    next_method,
+    patience,
+    read_service,
+    restart_of,
+)
 from ..errors import Cancelled, DeployError, Refused, TimedOut
 from ..hosts.http import NoAnswer
 from ..hosts.pool import Hosts
@@ -20,7 +30,6 @@ from ..runtime.run import Run
 from ..runtime.waiting import Waiting
 
 _ASKS = 10  # new connections, since each may reach another worker
-_STARTS = 4  # how many times as long as one process alone it may take until the first of several answers
 
 
 class InstanceReloader:
@@ -121,7 +130,7 @@ class InstanceReloader:
     @property
     def _patience(self) -> float:
         restart = self._run.settings.restart
-        return max(restart.timeout / 4, _STARTS * self.start) if restart.patience is None else restart.patience
+        return patience(restart.timeout, self.start) if restart.patience is None else restart.patience
 
     def _serves_all(self, host: Host) -> bool:
         app = self._run.settings.app
@@ -190,15 +199,16 @@ class InstanceReloader:
             return False
 
     def _asked(self, host: Host) -> tuple[int, list[str]]:
-        """Request the named file several times; return how many answers were 200, and the others."""
-        app, bad = self._run.settings.app, []
-        asks = _ASKS if self._named else 0
-        for _ in range(asks):
+        """Request the named file several times, until there is no answer; return how many were 200, and the others."""
+        app, good, bad = self._run.settings.app, 0, list[str]()
+        for _ in range(_ASKS if self._named else 0):
             try:
                 answer = host.http(None, app.port, self._named or "", headers(app), fresh=True)
             except NoAnswer as error:
-                bad.append(str(error))
-                continue
-            if answer.status != 200:
+                # Each may take seconds: ten of them would exceed every deadline.
+                return good, [*bad, str(error)]
+            if answer.status == 200:
+                good += 1
+            else:
                 bad.append(f"{host.name}: {self._named} answered {answer}")
-        return asks - len(bad), bad
+        return good, bad

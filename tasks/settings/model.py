@@ -191,9 +191,7 @@ class Restart:
 
     batch: Quantity = 1
     timeout: Duration = 300  # for one batch to be healthy again
-    patience: Duration | None = (
-        None  # with a gentle method that seems without effect; None: a quarter of the timeout, more where a start takes long
-    )
+    patience: Duration | None = None  # with a gentle method that seems without effect; None: by the timeout and a start
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,8 @@ from enum import Enum
 
 PROPERTIES = ("LoadState", "ActiveState", "ExecStart", "ExecReload", "Environment", "TriggeredBy")
 
+_STARTS = 4  # how many times as long as one process alone it may take until the first of several answers
+
 
 class ReloadMethod(Enum):
     """The methods to make the processes of a host load new files, the gentlest first."""
@@ -63,6 +65,15 @@ def methods(service: Service) -> tuple[ReloadMethod, ...]:
 def restart_of(service: Service) -> ReloadMethod:
     """Return the method that gives the site a new environment: a reload keeps that of its first process."""
     return methods(service)[-1]
+
+
+def patience(timeout: float, start: float) -> float:
+    """Return the seconds that a healthy site of old processes alone is given, before a stronger method is tried.
+
+    `timeout`: of the whole; `start`: seconds in which one process alone started and answered, 0 where it is not known.
+    """
+    # Never all of it: the stronger method would not be tried.
+    return min(timeout / 2, max(timeout / 4, _STARTS * start))
 
 
 @dataclass

@@ -1,6 +1,6 @@
 import pytest
 
-from tasks.decisions.release.reload import Effect, ReloadMethod, Service, methods, next_method, read_service
+from tasks.decisions.release.reload import Effect, ReloadMethod, Service, methods, next_method, patience, read_service
 
 PLAIN = """\
 ExecStart={ path=/srv/venv/bin/gunicorn ; argv[]=/srv/venv/bin/gunicorn shop.wsgi --workers 3 ; ignore_errors=no }
@@ -102,3 +102,8 @@ def test_of_a_site_that_is_not_healthy_nothing_can_be_said() -> None:
     effect.ill()
     assert not effect.partly
     assert effect.seen(0, 10, 20.0) is None and effect.seen(0, 10, 40.0) is False
+
+
+@pytest.mark.parametrize(("start", "found"), [(0.0, 75.0), (20.0, 80.0), (80.0, 150.0), (1200.0, 150.0)])
+def test_a_slow_start_is_waited_for_and_a_stronger_method_is_tried_within_the_timeout(start: float, found: float) -> None:
+    assert patience(300, start) == found
