@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from ..aws import images, tags
 from ..aws.launch_templates import Version
@@ -77,8 +77,8 @@ class Releasing(AbstractContextManager["Releasing"]):
         try:
             known = images.tag(self._run.cloud, self._baking.id, {tags.TOOK: durations.value(self.seconds)})
             why = "" if known else "EC2 does not know the image"
-        except ClientError as error:
-            why = error_code(error)
+        except (BotoCoreError, ClientError) as error:
+            why = error_code(error) or str(error)
         if why:
             self._run.out.warn(f"image {self._baking.id} could not be tagged {tags.TOOK}: {why}")
 
