@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ..decisions.access.locks import LEASE, RELEASED, Holder, describe, is_free, parameter, read, write
 from ..errors import Refused, Resumable
-from ..runtime.cloud import Cloud, error_code
+from ..runtime.cloud import Cloud, error_code, throttled
 from ..runtime.operator import alive, machine
 from ..runtime.waiting import Clock
 from .parameters import put
@@ -111,13 +111,21 @@ class Lock:
         if quicker:
             raise Resumable(f"{self._name}: {quicker} has taken the lock over", self._again)
 
-    def confirm(self, within: float = 0.0) -> None:
+    def confirm(self, within: float = 0.0) -> str:
         """Ask AWS whether the lock is still ours: `unlock --force` removes it from a run that lives.
 
-        `within`: seconds for which an earlier answer is enough. Raises Resumable where it is not ours.
+        `within`: seconds for which an earlier answer is enough. Returns why it is not known, as AWS throttles, or an empty text.
+        Raises Resumable where it is not ours.
         """
-        if self._clock.elapsed() - max(self._renewed, self._confirmed) >= within:
+        if self._clock.elapsed() - max(self._renewed, self._confirmed) < within:
+            return ""
+        try:
             self._ours()
+        except ClientError as error:
+            if not throttled(error):
+                raise
+            return f"AWS does not say whose the lock is: {error_code(error)}"
+        return ""
 
     def _ours(self) -> _Shown:
         began = self._clock.elapsed()

@@ -173,13 +173,7 @@ class GroupRollout:
             self.run.out.say(named)
             if self._late():
                 return False
-            # The run of a colleague removes tags too, after `unlock --force`.
-            self.lock.confirm(within=0.0 if isinstance(step, Rewrite) else CONFIRMED)
-            self.read = float("-inf")
-            rejection = self.engine.apply(observed, step)
-            if rejection:
-                if rejection != LAGS:
-                    self.lock.confirm()  # what was there at the last poll is not there any more
+            if rejection := self._apply(observed, step):
                 self._later(f"AWS rejected the call, retrying: {rejection}")
                 return False
             self.run.journal.action(self.group, str(step))
@@ -189,6 +183,21 @@ class GroupRollout:
                 self._rest(self.pace.launching(self.run.settings.rollout.poll))
         self.rejected = 0
         return True
+
+    def _apply(self, observed: Observation, step: Step) -> str:
+        """Make the calls of a step; return why AWS rejected them for now, or an empty text.
+
+        Raises Resumable where that is because the lock, and with it the group, is another run's.
+        """
+        # The run of a colleague removes tags too, after `unlock --force`.
+        if unknown := self.lock.confirm(within=0.0 if isinstance(step, Rewrite) else CONFIRMED):
+            return unknown
+        self.read = float("-inf")
+        rejection = self.engine.apply(observed, step) or ""
+        if rejection and rejection != LAGS:
+            # What was there at the last poll is not there any more. Where AWS throttles, the next rejection asks again.
+            self.lock.confirm()
+        return rejection
 
     def _late(self) -> bool:
         """Return whether it is too late for a step: its poll is old, or the lease may be another run's."""

@@ -4,10 +4,11 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tasks.aws.lock import Lock
 from tasks.decisions.access.locks import LEASE, RELEASED, Holder, parameter, read, write
@@ -152,6 +153,28 @@ def test_one_that_was_lost_is_noticed_and_left_alone(cloud: Cloud, gone: bool) -
     assert caught.value.code == 3 and caught.value.resume == "fab rollout"
     found = holder(cloud)
     assert found is None if gone else found is not None and found.token == "bob"
+
+
+def test_whose_it_is_may_not_be_known_while_aws_throttles(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    api = api_of(cloud)
+    with lock(api, "ann") as held:
+        assert held.confirm() == ""
+        with monkeypatch.context() as patch:
+            patch.setattr(api.client("ssm"), "get_parameter", refusing("ThrottlingException"))
+            assert held.confirm() == "AWS does not say whose the lock is: ThrottlingException"
+            patch.setattr(api.client("ssm"), "get_parameter", refusing("AccessDeniedException"))
+            with pytest.raises(ClientError, match="AccessDenied"):
+                held.confirm()
+        cloud.client("ssm").delete_parameter(Name=parameter("web"))
+        with pytest.raises(Resumable, match="no longer ours"):
+            held.confirm()
+
+
+def refusing(code: str) -> Callable[..., object]:
+    def get(**_: object) -> object:
+        raise ClientError({"Error": {"Code": code}}, "GetParameter")
+
+    return get
 
 
 def test_a_lease_is_measured_by_awss_clock(cloud: Cloud) -> None:
