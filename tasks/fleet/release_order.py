@@ -40,7 +40,7 @@ def _early(run: Run) -> bool:
 
 
 def show_order(run: Run, ordered: Sequence[Part], versions: Mapping[str, Version], to: str | None = None) -> None:
-    """Show the parts of a release, how long each took in the last, what runs side by side, and the critical path.
+    """Show the parts of a release, how long each took when it was last recorded, what runs side by side, and the critical path.
 
     `versions` and `to`: as of `rollout`, whose duration is foreseen by the groups as they are now.
     """
@@ -65,10 +65,10 @@ def show_order(run: Run, ordered: Sequence[Part], versions: Mapping[str, Version
 
 
 def _last(run: Run, ordered: Sequence[Part]) -> dict[str, float]:
-    """Return what the parts took in the last release that recorded it."""
+    """Return what each part took in the last release that recorded it."""
     found = images.find(run.cloud, {tags.SITE: run.settings.image.name})
     texts = [image.tags[tags.TOOK] for image in found if tags.TOOK in image.tags]
-    return durations.read(texts[0], [part.name for part in ordered]) if texts else {}
+    return durations.latest(texts, [part.name for part in ordered])
 
 
 def _rollout(run: Run, versions: Mapping[str, Version], to: str | None) -> dict[str, float]:

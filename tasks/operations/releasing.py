@@ -49,7 +49,7 @@ class Releasing(AbstractContextManager["Releasing"]):
             order.WARM: self._warm,
             order.IMAGE: self._image,
             order.VERSION: self._version,
-            order.ROLLOUT: lambda: roll_out(run, self.versions, yes=yes),
+            order.ROLLOUT: self._rollout,
             order.INVALIDATE: self._invalidate,
             order.CONTRACT: self._contract,
             order.STOP: lambda: stop(run),
@@ -71,7 +71,7 @@ class Releasing(AbstractContextManager["Releasing"]):
             self._run.out.warn(f"these migrations wait until no old code runs: {names}; `contract` runs them")
 
     def record(self) -> None:
-        """Record how long the parts of a whole release took; a failure is a warning, for only forecasts depend on it."""
+        """Record how long the parts took that have ended; a failure is a warning, for only forecasts depend on it."""
         if self._baking is None or not self._baking.is_new:
             return
         try:
@@ -112,6 +112,11 @@ class Releasing(AbstractContextManager["Releasing"]):
     def _version(self) -> None:
         baking, own = self._baking, self._released
         self.versions = baking.versions() if baking else foresee(self._run, own.revision)
+
+    def _rollout(self) -> None:
+        # A pause ends this run, and the next finds the image made.
+        self.record()
+        roll_out(self._run, self.versions, yes=self._yes)
 
     def _invalidate(self) -> None:
         if self._run.dry:

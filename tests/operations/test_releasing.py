@@ -8,11 +8,21 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from tasks.aws import images
+from tasks.decisions.release import order
+from tasks.decisions.release.order import Part
+from tasks.errors import Paused
+from tasks.operations import releasing as operation
 from tasks.operations.releasing import Releasing
 from tasks.runtime.output import Output
 from tasks.runtime.run import Run
 from tasks.runtime.waiting import SystemClock
 from tests.runtime.test_guard import site
+
+
+def with_new_image(screen: io.StringIO) -> Releasing:
+    releasing = Releasing(Run(site(), Output(screen, screen), SystemClock(), False, "fab ship"), None, yes=False)
+    releasing._baking = SimpleNamespace(id="ami-1", is_new=True)  # type: ignore[assignment]
+    return releasing
 
 
 @pytest.mark.parametrize(
@@ -30,7 +40,20 @@ def test_a_release_that_has_ended_does_not_fail_because_it_could_not_be_recorded
 
     monkeypatch.setattr(images, "tag", fails)
     screen = io.StringIO()
-    releasing = Releasing(Run(site(), Output(screen, screen), SystemClock(), False, "fab ship"), None, yes=True)
-    releasing._baking = SimpleNamespace(id="ami-1", is_new=True)  # type: ignore[assignment]
-    releasing.record()
+    with_new_image(screen).record()
     assert f"image ami-1 could not be tagged ramped:took: {why}" in screen.getvalue()
+
+
+def test_what_is_known_is_recorded_before_a_rollout_that_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    recorded: list[dict[str, str]] = []
+    monkeypatch.setattr(images, "tag", lambda cloud, id, tags: recorded.append(tags) or True)
+
+    def pauses(*_: Any, **__: Any) -> None:
+        raise Paused("after 1 of 4", "fab ship --yes")
+
+    monkeypatch.setattr(operation, "roll_out", pauses)
+    releasing = with_new_image(io.StringIO())
+    releasing.seconds = {order.DEPLOY: 60.0, order.IMAGE: 300.0}
+    with pytest.raises(Paused):
+        releasing.carry_out([Part(order.ROLLOUT, (order.IMAGE,))])
+    assert recorded == [{"ramped:took": "deploy=60 image=300"}]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 TAG = "ramped:took"
 _LONGEST = 256  # characters of a tag's value
@@ -17,7 +17,18 @@ def value(seconds: Mapping[str, float]) -> str:
     return " ".join(pairs)
 
 
-def read(text: str, names: Iterable[str]) -> dict[str, float]:
+def latest(texts: Sequence[str], names: Collection[str]) -> dict[str, float]:
+    """Return the seconds of each part as the newest tag has them in which it is: not every release has every part.
+
+    `texts`: the tags, newest first; `names`: of the parts.
+    """
+    found: dict[str, float] = {}
+    for text in reversed(texts):
+        found |= read(text, names)
+    return found
+
+
+def read(text: str, names: Collection[str]) -> dict[str, float]:
     """Return the seconds that a tag holds, of the parts of these names; what others wrote into it is passed over."""
     known = {name.replace(" ", "-"): name for name in names}
     pairs = [part.split("=", 1) for part in text.split() if re.fullmatch(r"[a-z-]+=[0-9]{1,6}", part)]

@@ -67,3 +67,11 @@ def test_durations_survive_their_tag_and_others_in_it() -> None:
     assert len(durations.value({name: 999_999 for name in names})) <= 256
     assert durations.read("deploy=1e9 image=-4 rollout= x=1 restart-all=7 image=99999999", names) == {"restart-all": 7.0}
     assert durations.read("", names) == {}
+
+
+def test_a_part_that_the_last_release_had_not_took_as_long_as_in_the_one_before() -> None:
+    assert durations.latest(["deploy=9 image=300", "deploy=5 restart-all=7", "restart-all=8"], ["deploy", "restart-all"]) == {
+        "deploy": 9.0,
+        "restart-all": 7.0,
+    }
+    assert durations.latest([], ["deploy"]) == {}
