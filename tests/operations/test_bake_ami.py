@@ -72,7 +72,8 @@ def test_an_image_and_a_version_are_made_once_for_a_revision(world: ShopWorld) -
     with changes(world) as calls:
         assert bake(fast(world)) == made
     assert calls == []
-    assert f"image {image['ImageId']} of {world.v1[:12]} is available: using it again" in world.printed
+    known = f"image {image['ImageId']} of {world.v1[:12]} is available: using it again"
+    assert f"{known}; it holds what was there at {image['CreationDate']}" in world.printed
     assert f"image {forged} has the tags of {world.v1[:12]}, but is no image of an instance: not used" in world.printed
 
 
