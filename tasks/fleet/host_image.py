@@ -48,7 +48,9 @@ def adopted(run: Run, instance: Ec2Instance, revision: str) -> str | None:
     known = existing(run, revision, instance.id)
     if known is None:
         return None
-    run.out.say(f"image {known.id} of {revision[:12]} is {known.state}: using it again; it holds what was there at {known.created}")
+    run.out.say(
+        f"image {known.id} of {revision[:12]} is {known.state}: using it again; it holds what was there at {known.created}"
+    )
     if known.tags[CLEAN] == "no" and run.settings.image.cleaner:
         run.out.warn(f"{known.id} was made without image.cleaner: bake-ami --fresh makes an image without secrets")
     return known.id

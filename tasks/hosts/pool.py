@@ -220,10 +220,11 @@ class Hosts:
         management = find(self._run)
         if management.id == instance.id:
             return None
-        if management.state == "running":
+        starting = self._alone("the start of the gateway")
+        # EC2 calls an instance running long before its sshd answers: what another thread starts is waited for there.
+        if management.state == "running" and not starting.locked():
             return self.open(management)
-        with self._alone("the start of the gateway"):
-            # EC2 calls an instance running long before its sshd answers.
+        with starting:
             return self.wait(running_management(self._run), self._run.settings.app.boot_timeout)
 
     def _alone(self, name: str) -> threading.Lock:

@@ -1,5 +1,6 @@
 """Hosts found by their instances: whose key is believed, through whom they are reached, how long one waits for them."""
 
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -17,14 +18,19 @@ from tasks.aws import instance_connect, instances
 from tasks.aws.instances import Ec2Instance
 from tasks.decisions.access.host_keys import fingerprint, to_pin
 from tasks.errors import HostUnreachable, Refused, SettingsError, TimedOut
+from tasks.hosts import pool
 from tasks.hosts.connecting import connect
 from tasks.hosts.keys import Trust, UnknownHostKey, WrongHostKey, trust
 from tasks.hosts.management import open_management, release_on
 from tasks.hosts.pool import Hosts, Login, read_login
 from tasks.hosts.site import ask_health, ask_revision
 from tasks.runtime.cloud import Cloud
+from tasks.runtime.output import Output
+from tasks.runtime.run import Run
+from tasks.runtime.waiting import SystemClock
 from tasks.settings.model import Ssh
 from tests.hosts import sshd
+from tests.runtime.test_guard import site
 from tests.worlds.shop_world import ShopWorld, credentials, golden_of
 
 OTHER = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
@@ -123,6 +129,40 @@ def test_a_web_instance_is_reached_through_the_management_instance(world: ShopWo
         assert hosts.open(web).run("echo $SSH_CONNECTION").text.split()[0] == world.address()
         # The management instance itself is not behind anything.
         assert hosts.open(machine(cloud, world.management)).run("echo in").text == "in"
+
+
+class Starting:
+    """The lock of a gateway while another thread starts it."""
+
+    def locked(self) -> bool:
+        return True
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+
+def test_a_gateway_that_another_thread_starts_is_waited_for_though_ec2_calls_it_running(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings, screen = site(), io.StringIO()
+    run = Run(
+        replace(settings, ssh=replace(settings.ssh, gateway="management")),
+        Output(screen, screen),
+        SystemClock(),
+        False,
+        "fab logs",
+    )
+    gateway = Ec2Instance(id="i-1", state="running", address="10.0.0.1", zone="a", image="", tags={}, launched=0.0)
+    for name in ("find", "running_management"):
+        monkeypatch.setattr(pool, name, lambda run: gateway)
+    monkeypatch.setattr(Hosts, "open", lambda self, instance: "opened at once")
+    monkeypatch.setattr(Hosts, "wait", lambda self, instance, timeout: "waited for")
+    with Hosts(run) as hosts:
+        assert hosts._gateway(replace(gateway, id="i-2")) == "opened at once"
+        monkeypatch.setattr(hosts, "_alone", lambda name: Starting())
+        assert hosts._gateway(replace(gateway, id="i-2")) == "waited for"
+        assert hosts._gateway(gateway) is None
 
 
 AWS = """#!{python}
