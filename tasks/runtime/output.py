@@ -131,8 +131,8 @@ class Output:
         with self._lock:
             self._open = [(title, since) for title, since in self._open if title and (title, since) != (step.title, step.began)]
             self._backend.close()
-            result = f"{'ok' if step.ok else 'failed'} {step.title} ({duration(step.seconds)})"
-            self._backend.line(self._flat(result), "green" if step.ok else "bold red")
+            result = f"{step.result} {step.title} ({duration(step.seconds)})"
+            self._backend.line(self._flat(result), {"ok": "green", "goes on": "bold"}.get(step.result, "bold red"))
             if self._open:
                 title, since = self._open[-1]
                 self._backend.live(self._flat(title), "", since)
@@ -144,7 +144,7 @@ class Output:
 
     def report(self, title: str, steps: Sequence[Step]) -> None:
         """Show steps with their durations."""
-        rows = [[step.title, duration(step.seconds), "ok" if step.ok else "failed"] for step in steps]
+        rows = [[step.title, duration(step.seconds), step.result] for step in steps]
         self.table(title, ["step", "took", "result"], rows)
 
     def close(self) -> None:

@@ -15,7 +15,8 @@ class Step:
     """One step of a run.
 
     `name`: such as "migrate"; `number`: its place in a numbered run, or ""; `facts`: what it is about, such as the revision;
-    `began` and `seconds`: on a clock with any start; `ok`: whether it was completed.
+    `began` and `seconds`: on a clock with any start; `ok`: whether it was completed; `goes_on`: what it waited for goes on
+    without this run.
     """
 
     name: str
@@ -24,12 +25,18 @@ class Step:
     began: float = 0.0
     seconds: float = 0.0
     ok: bool = False
+    goes_on: bool = False
 
     @property
     def title(self) -> str:
         """The displayed name, with the number in front."""
         named = f"{self.name} {self.facts['instance']}" if "instance" in self.facts else self.name
         return f"{self.number:<2} {named}" if self.number else named
+
+    @property
+    def result(self) -> str:
+        """How it ended, for people."""
+        return "ok" if self.ok else "goes on" if self.goes_on else "failed"
 
     @property
     def key(self) -> str:

@@ -1,6 +1,7 @@
-"""The parts of a release: what is recorded at its end."""
+"""The parts of a release: what is recorded of them, and what is said of an image that was not waited for."""
 
 import io
+from contextlib import ExitStack
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +13,7 @@ from tasks.decisions.release import order
 from tasks.decisions.release.order import Part
 from tasks.errors import Paused
 from tasks.operations import releasing as operation
+from tasks.operations.bake_ami import Baking
 from tasks.operations.releasing import Releasing
 from tasks.runtime.output import Output
 from tasks.runtime.run import Run
@@ -57,3 +59,16 @@ def test_what_is_known_is_recorded_before_a_rollout_that_pauses(monkeypatch: pyt
     with pytest.raises(Paused):
         releasing.carry_out([Part(order.ROLLOUT, (order.IMAGE,))])
     assert recorded == [{"ramped:took": "deploy=60 image=300"}]
+
+
+def test_an_image_that_was_not_waited_for_is_not_shown_as_failed() -> None:
+    screen = io.StringIO()
+    run = Run(site(), Output(screen, screen), SystemClock(), False, "fab ship")
+    baking = Baking(run)
+    with ExitStack() as step:
+        baking._shown = step.enter_context(run.step("image"))
+        baking._step, baking._open, baking.id = step.pop_all(), True, "ami-1"
+    baking.__exit__(None, None, None)
+    run.report("what was done")
+    shown = screen.getvalue()
+    assert "EC2 goes on with image ami-1" in shown and shown.count("goes on image") == 1 and "failed" not in shown
