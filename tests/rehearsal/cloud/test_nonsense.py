@@ -44,6 +44,7 @@ TEXTS = (
 NUMBERS = (0, -1, 10**30, 1e308, float("inf"), float("nan"), True, None)
 DEEP = "[" * 100_000
 JSON = (DEEP, '{"a":' * 50_000 + "1" + "}" * 50_000, '{"Name":', '"x"', "[]", "null", "1", "\xff", '{"Name":NaN}', "9" * 6000)
+NONE = ("1", '{"Tags": 1}', '{"Tags": [1]}')
 BOMB = "".join(f"<!ENTITY a{n} '{(f'&a{n - 1};' if n else 'aaaaaaaaaa') * 10}'>" for n in range(9))
 XML = (
     "<a>" * 50_000,
@@ -173,6 +174,8 @@ def test_every_action_of_ours_answers_nonsense_as_a_mistake_of_the_caller(
     + ['{"tick": "x"}', '{"tick": NaN}', '{"tick": -1}', '{"boot": []}', '{"full_subnets": [1]}', '{"terminate_many": 1}']
     + ['{"caller": 1, "policies": 1}', '{"policies": [1]}', '{"calls": [1]}', '{"calls": {"a": 1}}', '{"image": "x", "disk": 1}']
     + ['{"group": 1, "change": "x"}', '{"group": "x", "change": 1, "at_call": "x"}', '{"target_group": [], "traffic": 1}']
+    + ['{"calls": [{"service": [], "action": "x"}]}', '{"calls": [{"service": "autoscaling", "action": []}]}']
+    + [f'{{"calls": [{{"service": "autoscaling", "action": "CreateOrUpdateTags", "params": {one}}}]}}' for one in NONE]
     + ['{"target_group": "x", "traffic": {"requests": "x"}}', '{"seconds": "x"}', '{"seconds": 1e300}', '{"seconds": -1}'],
 )
 def test_the_control_endpoint_refuses_what_it_does_not_want(cloud: StandIn, body: str) -> None:
