@@ -18,6 +18,7 @@ from tests.worlds.group_kinds import (
     LARGE,
     SMALL,
     SPOT,
+    WEIGHTS,
     assert_only_the_version_differs,
     assert_scale_outs_are_of,
     mixed,
@@ -146,6 +147,34 @@ def test_killed_at_some_write_a_group_with_a_warm_pool_scales_out_with_the_new_v
         assert (first["signal"], second["signal"], second["code"]) == (9, 0, 0), (kill, when)
         world.assert_done(world.next)
         assert_scale_outs_are_of(world, world.next)
+
+
+def weighted_killed(world: RollingWorld, forks: Operators, to: str, number: int, when: str) -> bool:
+    """Roll a group with weights, killed at a write, and again; return whether there were that many writes."""
+    first, second = forks.roll(world, to, number, when), forks.roll(world, to)
+    assert (first["signal"], first["code"]) in ((9, 0), (0, 0)), (first, number, when)
+    assert (second["signal"], second["code"]) == (0, 0), (number, when)
+    assert world.group().version == to and set(world.versions()) == {to}, (number, when)
+    sizes = ("sizes", "suspended", "protected")
+    now = world.shape()
+    assert {key: now[key] for key in sizes} == {key: world.before[key] for key in sizes}, (number, when)
+    assert sum(member.weight for member in world.staying()) >= world.group().desired and not world.locks()
+    return bool(first["signal"])
+
+
+def test_killed_at_some_write_a_group_with_weights_ends_with_as_many_units() -> None:
+    with mixed(*WEIGHTS, desired=8) as world, operators() as forks:
+        weighted_killed(world, forks, world.next, random.randint(1, 12), random.choice(["before", "after"]))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_killed_at_every_write_a_group_with_weights_ends_with_as_many_units(when: str) -> None:
+    with mixed(*WEIGHTS, desired=8) as world, operators() as forks:
+        number = 1
+        while weighted_killed(world, forks, "1" if world.group().version == world.next else world.next, number, when):
+            number += 1
+        assert number > 8, "a rollout makes that many writes"
 
 
 LOSSES = ("PutParameter", "CreateOrUpdateTags", "SuspendProcesses", "UpdateAutoScalingGroup", "SetInstanceProtection",
