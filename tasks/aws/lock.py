@@ -106,7 +106,12 @@ class Lock:
         """
         if self._clock.elapsed() - self._renewed < LEASE / 2:
             return
-        shown = self._ours()
+        try:
+            shown = self._ours()
+        except ClientError as error:
+            if throttled(error) and self.valid:
+                return  # the next turn asks again
+            raise
         quicker = self._swap(shown.version)
         if quicker:
             raise Resumable(f"{self._name}: {quicker} has taken the lock over", self._again)

@@ -175,5 +175,6 @@ def available(run: Run, id: str, passed: float) -> tuple[Image, bool]:
         waited = True
         return Waiting(f"{id} is {image.state if image else 'not known yet'}")
 
-    left = max(0.0, run.settings.image.timeout - passed)
-    return run.wait(f"image {id}", probe, timeout=left, every=run.settings.rollout.poll), waited
+    limit = run.settings.image.timeout
+    what = f"image {id}, begun {passed:.0f} s ago (image.timeout: {limit:.0f})" if passed >= 1 else f"image {id}"
+    return run.wait(what, probe, timeout=max(0.0, limit - passed), every=run.settings.rollout.poll), waited

@@ -171,9 +171,11 @@ class GroupRollout:
             self.run.out.say(str(step))
         else:
             self.run.out.say(named)
-            if self._late():
+            # The run of a colleague removes tags too, after `unlock --force`.
+            unknown = self.lock.confirm(within=0.0 if isinstance(step, Rewrite) else CONFIRMED)
+            if not unknown and self._late():
                 return False
-            if rejection := self._apply(observed, step):
+            if rejection := unknown or self._apply(observed, step):
                 self._later(f"AWS rejected the call, retrying: {rejection}")
                 return False
             self.run.journal.action(self.group, str(step))
@@ -189,9 +191,6 @@ class GroupRollout:
 
         Raises Resumable where that is because the lock, and with it the group, is another run's.
         """
-        # The run of a colleague removes tags too, after `unlock --force`.
-        if unknown := self.lock.confirm(within=0.0 if isinstance(step, Rewrite) else CONFIRMED):
-            return unknown
         self.read = float("-inf")
         rejection = self.engine.apply(observed, step) or ""
         if rejection and rejection != LAGS:

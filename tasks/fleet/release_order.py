@@ -39,12 +39,12 @@ def _early(run: Run) -> bool:
     return image.early and not image.reboot and not any(hook.where == "management" for hook in around)
 
 
-def show_order(run: Run, ordered: Sequence[Part], versions: Mapping[str, Version], to: str | None = None) -> None:
+def show_order(run: Run, ordered: Sequence[Part], versions: Mapping[str, Version]) -> None:
     """Show the parts of a release, how long each took when it was last recorded, what runs side by side, and the critical path.
 
-    `versions` and `to`: as of `rollout`, whose duration is foreseen by the groups as they are now.
+    `versions`: as of `rollout`, whose duration is foreseen by the groups as they are now.
     """
-    seconds = _last(run, ordered) | _rollout(run, versions, to)
+    seconds = _last(run, ordered) | _rollout(run, versions)
     found = order.spans(ordered, seconds)
     rows = [
         [
@@ -71,9 +71,9 @@ def _last(run: Run, ordered: Sequence[Part]) -> dict[str, float]:
     return durations.latest(texts, [part.name for part in ordered])
 
 
-def _rollout(run: Run, versions: Mapping[str, Version], to: str | None) -> dict[str, float]:
+def _rollout(run: Run, versions: Mapping[str, Version]) -> dict[str, float]:
     """Return how long the rollout takes: as long as that of the slowest group; empty where it is not known."""
-    targets = [target_of(run, name, versions, to) for name in run.settings.groups]
+    targets = [target_of(run, name, versions, None) for name in run.settings.groups]
     expected = [expect(run, target, planned(run, target)).expected for target in targets]
     known = [seconds for seconds in expected if seconds is not None]
     return {order.ROLLOUT: max(known)} if known and len(known) == len(expected) else {}

@@ -169,15 +169,16 @@ class InstanceReloader:
         if method is ReloadMethod.DRAIN:
             self._drains.leave(web, fleet)
         host.run(commands.systemctl("reload", unit) if method is ReloadMethod.RELOAD else commands.restart(unit), timeout=limit)
-        serves = self._await_site(host, revision)
+        serves = self._await_site(host, revision, gentle=method is ReloadMethod.RELOAD)
         if method is ReloadMethod.DRAIN:
             self._drains.come_back(web)
         return serves
 
-    def _await_site(self, host: Host, revision: str | None) -> bool:
+    def _await_site(self, host: Host, revision: str | None, *, gentle: bool) -> bool:
         """Wait until the site is healthy with its previous revision; return whether it then serves the named file.
 
-        Waits `restart.patience` for processes that load slowly. Raises TimedOut.
+        Waits `restart.patience` for processes that load slowly. `gentle`: after a reload, which a restart may follow where it
+        was not done in time. Raises TimedOut.
         """
         effect = Effect(self._patience)
 
@@ -194,7 +195,7 @@ class InstanceReloader:
         try:
             return self._run.wait(what, probe, timeout=self._run.settings.restart.timeout, every=0.5)
         except TimedOut:
-            if not effect.partly:
+            if not (gentle and effect.partly):
                 raise
             return False
 

@@ -105,6 +105,7 @@ class Baking(AbstractContextManager["Baking"]):
         run, image = self._run, self._image
         assert image is not None
         with run.step("template version"):
+            self._require_same()
             for name in run.settings.groups:
                 pin(run, name)
             groups = [autoscaling.group(run.cloud, name) for name in run.settings.groups]
@@ -114,6 +115,15 @@ class Baking(AbstractContextManager["Baking"]):
         if now is None or not now.usable:
             raise DeployError(f"image {image.id} is being removed by prune-images: run the same again, which makes a new one")
         return versions
+
+    def _require_same(self) -> None:
+        """Refuse where somebody has deployed since: the database may have the migrations of another release."""
+        shown = _shown(self._run, self._instance, self.revision)
+        if shown != self.revision:
+            raise Refused(
+                f"{self._instance.id} was deployed to meanwhile: its verified revision is {shown[:12] or 'none'}, not"
+                f" {self.revision[:12]}, whose image {self.id} is not used. Agree on a revision, and ship that"
+            )
 
     def __exit__(self, *_: object) -> None:
         """End the step of an image that was not waited for."""
@@ -133,23 +143,28 @@ def _waiting(run: Run, instance: Ec2Instance) -> str:
 def _verified(run: Run, instance: Ec2Instance, host: Host, proven: str | None) -> str:
     """Return the revision on the host, if a deploy has verified it."""
     there = host.read(commands.recorded_revision(run.settings.app)).text
-    shown = proven or instance.tags.get(tags.REVISION, "")
-
-    def probe() -> bool | Waiting:
-        nonlocal shown
-        found = instances.with_ids(run.cloud, [instance.id]) if shown != there else []
-        shown = found[0].tags.get(tags.REVISION, "") if found else shown
-        return shown == there or Waiting(f"the verified revision is {shown[:12] or 'none'}")
-
-    with suppress(TimedOut):
-        if there:
-            # Of a deploy that ended a moment ago, the tag may not show yet.
-            run.wait(f"the tag of {instance.id}", probe, timeout=_SETTLED * run.settings.rollout.poll, every=1.0)
-            return there
+    shown = _shown(run, instance, there, proven or instance.tags.get(tags.REVISION, ""))
+    if there and shown == there:
+        return there
     raise Refused(
         f"{instance.id} has {there[:12] or 'no revision'} checked out, but the verified revision is {shown[:12] or 'none'}: "
         "run deploy to its end first"
     )
+
+
+def _shown(run: Run, instance: Ec2Instance, wanted: str, shown: str = "") -> str:
+    """Return the verified revision by the instance's tag: that of a deploy that ended a moment ago may not show at once."""
+
+    def probe() -> bool | Waiting:
+        nonlocal shown
+        if shown != wanted and (found := instances.with_ids(run.cloud, [instance.id])):
+            shown = found[0].tags.get(tags.REVISION, "")
+        return shown == wanted or Waiting(f"the verified revision is {shown[:12] or 'none'}")
+
+    with suppress(TimedOut):
+        if wanted:
+            run.wait(f"the tag of {instance.id}", probe, timeout=_SETTLED * run.settings.rollout.poll, every=1.0)
+    return shown
 
 
 def _templates(groups: list[Group]) -> dict[str, str]:

@@ -28,7 +28,8 @@ def plan(run: Run, to: str | None = None, price: str | None = None, *, as_json: 
     else:
         dry = run.dried()
         replace_instances(dry, {}, to)
-        show_order(dry, parts_of(run), {}, to)
+        if to is None:
+            show_order(dry, parts_of(run), {})
         if waiting := waiting_line(instances.find_management(run.cloud, run.settings.management)):
             run.out.say(f"afterwards: {waiting}")
 

@@ -66,7 +66,7 @@ class Releasing(AbstractContextManager["Releasing"]):
 
     def warn_of_waiting(self) -> None:
         """Warn of the migrations that nothing runs in this release."""
-        if self._released.waiting and order.CONTRACT not in self.seconds:
+        if self._released.waiting:
             names = ", ".join(self._released.waiting)
             self._run.out.warn(f"these migrations wait until no old code runs: {names}; `contract` runs them")
 

@@ -59,8 +59,10 @@ def _ship(run: Run, revision: str | None, skip: Sequence[str], *, yes: bool) -> 
     require(run, examine(run, web="restart-all" not in skip, release=True))
     ordered = parts_of(run, skip)
     with Releasing(run, revision, yes=yes) as releasing:
-        releasing.carry_out(ordered)
-        releasing.warn_of_waiting()
+        releasing.carry_out([part for part in ordered if part.name not in order.LAST])
+        if all(part.name != order.CONTRACT for part in ordered):
+            releasing.warn_of_waiting()
+        releasing.carry_out([part for part in ordered if part.name in order.LAST])
         if run.dry:
             show_order(run, ordered, releasing.versions)
         else:

@@ -11,7 +11,7 @@ from tasks.errors import CloudError, Refused, RemoteFailed, TimedOut
 from tasks.fleet.host_image import quiet
 from tasks.hosts.management import open_management
 from tasks.hosts.ssh import Host
-from tasks.operations.bake_ami import bake
+from tasks.operations.bake_ami import Baking, bake
 from tasks.runtime.waiting import SystemClock
 from tests.worlds.shipping_world import changes, fast, tagged, world_in
 from tests.worlds.shop_world import DOMAIN, ShopWorld, credentials
@@ -75,6 +75,19 @@ def test_an_image_and_a_version_are_made_once_for_a_revision(world: ShopWorld) -
     known = f"image {image['ImageId']} of {world.v1[:12]} is available: using it again"
     assert f"{known}; it holds what was there at {image['CreationDate']}" in world.printed
     assert f"image {forged} has the tags of {world.v1[:12]}, but is no image of an instance: not used" in world.printed
+
+
+def test_no_version_boots_the_image_of_a_revision_that_was_replaced_meanwhile(world: ShopWorld) -> None:
+    """While old instances are reloaded a colleague may deploy, with migrations that this release does not know."""
+    with Baking(fast(world)) as baking:
+        baking.finish()
+    tagged(world, "f" * 40)
+    with (
+        changes(world) as calls,
+        pytest.raises(Refused, match="was deployed to meanwhile: its verified revision is ffffffffffff"),
+    ):
+        baking.versions()
+    assert calls == []
 
 
 def test_an_image_is_tagged_although_ec2_shows_its_snapshots_first(world: ShopWorld, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -140,7 +140,7 @@ def test_a_gateway_that_sleeps_is_no_problem_and_a_release_starts_it_once_and_wa
     assert calls == []
     (unasked,) = [text for text in found(world, "ok", ssh=through) if text.startswith("web: its 2 instances")]
     assert f"reached through {world.management}, which is stopped: a release starts it" in unasked
-    world.standin.options.change({"power_on": 3.0})
+    world.standin.options.change({"power_on": 8.0})
     mark = len(world.printed)
     try:
         findings = examine(fast(world, ssh=through), release=True)

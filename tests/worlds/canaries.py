@@ -72,6 +72,7 @@ class Canaries:
         self.lines: set[str] = set()
 
     def __enter__(self) -> "Canaries":
+        self._before = {name: os.environ.get(name) for name in self._variables}
         os.environ.update(self._variables)
         disk = self._world.disk()
         sh(f"git remote add backup https://deploy:{REMOTE}@git.example.com/shop.git", disk / "app")
@@ -87,8 +88,11 @@ class Canaries:
         self._over.set()
         self._thread.join()
         self._services.close()
-        for name in self._variables:
-            del os.environ[name]
+        for name, value in self._before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
     @contextmanager
     def reported(self, run: Run, name: str) -> Iterator[Run]:
