@@ -1,5 +1,6 @@
 """`bake-ami` on the stand-in cloud: images of a real disk, versions of a real template."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -166,6 +167,9 @@ def test_an_image_that_fails_is_one_line(world: ShopWorld, monkeypatch: pytest.M
         bake(type(run)(run.settings, run.out, Spoils(), False, "fab bake-ami"))
     monkeypatch.undo()
     credentials(monkeypatch)
+    # The name of an image holds its second, and of that name there is one.
+    began = int(time.time())
+    world.cloud.wait(lambda: int(time.time()) > began)
     bake(fast(world))
     assert sorted(one["State"] for one in images(world)) == ["available", "failed"]
 
