@@ -122,9 +122,10 @@ def _hosts(world: VirtualWorld) -> Iterator[Run]:
     clock, account, fleet = world.clock, world.rolling.cloud.standin.world, world.rolling.fleet
     account.options.image, account.options.stop = IMAGE, STOP
     template = {"LaunchTemplateId": fleet.template, "Version": "1"}
-    role = [{"ResourceType": "instance", "Tags": [{"Key": "ramped:role", "Value": "management"}]}]
+    known = {"ramped:role": "management", "ramped:revision": REVISION}
+    tagged = [{"ResourceType": "instance", "Tags": [{"Key": key, "Value": value} for key, value in known.items()]}]
     where = {"LaunchTemplate": template, "SubnetId": fleet.subnets[0], "MinCount": 1, "MaxCount": 1}
-    made = world.rolling.cloud.client("ec2").run_instances(TagSpecifications=role, **where)["Instances"][0]
+    made = world.rolling.cloud.client("ec2").run_instances(TagSpecifications=tagged, **where)["Instances"][0]
     clock.sleep(BOOT + POLL)
 
     def taking(seconds: float, result: Any) -> Callable[..., Any]:

@@ -23,6 +23,7 @@ from tests.worlds.group_kinds import (
     assert_scale_outs_are_of,
     mixed,
     policy,
+    pool,
     pooled,
 )
 from tests.worlds.operator_folder import ROOT
@@ -126,8 +127,8 @@ def test_killed_at_every_write_it_ends_as_if_undisturbed(writes: int, when: str,
             for number in range(1 + part, writes + 1, WIDTH):
                 chain.killed(number, when)
 
-    with ThreadPoolExecutor(WIDTH) as pool:
-        list(pool.map(work, range(WIDTH)))
+    with ThreadPoolExecutor(WIDTH) as threads:
+        list(threads.map(work, range(WIDTH)))
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -147,6 +148,23 @@ def test_killed_at_some_write_a_group_with_a_warm_pool_scales_out_with_the_new_v
         assert (first["signal"], second["signal"], second["code"]) == (9, 0, 0), (kill, when)
         world.assert_done(world.next)
         assert_scale_outs_are_of(world, world.next)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_killed_at_every_write_a_group_with_a_warm_pool_has_the_new_version_alone(when: str) -> None:
+    with pooled(SIZE) as world, operators() as forks:
+        number, to, killed = 0, "1", True
+        while killed:
+            number, to = number + 1, "1" if to == world.next else world.next
+            with world.watched():
+                first, second = forks.roll(world, to, number, when), forks.roll(world, to)
+            assert (first["signal"], first["code"]) in ((9, 0), (0, 0)), (first, number)
+            assert (second["signal"], second["code"]) == (0, 0), number
+            world.assert_done(to)
+            world.cloud.wait(lambda wanted=to: list(pool(world).values()) == [wanted] * 2)
+            killed = bool(first["signal"])
+        assert number > 8, "a rollout makes that many writes"
 
 
 def weighted_killed(world: RollingWorld, forks: Operators, to: str, number: int, when: str) -> bool:

@@ -57,7 +57,9 @@ def test_where_the_live_console_is_shown_it_is_not_waited_for(
         ran = live.cloud.client("ec2").run_instances(
             ImageId=live.image, MinCount=1, MaxCount=1, SubnetId=live.subnets[2], InstanceType="t3.micro"
         )
-        (machine,) = instances.with_ids(live.run().cloud, [ran["Instances"][0]["InstanceId"]])
+        id = ran["Instances"][0]["InstanceId"]
+        live.cloud.wait(lambda: "SSH HOST KEY" in instances.console(live.run().cloud, id, latest=True))
+        (machine,) = instances.with_ids(live.run().cloud, [id])
         with Hosts(live.run()) as hosts:
             assert hosts.wait(machine, 60).read("echo in").text == "in"
         assert "nothing vouches" not in live.printed
