@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from invoke import Context, task
 
 from ..runtime.arguments import CommandTask
-
-if TYPE_CHECKING:
-    pass
 
 
 @task(
