@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from ..decisions.rollout.schedules import ScheduledAction
 from ..runtime.cloud import Cloud
 
@@ -17,7 +19,7 @@ def hooks(cloud: Cloud, name: str) -> dict[str, dict[str, int]]:
 
 
 def scheduled(cloud: Cloud, name: str) -> list[ScheduledAction]:
-    """Return the scheduled actions of a group with their next time (DescribeScheduledActions)."""
+    """Return the scheduled actions of a group with their next time, and when they recur (DescribeScheduledActions)."""
     pages = cloud.client("autoscaling").get_paginator("describe_scheduled_actions").paginate(AutoScalingGroupName=name)
     return [
         ScheduledAction(
@@ -26,6 +28,9 @@ def scheduled(cloud: Cloud, name: str) -> list[ScheduledAction]:
             action.get("MinSize"),
             action.get("MaxSize"),
             action.get("DesiredCapacity"),
+            action.get("Recurrence", ""),
+            action.get("TimeZone", "UTC"),
+            action["EndTime"].timestamp() if "EndTime" in action else math.inf,
         )
         for page in pages
         for action in page["ScheduledUpdateGroupActions"]

@@ -15,6 +15,7 @@ from ..decisions.rollout.versions import outdated_message
 from ..runtime.cloud import Cloud
 from ..runtime.run import Run
 from .limits import limits_of, measure
+from .schedules import horizon_of
 from .smoke_boot import tags_of
 from .target import REFRESH, GroupTarget
 from .versions import foreign_versions
@@ -79,8 +80,8 @@ def rollout_warnings(run: Run, target: GroupTarget) -> Iterator[str]:
     hooks, rules = group_settings.hooks(run.cloud, name), run.settings.rollout
     found += slow_hooks(hooks[LAUNCHING], rules.instance_timeout)
     found += slow_ends(hooks[TERMINATING], size, target.policy.batch, rules.instance_timeout, rules.timeout)
-    if rules.engine != REFRESH:
-        found += ahead(target.scheduled, group.at or run.clock.now(), rules.timeout)
+    now, within = group.at or run.clock.now(), horizon_of(run, target)
+    found += ahead(target.scheduled, now, within, refresh=rules.engine == REFRESH)
     if target.target.data:
         found += foreign_versions(run.cloud, target.target)
     yield from unsettled(target.fleet) + standing_by(target.fleet, target.policy, target.goal.target) + found

@@ -5,7 +5,19 @@ from __future__ import annotations
 from ..aws import autoscaling
 from ..aws.autoscaling import Group
 from ..decisions.rollout.record import MAIN
-from ..decisions.rollout.schedules import TAG, Noted, ScheduledAction, Sizes, between, from_tag, missed, still_meant, to_tag
+from ..decisions.rollout.schedules import (
+    TAG,
+    Noted,
+    ScheduledAction,
+    Sizes,
+    from_tag,
+    horizon,
+    missed,
+    still_meant,
+    telling,
+    to_tag,
+    upcoming,
+)
 from ..runtime.run import Run
 from .target import REFRESH, GroupTarget
 
@@ -20,7 +32,7 @@ def note(run: Run, target: GroupTarget) -> Noted | None:
     by_others = "ScheduledActions" in fleet.suspended and not (record and "ScheduledActions" in record.suspended)
     if run.settings.rollout.engine == REFRESH or by_others:
         return None
-    soon = between(target.scheduled, now, now + run.settings.rollout.timeout)
+    soon = telling(upcoming(target.scheduled, now, now + horizon_of(run, target)))
     before = Sizes(group.minimum, record.maximum if record else group.maximum, record.desired if record else group.desired)
     earlier = left_over(group)
     if not soon and not earlier:
@@ -29,6 +41,11 @@ def note(run: Run, target: GroupTarget) -> Noted | None:
     if group.tags.get(TAG) != to_tag(noted):
         autoscaling.write_tags(run.cloud, target.name, {TAG: to_tag(noted)})
     return noted
+
+
+def horizon_of(run: Run, target: GroupTarget) -> float:
+    """Return the seconds within which a scheduled action may fall into the rollout of a group."""
+    return horizon(run.settings.rollout.timeout, waits=bool(target.policy.pauses and not target.policy.pause))
 
 
 def left_over(group: Group) -> Noted | None:

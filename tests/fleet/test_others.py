@@ -22,6 +22,7 @@ from tasks.runtime.run import Run
 from tests.fleet.test_loop import Hurried
 from tests.worlds.rolling_world import COMMAND, RollingWorld, rolling
 from tests.worlds.shop_world import credentials
+from tests.worlds.virtual_world import virtual
 
 
 @pytest.fixture(autouse=True)
@@ -199,6 +200,25 @@ def test_a_scheduled_action_is_carried_out_after_an_abort_and_by_a_run_that_find
         world.roll("1")
         world.roll("1")
         assert world.group().desired == 3 and TAG not in world.group().tags, world.printed
+
+
+def test_what_recurs_in_a_rollout_is_carried_out_as_its_last_time_says() -> None:
+    """AWS names the next time alone: the sizes at the end are those of a later one."""
+    with virtual(1) as world:
+        asg = world.rolling.cloud.client("autoscaling")
+        world.clock.sleep(70 - world.clock.now() % 60)
+        for name, cron, size in (("up", "1-59/2 * * * *", 2), ("down", "*/2 * * * *", 1)):
+            asg.put_scheduled_update_group_action(
+                AutoScalingGroupName="web", ScheduledActionName=name, Recurrence=cron, DesiredCapacity=size
+            )
+        began = world.clock.now()
+        world.roll()
+        first, last = int(began // 60) + 1, int(world.clock.now() // 60)
+        group = world.rolling.group()
+        assert group.desired == (2 if last % 2 else 1), world.rolling.printed
+        assert last - first >= 2 and TAG not in group.tags
+        said = world.rolling.printed
+        assert "more by '1-59/2 * * * *' (UTC), may fall into the rollout: then it is carried out when that has ended" in said
 
 
 def test_a_terminating_hook_is_told_with_what_it_adds() -> None:

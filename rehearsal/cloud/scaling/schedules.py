@@ -1,12 +1,17 @@
-"""Scheduled actions: due once, at their start time; an action missed while suspended is not caught up."""
+"""Scheduled actions: due at their start time, once or again and again; what is missed while suspended is not caught up.
+
+"Scheduled scaling for Amazon EC2 Auto Scaling"; StartTime of a recurring action is its next time (DescribeScheduledActions).
+"""
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from ..errors import invalid
 from ..paging import page
 from ..timing import Timing
 from .groups import Groups
+from .recurrence import Recurrence
 from .state import Group
 
 Params = Mapping[str, Any]
@@ -26,26 +31,34 @@ class Schedules:
         }
 
     def put(self, params: Params) -> Any:
-        """Create or change a scheduled action; recurring ones are kept but never due (not modelled)."""
+        """Create or change a scheduled action: with StartTime and Recurrence the first time is StartTime."""
+        params = _with_zone(params)
         group = self._groups.find(params["AutoScalingGroupName"])
-        start = params.get("StartTime") or params.get("Time")
-        if start is None and not params.get("Recurrence"):
+        start, recurs = params.get("StartTime") or params.get("Time"), _recurrence(params)
+        if start is None and recurs is None:
             raise invalid("StartTime or Recurrence must be given.")
         if start is not None and start.timestamp() < self._timing.now() - 1:
             raise invalid("Given start time is in the past")
+        start = start or (recurs.after(self._timing.now()) if recurs else None)
+        if start is None or _over(params, start):
+            raise invalid("The action is never due before its end time.")
         name = params["ScheduledActionName"]
         arn = f"{group.arn.replace('autoScalingGroup:', 'scheduledUpdateGroupAction:', 1)}:scheduledActionName/{name}"
         kept = {key: value for key, value in params.items() if key != "Time"}
-        self._actions[group.name, name] = {**kept, "StartTime": start, "ScheduledActionARN": arn}
+        self._actions[group.name, name] = {**kept, "StartTime": start, "Time": start, "ScheduledActionARN": arn}
         return {}
 
     def describe(self, params: Params) -> Any:
-        """List the actions of a group, or of all."""
+        """List the actions of a group, or of all: by name, or by the time when they are due next."""
+        params = _with_zone(params)
         name, wanted = params.get("AutoScalingGroupName"), params.get("ScheduledActionNames")
+        begin, end = params.get("StartTime"), params.get("EndTime")
         found = [
             action
             for (group, action_name), action in self._actions.items()
-            if name in (None, group) and (not wanted or action_name in wanted)
+            if name in (None, group)
+            and (not wanted or action_name in wanted)
+            and (wanted or ((not begin or begin <= action["StartTime"]) and (not end or action["StartTime"] <= end)))
         ]
         shown, token = page(found, params, 100)
         return {"ScheduledUpdateGroupActions": shown, "NextToken": token}
@@ -59,10 +72,14 @@ class Schedules:
     def tick(self, now: float) -> None:
         """Carry out what is due, or skip it where ScheduledActions is suspended."""
         for (name, action_name), action in list(self._actions.items()):
-            start = action["StartTime"]
-            if action.get("Recurrence") or start is None or now < start.timestamp():
+            if now < action["StartTime"].timestamp():
                 continue
-            del self._actions[name, action_name]
+            recurs = _recurrence(action)
+            following = recurs.after(now) if recurs else None
+            if following is None or _over(action, following):
+                del self._actions[name, action_name]
+            else:
+                action["StartTime"] = action["Time"] = following
             group = self._groups.all.get(name)
             if group is not None and group.runs("ScheduledActions"):
                 self._carry_out(group, action)
@@ -73,3 +90,19 @@ class Schedules:
         wanted = int(action.get("DesiredCapacity", group.desired))
         within = min(max(wanted, group.min), group.max)
         self._groups.set_desired(group, within, f"scheduled action {action['ScheduledActionName']} was carried out")
+
+
+def _with_zone(params: Params) -> Params:
+    """Return the parameters with moments of UTC, as they are sent; moto reads them without a zone."""
+    return {
+        key: value.replace(tzinfo=value.tzinfo or UTC) if isinstance(value, datetime) else value for key, value in params.items()
+    }
+
+
+def _recurrence(params: Params) -> Recurrence | None:
+    text = params.get("Recurrence")
+    return Recurrence(text, params.get("TimeZone") or "UTC") if text else None
+
+
+def _over(params: Params, at: datetime) -> bool:
+    return bool(params.get("EndTime") and at > params["EndTime"])

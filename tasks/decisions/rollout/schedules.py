@@ -6,13 +6,19 @@ the rollout has ended, as far as it is still meant: a size that somebody else ha
 
 from __future__ import annotations
 
+import math
 import shlex
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+
+from .recurrences import times
 
 TAG = "ramped:scheduled"
 _LONGEST = 256  # characters of a tag's value
+_LONGEST_PAUSE = 7 * 86400.0  # seconds for which a rollout may wait for somebody
 _NOTHING = "-"
 
 
@@ -25,6 +31,14 @@ class ScheduledAction:
     minimum: int | None = None
     maximum: int | None = None
     desired: int | None = None
+    cron: str = ""  # when it recurs
+    zone: str = "UTC"  # whose clock that is
+    until: float = math.inf  # no later than that
+
+    @property
+    def sizes(self) -> tuple[int | None, int | None, int | None]:
+        """Return min, max and desired, None for each that it leaves."""
+        return self.minimum, self.maximum, self.desired
 
     def __str__(self) -> str:
         sizes = {"min": self.minimum, "desired": self.desired, "max": self.maximum}
@@ -58,8 +72,8 @@ class Noted:
 
     def with_actions(self, more: Sequence[ScheduledAction]) -> Noted:
         """Return a copy with more actions; of the same time, those with a name replace those of a tag."""
-        found = {int(action.at): action for action in (*self.actions, *more)}
-        return replace(self, actions=tuple(found[at] for at in sorted(found)))
+        found = {(int(action.at), *action.sizes): action for action in (*self.actions, *more)}
+        return replace(self, actions=tuple(sorted(found.values(), key=lambda action: int(action.at))))
 
 
 def between(actions: Sequence[ScheduledAction], begin: float, end: float) -> list[ScheduledAction]:
@@ -67,12 +81,56 @@ def between(actions: Sequence[ScheduledAction], begin: float, end: float) -> lis
     return sorted((action for action in actions if begin <= action.at <= end), key=lambda action: action.at)
 
 
-def ahead(actions: Sequence[ScheduledAction], now: float, timeout: float) -> list[str]:
-    """Return a warning for each action that may fall into a rollout of `timeout` seconds."""
+def horizon(timeout: float, *, waits: bool) -> float:
+    """Return the seconds within which an action may fall into a rollout; `waits`: whether it pauses until somebody goes on."""
+    return max(timeout, _LONGEST_PAUSE) if waits else timeout
+
+
+def upcoming(actions: Sequence[ScheduledAction], begin: float, end: float) -> list[ScheduledAction]:
+    """Return the actions that are due between two times, in order, each as often as it recurs.
+
+    The next time is AWS's word. An expression or a time zone that is not understood here is due at that time alone.
+    """
+    found: list[ScheduledAction] = []
+    for action in between(actions, begin, end):
+        found.append(action)
+        if action.cron:
+            with suppress(ValueError):
+                later = times(action.cron, action.zone, action.at, min(end, action.until))
+                found += [replace(action, at=at) for at in later]
+    return between(found, begin, end)
+
+
+def telling(actions: Sequence[ScheduledAction]) -> list[ScheduledAction]:
+    """Return the actions, in order, without those that set no other sizes than all before them: a tag has little room."""
+    found: list[ScheduledAction] = []
+    before: list[int | None] = [None, None, None]
+    for action in actions:
+        after = [there if new is None else new for new, there in zip(action.sizes, before, strict=True)]
+        if after != before or not found:
+            found.append(action)
+        before = after
+    return found
+
+
+def ahead(actions: Sequence[ScheduledAction], now: float, seconds: float, *, refresh: bool = False) -> list[str]:
+    """Return a warning for each action that may fall into a rollout within `seconds`; `refresh`: an instance refresh."""
+    rest = (
+        "the instance refresh, which does not suspend it: the group changes its sizes then"
+        if refresh
+        else "the rollout: then it is carried out when that has ended"
+    )
+    due = upcoming(actions, now, now + seconds)
+    often = Counter((action.name, action.cron) for action in due)
     return [
-        f"scheduled action {action} may fall into the rollout: then it is carried out when that has ended"
-        for action in between(actions, now, now + timeout)
+        f"scheduled action {action}{_again(action, often)} may fall into {rest}"
+        for action in between(actions, now, now + seconds)
     ]
+
+
+def _again(action: ScheduledAction, often: Mapping[tuple[str, str], int]) -> str:
+    more = often[action.name, action.cron] - 1
+    return f", and {more} time{'s' if more > 1 else ''} more by {action.cron!r} ({action.zone})," if more else ""
 
 
 def to_tag(noted: Noted) -> str:
@@ -80,8 +138,7 @@ def to_tag(noted: Noted) -> str:
     before = noted.before
     words = [f"{before.minimum}:{before.maximum}:{before.desired}"]
     for action in noted.actions:
-        sizes = (action.minimum, action.maximum, action.desired)
-        word = ":".join([str(int(action.at)), *(_NOTHING if size is None else str(size) for size in sizes)])
+        word = ":".join([str(int(action.at)), *(_NOTHING if size is None else str(size) for size in action.sizes)])
         if len(" ".join([*words, word])) <= _LONGEST:
             words.append(word)
     return " ".join(words)
@@ -93,12 +150,16 @@ def from_tag(value: str) -> Noted | None:
         first, *rest = value.split()
         before = Sizes(*map(int, first.split(":")))
         actions = tuple(
-            ScheduledAction("", float(at), *(None if size == _NOTHING else int(size) for size in (low, high, wanted)))
+            ScheduledAction("", float(at), _size(low), _size(high), _size(wanted))
             for at, low, high, wanted in (word.split(":") for word in rest)
         )
     except (ValueError, TypeError):
         return None
     return Noted(before, actions)
+
+
+def _size(word: str) -> int | None:
+    return None if word == _NOTHING else int(word)
 
 
 def still_meant(noted: Noted, now: Sizes, due: Sequence[ScheduledAction]) -> tuple[Sizes, list[str]]:

@@ -11,9 +11,12 @@ from tasks.decisions.rollout.schedules import (
     ahead,
     between,
     from_tag,
+    horizon,
     missed,
     still_meant,
+    telling,
     to_tag,
+    upcoming,
 )
 
 MORNING = ScheduledAction("morning", 1_800_000_000.0, 8, None, 8)
@@ -51,6 +54,43 @@ def test_both_ends_of_a_rollout_belong_to_it() -> None:
     assert ahead([MORNING], MORNING.at - 100, 100) == [
         f"scheduled action {MORNING} may fall into the rollout: then it is carried out when that has ended"
     ]
+
+
+HOURLY = replace(MORNING, name="hourly", cron="0 * * * *")
+
+
+def test_what_recurs_is_due_each_time_from_the_next_on_that_aws_names() -> None:
+    due = upcoming([HOURLY], MORNING.at - 100, MORNING.at + 2 * 3600)
+    assert [one.at - MORNING.at for one in due] == [0, 3600, 7200] and {one.name for one in due} == {"hourly"}
+    assert upcoming([HOURLY], MORNING.at + 1, MORNING.at + 9999) == [], "AWS names a later time when this one has passed"
+    ending = replace(HOURLY, until=MORNING.at + 3600)
+    assert len(upcoming([ending], MORNING.at, MORNING.at + 9999)) == 2
+    unknown = replace(HOURLY, cron="0 8 ? * MON")
+    assert upcoming([unknown], MORNING.at, MORNING.at + 9999) == [unknown]
+
+
+def test_it_is_named_once_with_how_often_it_recurs() -> None:
+    (said,) = ahead([HOURLY], MORNING.at - 100, 2 * 3600)
+    assert said.startswith(f"scheduled action {HOURLY}, and 1 time more by '0 * * * *' (UTC), may fall into the rollout: then")
+    (said,) = ahead([replace(HOURLY, cron="*/30 * * * *", zone="Asia/Tokyo")], MORNING.at, 3600, refresh=True)
+    assert "and 2 times more by '*/30 * * * *' (Asia/Tokyo), may fall into the instance refresh, which does not suspend" in said
+
+
+def test_what_sets_no_other_sizes_than_those_before_it_needs_no_room_in_the_tag() -> None:
+    up, down = action(1, minimum=8), action(2, desired=2)
+    again = [replace(up, at=3.0), replace(down, at=4.0), replace(up, at=5.0, minimum=9)]
+    assert telling([up, down, *again]) == [up, down, again[-1]]
+    assert telling([]) == [] and telling([action(1)]) == [action(1)]
+
+
+def test_a_rollout_that_waits_for_somebody_may_last_for_days() -> None:
+    assert horizon(3600, waits=False) == 3600 and horizon(3600, waits=True) == 7 * 86400
+
+
+def test_two_at_the_same_time_are_both_noted() -> None:
+    both = (action(5, "a", minimum=8), action(5, "b", desired=9))
+    noted = Noted(BEFORE, ()).with_actions(both)
+    assert noted.actions == both and still_meant(noted, BEFORE, noted.actions)[0] == Sizes(8, 10, 9)
 
 
 BEFORE = Sizes(2, 10, 4)

@@ -1,6 +1,7 @@
 """Scaling policies, alarms that ring, scheduled actions."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -138,6 +139,61 @@ def test_scheduled_actions_are_deleted_and_the_past_is_refused(cloud: Cloud, aut
     assert refused(autoscaling.delete_scheduled_action, **params)[0] == "ValidationError"
     past = datetime.now(UTC) - timedelta(hours=1)
     assert refused(autoscaling.put_scheduled_update_group_action, StartTime=past, **params)[0] == "ValidationError"
+
+
+def recurring(autoscaling: Any) -> dict[str, Any]:
+    (shown,) = autoscaling.describe_scheduled_actions(AutoScalingGroupName="web", ScheduledActionNames=["each"])[
+        "ScheduledUpdateGroupActions"
+    ]
+    return dict(shown)
+
+
+def recur(autoscaling: Any, **params: Any) -> None:
+    autoscaling.put_scheduled_update_group_action(AutoScalingGroupName="web", ScheduledActionName="each", **params)
+
+
+def test_a_recurring_action_is_shown_with_its_next_time_and_is_carried_out_each_time(cloud: Cloud, autoscaling: Any) -> None:
+    suspend(cloud, "Launch")
+    recur(autoscaling, Recurrence="* * * * *", DesiredCapacity=4)
+    first = recurring(autoscaling)
+    assert first["StartTime"] == first["Time"] and first["StartTime"].second == 0 and first["Recurrence"] == "* * * * *"
+    for size in (4, 3):
+        at = recurring(autoscaling)["StartTime"]
+        cloud.control("advance", {"seconds": 60 / cloud.standin.options.time_scale})
+        cloud.wait(lambda wanted=size: desired(cloud) == wanted)
+        assert recurring(autoscaling)["StartTime"] > at
+        recur(autoscaling, Recurrence="* * * * *", DesiredCapacity=3)
+    suspend(cloud, "ScheduledActions")
+    recur(autoscaling, Recurrence="* * * * *", DesiredCapacity=9)
+    at = recurring(autoscaling)["StartTime"]
+    cloud.control("advance", {"seconds": 60 / cloud.standin.options.time_scale})
+    cloud.wait(lambda: recurring(autoscaling)["StartTime"] > at)
+    assert desired(cloud) == 3, "it is not caught up"
+
+
+def test_a_recurring_action_begins_and_ends_and_goes_by_the_clock_of_its_zone(cloud: Cloud, autoscaling: Any) -> None:
+    suspend(cloud, "Launch")
+    start = (datetime.now(UTC) + timedelta(days=400)).replace(microsecond=0)
+    recur(autoscaling, Recurrence="30 8 * * *", TimeZone="Asia/Tokyo", DesiredCapacity=4, StartTime=start)
+    shown = recurring(autoscaling)
+    assert shown["StartTime"] == start and shown["TimeZone"] == "Asia/Tokyo"
+    recur(autoscaling, Recurrence="30 8 * * *", TimeZone="Asia/Tokyo", DesiredCapacity=4)
+    next_time = recurring(autoscaling)["StartTime"].astimezone(UTC)
+    assert (next_time.hour, next_time.minute) == (23, 30)
+    within = autoscaling.describe_scheduled_actions(StartTime=next_time, EndTime=next_time)["ScheduledUpdateGroupActions"]
+    assert len(within) == 1
+    late = next_time + timedelta(seconds=1)
+    assert not autoscaling.describe_scheduled_actions(StartTime=late)["ScheduledUpdateGroupActions"]
+    ending = {"Recurrence": "* * * * *", "DesiredCapacity": 2, "EndTime": datetime.now(UTC) + timedelta(seconds=61)}
+    recur(autoscaling, **ending)
+    cloud.control("advance", {"seconds": 120 / cloud.standin.options.time_scale})
+    cloud.wait(lambda: not autoscaling.describe_scheduled_actions()["ScheduledUpdateGroupActions"])
+    assert desired(cloud) == 2
+
+
+@pytest.mark.parametrize("wrong", [{"Recurrence": "* * * *"}, {"Recurrence": "0 8 * * *", "TimeZone": "Mars/Base"}, {}])
+def test_a_recurrence_that_is_none_is_refused(autoscaling: Any, wrong: dict[str, Any]) -> None:
+    assert refused(partial(recur, autoscaling), DesiredCapacity=2, **wrong)[0] == "ValidationError"
 
 
 def test_an_alarm_of_cloudwatch_carries_out_its_policy_once_unless_suspended(cloud: Cloud, autoscaling: Any) -> None:

@@ -1,0 +1,67 @@
+"""When a recurring scheduled action is due: AWS names its next time alone, and more of them may fall into a rollout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from dateutil.rrule import DAILY, rrule, rruleset
+
+_BOUNDS = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
+_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+_WEEKDAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
+_DAY = timedelta(days=1)
+
+
+def times(cron: str, zone: str, begin: float, end: float) -> list[float]:
+    """Return the epoch seconds after `begin` and until `end` at which an action recurs.
+
+    `cron`: "minute hour day month weekday" ("Recurring schedules" in the Auto Scaling guide); `zone`: whose clock that is. Raises
+    ValueError where either is not known here.
+    """
+    fields = [_values(text, *bounds) for text, bounds in zip(_numbered(cron), _BOUNDS, strict=True)]
+    try:
+        clock = ZoneInfo(zone)
+    except (KeyError, OSError) as error:
+        raise ValueError(f"time zone {zone} is not known") from error
+    first, last = (datetime.fromtimestamp(at, clock).replace(tzinfo=None) for at in (begin, end))
+    walls = _days(cron.split(), fields, first - _DAY, last + _DAY)
+    found = {wall.replace(tzinfo=clock).astimezone(UTC).timestamp() for wall in walls}
+    return sorted(at for at in found if begin < at <= end)
+
+
+def _days(words: list[str], fields: list[list[int]], first: datetime, last: datetime) -> rruleset:
+    minutes, hours, days, months, weekdays = fields
+    of_month: Mapping[str, object] = {"bymonthday": days}
+    of_week: Mapping[str, object] = {"byweekday": [(number - 1) % 7 for number in weekdays]}
+    # Cron: where both are given, either is enough.
+    both = words[2].startswith("*") or words[4].startswith("*")
+    found = rruleset()
+    for which in [{**of_month, **of_week}] if both else [of_month, of_week]:
+        found.rrule(rrule(DAILY, first, until=last, bymonth=months, byhour=hours, byminute=minutes, bysecond=0, **which))
+    return found
+
+
+def _numbered(cron: str) -> list[str]:
+    words = cron.upper().split()
+    if len(words) != len(_BOUNDS):
+        raise ValueError(f"{cron!r} has not five fields")
+    for place, names, first in ((3, _MONTHS, 1), (4, _WEEKDAYS, 0)):
+        for number, name in enumerate(names, first):
+            words[place] = words[place].replace(name, str(number))
+    return words
+
+
+def _values(text: str, least: int, most: int) -> list[int]:
+    """Return the numbers of a field: `*`, `1,3`, `1-5`, each with `/step`."""
+    found: list[int] = []
+    for part in text.split(","):
+        whole, _, step = part.partition("/")
+        low, dash, high = (str(least), "-", str(most)) if whole == "*" else whole.partition("-")
+        last = int(high) if dash else most if step else int(low)
+        numbers = range(int(low), last + 1, int(step or 1))
+        if not numbers or numbers[0] < least or numbers[-1] > most:
+            raise ValueError(f"{part!r} is not from {least} to {most}")
+        found += numbers
+    return found
