@@ -18,7 +18,8 @@ def play(rehearsal: Rehearsal) -> None:
         _roll_back(rehearsal)
     rows, found = findings.workers(rehearsal.requests())
     story.table("Workers by release", ("release", "workers", "memory", "processor to load"), rows)
-    found = [*project.prepared.findings, *found, *findings.manifests(rehearsal.world.places.shared)]
+    shared = rehearsal.world.places.shared
+    found = [*findings.lasting(project.prepared.findings, shared), *found, *findings.manifests(shared)]
     # `bake-ami` warns of them, too, and makes its image.
     secrets = list(findings.secrets(project.tree, project.prepared.name))
     if found or secrets:

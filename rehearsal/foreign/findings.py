@@ -1,6 +1,7 @@
 """What a release of somebody's site has left behind, that visitors have not met yet."""
 
 import json
+import re
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,10 @@ from .existing import Existing
 
 SCANNER = installation.SNIPPETS / "systemd/ramped-scan"
 SLOW = 10.0  # seconds of the processor until a worker has loaded the site
+# How `init`, our storage and Django name a static file that is not there.
+_LACKING = re.compile(
+    r"names the static file (.+), which collectstatic|'([^']+)' is not in the static files manifest|manifest entry for '([^']+)'"
+)
 GROWN = 1.5  # by which factor a worker may need more memory than that of the old release
 
 
@@ -28,6 +33,14 @@ def manifests(shared: Path) -> Iterator[str]:
             f"the site reads {name} in STATIC_ROOT: old code that starts later reads the new release's. Keep it in the checkout"
             " (manifest_path of django-vite, COMPRESS_OFFLINE_MANIFEST_STORAGE_ALIAS of django-compressor)"
         )
+
+
+def lasting(found: Sequence[str], shared: Path) -> Iterator[str]:
+    """Yield what `init` has found, except static files that are there since the build; `shared`: what hosts share."""
+    for line in found:
+        lacking = _LACKING.search(line)
+        if lacking is None or not (shared / "static" / next(filter(None, lacking.groups()))).is_file():
+            yield line
 
 
 def secrets(tree: Path, name: str) -> Iterator[str]:

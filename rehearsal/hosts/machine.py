@@ -26,7 +26,7 @@ class Kind:
     upstream: str  # the name of gunicorn's socket in the run directory
     key_algorithm: str = "ssh-ed25519"  # of the only host key
     shutdown_limit: float = SHUTDOWN_LIMIT
-    again: bool = False  # nginx sends a request once more where the site closed the connection without an answer
+    again: bool = False  # nginx sends a request again where the site closed the connection without an answer
     closed: bool = False  # SSH to a private address is only for the other machines, and for doors of public addresses
 
 

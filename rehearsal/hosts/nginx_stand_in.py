@@ -9,6 +9,7 @@ from ..http1 import Exchange, Server
 from ..proxy import NoAnswer, Patience, forwarded, onward, relay
 
 CHECK = re.compile(r"/health_check/([A-Za-z0-9.-]+?)/?")
+_TRIES = 4  # the server lines of settings_snippets/nginx/site-asgi.conf
 _IDEMPOTENT = {"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"}
 DEEP = re.compile(r"/health_check/([A-Za-z0-9.-]+)/deep")  # of the health middleware
 
@@ -19,7 +20,7 @@ class Front:
     A check of `/health_check/<domain>` becomes `health_path` with Host: <domain>, and with /deep the middleware's deep path;
     everything is said to have come by https,
     so that Django neither rejects nor redirects it. `fault` returns the fault in force, if any. `again`: a request that may be
-    repeated is, once, where the connection was closed without an answer, as by settings_snippets/nginx/site-asgi.conf.
+    repeated is where the connection was closed without an answer, as by settings_snippets/nginx/site-asgi.conf.
     """
 
     def __init__(
@@ -60,15 +61,14 @@ class Front:
             # the load balancer's own request, or the operator's: there is no visitor to forward
             changed, target = {"x-forwarded-proto": "https", "host": found[1]}, self._health_path if check else "/health/deep/"
         request = onward(exchange, changed, target)
-        try:
+        for number in range(1, _TRIES + 1):
             try:
                 await relay(exchange, self._open, request, self._patience)
+                return
             except NoAnswer as failure:
-                if failure.status != 502 or not self._may_repeat(exchange):
-                    raise
-                await relay(exchange, self._open, request, self._patience)
-        except NoAnswer as failure:
-            await exchange.plain(failure.status, "Bad Gateway" if failure.status == 502 else "Gateway Time-out")
+                if failure.status != 502 or number == _TRIES or not self._may_repeat(exchange):
+                    await exchange.plain(failure.status, "Bad Gateway" if failure.status == 502 else "Gateway Time-out")
+                    return
 
     def _may_repeat(self, exchange: Exchange) -> bool:
         # A body is not kept: site-asgi.conf passes it on without a buffer.

@@ -57,7 +57,7 @@ class ProcessHosts:
         gunicorn's socket in the run directory (`%t` of the units); `user` is what $USER says;
         `private`: SSH to a private address is `open` to the operator, or `closed` as it is from outside of the VPC;
         `key_algorithm`: of the only host key, such as `ssh-rsa` or `ecdsa-sha2-nistp384`; `shutdown_limit`: seconds that units
-        have to stop in at power off, before the power is cut; `again`: nginx sends a request that may be repeated once more where
+        have to stop in at power off, before the power is cut; `again`: nginx sends a request that may be repeated again where
         the site closed the connection without an answer.
         """
         self._directory = directory

@@ -122,8 +122,9 @@ class FleetReloader:
         if not serves(self._run.cloud, web):
             self._run.out.say(f"{web.id}: skipped: no longer in service in {web.group}")
             return
-        self._failed.append(f"{web.id}: {explained}")
-        self._run.out.warn(f"{web.id}: {explained}")
+        text = str(explained)
+        self._failed.append(text if text.startswith(f"{web.id}: ") else f"{web.id}: {text}")
+        self._run.out.warn(self._failed[-1])
 
     def _report(self, remaining: Sequence[WebInstance]) -> str:
         return "; ".join(

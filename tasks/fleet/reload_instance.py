@@ -204,7 +204,8 @@ class InstanceReloader:
         app, good, bad = self._run.settings.app, 0, list[str]()
         for _ in range(_ASKS if self._named else 0):
             try:
-                answer = host.http(None, app.port, self._named or "", headers(app), fresh=True)
+                # A bundle of a site's own may be larger than any page.
+                answer = host.http(None, app.port, self._named or "", headers(app), method="HEAD", fresh=True)
             except NoAnswer as error:
                 # Each may take seconds: ten of them would exceed every deadline.
                 return good, [*bad, str(error)]

@@ -22,7 +22,7 @@ from ..hosts.shell.commands import INSTALLED
 from ..hosts.shell.installation import building, installation
 from ..hosts.shell.remote_scripts import program
 from ..hosts.shell.scripts.dependencies import DESCRIBED, LOCKS, known, npm
-from .init import Options, init
+from .init import UNBUILT, Options, init
 from .init.repository import repository
 
 _USUAL = ("requirements.txt",)  # the default of app.requirements
@@ -133,4 +133,5 @@ def _set_up(tree: Path, options: Options) -> list[str]:
         raise Refused(
             next((line for line in said.getvalue().splitlines() if line.startswith("not proven")), failed or "no project")
         )
-    return [line.strip() for line in failed.splitlines()[1:]]
+    waiting = [line.removeprefix(UNBUILT) for line in said.getvalue().splitlines() if line.startswith(UNBUILT)]
+    return [*(line.strip() for line in failed.splitlines()[1:]), *waiting]

@@ -232,7 +232,7 @@ def test_what_the_project_does_wrong_itself_is_named_and_the_rest_written(
     assert (site / "fabric.yaml").exists()
 
 
-def test_a_template_that_names_a_forgotten_file(site: Path) -> None:
+def test_a_template_that_names_a_forgotten_file_unless_a_build_makes_it(site: Path, printed: Printed) -> None:
     folder = site / "bakery/templates"
     folder.mkdir()
     (folder / "home.html").write_text("{% load static %}\n{% if user %}<img src=\"{% static 'no/such.png' %}\">{% endif %}\n")
@@ -240,6 +240,12 @@ def test_a_template_that_names_a_forgotten_file(site: Path) -> None:
     settings.write_text(settings.read_text().replace("'DIRS': []", "'DIRS': [BASE_DIR / 'bakery/templates']"))
     with pytest.raises(DeployError, match=r"bakery/templates/home.html:2: names the static file no/such.png"):
         operation.init(site, YES)
+    assert yaml.safe_load((site / "fabric.yaml").read_text())["app"]["build"] is None
+    printed()
+    (site / "Dockerfile").write_text("FROM python\nRUN python manage.py draw --size=10\nRUN python manage.py collectstatic\n")
+    operation.init(site, YES)
+    assert yaml.safe_load((site / "fabric.yaml").read_text())["app"]["build"] == ["python manage.py draw --size=10"]
+    assert "not built here: bakery/templates/home.html:2: names the static file no/such.png" in printed()
 
 
 def test_references_of_other_peoples_files_are_left_as_they_are(site: Path, printed: Printed) -> None:

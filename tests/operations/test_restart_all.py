@@ -85,6 +85,8 @@ def way(world: ShopWorld, instance: str) -> str:
 
 def test_a_reload_suffices_where_each_worker_loads_the_application(plain: ShopWorld) -> None:
     plain.share("a.0123456789ab.svg", "a.0123456789ab.css")
+    # As large as the style sheets of many sites.
+    (plain.shared / "static/a.0123456789ab.css").write_text("body { color: red }\n" * 20_000)
     members = plain.cloud.members()
     with visitors(plain):
         assert statuses(plain, members[0], "a.0123456789ab.css") == {404}

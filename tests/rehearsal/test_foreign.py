@@ -128,6 +128,21 @@ def test_a_file_by_which_code_names_others_is_found_by_its_being_read(tmp_path: 
     assert found.startswith("the site reads read.json in STATIC_ROOT")
 
 
+def test_a_static_file_that_the_build_has_made_is_no_finding(tmp_path: Path) -> None:
+    (tmp_path / "static/css").mkdir(parents=True)
+    (tmp_path / "static/css/a.css").touch()
+    said = [
+        "x.html:5: names the static file {}, which collectstatic does not find",
+        "'{}' is not in the static files manifest /x",
+    ]
+    made = [line.format("css/a.css") for line in said]
+    lacking = [line.format("css/b.css") for line in said]
+    assert list(findings.lasting([*made, *lacking, "x.html: does not compile"], tmp_path)) == [
+        *lacking,
+        "x.html: does not compile",
+    ]
+
+
 def test_what_looks_like_a_secret_is_in_every_image(repository: Path) -> None:
     (repository / "bin").mkdir()
     (repository / "bin/settings.ini").write_text("key = ghp_" + "a1B2" * 9 + "\n")

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ...decisions.setup.build_steps import unbuilt
 from ...decisions.setup.facts import broken_reference
 from ...decisions.setup.host_files import names_of
 from ...decisions.setup.layout import Layout, choose_manage, manage_files, read_layout
@@ -29,6 +30,7 @@ _PACKAGE = Path(__file__).resolve().parents[2]
 # In a wheel the snippets are in the package, in a clone or a fork beside it.
 _SNIPPETS = (_PACKAGE / "settings_snippets", _PACKAGE.parent / "settings_snippets")
 _FABFILE = f'from {__package__.partition(".")[0]} import ns\n\n__all__ = ["ns"]\n'
+UNBUILT = "not built here: "  # before what is wrong only until the project is built
 _REFERENCES = 20  # files of others with broken references, at most: each costs a proof
 
 
@@ -120,7 +122,11 @@ def _proposed(project: Project, copied: Scratch, snippets: Path, options: Option
     # Those with a block that stay as they are have lost it in the copy.
     kept = {name: text for name in want.blocks if (text := found.text(name)) is not None}
     texts = kept | {name: file.text for name, file in {**made.ours, **made.edits}.items()}
-    return made, copied.prove(texts, project.names.domain, ask=options.ask)
+    proof = copied.prove(texts, project.names.domain, ask=options.ask)
+    if want.built:
+        proof.unbuilt = [failure for failure in proof.failed if unbuilt(failure)]
+        proof.failed = [failure for failure in proof.failed if not unbuilt(failure)]
+    return made, proof
 
 
 def _diffs(found: Repository, made: Changes) -> str:
@@ -153,6 +159,8 @@ def _tell(made: Changes, proof: Proof, layout: Layout, options: Options) -> None
         print("Everything is as the installed version has it.")
     for line in proof.proven:
         print(f"proven: {hanging(stripped(line))}")
+    for line in proof.unbuilt:
+        print(f"{UNBUILT}{hanging(stripped(line))}")
     if proof.skipped:
         print(f"not proven: {hanging(stripped(proof.skipped))}")
         made.left.append(f"{layout.settings_file}: nothing is known of it yet; then run `init` again")

@@ -58,7 +58,7 @@ class Scratch:
         if answer is None:
             return Proof(broken=failure or "no answer")
         # What ended the program in the middle is the project's own: its settings were loaded.
-        return Proof(answer["proven"], [*answer["failed"], *([failure] if failure else [])])
+        return Proof(answer["proven"], failed=[*answer["failed"], *([failure] if failure else [])])
 
     def _shell(self, script: str) -> tuple[str, str, bool]:
         """Return what a program printed, the end of what it said where it failed, and whether that is a fault of ours."""
@@ -72,10 +72,14 @@ class Scratch:
 
 @dataclass
 class Proof:
-    """What was proven; `failed`: what the project itself does wrong; `broken`: the changed project does not load at all."""
+    """What was proven; `failed`: what the project itself does wrong; `broken`: the changed project does not load at all.
+
+    `unbuilt`: what failed as long as the project's build has not run.
+    """
 
     proven: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
+    unbuilt: list[str] = field(default_factory=list)
     broken: str = ""
     skipped: str = ""
 

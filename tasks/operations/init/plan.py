@@ -9,10 +9,12 @@ from shlex import quote
 
 from ...decisions.setup import left, texts, vite
 from ...decisions.setup.blocks import without
+from ...decisions.setup.build_steps import Steps, build_steps, is_description
 from ...decisions.setup.facts import Facts
 from ...decisions.setup.host_files import filled, in_yaml, nginx, settings_file, unit
 from ...decisions.setup.settings_block import SITE_STORAGE, settings_block, site_storage, storage_name
 from ...decisions.setup.source import has_star, line_of
+from ...hosts.shell.scripts.dependencies import npm
 from .project import Project, Wanted, record_of
 from .requirements import require
 from .writing import File
@@ -82,6 +84,8 @@ def _fabric(project: Project, snippets: Path, found: Wanted) -> None:
     layout, repository = project.layout, project.repository
     facts = project.facts
     requirements = texts.requirements_files([*repository.names, *found.files])
+    steps = _steps(project)
+    found.built = bool(steps.commands) or npm(str(repository.top))
     values: dict[str, str | Sequence[str]] = {
         "app.directory": f"/srv/{project.names.site}/app",
         "app.virtualenv": f"/srv/{project.names.site}/venv",
@@ -89,6 +93,7 @@ def _fabric(project: Project, snippets: Path, found: Wanted) -> None:
         "app.manage": layout.manage,
         # Left as it is where a lock file installs the site.
         **({} if not requirements and list(texts.lock_files(repository.names)) else {"app.requirements": requirements}),
+        **({"app.build": steps.commands} if steps.commands else {}),
         **(
             {"app.after_collectstatic": [f"python {quote(layout.manage)} compress --force"]} if facts and facts.compressed else {}
         ),
@@ -103,6 +108,16 @@ def _fabric(project: Project, snippets: Path, found: Wanted) -> None:
     found.files["fabric.yaml"] = File(settings_file(text, {path: in_yaml(value) for path, value in values.items()}))
     if repository.text("fabric.yaml") in (None, repository.text(record_of("fabric.yaml"))):
         found.left += left.about_names(project.names)
+        if steps.commands:
+            found.left.append(f"fabric.yaml: app.build: as {' and '.join(steps.found)} have it: read it")
+
+
+def _steps(project: Project) -> Steps:
+    """Return the commands that build the project, as its own files have them."""
+    repository = project.repository
+    described = repository.texts([name for name in repository.names if is_description(name)])
+    apps = project.facts.apps if project.facts else []
+    return build_steps(described, project.layout.manage, apps, npm(str(repository.top)))
 
 
 def _path_of(url: str) -> str:

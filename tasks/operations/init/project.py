@@ -22,11 +22,12 @@ def record_of(name: str, kind: str = "base") -> str:
 
 @dataclass
 class Wanted:
-    """Texts by name of file: whole files, and blocks; `left`: what is left to do."""
+    """Texts by name of file: whole files, and blocks; `left`: what is left to do; `built`: whether files are built first."""
 
     files: dict[str, File] = field(default_factory=dict)
     blocks: dict[str, str] = field(default_factory=dict)
     left: list[str] = field(default_factory=list)
+    built: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,128 @@
+"""How a project builds what its checkout lacks: the steps of its own Dockerfile and Makefile, and those of packages it uses."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath as Path
+from shlex import quote
+
+from .layout import FOR_DEVELOPERS
+
+# By an app of INSTALLED_APPS: the commands by which its package builds. Sources: their documentation.
+BUILT_BY = {
+    "django_tailwind_cli": ("tailwind build",),
+    "tailwind": ("tailwind install", "tailwind build"),
+    "sass_processor": ("compilescss",),
+}
+_NPM = ("npm ci --include=dev --no-audit --no-fund", "npm run build")
+_PROGRAMS = {
+    "Makefile": "make",
+    "makefile": "make",
+    "GNUmakefile": "make",
+    "justfile": "just",
+    "Justfile": "just",
+    ".justfile": "just",
+}
+# Of manage.py: what `deploy` does itself, what asks or serves, and what changes no file.
+_NO_STEPS = {
+    *("check", "collectstatic", "compress", "createcachetable", "createsuperuser", "flush", "help", "loaddata", "makemigrations"),
+    *("migrate", "runserver", "shell", "test", "version"),
+}
+_RUNNERS = {("uv", "run"), ("poetry", "run"), ("pdm", "run"), ("pipenv", "run")}
+_PLAIN = re.compile(r"[\w@%+=:,./-]+")
+# Names of targets that make files, and of those among them that are not for visitors.
+_MAKES = re.compile(
+    r"asset|build|bundle|compile|css|front|i18n|js|less|locale|message|npm|sass|static|tailwind|translat|vite|webpack|yarn"
+)
+_NOT_FOR_VISITORS = re.compile(r"clean|debug|dev|docker|docs|image|install|lint|sandbox|test|update|watch")
+# What our proof, our storage and Django's say of a static file that is not there.
+_UNBUILT = re.compile(r"which collectstatic does not find$|is not in the static files manifest|staticfiles manifest entry for")
+_RULE = re.compile(r"@?([A-Za-z_][\w-]*)[^:=\n]*:(?![=:])([^#\n]*)")
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Commands that build a checkout; `found`: the files that have them."""
+
+    commands: tuple[str, ...] = ()
+    found: tuple[str, ...] = ()
+
+
+def is_description(name: str) -> bool:
+    """Return whether a file may say how a project is built for visitors."""
+    path = Path(name)
+    words = set(re.split(r"[^a-z]+", str(path).lower()))
+    docker = re.fullmatch(r"(?:.+[.-])?(?:Dockerfile|Containerfile)(?:[.-].+)?", path.name) is not None
+    return (docker and not words & (FOR_DEVELOPERS | {"ci", "devcontainer", "docs"})) or name in _PROGRAMS
+
+
+def build_steps(texts: Mapping[str, str], manage: str, apps: Collection[str], npm: bool) -> Steps:
+    """Return the commands that build a project beside what npm builds, with those of npm first; none where npm builds all.
+
+    Args: texts: of the files of `is_description`. manage: path of manage.py. apps: INSTALLED_APPS. npm: whether `deploy` builds
+    by npm where no commands are set.
+    """
+    by_depth = sorted(texts, key=lambda name: (len(Path(name).parts), name))
+    made: dict[str, str] = {}
+    for name in by_depth:
+        steps = _of_targets(texts[name], _PROGRAMS[name]) if name in _PROGRAMS else _of_docker(texts[name], manage)
+        made |= {step: name for step in steps if step not in made}
+    for app in apps:
+        commands = BUILT_BY.get(app, ())
+        if commands and not any(set(commands[-1].split()) <= set(step.split()) for step in made):
+            made |= {f"python {quote(manage)} {command}": f"the app {app}" for command in commands}
+    if not made:
+        return Steps()
+    return Steps((*(_NPM if npm else ()), *made), tuple(dict.fromkeys(made.values())))
+
+
+def _of_docker(text: str, manage: str) -> Iterator[str]:
+    """Yield the commands of manage.py that a Dockerfile runs when it makes its image: no database is there then."""
+    for instruction in re.sub(r"\\\n(?:\s*#[^\n]*\n)*", " ", text).splitlines():
+        run = re.match(r"\s*RUN\s+(?:--\S+\s+)*(.*)", instruction, re.IGNORECASE)
+        for command in re.split(r"&&|;", run[1]) if run else ():
+            arguments = _of_manage(command)
+            if arguments and arguments[0] not in _NO_STEPS and not arguments[0].startswith("-"):
+                yield f"python {quote(manage)} {' '.join(map(quote, arguments))}"
+
+
+def _of_manage(command: str) -> Sequence[str]:
+    """Return the arguments of manage.py in a command of a shell; () for another command, or for what is not plain."""
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        return ()
+    while words and re.fullmatch(r"[A-Za-z_]\w*=.*", words[0]):
+        words = words[1:]
+    words = words[2:] if tuple(words[:2]) in _RUNNERS else words
+    if not all(map(_PLAIN.fullmatch, words)):
+        return ()
+    words = words[1:] if words and re.fullmatch(r"(?:.*/)?python[\d.]*", words[0]) else words
+    if words[:2] in (["-m", "manage"], ["-m", "django"]):
+        return words[2:]
+    return words[1:] if words and Path(words[0]).name in ("manage.py", "django-admin") else ()
+
+
+def _of_targets(text: str, program: str) -> Iterator[str]:
+    """Yield a command for each target on which one depends that collects static files; `program`: make or just."""
+    needs: dict[str, list[str]] = {}
+    recipes: dict[str, str] = {}
+    target = ""
+    for line in text.splitlines():
+        if line[:1] in ("\t", " "):
+            recipes[target] = recipes.get(target, "") + line + "\n"
+        elif rule := _RULE.match(line):
+            target = rule[1]
+            needs[target] = rule[2].split()
+    for target, names in needs.items():
+        made = [name for name in names if _MAKES.search(name) and not _NOT_FOR_VISITORS.search(name)]
+        if "collectstatic" in recipes.get(target, ""):
+            yield from (f"{program} {name}" for name in made if "docker" not in recipes.get(name, "docker"))
+
+
+def unbuilt(failure: str) -> bool:
+    """Return whether a proof may have failed for a static file alone that a build would have made."""
+    return _UNBUILT.search(failure) is not None

@@ -1,0 +1,90 @@
+"""The steps by which a project builds its checkout are those that its own files have."""
+
+import pytest
+
+from tasks.decisions.setup.build_steps import build_steps, is_description, unbuilt
+
+DOCKERFILE = r"""
+FROM python:3.12
+RUN --mount=type=cache,target=/var/cache/apt \
+    # a comment within
+    apt-get update && apt-get install -y gettext
+RUN DATABASE_URL=sqlite://:memory: uv run -m manage tailwind --skip-checks build
+RUN python -m django compilemessages --ignore .venv; ./manage.py rebuild "$INDEX" && echo manage.py done
+RUN SECRET_KEY=x python /app/src/manage.py collectstatic --noinput && python manage.py compress && python manage.py migrate
+RUN make assets "unbalanced
+CMD python manage.py runserver
+"""
+MAKEFILE = """
+STATIC := a/static
+collectstatics: compile-scss clean-css docker-css install # comment
+\tpython manage.py collectstatic --noinput
+compile-scss:
+\tpysassc in.scss $(STATIC)/out.css
+clean-css:
+\trm $(STATIC)/out.css
+docker-css:
+\tdocker compose run css
+install:
+\tpip install .
+other: build
+\techo other
+build:
+\techo build
+"""
+
+
+def test_the_steps_of_a_dockerfile_and_of_what_static_files_depend_on() -> None:
+    found = build_steps({"docker/Dockerfile": DOCKERFILE, "Makefile": MAKEFILE}, "src/manage.py", [], npm=False)
+    assert found.commands == (
+        "make compile-scss",
+        "python src/manage.py tailwind --skip-checks build",
+        "python src/manage.py compilemessages --ignore .venv",
+    )
+    assert found.found == ("Makefile", "docker/Dockerfile")
+
+
+def test_packages_that_build_do_so_once_and_npm_before() -> None:
+    apps = ["django.contrib.admin", "django_tailwind_cli", "sass_processor"]
+    found = build_steps({"Dockerfile": DOCKERFILE}, "manage.py", apps, npm=True)
+    assert found.commands[:2] == ("npm ci --include=dev --no-audit --no-fund", "npm run build")
+    assert found.commands[-1] == "python manage.py compilescss" and sum("tailwind" in step for step in found.commands) == 1
+    assert found.found == ("Dockerfile", "the app sass_processor")
+    assert build_steps({}, "manage.py", ["tailwind"], npm=False).commands == (
+        "python manage.py tailwind install",
+        "python manage.py tailwind build",
+    )
+    # npm alone is known by its lock file.
+    assert build_steps({}, "manage.py", [], npm=True).commands == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Dockerfile", True),
+        ("compose/production/django/Dockerfile", True),
+        ("Dockerfile.prod", True),
+        ("prod.Dockerfile", True),
+        ("justfile", True),
+        ("Dockerfile-dev", False),
+        (".devcontainer/Dockerfile", False),
+        ("compose/local/django/Dockerfile", False),
+        ("docs/Makefile", False),
+        ("Dockerfiles.md", False),
+    ],
+)
+def test_files_that_say_how_visitors_get_the_site(name: str, expected: bool) -> None:
+    assert is_description(name) is expected
+
+
+@pytest.mark.parametrize(
+    ("failure", "expected"),
+    [
+        ("templates/base.html:5: names the static file css/a.css, which collectstatic does not find", True),
+        ("ManifestError: 'css/a.css' is not in the static files manifest /x/staticfiles.json. Mind", True),
+        ("ValueError: Missing staticfiles manifest entry for 'css/a.css'", True),
+        ("templates/base.html: does not compile: 'blok'", False),
+    ],
+)
+def test_what_only_a_build_can_mend(failure: str, expected: bool) -> None:
+    assert unbuilt(failure) is expected
