@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
 from ..aws import images, tags
 from ..aws.launch_templates import Version
@@ -44,24 +45,33 @@ def show_order(run: Run, ordered: Sequence[Part], versions: Mapping[str, Version
 
     `versions`: as of `rollout`, whose duration is foreseen by the groups as they are now.
     """
-    seconds = _last(run, ordered) | _rollout(run, versions)
-    found = order.spans(ordered, seconds)
+    shown = order.outlook(ordered, _seconds(run, ordered, versions))
     rows = [
         [
-            span.name,
-            duration(span.begin),
-            duration(span.end - span.begin) if span.name in seconds else "not known",
-            ", ".join(order.beside(ordered, span.name)),
-            "yes" if span.critical else "",
+            part.name,
+            duration(part.begins_after),
+            "not known" if part.takes is None else duration(part.takes),
+            ", ".join(part.beside),
+            "yes" if part.critical else "",
         ]
-        for span in found
+        for part in shown.parts
     ]
     run.out.table("a whole release", ("part", "begins after", "takes", "beside", "critical path"), rows)
-    whole, known = max((span.end for span in found), default=0.0), [part.name for part in ordered if part.name in seconds]
-    if len(known) < len(ordered):
+    if not shown.whole:
         run.out.say("what is not known yet is recorded by the next `ship` that makes an image")
-    path = ", ".join(span.name for span in found if span.critical)
-    run.out.say(f"critical path: {path}: {'about' if len(known) == len(ordered) else 'more than'} {duration(whole)}")
+    path = ", ".join(shown.critical_path)
+    run.out.say(f"critical path: {path}: {'about' if shown.whole else 'more than'} {duration(shown.seconds)}")
+
+
+def order_as_data(run: Run) -> dict[str, object]:
+    """Return what `show_order` shows of the next release, for programs; durations in seconds, None where they are not known."""
+    ordered = parts_of(run)
+    shown = order.outlook(ordered, _seconds(run, ordered, {}))
+    return {**asdict(shown), "critical_path": shown.critical_path}
+
+
+def _seconds(run: Run, ordered: Sequence[Part], versions: Mapping[str, Version]) -> dict[str, float]:
+    return _last(run, ordered) | _rollout(run, versions)
 
 
 def _last(run: Run, ordered: Sequence[Part]) -> dict[str, float]:

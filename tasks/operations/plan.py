@@ -9,7 +9,7 @@ from ..errors import Refused, SettingsError
 from ..fleet.contracting import waiting_line
 from ..fleet.forecast import expect, planned
 from ..fleet.preflight import preflight
-from ..fleet.release_order import parts_of, show_order
+from ..fleet.release_order import order_as_data, parts_of, show_order
 from ..fleet.target import GroupTarget, target_of
 from ..runtime.run import Run
 from .rollout import replace_instances
@@ -18,8 +18,8 @@ from .rollout import replace_instances
 def plan(run: Run, to: str | None = None, price: str | None = None, *, as_json: bool = False) -> None:
     """Show the steps of a rollout, its launches, how long it takes by the group's own history, and what the surge costs.
 
-    `to`: version number, None for the newest of ours; `price`: of an instance for an hour, None for the setting. Raises Refused
-    where the rollout would be refused.
+    `to`: version number, None for the newest of ours; `price`: of an instance for an hour, None for the setting; `as_json`: the
+    groups, and what is foreseen of a whole release. Raises Refused where the rollout would be refused.
     """
     if price is not None:
         run = run.with_(rollout={"instance_price": _price(price)})
@@ -48,7 +48,9 @@ def _print(run: Run, to: str | None) -> None:
     dry = run.aside().dried()
     targets = [target_of(dry, name, {}, to) for name in run.settings.groups]
     refused = {target.name: text for target in targets if (text := preflight(dry, target))}
-    run.out.answer([_of_group(dry, target, refused.get(target.name, "")) for target in targets])
+    shown = [_of_group(dry, target, refused.get(target.name, "")) for target in targets]
+    # As without --json: a plan to a version that is there already is a rollout, no release.
+    run.out.answer({"groups": shown, "release": order_as_data(dry) if to is None and not refused else None})
     if refused:
         raise Refused("\n".join(refused.values()))
 

@@ -36,6 +36,31 @@ class Span:
     critical: bool
 
 
+@dataclass(frozen=True)
+class ForeseenPart:
+    """A part of the next release; seconds, `takes` None where that is not known; `beside`: the parts that run meanwhile."""
+
+    name: str
+    begins_after: float
+    takes: float | None
+    beside: tuple[str, ...]
+    critical: bool
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """The next release: its parts, the seconds of those that are known, and whether these are all."""
+
+    parts: tuple[ForeseenPart, ...]
+    seconds: float
+    whole: bool
+
+    @property
+    def critical_path(self) -> tuple[str, ...]:
+        """Return the parts because of which it takes that long."""
+        return tuple(part.name for part in self.parts if part.critical)
+
+
 # No template version before every old instance serves the new files: `rollout` would take it, and pages name these files.
 _EARLY = (
     Part(DEPLOY, ()),
@@ -78,6 +103,16 @@ def beside(ordered: Sequence[Part], name: str) -> list[str]:
     for part in ordered:
         waits[part.name] = set(part.after).union(*(waits[one] for one in part.after))
     return [one for one in waits if one != name and one not in waits[name] and name not in waits[one]]
+
+
+def outlook(ordered: Sequence[Part], seconds: Mapping[str, float]) -> Outlook:
+    """Return what is foreseen of a release whose parts take so many seconds; those that are missing are not known."""
+    found = spans(ordered, seconds)
+    shown = tuple(
+        ForeseenPart(span.name, span.begin, seconds.get(span.name), tuple(beside(ordered, span.name)), span.critical)
+        for span in found
+    )
+    return Outlook(shown, max((span.end for span in found), default=0.0), all(part.name in seconds for part in ordered))
 
 
 def spans(ordered: Sequence[Part], seconds: Mapping[str, float]) -> list[Span]:

@@ -5,7 +5,7 @@ from itertools import combinations
 import pytest
 
 from tasks.decisions.release import durations, order
-from tasks.decisions.release.order import beside, parts, spans
+from tasks.decisions.release.order import beside, outlook, parts, spans
 
 SECONDS = {
     "deploy": 60,
@@ -75,3 +75,12 @@ def test_a_part_that_the_last_release_had_not_took_as_long_as_in_the_one_before(
         "restart-all": 7.0,
     }
     assert durations.latest([], ["deploy"]) == {}
+
+
+def test_what_is_not_known_is_said_to_be_so() -> None:
+    shown = outlook(parts(early=True, without=order.LAST), {"deploy": 60.0, "image": 300.0, "restart-all": 90.0})
+    known = {part.name: (part.begins_after, part.takes, part.beside) for part in shown.parts}
+    assert known["image"] == (60.0, 300.0, ("restart-all", "warm-cdn"))
+    assert known["rollout"] == (360.0, None, ()) and not shown.whole and shown.seconds == 360.0
+    assert shown.critical_path == ("deploy", "begin the image", "image", "template version", "rollout")
+    assert outlook(parts(early=True, without=order.LAST), SECONDS).whole
