@@ -20,9 +20,8 @@ from tasks.operations.abort import end_runs
 from tasks.operations.rollback import rollback
 from tasks.operations.rollout import roll_out
 from tasks.runtime.cloud import Cloud
-from tests.fleet.test_loop_groups import ALARM, alarm
 from tests.rehearsal.standin import stand_in
-from tests.worlds.rolling_world import RollingWorld, build, rolling
+from tests.worlds.rolling_world import ALARM, RollingWorld, alarm, build, rolling
 from tests.worlds.shop_world import credentials
 
 

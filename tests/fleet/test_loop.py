@@ -18,8 +18,8 @@ from tasks.fleet.engine import RampedEngine
 from tasks.fleet.loop import Ask, GroupRollout, Questions, roll
 from tasks.operations.rollout import roll_out
 from tasks.runtime.guard import Guard
-from tasks.runtime.waiting import SystemClock
 from tests.policies.recorder import RECORDER
+from tests.worlds.hurried import Hurried
 from tests.worlds.rolling_world import COMMAND, RollingWorld, rolling
 from tests.worlds.shop_world import credentials
 
@@ -430,18 +430,6 @@ def test_a_lock_that_is_lost_in_the_middle_stops_it() -> None:
             roll_out(type(run)(run.settings, world.run().out, clock, False, COMMAND))
         assert caught.value.resume == COMMAND
         assert "bob@desk" in world.locks()[0]
-
-
-class Hurried(SystemClock):
-    """A clock that can jump."""
-
-    ahead = 0.0
-
-    def now(self) -> float:
-        return super().now() + self.ahead
-
-    def elapsed(self) -> float:
-        return super().elapsed() + self.ahead
 
 
 @pytest.mark.parametrize("skew", [-7200.0, 7200.0])

@@ -12,25 +12,13 @@ from tasks.operations.rollback import rollback
 from tasks.operations.rollout import roll_out
 from tasks.runtime.run import Run
 from tests.rehearsal.standin import stand_in
-from tests.worlds.rolling_world import RollingWorld, build, rolling
+from tests.worlds.rolling_world import ALARM, RollingWorld, alarm, build, rolling
 from tests.worlds.shop_world import credentials
-
-ALARM = "shop-5xx"
 
 
 @pytest.fixture(autouse=True)
 def keys(monkeypatch: pytest.MonkeyPatch) -> None:
     credentials(monkeypatch)
-
-
-def alarm(world: RollingWorld, state: str = "OK", name: str = ALARM) -> None:
-    """Make an alarm if it is not there, and set its state."""
-    cloudwatch = world.cloud.client("cloudwatch")
-    settings = {"EvaluationPeriods": 1, "Threshold": 1.0, "ComparisonOperator": "GreaterThanThreshold"}
-    metric = {"Namespace": "AWS/ApplicationELB", "MetricName": "HTTPCode_Target_5XX_Count", "Period": 60, "Statistic": "Sum"}
-    if not cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]:
-        cloudwatch.put_metric_alarm(AlarmName=name, **metric, **settings)
-    cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason="the test says so")
 
 
 def test_after_a_canary_it_stops_until_told_to_go_on() -> None:

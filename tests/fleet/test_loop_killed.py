@@ -3,17 +3,12 @@
 Real processes, SIGKILL, the real task; three clouds at a time, so that it takes less time.
 """
 
-import json
 import random
-import subprocess
-import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import Any
 
 import pytest
 
+from tests.worlds.forked_operators import Operators, operators
 from tests.worlds.group_kinds import (
     LARGE,
     SMALL,
@@ -26,7 +21,6 @@ from tests.worlds.group_kinds import (
     pool,
     pooled,
 )
-from tests.worlds.operator_folder import ROOT
 from tests.worlds.rolling_world import RollingWorld, rolling
 from tests.worlds.shop_world import credentials
 
@@ -37,29 +31,6 @@ WIDTH = 3
 @pytest.fixture(autouse=True)
 def keys(monkeypatch: pytest.MonkeyPatch) -> None:
     credentials(monkeypatch)
-
-
-class Operators:
-    """The process that forks operators."""
-
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
-        self._process = process
-
-    def roll(self, world: RollingWorld, to: str | None, kill: int | None = None, when: str = "") -> dict[str, Any]:
-        assert self._process.stdin and self._process.stdout
-        order = {"url": world.cloud.url, "group": world.fleet.group, "to": to, "kill": kill, "when": when}
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
-        return dict(json.loads(self._process.stdout.readline()))
-
-
-@contextmanager
-def operators() -> Iterator[Operators]:
-    command = [sys.executable, "-m", "tests.worlds.operators"]
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        yield Operators(process)
-        assert process.stdin
-        process.stdin.close()
 
 
 class Chain:

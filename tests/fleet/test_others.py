@@ -19,7 +19,7 @@ from tasks.operations.rollout import roll_out
 from tasks.operations.status import show
 from tasks.operations.unlock import unlock
 from tasks.runtime.run import Run
-from tests.fleet.test_loop import Hurried
+from tests.worlds.hurried import Hurried
 from tests.worlds.rolling_world import COMMAND, RollingWorld, rolling
 from tests.worlds.shop_world import credentials
 from tests.worlds.virtual_world import virtual

@@ -9,8 +9,7 @@ from tasks.decisions.access.locks import Holder, parameter, write
 from tasks.errors import Refused, SettingsError
 from tasks.fleet.target import REFRESH
 from tasks.operations.rollout import rollout
-from tests.fleet.test_loop_groups import ALARM, alarm
-from tests.worlds.rolling_world import RollingWorld, rolling
+from tests.worlds.rolling_world import ALARM, RollingWorld, alarm, rolling
 from tests.worlds.shop_world import credentials
 
 

@@ -30,7 +30,7 @@ from tasks.runtime.run import Run
 from tasks.runtime.waiting import SystemClock
 from tasks.settings.model import Ssh
 from tests.hosts import sshd
-from tests.runtime.test_guard import site
+from tests.settings.site import site
 from tests.worlds.shop_world import ShopWorld, credentials, golden_of
 
 OTHER = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"

@@ -9,7 +9,7 @@ from tasks.errors import Refused
 from tasks.operations.abort import end_runs
 from tasks.operations.rollback import rollback
 from tasks.operations.status import show
-from tests.fleet.test_loop_killed import Operators, operators
+from tests.worlds.forked_operators import Operators, operators
 from tests.worlds.rolling_world import RollingWorld, rolling
 from tests.worlds.shop_world import credentials
 

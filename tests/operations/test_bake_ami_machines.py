@@ -16,8 +16,8 @@ from tasks.runtime.output import Output
 from tasks.runtime.run import Run
 from tasks.runtime.waiting import SystemClock
 from tasks.settings.model import App, Aws, Image, Management, Restart, RolloutPolicy, Settings, Ssh, Static
+from tests.rehearsal.hosts.jobs_disk import SHOWS, disk, states
 from tests.rehearsal.hosts.machines_support import Instance, Machines, eventually, machines_here, opened
-from tests.rehearsal.hosts.test_machine_roles import SHOWS, disk, states
 from tests.worlds.shop_world import credentials
 
 pytestmark = [machines_here, pytest.mark.alone, pytest.mark.long]

@@ -12,6 +12,7 @@ from tasks.errors import Refused
 from tasks.operations.deploy import deploy_release
 from tests.rehearsal.hosts.support import marked, until
 from tests.worlds.operator_folder import Folder
+from tests.worlds.shop_looks import applied
 from tests.worlds.shop_world import Golden, ShopWorld, credentials, golden_of, sh
 
 RENAME = """
@@ -62,14 +63,6 @@ def state(world: ShopWorld) -> list[object]:
         files,
         world.tags().get("ramped:revision"),
     ]
-
-
-def applied(world: ShopWorld) -> str:
-    """Return the names of the migrations that the database has."""
-    query = (
-        'import sqlite3; print(list(sqlite3.connect("../database/shop.sqlite3").execute("select name from django_migrations")))'
-    )
-    return sh(f"../venv/bin/python -c '{query}'", world.disk() / "app")
 
 
 def cmdline(pid: int) -> bytes:

@@ -12,8 +12,7 @@ from tasks.operations.check_static import check_static
 from tasks.operations.deploy import deploy_release
 from tasks.operations.restart_all import restart_fleet
 from tasks.operations.warm_cdn import warm, warm_cdn
-from tests.operations.test_invalidate import Static, forget, get, hashed
-from tests.worlds.shipping_world import cdn, changes, fast, world_in
+from tests.worlds.shipping_world import Static, cdn, changes, fast, forget, get, hashed, world_in
 from tests.worlds.shop_world import ShopWorld, credentials
 
 

@@ -13,10 +13,10 @@ from tasks.operations.rollback import rollback
 from tasks.operations.rollout import roll_out
 from tasks.operations.ship import ship
 from tasks.operations.status import status
-from tests.operations.test_check_migrations import applied
-from tests.operations.test_restart_all import visitors
 from tests.worlds.shipping_world import fast, world_in
+from tests.worlds.shop_looks import applied
 from tests.worlds.shop_world import DOMAIN, ShopWorld, credentials
+from tests.worlds.visitors import visitors
 
 MODELS = "    note = models.CharField(max_length=200, null=True)\n"
 DROP = """

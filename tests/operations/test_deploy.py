@@ -17,6 +17,7 @@ from tasks.runtime.run import Run
 from tasks.settings.hooks import Hook
 from tests.worlds.hooks import DEAD, impatient
 from tests.worlds.operator_folder import Folder
+from tests.worlds.shop_looks import static_names
 from tests.worlds.shop_world import Golden, ShopWorld, credentials, golden_of, sh
 
 OTHER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
@@ -62,11 +63,6 @@ def take(world: ShopWorld, host: Host, revision: str | None) -> str:
     sha = checkout.choose(world.run(), host, revision)
     checkout.switch(world.run(), host, sha)
     return sha
-
-
-def static_names(world: ShopWorld) -> set[str]:
-    root = world.shared / "static"
-    return {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file() and path.suffix not in (".gz", ".br")}
 
 
 def hooked(world: ShopWorld, line: str) -> Run:

@@ -11,7 +11,7 @@ from tasks.operations.freeze import refuse_frozen
 from tasks.runtime.output import Output
 from tasks.runtime.run import Run
 from tasks.runtime.waiting import SystemClock
-from tests.runtime.test_guard import site
+from tests.settings.site import site
 
 
 class Friday(SystemClock):

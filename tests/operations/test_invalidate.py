@@ -3,17 +3,15 @@
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
 
 from tasks.errors import DeployError, SettingsError, TimedOut
 from tasks.hosts.management import open_management
 from tasks.operations.invalidate import invalidate_paths
-from tests.worlds.shipping_world import cdn, changes, fast, world_in
+from tests.worlds.shipping_world import Static, cdn, changes, fast, forget, get, hashed, world_in
 from tests.worlds.shop_world import ShopWorld, credentials
 
-Static = dict[str, Any]
 LISTED = "cloudfront:ListInvalidations"
 
 
@@ -42,33 +40,10 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> None:
     credentials(monkeypatch)
 
 
-def get(static: Static, path: str) -> tuple[int, str]:
-    import urllib.error
-    import urllib.request
-
-    try:
-        with urllib.request.urlopen(static["cdn"] + path, timeout=30) as answer:
-            return answer.status, answer.headers["X-Cache"]
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.headers["X-Cache"]
-
-
-def hashed(world: ShopWorld) -> list[str]:
-    """Return the hashed files of the release, as visitors ask for them."""
-    root = world.shared / "static"
-    names = [str(path.relative_to(root)) for path in root.rglob("*.css") if path.name.count(".") > 1]
-    return [f"/static/{name}" for name in names]
-
-
 def test_a_release_that_is_served_needs_nothing(world: ShopWorld, static: Static) -> None:
     with changes(world) as calls:
         invalidate_paths(fast(world, static=static))
     assert calls == [] and "nothing to invalidate" in world.printed
-
-
-def forget(static: Static, world: ShopWorld) -> None:
-    world.standin.world._invalidations._on_invalidated(["/*"])
 
 
 def test_given_paths_are_invalidated_without_asking_anybody(world: ShopWorld, static: Static) -> None:

@@ -7,8 +7,8 @@ import pytest
 from tasks.errors import Refused
 from tasks.operations.deploy import deploy_release
 from tasks.operations.prune_static import prune_static
-from tests.operations.test_deploy import static_names
 from tests.worlds.shipping_world import changes, fast, world_in
+from tests.worlds.shop_looks import static_names
 from tests.worlds.shop_world import ShopWorld, credentials
 
 NOW = {"keep_releases": 1, "grace": 0}

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from rehearsal import sandbox
-from tests.operations.test_rehearse import ROOT, eventually, rehearse, temporary, told, until
-from tests.rehearsal.hosts.machines_support import machines_here
-from tests.rehearsal.hosts.test_machines_namespaces import groups
+from tests.operations.rehearsing import ROOT, eventually, rehearse, temporary, told, until
+from tests.rehearsal.hosts.machines_support import groups, machines_here
 
 __all__ = ["temporary"]  # a fixture
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.operations.test_rehearse import DURATION, rehearse, temporary, told
+from tests.operations.rehearsing import DURATION, rehearse, temporary, told
 
 __all__ = ["temporary"]  # a fixture
 

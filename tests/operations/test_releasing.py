@@ -18,7 +18,7 @@ from tasks.operations.releasing import Releasing
 from tasks.runtime.output import Output
 from tasks.runtime.run import Run
 from tasks.runtime.waiting import SystemClock
-from tests.runtime.test_guard import site
+from tests.settings.site import site
 
 
 def with_new_image(screen: io.StringIO) -> Releasing:

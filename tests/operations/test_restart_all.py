@@ -10,16 +10,15 @@ from typing import Any
 
 import pytest
 
-from rehearsal.balancer import Balancer
 from tasks.aws.instances import with_ids
 from tasks.errors import Refused, Resumable, SettingsError
 from tasks.hosts.pool import Hosts
 from tasks.operations.deploy import deploy_release
 from tasks.operations.restart_all import restart_fleet
-from tests.rehearsal.hosts.support import Load
 from tests.worlds.hooks import DEAD, hooked, impatient
 from tests.worlds.operator_folder import Folder
 from tests.worlds.shop_world import DOMAIN, Golden, ShopWorld, credentials, golden_of, sh
+from tests.worlds.visitors import visitors
 
 NEW = "shop/css/new.0123456789ab.css"
 PRELOAD = "preload_app = True\n"  # where no unit shows it
@@ -49,20 +48,6 @@ def plain(golden: Golden, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     """A fleet behind systemd sockets, for all the tests that leave it as it was; each brings its own new file."""
     with ShopWorld(golden, tmp_path_factory.mktemp("plain"), web=3) as world:
         yield world
-
-
-@contextmanager
-def visitors(world: ShopWorld) -> Iterator[Load]:
-    """Visitors who come through the balancer all the while; every one of them must be answered."""
-    balancer = Balancer(f"127.{world.cloud.octet}.0.3", 8080, world.standin.routes())
-    balancer.start()
-    try:
-        with Load(f"127.{world.cloud.octet}.0.3", 8080, f"/health_check/{DOMAIN}") as load:
-            yield load
-            load.more(10)
-        assert load.statuses() == {200}, load.answers
-    finally:
-        balancer.close()
 
 
 def statuses(world: ShopWorld, instance: str, name: str = NEW, asks: int = 12) -> set[int]:

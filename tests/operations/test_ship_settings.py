@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from tasks.aws import instances
 from tasks.errors import Resumable, SettingsError
 from tasks.hosts.pool import Hosts
 from tasks.operations.restart_all import ship_settings
-from tests.hosts.test_pool import machine
-from tests.operations.test_restart_all import visitors
 from tests.worlds.shop_world import ShopWorld, credentials, golden_of
+from tests.worlds.visitors import visitors
 
 # What ramped-settings does, from a file instead of AWS.
 UNIT = "[Unit]\nDescription=Settings\n\n[Service]\nExecStartPre=/bin/cp %h/store %h/site.env\nExecStart=/bin/sleep 100000\n"
@@ -34,7 +34,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShopWorld]:
 def colours(world: ShopWorld, command: str = ASK) -> list[str]:
     with Hosts(world.run()) as hosts:
         ids = (world.management, *sorted(world.cloud.members()))
-        return [hosts.open(machine(world.run().cloud, id)).read(command, check=False).text for id in ids]
+        return [hosts.open(instances.with_ids(world.run().cloud, [id])[0]).read(command, check=False).text for id in ids]
 
 
 def store(world: ShopWorld, text: str) -> None:

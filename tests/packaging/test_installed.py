@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tasks.version import VERSION
-from tests.operations.test_rehearse import STARTED, temporary, told, unfinished, until
+from tests.operations.rehearsing import STARTED, temporary, told, unfinished, until
 from tests.packaging.environments import BASE, ROOT, Environment, build_wheel, environment, newest, run
 from tests.worlds.operator_folder import SETTINGS
 

@@ -10,14 +10,7 @@ from tasks.runtime.guard import Guard, Stopped
 from tasks.runtime.output import Output
 from tasks.runtime.run import Run
 from tasks.runtime.waiting import SystemClock
-from tasks.settings.layers import Source, check, of_file
-from tasks.settings.model import Settings
-from tasks.settings.schema import build
-from tests.worlds.operator_folder import REQUIRED
-
-
-def site() -> Settings:
-    return build(check(of_file(Source(REQUIRED, "f", "/", {})).leaves, "f")[0])
+from tests.settings.site import site
 
 
 @pytest.fixture

@@ -7,14 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.settings_snippets.project import ASSETS, Project
-
-STOCK = """
-STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
-}
-"""
+from tests.settings_snippets.project import ASSETS, STOCK, Project
 
 
 @pytest.fixture

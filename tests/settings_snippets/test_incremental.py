@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.settings_snippets.project import PATIENCE, SNIPPETS, Project
-from tests.settings_snippets.test_collectstatic import STOCK
+from tests.settings_snippets.project import PATIENCE, SNIPPETS, STOCK, Project
 
 BACKEND = 'STORAGES["staticfiles"]["BACKEND"] = "config.incremental_storage.IncrementalStaticFilesStorage"\n'
 RULES = 'STORAGES["staticfiles"]["OPTIONS"] = {"support_js_module_import_aggregation": True}\n'

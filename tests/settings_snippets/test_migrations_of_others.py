@@ -9,16 +9,13 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import django
 import pytest
 
 from tests.settings_snippets import postgresql
-from tests.settings_snippets.migrations.third_party import APPS, SMALL
+from tests.settings_snippets.migrations.third_party import APPS, FOLDER, ROOT, SMALL
 
-ROOT = Path(__file__).parents[2]
-FOLDER = Path(os.environ.get("RAMPED_MIGRATION_APPS") or ROOT / ".venv/django-apps")
 ALL = os.environ.get("RAMPED_ALL_MIGRATIONS") == "1"
 BRIEF = ("django_celery_beat",)
 

@@ -1,41 +1,28 @@
 """The nginx snippet: as shipped by `nginx -t`, and on other ports before a real gunicorn."""
 
 import os
-import shutil
-import socket
 import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
-from types import MappingProxyType
 
 import pytest
 
-from tests.settings_snippets.project import HTTPS, PATIENCE, SNIPPETS, Answer, Project, ask, eventually, gunicorn
-
-SITE, ASGI = SNIPPETS / "nginx/site.conf", SNIPPETS / "nginx/site-asgi.conf"
-NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-BALANCER, STRANGER = "127.0.0.2", "127.0.0.3"
-CHECK = "/health_check/www.example.com"
+from tests.settings_snippets.nginx import (
+    ASGI,
+    BALANCER,
+    CHECK,
+    NGINX,
+    SITE,
+    STRANGER,
+    careful,
+    configuration,
+    get,
+    nginx,
+    serving,
+)
+from tests.settings_snippets.project import HTTPS, PATIENCE, ask, gunicorn
 
 pytestmark = pytest.mark.skipif(NGINX is None, reason="no nginx here: apt-get install nginx-light")
-
-
-def configuration(folder: Path, site: str) -> Path:
-    """Wrap the snippet into a whole configuration that needs no root and writes into the folder alone."""
-    (folder / "site.conf").write_text(site)
-    kinds = " ".join(f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
-    user = "user root;" if os.geteuid() == 0 else ""
-    main = folder / "nginx.conf"
-    main.write_text(
-        f"{user} pid {folder}/pid; error_log {folder}/error.log; events {{}}\n"
-        f"http {{ {kinds} access_log {folder}/access.log; include {folder}/site.conf; }}\n"
-    )
-    return main
-
-
-def nginx(folder: Path, *arguments: str) -> list[str]:
-    return [str(NGINX), "-p", str(folder), "-e", str(folder / "error.log"), "-c", str(folder / "nginx.conf"), *arguments]
 
 
 @pytest.mark.parametrize("site", [SITE, ASGI], ids=["site", "asgi"])
@@ -51,38 +38,7 @@ def test_it_is_clean_as_shipped(tmp_path: Path, site: Path) -> None:
     assert "syntax is ok" in ran.stderr
 
 
-# What a careful site sets, and one that trusts X-Forwarded-Host besides: whatever nginx lets through of it would be seen.
-CAREFUL = """
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-SECURE_SSL_REDIRECT = True
-SECURE_HSTS_SECONDS = 31536000
-SECURE_HSTS_INCLUDE_SUBDOMAINS = True
-SECURE_HSTS_PRELOAD = True
-USE_X_FORWARDED_HOST = True
-ROOT_URLCONF = "config.more"
-"""
-MORE = """
-from config.urls import *
-from django.http import HttpResponse
-urlpatterns += [path('big/', lambda request: HttpResponse(b'x' * 3_000_000))]
-"""
 READY = {"http://gunicorn/health/;": "http://gunicorn/health/ready/;", "# location = ": "location = "}
-
-
-def careful(root: Path, settings: str = "") -> Project:
-    """Return a project with these settings, its static files and its database."""
-    project = Project(root, settings=CAREFUL + settings)
-    (project.base / "config/more.py").write_text(MORE)
-    project.collectstatic()
-    assert project.manage("migrate", "-v0").code == 0
-    return project
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int]]:
-    root = tmp_path_factory.mktemp("nginx")
-    with gunicorn(careful(root)) as (place, _), serving(root, place) as port:
-        yield "127.0.0.1", port
 
 
 @pytest.fixture(scope="module")
@@ -92,48 +48,6 @@ def with_middleware(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[
     project = careful(root, 'MIDDLEWARE.insert(0, "config.health_middleware.HealthMiddleware")\nHEALTH_CHECK_TIMEOUT = 60\n')
     with gunicorn(project) as (place, _), serving(root, place, READY) as port:
         yield "127.0.0.1", port
-
-
-def moved(upstream: Path, port: int, more: Mapping[str, str], site: Path) -> str:
-    """Return the snippet for a free port, before a server on this socket, with one address that is trusted as the balancer."""
-    text = site.read_text()
-    changes = {
-        "listen 80": f"listen 127.0.0.1:{port}",
-        f"unix:/run/{'uvicorn' if site == ASGI else 'gunicorn'}.sock": f"unix:{upstream}",
-        "127.0.0.0/8 ": f"{BALANCER}/32",
-        **more,
-    }
-    for old, new in changes.items():
-        assert old in text, f"the snippet has no more {old!r}"
-        text = text.replace(old, new)
-    return text
-
-
-@contextmanager
-def serving(folder: Path, upstream: Path, more: Mapping[str, str] = MappingProxyType({}), site: Path = SITE) -> Iterator[int]:
-    """Run nginx with the snippet; yield its port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    configuration(folder, moved(upstream, port, more, site))
-    process = subprocess.Popen(nginx(folder, "-g", "daemon off;"))
-
-    def up() -> bool:
-        assert process.poll() is None, (folder / "error.log").read_text()
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", port)) == 0
-
-    try:
-        eventually(up)
-        yield port
-    finally:
-        process.terminate()
-        process.wait(PATIENCE)
-
-
-def get(site: tuple[str, int], path: str, source: str = BALANCER, method: str = "GET", **headers: str) -> Answer:
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return ask(site, path, headers={"Host": f"{site[0]}:{site[1]}", **named}, source=source, method=method)
 
 
 @pytest.mark.parametrize("source", [BALANCER, STRANGER])

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.settings_snippets.image_disk import Disk, disk, folder
 from tests.settings_snippets.project import SNIPPETS
-from tests.settings_snippets.test_ramped_image import Disk, disk, folder
 
 __all__ = ["disk", "folder"]
 

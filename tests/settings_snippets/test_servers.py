@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.settings_snippets.nginx import ASGI, BALANCER, CHECK, NGINX, SITE, careful, get, serving
 from tests.settings_snippets.project import HTTPS, PATIENCE, Project, ask, eventually
-from tests.settings_snippets.test_nginx import ASGI, BALANCER, CHECK, NGINX, SITE, careful, get, serving
-from tests.settings_snippets.test_units_and_policy import unit
+from tests.settings_snippets.unit_files import unit
 
 # What systemd does for a socket unit: it listens, and hands the socket over as number 3.
 ACTIVATE = """

@@ -13,9 +13,8 @@ import pytest
 from tests.settings_snippets import postgresql
 from tests.settings_snippets.migrations.every_case import CASES
 from tests.settings_snippets.migrations.stage_cases import SAFE, STAGED
-from tests.settings_snippets.migrations.third_party import APPS, SMALL
-from tests.settings_snippets.test_migrations_of_others import FOLDER
-from tests.settings_snippets.test_pendingmigrations import HEAD, judged, made, manage, migration, project
+from tests.settings_snippets.migrations.third_party import APPS, FOLDER, SMALL
+from tests.settings_snippets.pending import HEAD, judged, made, manage, migration, project
 
 __all__ = ["made", "project"]
 ROOT = Path(__file__).parents[2]

@@ -18,8 +18,8 @@ from urllib.parse import quote
 
 import pytest
 
+from tests.settings_snippets.nginx import BALANCER, NGINX, careful, serving
 from tests.settings_snippets.project import PATIENCE, SNIPPETS, gunicorn, text_of
-from tests.settings_snippets.test_nginx import BALANCER, NGINX, careful, serving
 
 pytestmark = pytest.mark.skipif(NGINX is None, reason="no nginx here: apt-get install nginx-light")
 

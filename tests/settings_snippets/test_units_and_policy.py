@@ -12,6 +12,7 @@ import botocore.session
 import pytest
 
 from tests.settings_snippets.project import SNIPPETS, Project
+from tests.settings_snippets.unit_files import unit
 
 UNITS = (".service", ".socket", ".target", ".timer")
 
@@ -20,11 +21,11 @@ UNITS = (".service", ".socket", ".target", ".timer")
 def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
     for name in ("ramped-role", "ramped-settings", "ramped-whole"):
         shutil.copy(SNIPPETS / "systemd" / name, tmp_path / name)
-    for unit in (path for path in (SNIPPETS / "systemd").iterdir() if path.suffix in UNITS):
+    for file in (path for path in (SNIPPETS / "systemd").iterdir() if path.suffix in UNITS):
         # The paths and users of the site are not on this machine.
-        text = unit.read_text().replace("/srv/shop/venv/bin/python", sys.executable).replace("=/srv/shop/app", f"={tmp_path}")
+        text = file.read_text().replace("/srv/shop/venv/bin/python", sys.executable).replace("=/srv/shop/app", f"={tmp_path}")
         text = text.replace("/srv/shop/venv/bin/uwsgi", sys.executable).replace("=/usr/local/sbin", f"={tmp_path}")
-        (tmp_path / unit.name).write_text(re.sub(r"^(User|Group|SocketUser|SocketGroup)=.*$", "", text, flags=re.MULTILINE))
+        (tmp_path / file.name).write_text(re.sub(r"^(User|Group|SocketUser|SocketGroup)=.*$", "", text, flags=re.MULTILINE))
     (tmp_path / "cron.service.d").mkdir()
     shutil.copy(SNIPPETS / "systemd/run-once.conf", tmp_path / "cron.service.d")
     (tmp_path / "cron.service").write_text("[Service]\nExecStart=/bin/true\n")
@@ -51,11 +52,6 @@ def test_systemd_finds_little_that_a_service_may_do_besides_its_work(name: str) 
     ran = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, "LC_ALL": "C.UTF-8"})
     level = re.findall(r"Overall exposure level for .*: (\d+\.\d) ", ran.stdout)
     assert level and float(level[0]) <= CONFINED[name], ran.stdout
-
-
-def unit(name: str) -> dict[str, str]:
-    lines = (SNIPPETS / "systemd" / name).read_text().splitlines()
-    return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
 
 
 def test_gunicorn_may_drain_longer_than_its_workers_need_and_nginx_waits_as_long_as_it() -> None:

@@ -31,6 +31,7 @@ from tests.rehearsal.standin import REGION, Cloud, Fleet, stand_in
 
 FAST = RolloutPolicy(poll=0.1, healthy_polls=2, instance_timeout=60, timeout=600, smoke_boot=False, check_revision=False)
 COMMAND = "fab rollout"
+ALARM = "shop-5xx"
 REVISION = "2" * 40
 
 
@@ -211,3 +212,13 @@ def build(cloud: Cloud, desired: int, **fleet: Any) -> RollingWorld:
     world = RollingWorld(cloud, built, image, of_ours(cloud, built, image), {})
     world.before = world.shape()
     return world
+
+
+def alarm(world: RollingWorld, state: str = "OK", name: str = ALARM) -> None:
+    """Make an alarm if it is not there, and set its state."""
+    cloudwatch = world.cloud.client("cloudwatch")
+    settings = {"EvaluationPeriods": 1, "Threshold": 1.0, "ComparisonOperator": "GreaterThanThreshold"}
+    metric = {"Namespace": "AWS/ApplicationELB", "MetricName": "HTTPCode_Target_5XX_Count", "Period": 60, "Statistic": "Sum"}
+    if not cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]:
+        cloudwatch.put_metric_alarm(AlarmName=name, **metric, **settings)
+    cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason="the test says so")

@@ -1,5 +1,7 @@
 """The shop's world with a CDN before it, and settings for whole releases in seconds."""
 
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +14,7 @@ from rehearsal.cdn import Cdn
 from tasks.runtime.run import Run
 from tests.worlds.shop_world import ShopWorld, golden_of
 
+Static = dict[str, Any]
 ROLLOUT = {"poll": 0.3, "healthy_polls": 2, "instance_timeout": 120}
 
 
@@ -69,3 +72,23 @@ def tagged(world: ShopWorld, revision: str) -> None:
     (world.disk() / "app/REVISION").write_text(f"{revision}\n")
     tag = {"Key": "ramped:revision", "Value": revision}
     world.cloud.client("ec2").create_tags(Resources=[world.management], Tags=[tag])
+
+
+def get(static: Static, path: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(static["cdn"] + path, timeout=30) as answer:
+            return answer.status, answer.headers["X-Cache"]
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.headers["X-Cache"]
+
+
+def hashed(world: ShopWorld) -> list[str]:
+    """Return the hashed files of the release, as visitors ask for them."""
+    root = world.shared / "static"
+    names = [str(path.relative_to(root)) for path in root.rglob("*.css") if path.name.count(".") > 1]
+    return [f"/static/{name}" for name in names]
+
+
+def forget(static: Static, world: ShopWorld) -> None:
+    world.standin.world._invalidations._on_invalidated(["/*"])

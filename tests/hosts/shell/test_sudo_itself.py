@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hosts.shell.test_sudoers import ROOT, allowed
+from tests.hosts.shell.sudoers import ROOT, allowed
 
 SNIPPET = ROOT / "settings_snippets/systemd/sudoers"
 NOBODY = "nobody"

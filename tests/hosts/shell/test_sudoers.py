@@ -3,27 +3,15 @@
 import ast
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 from tasks.decisions.release import image_cleaning
 from tasks.hosts.shell import commands
 from tasks.settings.model import Image
+from tests.hosts.shell.sudoers import ROOT, allowed
 
-ROOT = Path(__file__).parents[3]
 SITE, OTHERS = "gunicorn.service", ("celery-worker.service", "celery-beat.service", "ramped-settings.service")
 # Not asked for by us: the way out for an operator when everything of a bake was killed (README, "Images").
 BY_HAND = {"/usr/local/sbin/ramped-image resume"}
-
-
-def allowed(*, commented: bool) -> set[str]:
-    """Return what the snippet allows, or would allow if its commented lines were not."""
-    lines = (ROOT / "settings_snippets/systemd/sudoers").read_text().splitlines()
-    rules = [
-        line.partition("NOPASSWD: ")[2].removeprefix("NOEXEC: ")
-        for line in lines
-        if line.startswith("# deploy ALL" if commented else "deploy ALL")
-    ]
-    return {command for rule in rules for command in rule.split(", ")}
 
 
 def asked(*texts: str) -> set[str]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.rehearsal.cloud.test_groups import some_turns, suspend
+from tests.rehearsal.cloud.turns import some_turns, suspend
 from tests.rehearsal.standin import Cloud, Fleet, refused
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.rehearsal.cloud.test_groups import settled, some_turns, suspend, zones
+from tests.rehearsal.cloud.turns import settled, some_turns, suspend, zones
 from tests.rehearsal.standin import Cloud, Fleet, stand_in
 
 

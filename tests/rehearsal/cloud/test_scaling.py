@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.rehearsal.cloud.test_groups import suspend
+from tests.rehearsal.cloud.turns import suspend
 from tests.rehearsal.standin import Cloud, refused
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rehearsal.hosts.machines import namespaces, requirements
-from tests.rehearsal.hosts.machines_support import ROOT, machines_here
+from tests.rehearsal.hosts.machines_support import ROOT, groups, machines_here
 
 pytestmark = [machines_here, pytest.mark.alone, pytest.mark.long]
 # A mount, a network, a folder's worth of files, a process that has left its parent: then one line, and a long sleep.
@@ -31,13 +31,6 @@ def eventually(holds: Callable[[], bool], seconds: float = 60.0) -> bool:
             return False
         time.sleep(0.05)
     return True
-
-
-def groups() -> set[str]:
-    """Return the boxes' control groups that there are, wherever the computer has mounted them."""
-    script = "mount -t cgroup2 cgroup2 /sys/fs/cgroup; ls /sys/fs/cgroup"
-    done = subprocess.run(["unshare", "--mount", "sh", "-ec", script], capture_output=True, text=True, check=True)
-    return {name for name in done.stdout.split() if name.startswith("ramped-")}
 
 
 def live() -> list[str]:

@@ -4,11 +4,15 @@
 """
 
 import json
+import os
 import sys
+from pathlib import Path
 from typing import Any
 
 from tests.settings_snippets.migrations import truth
 
+ROOT = Path(__file__).parents[3]
+FOLDER = Path(os.environ.get("RAMPED_MIGRATION_APPS") or ROOT / ".venv/django-apps")
 COMMON = ("django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions", "django.contrib.sites")
 ENGINE = {
     "BACKEND": "django.template.backends.django.DjangoTemplates",

@@ -1,0 +1,34 @@
+"""Operators in processes of their own, which may be killed."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tests.worlds.operator_folder import ROOT
+from tests.worlds.rolling_world import RollingWorld
+
+
+class Operators:
+    """The process that forks operators."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+
+    def roll(self, world: RollingWorld, to: str | None, kill: int | None = None, when: str = "") -> dict[str, Any]:
+        assert self._process.stdin and self._process.stdout
+        order = {"url": world.cloud.url, "group": world.fleet.group, "to": to, "kill": kill, "when": when}
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        return dict(json.loads(self._process.stdout.readline()))
+
+
+@contextmanager
+def operators() -> Iterator[Operators]:
+    command = [sys.executable, "-m", "tests.worlds.operators"]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield Operators(process)
+        assert process.stdin
+        process.stdin.close()
