@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .changes import Changes
+from .throttling import THROTTLED, retry
 
 if TYPE_CHECKING:
     from ..settings.model import Aws
@@ -88,6 +89,9 @@ class Cloud:
         if quick:
             config = config.merge(Config(retries={"total_max_attempts": 1}, connect_timeout=3, read_timeout=5))
         client = self.session.client(name, endpoint_url=self._aws.endpoint, config=config)
+        if not quick:
+            # Before botocore's own, which is registered by service too: the first answer counts.
+            client.meta.events.register_first(f"needs-retry.{client.meta.service_model.service_id.hyphenize()}", retry)
         for event, handler in (("before-call", self._begin), ("after-call", self._end), ("after-call-error", self._broke)):
             client.meta.events.register(event, handler)
         return client
@@ -189,12 +193,6 @@ def _question(model: Any, params: Any) -> Any:
 
 def _is_answer(http_response: Any, parsed: Any) -> bool:
     return http_response.status_code < 500 and parsed.get("Error", {}).get("Code") not in THROTTLED
-
-
-# Error codes of throttling, after botocore's own retries.
-THROTTLED = frozenset(
-    {"RequestLimitExceeded", "Throttling", "ThrottledException", "ThrottlingException", "TooManyRequestsException"}
-)
 
 
 def throttled(error: Exception) -> bool:

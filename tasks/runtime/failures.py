@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from ..errors import CloudError, DeployError, HostUnreachable, RemoteFailed, SettingsError
-from .cloud import THROTTLED
+from .throttling import THROTTLED
 
 _CREDENTIALS = {
     "AuthFailure",

@@ -17,6 +17,7 @@ from tasks.errors import DeployError, Refused, Resumable, RolledBack
 from tasks.fleet.engine import RampedEngine
 from tasks.fleet.loop import Ask, GroupRollout, Questions, roll
 from tasks.operations.rollout import roll_out
+from tasks.runtime import throttling
 from tasks.runtime.guard import Guard
 from tests.policies.recorder import RECORDER
 from tests.worlds.hurried import Hurried
@@ -285,7 +286,7 @@ def test_a_change_of_desired_by_an_alarm_survives(at: str, change: int) -> None:
 
 def hurry_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let botocore's pauses between tries take no minutes; what it tries and when it gives up stays."""
-    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda self, context: 0.01)
+    monkeypatch.setattr(throttling, "LONGEST", 0.01)
     monkeypatch.setattr("botocore.retries.bucket.TokenBucket.acquire", lambda self, amount=1, block=True: True)
 
 

@@ -1,0 +1,74 @@
+"""Throttled calls: botocore with our own patience, against the stand-in's API."""
+
+from collections.abc import Iterator
+
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.runtime import throttling
+from tests.rehearsal.standin import Cloud
+from tests.worlds.aws_world import api_of, world
+from tests.worlds.shop_world import credentials
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[Cloud]:
+    with world() as (running, _):
+        yield running
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch, cloud: Cloud) -> Iterator[None]:
+    credentials(monkeypatch)
+    monkeypatch.setattr(throttling, "LONGEST", 0.0)
+    monkeypatch.setattr("botocore.retries.bucket.TokenBucket.acquire", lambda self, amount=1, block=True: True)
+    yield
+    cloud.control("faults", {"throttle": 0.0})
+
+
+@pytest.mark.usefixtures("hurried")
+def test_a_long_rollout_outlives_botocore_s_quota(cloud: Cloud) -> None:
+    """A client of botocore has a quota of retries, which throttled calls use up; then the next throttled call fails at once."""
+    client = api_of(cloud).client("ec2")
+    cloud.control("faults", {"throttle": 0.6, "seed": 7})
+    for _ in range(150):
+        client.describe_launch_templates()
+
+
+@pytest.mark.usefixtures("hurried")
+def test_a_call_is_given_up_at_last(cloud: Cloud) -> None:
+    cloud.control("faults", {"throttle": 1.0})
+    before = cloud.control("calls")["total"]
+    with pytest.raises(ClientError, match="Rate exceeded"):
+        api_of(cloud).client("autoscaling").describe_auto_scaling_groups()
+    assert cloud.control("calls")["total"] - before == throttling.ATTEMPTS
+
+
+@pytest.mark.usefixtures("hurried")
+def test_what_can_be_left_out_is_asked_for_once(cloud: Cloud) -> None:
+    cloud.control("faults", {"throttle": 1.0})
+    before = cloud.control("calls")["total"]
+    with pytest.raises(ClientError, match="Request limit exceeded"):
+        api_of(cloud).client("ec2", quick=True).describe_launch_templates()
+    assert cloud.control("calls")["total"] - before == 1
+
+
+@given(st.integers(1, throttling.ATTEMPTS - 1))
+def test_pauses_grow_and_are_bounded(attempts: int) -> None:
+    delay = throttling.retry((None, {"Error": {"Code": "RequestLimitExceeded"}}), attempts)
+    assert delay is not None and 0 <= delay <= min(2.0 ** (attempts - 1), throttling.LONGEST)
+
+
+@pytest.mark.parametrize(
+    ("response", "attempts"),
+    [
+        (None, 1),
+        ((None, {}), 1),
+        ((None, {"Error": {"Code": "InternalError"}}), 1),
+        ((None, {"Error": {"Code": "Throttling"}}), 40),
+    ],
+)
+def test_botocore_decides_everything_else(response: object, attempts: int) -> None:
+    assert throttling.retry(response, attempts) is None
