@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ...decisions.release.answers import json_object
 from ...decisions.setup import blocks
+from ...decisions.setup.extras import advice
 from ...decisions.setup.facts import MARK, Facts, end_of_traceback, of_ours, read_facts
 from ...decisions.setup.layout import Layout
 from ...errors import DeployError, SettingsError
@@ -39,7 +40,8 @@ class Scratch:
         if facts is None and ours:
             raise DeployError(f"A fault of ramped itself, not of the project; nothing was written. Report it: {failure}")
         if facts is None:
-            self.failure = f"{self.layout.settings} cannot be loaded by {self.python.program}: {failure}"
+            mended = advice(failure, self.repository.text("pyproject.toml") or "")
+            self.failure = f"{self.layout.settings} cannot be loaded by {self.python.program}: {failure}{mended}"
         return facts
 
     def prove(self, texts: Mapping[str, str], host: str, *, ask: bool) -> Proof:

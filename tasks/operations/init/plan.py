@@ -109,7 +109,7 @@ def _fabric(project: Project, snippets: Path, found: Wanted) -> None:
     if repository.text("fabric.yaml") in (None, repository.text(record_of("fabric.yaml"))):
         found.left += left.about_names(project.names)
         if steps.commands:
-            found.left.append(f"fabric.yaml: app.build: as {' and '.join(steps.found)} have it: read it")
+            found.left.append(f"fabric.yaml: app.build: taken from {' and '.join(steps.found)}: read it")
 
 
 def _steps(project: Project) -> Steps:

@@ -1,0 +1,38 @@
+"""What installs a module that the settings of a project import and its Python lacks."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+
+_NO_MODULE = re.compile(r"ModuleNotFoundError: No module named '([A-Za-z0-9_]+)")
+
+
+def advice(failure: str, pyproject: str) -> str:
+    """Return how to install the module for which settings did not load, as a clause; "" where they failed for another reason.
+
+    `pyproject`: the text of the project's pyproject.toml, or "".
+    """
+    found = _NO_MODULE.search(failure)
+    if found is None:
+        return ""
+    extras = list(_extras_with(found[1], pyproject))
+    if not extras:
+        return f"; if the site's requirements lack {found[1]}, add it to them, or set app.install in fabric.yaml"
+    command = f"pip install -e '.[{extras[0]}]'"
+    return f'; {found[1]} is in the extra {extras[0]} of pyproject.toml: set app.install in fabric.yaml to ["{command}"]'
+
+
+def _extras_with(module: str, pyproject: str) -> Iterator[str]:
+    """Yield the optional dependencies that seem to have a module: a distribution of its name, or of django- and its name."""
+    try:
+        project = tomllib.loads(pyproject).get("project", {})
+        groups = dict(project.get("optional-dependencies", {}))
+    except (tomllib.TOMLDecodeError, AttributeError, ValueError, TypeError):
+        return
+    name = module.lower().replace("_", "-")
+    for group, requirements in groups.items():
+        names = {re.split(r"[\s<>=!~;\[(]", str(line), maxsplit=1)[0].lower().replace("_", "-") for line in requirements}
+        if names & {name, f"django-{name}", f"python-{name}"} and re.fullmatch(r"[A-Za-z0-9._-]+", group):
+            yield group

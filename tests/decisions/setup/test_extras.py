@@ -1,0 +1,25 @@
+"""What to do where the settings import a module that is not installed."""
+
+import pytest
+
+from tasks.decisions.setup.extras import advice
+
+FAILURE = "ModuleNotFoundError: No module named 'environ' (sandbox/settings.py:2)"
+EXTRAS = '[project.optional-dependencies]\ndocs = ["Sphinx>=5"]\ntest = ["pytz", "django-environ>=0.4,<0.13"]\n'
+
+
+def test_an_extra_that_has_the_module_is_named_with_its_command() -> None:
+    assert advice(FAILURE, EXTRAS) == (
+        "; environ is in the extra test of pyproject.toml: set app.install in fabric.yaml to [\"pip install -e '.[test]'\"]"
+    )
+
+
+@pytest.mark.parametrize(
+    "pyproject", ["", "[project]\nname = 'x'\n", "no toml [", "project = 1\n", EXTRAS.replace("environ", "x")]
+)
+def test_without_such_an_extra_the_requirements_are(pyproject: str) -> None:
+    assert advice(FAILURE, pyproject).startswith("; if the site's requirements lack environ, add it")
+
+
+def test_another_failure_is_left_as_it_is() -> None:
+    assert advice("KeyError: 'DATABASE_URL'", EXTRAS) == ""
