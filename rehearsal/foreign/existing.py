@@ -103,7 +103,7 @@ class Existing:
         self._write_host(disk, shared, endpoints)
         databases.bring(self.facts["databases"], self.prepared.database, shared, disk / "app", self.tree)
         aliases = self.settings["app"].get("databases", ["default"])
-        for command in self.prepared.build:
+        for command in (*self.prepared.install, *self.prepared.build):
             self._run(disk / "venv", disk / "app", disk, "sh", "-c", command)
         for alias in aliases:
             self.manage(disk / "venv", disk / "app", disk, "migrate", "--noinput", "--verbosity=0", f"--database={alias}")

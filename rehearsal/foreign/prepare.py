@@ -60,7 +60,8 @@ class Prepared:
     database: str  # a file with a database of the project's own; "" where there is none
     environment: dict[str, str]
     findings: list[str]  # of `init` in the new release
-    build: list[str]  # commands that build the old release's checkout
+    install: list[str]  # commands that install the old release's own code, where it is installed; they run in its checkout
+    build: list[str]  # commands that build it
     pip: str  # pip.conf of the hosts
 
 
@@ -98,13 +99,14 @@ def _prepare(top: Path, wanted: Wanted, tools: Tools, say: Say) -> Prepared:
     run("git", "clone", "--quiet", "--no-checkout", repository, tree, cwd=top)
     run("git", "init", "--quiet", "--bare", "--initial-branch=main", top / "origin.git", cwd=top)
     made: dict[str, Path] = {}
-    first, _, build = _release(top, tree, old, "old", made, tools, say)
-    second, findings, _ = _release(top, tree, new, "new", made, tools, say)
+    first, _, install, build = _release(top, tree, old, "old", made, tools, say)
+    second, findings, _, _ = _release(top, tree, new, "new", made, tools, say)
     _require(tree)
     git(tree, "push", "--quiet", str(top / "origin.git"), f"{first}:refs/heads/main", f"{second}:refs/prepared/v2")
     environment = _environment(wanted.environment_file)
     database = _database(repository, tree)
-    return Prepared(repository.name, first, second, old, new, database, environment, findings, build, _pip_settings())
+    pip = _pip_settings()
+    return Prepared(repository.name, first, second, old, new, database, environment, findings, install, build, pip)
 
 
 def _require(tree: Path) -> None:
@@ -138,32 +140,33 @@ def _commit(repository: Path, revision: str) -> str:
 
 def _release(
     top: Path, tree: Path, revision: str, name: str, made: dict[str, Path], tools: Tools, say: Say
-) -> tuple[str, list[str], list[str]]:
+) -> tuple[str, list[str], list[str], list[str]]:
     """Check a revision out, make its virtual environment, and record it with what `init` changes in it.
 
-    `made`: environments by what their installation depends on. Returns the commit, what `init` found, and the commands that build
-    the checkout.
+    `made`: environments by what their installation depends on. Returns the commit, what `init` found, and the commands that
+    install the code of the checkout itself and build it.
     """
     git(tree, "checkout", "--quiet", "--force", "--detach", revision)
     git(tree, "clean", "-ffdxq")
     venv = top / f"{name}-venv"
     say(f"{name} release {revision[:12]}: a virtual environment with its requirements")
-    digest = tools.digest(tree)
+    digest, install = tools.digest(tree), tools.install(tree)
     if digest in made:
         # Installing the same again takes most of the time of a first run.
         shutil.copytree(made[digest], venv, symlinks=True)
     else:
-        pythons.environment(venv, tree, pythons.choose(tree), tools.install(tree), say)
+        pythons.environment(venv, tree, pythons.choose(tree), install, say)
         made |= {digest: venv} if digest else {}
     say(f"{name} release {revision[:12]}: Python {pythons.version(venv / 'bin/python')}; what `init` changes in it")
     findings = tools.set_up(tree, venv / "bin/python")
     server = json.loads((tree / ".ramped/project.json").read_text(encoding="utf-8"))["server"]
     pythons.complete(venv, tree, SERVED_BY[server], say)
+    pythons.relocate(venv)
     tools.record(tree, venv)
     # The project may ignore names that `init` writes.
     git(tree, "add", "--all", "--force")
     git(tree, "commit", "--quiet", "--allow-empty", "--no-verify", "--message", f"The {name} release, as `init` sets it up")
-    return git(tree, "rev-parse", "HEAD"), findings, tools.build(tree)
+    return git(tree, "rev-parse", "HEAD"), findings, [] if digest else install, tools.build(tree)
 
 
 def _database(repository: Path, tree: Path) -> str:

@@ -14,6 +14,11 @@ from .commands import run
 
 # How pip says that a package wants another Python.
 _TOO_OLD = re.compile(r"requires a different Python|Requires-Python|No matching distribution found for [Dd]jango")
+# For sh a command, for Python a text.
+_BESIDE = b"""#!/bin/sh
+'''exec' "$(dirname -- "$(realpath -- "$0")")/python" "$0" "$@"
+' '''
+"""
 _VERSION = "import sys; print(*sys.version_info[:2])"
 
 
@@ -65,6 +70,19 @@ def _install(folder: Path, tree: Path, commands: Sequence[str]) -> None:
     if not declared:
         raise Refusal(f"{tree.name}: there is no requirements file, and pyproject.toml names no dependencies")
     pip(folder, tree, *declared)
+
+
+def relocate(folder: Path) -> None:
+    """Let the programs of an environment find its Python beside them, wherever it is moved or copied.
+
+    pip has written its absolute path into their first line. Source: how `uv venv --relocatable` does it.
+    """
+    for program in (folder / "bin").iterdir():
+        if program.is_symlink() or not program.is_file():
+            continue
+        first, newline, rest = program.read_bytes().partition(b"\n")
+        if re.fullmatch(rb"#!.*/bin/python[\d.]*", first) and newline:
+            program.write_bytes(_BESIDE + rest)
 
 
 def pip(folder: Path, tree: Path, *arguments: str) -> None:

@@ -143,6 +143,24 @@ def test_a_static_file_that_the_build_has_made_is_no_finding(tmp_path: Path) -> 
     ]
 
 
+def test_the_programs_of_an_environment_run_after_it_has_moved(tmp_path: Path) -> None:
+    programs = tmp_path / "old-venv/bin"
+    programs.mkdir(parents=True)
+    (programs / "python").symlink_to(sys.executable)
+    for name in ("python3.11", "python"):
+        (programs / f"by-{name}").write_text(f"#!{programs}/{name}\nimport sys\nprint(sys.argv[1:], __file__)\n")
+    (programs / "shell").write_text("#!/bin/sh\n")
+    for program in programs.iterdir():
+        if not program.is_symlink():
+            program.chmod(0o755)
+    pythons.relocate(tmp_path / "old-venv")
+    moved = programs.parent.rename(tmp_path / "a disk") / "bin"
+    for name in ("python3.11", "python"):
+        done = subprocess.run([moved / f"by-{name}", "an 'argument'"], capture_output=True, text=True, check=True)
+        assert done.stdout == f"""["an 'argument'"] {moved}/by-{name}\n"""
+    assert (moved / "shell").read_text() == "#!/bin/sh\n" and (moved / "python").resolve() == Path(sys.executable).resolve()
+
+
 def test_what_looks_like_a_secret_is_in_every_image(repository: Path) -> None:
     (repository / "bin").mkdir()
     (repository / "bin/settings.ini").write_text("key = ghp_" + "a1B2" * 9 + "\n")
