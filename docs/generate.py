@@ -14,8 +14,9 @@ from invoke import Task
 from invoke.parser import Argument, ParserContext
 
 from tasks.commands import GROUPS, ns
-from tasks.decisions.reporting.events import FACTS, FIELDS, KINDS, OUTCOMES, VERSION
+from tasks.decisions.reporting.events import FACTS, FIELDS, KINDS, VERSION
 from tasks.decisions.reporting.events import schema as event_schema
+from tasks.decisions.reporting.outcomes import OUTCOMES
 from tasks.runtime.arguments import Omissible
 from tasks.settings.environment import variable_of
 from tasks.settings.hooks import COMMANDS, STEPS

@@ -82,7 +82,7 @@ class Baking(AbstractContextManager["Baking"]):
             self.revision = _verified(run, self._instance, host, self._proven)
             run.journal.note(revision=self.revision, instance=self._instance.id)
             with ExitStack() as step:
-                self._shown = step.enter_context(run.step("image"))
+                step.enter_context(run.step("image"))
                 found = None if self._fresh else adopted(run, self._instance, self.revision)
                 self.is_new = found is None
                 self.id = found or begin(run, self._instance, host, self.revision)
@@ -129,8 +129,7 @@ class Baking(AbstractContextManager["Baking"]):
         """End the step of an image that was not waited for."""
         if self._open:
             self._run.out.say(f"EC2 goes on with image {self.id}: the same command uses it again")
-            # No error of the image's own: it is shown as none, and no hook for its failure is to run.
-            self._shown.goes_on = True
+            # No error of the image's own: it goes on, and no hook for its failure is to run.
             self._step.__exit__(GeneratorExit, GeneratorExit(), None)
 
 

@@ -63,14 +63,7 @@ def roll_out(run: Run, versions: Mapping[str, Version] | None = None, to: str | 
     if to is not None:
         # Of an earlier release the pages must answer, but need not say what those of the newest do.
         run = run.with_(app={"pages": tuple(Page(page.path) for page in run.settings.app.pages)})
-    ended = replace_instances(run, versions, to, yes=yes)
-    back = [outcome.text for outcome in ended if outcome.progress is Progress.RETURNED]
-    if back:
-        raise RolledBack("\n".join(back))
-    paused = [f"{outcome.group}: {outcome.text}" for outcome in ended if outcome.progress is Progress.PAUSED]
-    if paused:
-        again = run.command
-        raise Paused("\n".join(paused), again if " --yes" in again else f"{again} --yes")
+    replace_instances(run, versions, to, yes=yes)
 
 
 def replace_instances(
@@ -85,7 +78,7 @@ def replace_instances(
 
     `versions`: the version of each launch template; `to`: the number for all others; None for the newest; `yes`: continue past
     pauses; `turn_back`: why the rollouts under way are rolled back. A dry run shows the plan, also to a version that is not made
-    yet. Raises Refused with all problems, Resumable when it stopped half-way.
+    yet. Raises Refused with all problems, RolledBack where that was not wanted, Resumable when it stopped half-way or pauses.
     """
     with run.step("rollout"):
         await_locks(run)
@@ -103,7 +96,22 @@ def replace_instances(
         if run.dry:
             for target in ahead:
                 show(run, target)
-        return _roll(run, ahead) if ahead and not run.dry else []
+        ended = _roll(run, ahead) if ahead and not run.dry else []
+        # Within the step: neither its outcome nor its hooks may call it done.
+        if not turn_back:
+            _require_over(run, ended)
+        return ended
+
+
+def _require_over(run: Run, ended: Sequence[Outcome]) -> None:
+    """Raise RolledBack or Paused where a group has not reached its version."""
+    back = [outcome.text for outcome in ended if outcome.progress is Progress.RETURNED]
+    if back:
+        raise RolledBack("\n".join(back))
+    paused = [f"{outcome.group}: {outcome.text}" for outcome in ended if outcome.progress is Progress.PAUSED]
+    if paused:
+        again = run.command
+        raise Paused("\n".join(paused), again if " --yes" in again else f"{again} --yes")
 
 
 def _note(run: Run, targets: Sequence[GroupTarget]) -> None:

@@ -10,8 +10,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, NoReturn
 
-from ..decisions.reporting.events import Outcome
-from ..errors import DeployError, Paused, Refused, Resumable, RolledBack, SettingsError
+from ..decisions.reporting.outcomes import Outcome, outcome_of
+from ..errors import DeployError, Refused, Resumable
 from .plain import discard_unread
 
 if TYPE_CHECKING:
@@ -57,19 +57,6 @@ def _by(error: KeyboardInterrupt) -> str:
     return f"Stopped by {error}." if isinstance(error, Stopped) else "Stopped by Ctrl-C."
 
 
-def outcome_of(error: DeployError | None) -> Outcome:
-    """Return the outcome that an error means; None: a bug."""
-    kinds: dict[type[DeployError], Outcome] = {
-        Paused: "paused",
-        Resumable: "half-way",
-        RolledBack: "rolled-back",
-        Refused: "refused",
-        SettingsError: "refused",
-        DeployError: "failed",
-    }
-    return next((outcome for kind, outcome in kinds.items() if isinstance(error, kind)), "bug")
-
-
 class Guard:
     """Turn interruptions and the errors of AWS, SSH and the network into a DeployError.
 
@@ -103,7 +90,8 @@ class Guard:
         explained = self._explain(error)
         if explained is None and self._changed():
             self._out.warn(f"stopped half-way by a bug in this tool. To go on: {self._again()}")
-        self._report("interrupted" if isinstance(error, KeyboardInterrupt) else outcome_of(explained), explained or error)
+        interrupted = isinstance(error, KeyboardInterrupt)
+        self._report(outcome_of(error if interrupted else explained or error, explained=True), explained or error)
         if explained is None:
             return
         explained.message = self._out.clean(explained.message or "")

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Literal
 
 from ..decisions.reporting.hooks import variables
+from ..decisions.reporting.outcomes import hook_of, outcome_of
 from ..errors import DeployError, Refused
 from ..settings.hooks import STEPS, Hook
 from .journal import Journal
@@ -39,10 +40,10 @@ class _Around(AbstractContextManager[None]):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Run what comes after; an interruption runs nothing, since the operator waits for the end."""
-        if error is None:
-            self._hooks.run("after", self._name, outcome="ok")
-        elif isinstance(error, Exception):
-            self._hooks.run("failed", self._name, outcome="failed")
+        outcome = outcome_of(error)
+        when = hook_of(outcome, begun=self._name in STEPS or self._hooks.begun)
+        if when:
+            self._hooks.run(when, self._name, outcome=outcome)
 
 
 class Hooks:
@@ -65,6 +66,11 @@ class Hooks:
     def around_command(self, name: str) -> AbstractContextManager[None]:
         """Return the same for a command; what is a step too, such as rollout, has its hooks around the step."""
         return nullcontext() if name in STEPS else _Around(self, name)
+
+    @property
+    def begun(self) -> bool:
+        """Return whether a step of this run has begun."""
+        return self._journal.stepped
 
     @property
     def far(self) -> bool:

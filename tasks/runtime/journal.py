@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ..decisions.reporting.events import Event, Kind, Outcome
+from ..decisions.reporting.events import Event, Kind
+from ..decisions.reporting.outcomes import Outcome
 from ..decisions.rollout.snapshot import Fleet
 from .steps import Step
 from .text import redact
@@ -41,6 +42,7 @@ class Journal:
     facts: dict[str, str] = field(default_factory=dict)
     sinks: list[Sink] = field(default_factory=list)
     viewers: list[Callable[[Fleet], None]] = field(default_factory=list)  # called with each group as a rollout sees it
+    stepped: bool = False  # whether a step has begun
     _began: float | None = None
     _lock: Any = field(default_factory=threading.RLock)
 
@@ -62,13 +64,13 @@ class Journal:
 
     def step_began(self, step: Step) -> None:
         """Report that a step begins."""
+        self.stepped = True
         self.note(**step.facts)
         self.emit("step-began", step=step.key, number=step.number)
 
     def step_ended(self, step: Step) -> None:
         """Report how a step ended."""
-        outcome = "ok" if step.ok else "failed"
-        self.emit("step-ended", step=step.key, number=step.number, outcome=outcome, seconds=round(step.seconds, 3))
+        self.emit("step-ended", step=step.key, number=step.number, outcome=step.outcome, seconds=round(step.seconds, 3))
 
     def action(self, group: str, text: str) -> None:
         """Report a change of a group."""

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol, TextIO
 
+from ..decisions.reporting.outcomes import is_well
 from .plain import Plain, duration
 from .steps import Step
 from .terminal import Terminal, is_terminal
@@ -132,7 +133,7 @@ class Output:
             self._open = [(title, since) for title, since in self._open if title and (title, since) != (step.title, step.began)]
             self._backend.close()
             result = f"{step.result} {step.title} ({duration(step.seconds)})"
-            self._backend.line(self._flat(result), {"ok": "green", "goes on": "bold"}.get(step.result, "bold red"))
+            self._backend.line(self._flat(result), "green" if step.ok else "bold" if is_well(step.outcome) else "bold red")
             if self._open:
                 title, since = self._open[-1]
                 self._backend.live(self._flat(title), "", since)

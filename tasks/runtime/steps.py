@@ -9,14 +9,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from ..decisions.reporting.outcomes import WORDS, Outcome, outcome_of
+
 
 @dataclass
 class Step:
     """One step of a run.
 
     `name`: such as "migrate"; `number`: its place in a numbered run, or ""; `facts`: what it is about, such as the revision;
-    `began` and `seconds`: on a clock with any start; `ok`: whether it was completed; `goes_on`: what it waited for goes on
-    without this run.
+    `began` and `seconds`: on a clock with any start; `outcome`: how it ended.
     """
 
     name: str
@@ -24,8 +25,7 @@ class Step:
     facts: Mapping[str, str] = field(default_factory=dict)
     began: float = 0.0
     seconds: float = 0.0
-    ok: bool = False
-    goes_on: bool = False
+    outcome: Outcome = "failed"
 
     @property
     def title(self) -> str:
@@ -34,9 +34,14 @@ class Step:
         return f"{self.number:<2} {named}" if self.number else named
 
     @property
+    def ok(self) -> bool:
+        """Whether it was completed."""
+        return self.outcome == "ok"
+
+    @property
     def result(self) -> str:
         """How it ended, for people."""
-        return "ok" if self.ok else "goes on" if self.goes_on else "failed"
+        return "ok" if self.ok else WORDS[self.outcome]
 
     @property
     def key(self) -> str:
@@ -51,7 +56,7 @@ class Listener(Protocol):
         """Called when a step begins."""
 
     def step_ended(self, step: Step) -> None:
-        """Called when a step has ended, with `step.ok`."""
+        """Called when a step has ended, with `step.outcome`."""
 
 
 class Steps:
@@ -72,7 +77,10 @@ class Steps:
                 listener.step_began(step)
         try:
             yield step
-            step.ok = True
+            step.outcome = "ok"
+        except BaseException as error:
+            step.outcome = outcome_of(error)
+            raise
         finally:
             step.seconds = self._now() - step.began
             with self._lock:

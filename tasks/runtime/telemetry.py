@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..decisions.reporting.events import Event
+from ..decisions.reporting.outcomes import is_well
 from ..errors import SettingsError
 
 _PATIENCE = 5.0  # seconds for an export, and for the last one
@@ -75,7 +76,7 @@ class Spans:
         span = found[1]
         span.set_attributes({f"ramped.{fact}": text for fact, text in event.facts.items()})
         span.set_attributes({"ramped.outcome": str(event.outcome), "ramped.run": event.run, "ramped.by": event.by})
-        good = event.outcome in ("ok", "paused")
+        good = event.outcome is not None and is_well(event.outcome)
         span.set_status(Status(StatusCode.OK) if good else Status(StatusCode.ERROR, event.text or str(event.outcome)))
         span.end(end_time=_nanoseconds(event))
 

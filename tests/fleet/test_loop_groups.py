@@ -43,9 +43,12 @@ def test_an_alarm_while_it_bakes_in_the_end_brings_the_old_version_back() -> Non
     with rolling(2) as world:
         alarm(world)
         world.when("all are new and bake", lambda: alarm(world, "ALARM"))
+        run = world.run(pause=300, alarms=(ALARM,))
         with world.watched(), pytest.raises(RolledBack, match=f"alarm {ALARM} is in ALARM"):
-            world.roll(pause=300, alarms=(ALARM,))
+            roll_out(run)
         world.assert_done("1", launches=4)
+        # A hook after the rollout would mark a release that nobody got.
+        assert [step.outcome for step in run.steps.ended] == ["rolled-back"]
 
 
 def test_an_alarm_half_way_brings_the_old_version_back() -> None:
@@ -147,7 +150,8 @@ def test_what_speaks_against_it_is_told_of_all_groups_at_once() -> None:
 def test_a_canary_in_each_group() -> None:
     with two() as (web, api):
         with pytest.raises(Paused, match=r"web: 1 of 2 are new.*\napi: 1 of 3 are new"):
-            roll_out(both((web, api), canary=1))
+            roll_out(run := both((web, api), canary=1))
+        assert [step.outcome for step in run.steps.ended] == ["paused"]
         roll_out(both((web, api), canary=1), yes=True)
         web.assert_done(web.next, launches=2)
         api.assert_done(api.next, launches=3)

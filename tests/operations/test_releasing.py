@@ -66,9 +66,10 @@ def test_an_image_that_was_not_waited_for_is_not_shown_as_failed() -> None:
     run = Run(site(), Output(screen, screen), SystemClock(), False, "fab ship")
     baking = Baking(run)
     with ExitStack() as step:
-        baking._shown = step.enter_context(run.step("image"))
+        step.enter_context(run.step("image"))
         baking._step, baking._open, baking.id = step.pop_all(), True, "ami-1"
     baking.__exit__(None, None, None)
     run.report("what was done")
     shown = screen.getvalue()
     assert "EC2 goes on with image ami-1" in shown and shown.count("goes on image") == 1 and "failed" not in shown
+    assert [step.outcome for step in run.steps.ended] == ["goes-on"]

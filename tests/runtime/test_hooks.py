@@ -78,6 +78,16 @@ def test_an_after_may_stop_too(tmp_path: Path, screen: io.StringIO) -> None:
         pass
 
 
+def test_a_refusal_before_the_first_step_is_no_failure_of_the_command(tmp_path: Path, screen: io.StringIO) -> None:
+    run = run_with(tmp_path, screen, failed={"ship": "echo $RAMPED_OUTCOME >> log"}, after={"ship": "echo after >> log"})
+    with pytest.raises(Refused), run.hooks.around_command("ship"):
+        raise Refused("releases are frozen")
+    assert not (tmp_path / "log").exists()
+    with pytest.raises(Refused), run.hooks.around_command("ship"), run.step("git"):
+        raise Refused("uncommitted changes")
+    assert (tmp_path / "log").read_text() == "refused\n"
+
+
 @pytest.mark.parametrize(("error", "there"), [(DeployError("x"), True), (KeyboardInterrupt(), False)])
 def test_a_step_that_failed_has_its_own_hook_and_an_interruption_has_none(
     tmp_path: Path, screen: io.StringIO, error: BaseException, there: bool

@@ -8,29 +8,20 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from .outcomes import OUTCOMES, Outcome
+
 VERSION = 1  # raised when a field changes its meaning or goes; new fields and new events do not raise it
 
 Kind = Literal["run-began", "step-began", "step-ended", "action", "warning", "run-ended", "crashed"]
-Outcome = Literal["ok", "failed", "refused", "rolled-back", "paused", "half-way", "interrupted", "bug"]
 
 KINDS: Mapping[Kind, str] = {
     "run-began": "a command begins",
     "step-began": "a step of it begins",
-    "step-ended": "a step has ended; `outcome` is ok or failed",
+    "step-ended": "a step has ended; `outcome` says how",
     "action": "a rollout changed a group; `text` says how",
     "warning": "a warning was shown; `text` has it",
     "run-ended": "the command has ended; `outcome` and `code` say how, `text` why",
     "crashed": "an earlier run never ended: its process is gone; `run` and the others are those of that run",
-}
-OUTCOMES: Mapping[Outcome, str] = {
-    "ok": "done",
-    "failed": "failed",
-    "refused": "a check or the settings refused it",
-    "rolled-back": "the new version failed; the old version serves everywhere",
-    "paused": "at a canary or a checkpoint; the same command with --yes continues",
-    "half-way": "stopped half-way; the same command continues",
-    "interrupted": "Ctrl-C, or a signal",
-    "bug": "a bug of ramped",
 }
 # Field -> JSON type, meaning, the events that have it (none: all).
 FIELDS: Mapping[str, tuple[str, str, tuple[Kind, ...]]] = {

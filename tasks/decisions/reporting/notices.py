@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from .events import Event, Outcome
+from .events import Event
+from .outcomes import WORDS
 
 Form = Literal["slack", "json"]
 _AS = {"ok": "success", "interrupted": "interrupted"}
-_WORDS: Mapping[Outcome, str] = {
-    "ok": "done",
-    "failed": "failed",
-    "refused": "refused",
-    "rolled-back": "rolled back",
-    "paused": "pauses",
-    "half-way": "stopped half-way",
-    "interrupted": "interrupted",
-    "bug": "stopped by a bug of ramped",
-}
 _LONGEST = 2000  # characters of a text: Slack shortens what is longer than some thousand
 
 
@@ -39,7 +30,7 @@ def text(event: Event) -> str:
     """Return an event in words, on a line, and below it what was said."""
     words = "begins" if event.event == "run-began" else "never ended: its process is gone"
     if event.event == "run-ended" and event.outcome:
-        words = _WORDS[event.outcome]
+        words = WORDS[event.outcome]
     facts = event.facts
     about = [f"revision {facts['revision'][:12]}"] if facts.get("revision") else []
     about += [f"{facts['from_versions']} -> {facts['to_versions']}"] if facts.get("to_versions") else []

@@ -3,8 +3,9 @@ import json
 import pytest
 
 from tasks.decisions.reporting import events
-from tasks.decisions.reporting.events import FIELDS, KINDS, OUTCOMES, VERSION, instant, line, schema
+from tasks.decisions.reporting.events import FIELDS, KINDS, VERSION, instant, line, schema
 from tasks.decisions.reporting.hooks import variables
+from tasks.decisions.reporting.outcomes import OUTCOMES
 from tests.decisions.reporting.sample import event
 
 
