@@ -18,8 +18,10 @@ from moto.backends import get_backend  # noqa: E402  (the variables are read at 
 from moto.core.errors import ErrorLookupFactory  # noqa: E402
 from moto.ec2.models.amis import Ami  # noqa: E402
 from moto.ec2.models.core import TaggedEC2Resource  # noqa: E402
+from moto.ssm.models import Parameter  # noqa: E402
 
 LOCK = threading.RLock()
+BY = "arn:aws:iam::{}:user/rehearsal"  # whose every call is, by the account
 SERVICES = ("ec2", "elbv2", "cloudfront", "ssm", "sts", "cloudwatch", "iam", "autoscaling")
 
 
@@ -32,8 +34,17 @@ def _mappings_of(image: Any) -> list[dict[str, Any]]:
     return list(image.real_mappings)
 
 
+_described = Parameter.describe_response_object
+
+
+def _with_author(parameter: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    # Systems Manager's API reference, ParameterHistory: the ARN of the AWS user who last changed the parameter.
+    return {**_described(parameter, *args, **kwargs), "LastModifiedUser": BY.format(parameter.account_id)}
+
+
 # moto's models cannot be subclassed from another package (IndexError), so methods are replaced
 TaggedEC2Resource.get_tags = _tags_of  # type: ignore[method-assign, assignment]
+Parameter.describe_response_object = _with_author  # type: ignore[method-assign]
 Ami.block_device_mappings = property(_mappings_of)  # type: ignore[assignment]
 # moto makes the table of a service's errors anew for each answer that is an error: up to 30 ms.
 ErrorLookupFactory._create_error_lut = staticmethod(functools.cache(ErrorLookupFactory._create_error_lut))  # type: ignore[method-assign]

@@ -6,13 +6,12 @@ from typing import Any
 from .consistency import Consistency
 from .errors import ApiError
 from .filters import matching, tag_list, tag_values, tags_of
-from .moto_state import MotoState
+from .moto_state import BY, MotoState
 from .paging import page
 from .templates import Template, Templates, Version
 from .timing import Timing
 
 Params = Mapping[str, Any]
-BY = "arn:aws:iam::{}:user/rehearsal"
 
 
 class TemplateApi:

@@ -36,6 +36,11 @@ class Line:
     pid: str
     text: str
 
+    @property
+    def message(self) -> str:
+        """The text without what the init writes in front, which are fields of their own in the journal."""
+        return _BY_INIT.sub("", self.text, count=1)
+
     def entry(self) -> str:
         """Return it as an entry in JSON."""
         fields = {
@@ -43,7 +48,7 @@ class Line:
             "_SYSTEMD_UNIT": self.unit,
             "SYSLOG_IDENTIFIER": self.program,
             "_PID": self.pid,
-            "MESSAGE": self.text,
+            "MESSAGE": self.message,
         }
         return json.dumps({name: value for name, value in fields.items() if value}) + "\n"
 
@@ -61,7 +66,7 @@ def answer(argv: Sequence[str], journal: Path, now: datetime) -> tuple[str, int]
     found = [line for name in names for line in lines(journal / name, name, now) if since is None or line.at >= since]
     if asked.grep is not None:
         pattern = _pattern(asked.grep)
-        found = [line for line in found if pattern.search(line.text)]
+        found = [line for line in found if pattern.search(line.message)]
     found.sort(key=lambda line: line.at)
     if asked.lines is not None:
         found = found[-asked.lines :] if asked.lines else []

@@ -13,6 +13,12 @@ from datetime import UTC, datetime
 from ..release.answers import json_object
 
 _MICROSECONDS = re.compile(r"[0-9]{1,16}")  # until the year 2286
+# A time with which gunicorn, Python's logging and others begin a line: with or without brackets, fraction and zone.
+_STAMP = re.compile(
+    r"(\[)?(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)(?:[.,]\d{1,9})?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?(?(1)\]):? +(?=\S)", re.ASCII
+)
+_ZONES = 900  # seconds: the zones of the world lie a multiple of that apart
+_NEAR = 2  # seconds between what a program writes and what the journal notes
 FIELDS = ("MESSAGE", "SYSLOG_IDENTIFIER", "_PID", "_SYSTEMD_UNIT")
 
 
@@ -33,8 +39,20 @@ class Entry:
 
     @property
     def lines(self) -> list[str]:
-        """The message's lines, each with time and program in front."""
-        return [f"{self.time} {self.program}: {line}" for line in self.message.splitlines() or [""]]
+        """The message's lines, each with time and program in front; the same time once more at their begin is left out."""
+        return [f"{self.time} {self.program}: {self._without_time(line)}" for line in self.message.splitlines() or [""]]
+
+    def _without_time(self, line: str) -> str:
+        """Return a line without the journal's own time in front, in whatever zone it is written."""
+        found = _STAMP.match(line)
+        if found is None:
+            return line
+        try:
+            written = datetime.fromisoformat(found[2]).replace(tzinfo=UTC).timestamp()
+        except ValueError:
+            return line
+        apart = (written - self.at / 1e6 + _NEAR) % _ZONES
+        return line[found.end() :] if apart <= 2 * _NEAR else line
 
 
 def read(line: str) -> Entry | None:

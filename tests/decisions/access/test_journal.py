@@ -17,6 +17,25 @@ def test_an_entry_shows_time_program_and_each_line() -> None:
 
 
 @pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("[2023-11-14 22:13:20 +0000] [7] [INFO] Booting", "[7] [INFO] Booting"),
+        ("[2023-11-15 03:58:19 +0545] [7] Booting", "[7] Booting"),
+        ("2023-11-14 23:13:20,123 WARNING slow", "WARNING slow"),
+        ("2023-11-14T22:13:19.9Z slow", "slow"),
+        ("2023-11-14 22:12:00 of another time", "2023-11-14 22:12:00 of another time"),
+        ("[2023-11-14 22:13:20 unclosed", "[2023-11-14 22:13:20 unclosed"),
+        ("2023-13-99 22:13:20 no time", "2023-13-99 22:13:20 no time"),
+        ("2023-11-14 22:13:20", "2023-11-14 22:13:20"),
+    ],
+)
+def test_the_time_is_shown_once(message: str, shown: str) -> None:
+    assert Entry(1700000000123456, "gunicorn[7]", "shop.service", message).lines == [
+        f"2023-11-14 22:13:20.123 gunicorn[7]: {shown}"
+    ]
+
+
+@pytest.mark.parametrize(
     ("value", "message"),
     [
         (list("ü\x1b[1m".encode()), "ü\x1b[1m"),

@@ -21,6 +21,12 @@ def test_a_deleted_name_can_be_taken_again_after_a_rest(cloud: Cloud) -> None:
     put(cloud)
 
 
+def test_each_version_has_its_author(cloud: Cloud) -> None:
+    put(cloud)
+    shown = cloud.client("ssm").get_parameter_history(Name="/ramped/lock")["Parameters"]
+    assert [one["LastModifiedUser"] for one in shown] == [f"arn:aws:iam::{cloud.standin.world.account}:user/rehearsal"]
+
+
 def test_updates_that_collide_are_refused_and_change_nothing(cloud: Cloud) -> None:
     ssm = cloud.client("ssm")
     put(cloud)

@@ -35,7 +35,7 @@ def entries(journal: Path, *options: str) -> list[tuple[str, str, str]]:
 
 def test_a_line_has_its_own_time_or_that_of_the_line_before(journal: Path) -> None:
     assert entries(journal) == [
-        ("2025-12-31 23:50:00", "shop.service", "Dec 31 23:50"),
+        ("2025-12-31 23:50:00", "shop.service", "Starting The"),
         ("2026-01-01 00:05:00", "shop.service", "[2026-01-01 "),
         ("2026-01-01 00:05:00", "shop.service", "  a second l"),
         ("2026-01-01 00:06:00", "nginx.service", "[2026-01-01 "),
