@@ -44,7 +44,7 @@ def _with_author(parameter: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
 
 # moto's models cannot be subclassed from another package (IndexError), so methods are replaced
 TaggedEC2Resource.get_tags = _tags_of  # type: ignore[method-assign, assignment]
-Parameter.describe_response_object = _with_author  # type: ignore[method-assign]
+Parameter.describe_response_object = _with_author  # type: ignore[method-assign, assignment]
 Ami.block_device_mappings = property(_mappings_of)  # type: ignore[assignment]
 # moto makes the table of a service's errors anew for each answer that is an error: up to 30 ms.
 ErrorLookupFactory._create_error_lut = staticmethod(functools.cache(ErrorLookupFactory._create_error_lut))  # type: ignore[method-assign]
