@@ -35,7 +35,7 @@ def of_machines(top: Path, shared: Path, origin: str, variables: Mapping[str, st
 
     All is the operator's; shop.env holds the database's password, and only the site may read it besides.
     """
-    from .hosts.machines import image_files
+    from .hosts.machines import golden, image_files
 
     disk = top / "base"
     home = disk / image_files.HOME.lstrip("/")
@@ -48,6 +48,7 @@ def of_machines(top: Path, shared: Path, origin: str, variables: Mapping[str, st
     (shared / "static").mkdir()
     for folder in (disk, disk / "srv", home, shared, shared / "static"):
         folder.chmod(0o755)
+    golden.lay(disk, *image_files.settings_at_boot())
     owner = f"{image_files.UID}:{image_files.SITE_UID}"
     _run("chown", "--recursive", "--no-dereference", owner, str(home), str(shared))
     return disk

@@ -1,10 +1,13 @@
 """Further acts of a rehearsal: migrations that old code does not survive, and a release that is dead on the web instances."""
 
 import time
+import urllib.request
 from collections.abc import Sequence
 
 from .account import GROUP
+from .host_kinds import MACHINES
 from .scenario import Rehearsal
+from .world import COLOUR
 
 HOLD = {"INVOKE_MANAGEMENT_KEEP_RUNNING": "true"}
 # Nothing but the fleet itself is to find out, and soon.
@@ -19,6 +22,8 @@ def play(rehearsal: Rehearsal) -> None:
         _behind_a_page(rehearsal, began)
         _two_stages(rehearsal)
     _dead_on_arrival(rehearsal)
+    if rehearsal.world.kind is MACHINES:
+        _changed_setting(rehearsal)
 
 
 def _refused(rehearsal: Rehearsal) -> bool:
@@ -82,6 +87,36 @@ def _dead_on_arrival(rehearsal: Rehearsal) -> None:
     if code != 1 or _fleet(rehearsal) != before:
         rehearsal.problems.append(f"`fab ship` of a dead release exited {code}, and should have been rolled back")
     _nobody_noticed(rehearsal, mark)
+
+
+def _changed_setting(rehearsal: Rehearsal) -> None:
+    """Have a changed setting reach every instance without a release, and be there after a boot."""
+    world, story = rehearsal.world, rehearsal.story
+    story.act("Act 8: a setting that instances read at boot is changed: `fab ship --settings`, no release")
+    before, mark = _fleet(rehearsal), _now(rehearsal)
+    had = _colours(rehearsal)
+    world.put_setting(COLOUR, "green")
+    code = rehearsal.run("fab", "ship", "--settings", more=HOLD)
+    has = _colours(rehearsal)
+    story.say(f"{COLOUR} on the instances: {', '.join(had)}; now {', '.join(has)}")
+    if code or _fleet(rehearsal) != before or set(had) != {"red"} or set(has) != {"green"}:
+        rehearsal.problems.append(f"`fab ship --settings` exited {code}, and the instances have {', '.join(has)}")
+    _nobody_noticed(rehearsal, mark)
+
+
+def _colours(rehearsal: Rehearsal) -> list[str]:
+    """Return the setting that each web instance shows."""
+    ids = [member["InstanceId"] for member in rehearsal.group()["Instances"]]
+    found = rehearsal.world.client("ec2").describe_instances(InstanceIds=ids)["Reservations"]
+    addresses = [instance["PrivateIpAddress"] for one in found for instance in one["Instances"]]
+    # Several workers answer, and all of them must have it.
+    return [shown for address in addresses for shown in sorted({_colour(rehearsal, address) for _ in range(10)})]
+
+
+def _colour(rehearsal: Rehearsal, address: str) -> str:
+    headers = {"Host": rehearsal.world.project.domain, "X-Forwarded-Proto": "https"}
+    with urllib.request.urlopen(urllib.request.Request(f"http://{address}/colour/", headers=headers), timeout=60) as answer:
+        return str(answer.read().decode())
 
 
 def _nobody_noticed(rehearsal: Rehearsal, since: float) -> None:

@@ -61,6 +61,7 @@ class Operator:
             "port": kind.http_port,
             "boot_timeout": 60 * patience,
         }
+        app |= {"settings_unit": "ramped-settings.service"} if kind is MACHINES else {}
         sections: dict[str, Any] = {
             "aws": {"region": sandbox.REGION, "endpoint": endpoints["api"]},
             "groups": list(self.groups),

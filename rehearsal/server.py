@@ -71,7 +71,7 @@ def _metadata(kind: str, standin: StandIn) -> list[MetadataService]:
     """Return what answers machines about themselves; process hosts have no address of their own for it."""
     if kind != "machines":
         return []
-    service = MetadataService(standin.described)
+    service = MetadataService(standin.described, parameters=standin.parameters)
     standin.obey("metadata", service.change)
     return [service]
 

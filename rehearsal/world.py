@@ -39,6 +39,9 @@ OPTIONS: dict[str, Any] = {
 }
 
 
+COLOUR = "SHOP_COLOUR"  # a setting of the shop that it shows
+
+
 @dataclass(frozen=True)
 class Places:
     """Where everything of one rehearsal lies."""
@@ -219,6 +222,8 @@ class World:
 
     def _build_cloud(self) -> None:
         account = Account(self.client, self.endpoints["octet"], self.kind, self._outside, self._launches, self.project.domain)
+        if self.kind is MACHINES:
+            self.put_setting(COLOUR, "red")
         image = account.image()
         disk = self.project.disk(self.places.top, self.places.shared, self.endpoints)
         self.control("image", {"image": image, "disk": str(disk)})
@@ -228,6 +233,12 @@ class World:
         if self._jobs:
             account.jobs()
         self.distribution = account.distribution()
+
+    def put_setting(self, name: str, value: str) -> None:
+        """Store a setting that machines read at boot."""
+        from .hosts.machines.image_files import STORE
+
+        self.client("ssm").put_parameter(Name=f"{STORE}/{name}", Value=value, Type="SecureString", Overwrite=True)
 
     def _grant(self) -> None:
         """Give the operator the published policies and nothing else."""

@@ -92,8 +92,9 @@ class MotoState:
         return self._of("cloudwatch", self.region)
 
     def parameters(self) -> dict[str, str]:
-        """Return the current value of each parameter of the Parameter Store."""
-        return {name: str(versions[-1].value) for name, versions in self.ssm._parameters.items() if versions}
+        """Return the current value of each parameter of the Parameter Store, secrets as they were put."""
+        latest = {name: versions[-1] for name, versions in self.ssm._parameters.items() if versions}
+        return {name: str(version.decrypt(version.value)) for name, version in latest.items()}
 
     def instance(self, instance_id: str) -> Any | None:
         """Return moto's instance, or None."""

@@ -83,6 +83,11 @@ class StandIn:
         """Return the metadata of the instance at an address."""
         return self.world.moto.described(address)
 
+    def parameters(self) -> Mapping[str, str]:
+        """Return the current value of each parameter of the Parameter Store, from any thread."""
+        with LOCK:
+            return self.world.moto.parameters()
+
     def observe(self, name: str, report: Callable[[], Any]) -> None:
         """Let the control endpoint answer GET `name` with this report."""
         self._control.observe(name, report)

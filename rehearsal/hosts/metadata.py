@@ -1,9 +1,11 @@
 """The instance metadata service: version 2 only, answering by the client's address.
 
 Modelled: tokens and their lifetime, instance-id, address, zone, tags (where the instance shows them), user data. Not modelled:
-version 1, hop limits, credentials. Source: EC2 User Guide, "Use the Instance Metadata Service to access instance metadata".
+version 1, hop limits, credentials. In place of the last, `/rehearsal/parameters/PATH` answers what the instance's role may read.
+Source: EC2 User Guide, "Use the Instance Metadata Service to access instance metadata".
 """
 
+import json
 import secrets
 import threading
 import time
@@ -32,6 +34,8 @@ class Described:
 
 FAULTS = ("", "slow", "silent", "error", "absent")
 Look = Callable[[str], Described | None]  # by the address that asks
+Parameters = Callable[[], Mapping[str, str]]  # of the Parameter Store, by name
+_STORE = "/rehearsal/parameters"
 
 
 class MetadataService:
@@ -40,8 +44,9 @@ class MetadataService:
     Faults: `slow` (answers after `seconds`), `silent` (takes requests, never answers), `error` (503), `absent` (nothing listens).
     """
 
-    def __init__(self, look: Look, address: str = ADDRESS, port: int = PORT) -> None:
-        """Be ready to serve. `port` 0 takes any."""
+    def __init__(self, look: Look, address: str = ADDRESS, port: int = PORT, parameters: Parameters = dict) -> None:
+        """Be ready to serve. `port` 0 takes any; `parameters`: what every instance's role may read."""
+        self._parameters = parameters
         self.fault, self.seconds = "", 0.0
         self.asked: list[str] = []  # paths
         self._look = look
@@ -103,7 +108,8 @@ class MetadataService:
         owner, until = self._tokens.get(headers.get("x-aws-ec2-metadata-token", ""), ("", 0.0))
         if owner != address or time.monotonic() > until:
             return 401, "Unauthorized"
-        text = _tree(instance, path)
+        stored = path.startswith(f"{_STORE}/")
+        text = _below(path.removeprefix(_STORE), self._parameters()) if stored else _tree(instance, path)
         return (200, text) if text is not None else (404, "Not Found")
 
     def _token(self, path: str, headers: Mapping[str, str], address: str) -> tuple[int, str]:
@@ -117,6 +123,12 @@ class MetadataService:
         token = secrets.token_urlsafe(40)
         self._tokens[token] = (address, time.monotonic() + int(ttl))
         return 200, token
+
+
+def _below(path: str, known: Mapping[str, str]) -> str:
+    """Return the parameters below a path as the AWS CLI prints them for `ssm get-parameters-by-path --recursive`."""
+    below = f"{path.rstrip('/')}/"
+    return json.dumps({"Parameters": [{"Name": name, "Value": known[name]} for name in sorted(known) if name.startswith(below)]})
 
 
 def _tree(instance: Described, path: str) -> str | None:

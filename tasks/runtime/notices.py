@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
+import ssl
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
@@ -59,27 +62,35 @@ class Webhooks:
 
     def __init__(self, settings: Notices, found: list[tuple[Form, str]], warn: Callable[[str], None]) -> None:
         self._settings = settings
-        self._found = found
         self._warn = warn
-        self._outbox: Outbox[Event] = Outbox(self._send, _WAITING)
         self._opener = urllib.request.build_opener(_Stay)
+        # Each has a thread of its own: what does not answer keeps no notice from the others.
+        self._services = {
+            f"webhook {number} ({urlsplit(address).hostname})": (form, address) for number, (form, address) in enumerate(found, 1)
+        }
+        self._outboxes: dict[str, Outbox[Event]] = {
+            name: Outbox(functools.partial(self._send, name), _WAITING) for name in self._services
+        }
 
     def take(self, event: Event) -> None:
         """Send an event, if it is due, behind those that wait."""
         if is_due(event, self._settings.events, self._settings.commands):
-            self._outbox.put(event)
+            for outbox in self._outboxes.values():
+                outbox.put(event)
 
     def close(self) -> None:
         """Wait for what is left, no longer than an answer may take."""
-        ended = self._outbox.close(self._settings.timeout)
-        if self._outbox.dropped or not ended:
-            self._warn(f"notices: no answer within {self._settings.timeout} s: not all were sent")
+        end = time.monotonic() + self._settings.timeout
+        for outbox in self._outboxes.values():
+            outbox.finish()
+        for name, outbox in self._outboxes.items():
+            if not outbox.close(max(0.0, end - time.monotonic())) or outbox.dropped:
+                self._warn(f"notices: {name}: no answer within {self._settings.timeout:g} s: not all were sent")
 
-    def _send(self, event: Event) -> None:
-        for number, (form, address) in enumerate(self._found, 1):
-            why = self._post(address, json.dumps(body(event, form)).encode())
-            if why:
-                self._warn(f"notices: webhook {number} ({urlsplit(address).hostname}): {why}")
+    def _send(self, name: str, event: Event) -> None:
+        form, address = self._services[name]
+        if why := self._post(address, json.dumps(body(event, form)).encode()):
+            self._warn(f"notices: {name}: {why}")
 
     def _post(self, address: str, data: bytes) -> str:
         """Return why it failed, or an empty text."""
@@ -92,10 +103,16 @@ class Webhooks:
             error.close()
             return f"it answered {error.code}"
         except (OSError, HTTPException, ValueError) as error:
-            # The text of some errors has the address.
-            cause = getattr(error, "reason", error)
-            return f"{getattr(cause, 'strerror', None) or type(cause).__name__}"
+            return self._reason(getattr(error, "reason", error))
         return ""
+
+    def _reason(self, cause: object) -> str:
+        """Return why a request failed, without the text of the error, which may have the address."""
+        if isinstance(cause, TimeoutError):
+            return f"no answer within {self._settings.timeout:g} s"
+        if isinstance(cause, ssl.SSLError):
+            return f"TLS: {getattr(cause, 'verify_message', '') or (cause.reason or 'failed').replace('_', ' ').lower()}"
+        return f"{getattr(cause, 'strerror', None) or type(cause).__name__}"
 
 
 def of_environment(settings: Notices, hide: Callable[[str], None], warn: Callable[[str], None]) -> Webhooks | None:

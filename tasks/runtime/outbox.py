@@ -38,12 +38,17 @@ class Outbox(Generic[T]):
             else:
                 self.dropped += 1
 
+    def finish(self) -> None:
+        """Have the thread end once it has done what there is; returns at once."""
+        if self._thread is not None:
+            self._queue.put(None)
+
     def close(self, timeout: float) -> bool:
         """Wait until everything is done, at most `timeout` seconds; return whether it is."""
         thread = self._thread
         if thread is None:
             return True
-        self._queue.put(None)
+        self.finish()
         thread.join(timeout)
         self._given_up = not self._ended
         return self._ended

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import sys
 import threading
 import time
@@ -236,6 +237,22 @@ def test_a_service_that_does_not_answer_slows_nothing_but_the_end(
     service.hold.set()
     settle()
     assert "notices" in capsys.readouterr().err
+
+
+def test_a_service_that_does_not_answer_keeps_no_notice_from_the_others(
+    context: Context, service: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        addresses = (f"http://127.0.0.1:{port}/x", f"https://127.0.0.1:{service.server.server_port}/x", service.url)
+        monkeypatch.setenv("RAMPED_WEBHOOKS", "\n".join(addresses))
+        Path("fabric.yaml").write_text(SETTINGS + "notices: {timeout: 1}\n")
+        task()(context)
+        assert [sent["event"] for _, sent in service.got] == ["run-began", "run-ended"]
+        settle()
+    printed = capsys.readouterr().err
+    assert "notices: webhook 1 (127.0.0.1): no answer within 1 s" in printed
+    assert "notices: webhook 2 (127.0.0.1): TLS: wrong version number" in printed and "webhook 3" not in printed
 
 
 def test_nobody_there_is_a_warning(context: Context, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -48,14 +48,19 @@ def layers(say: Callable[[str], None] = lambda line: None) -> list[Path]:
 
 def write_settings(folder: Path) -> Path:
     """Write the topmost layer into a new folder and return it."""
-    for path, file in image_files.settings().items():
+    lay(folder, image_files.settings(), image_files.links())
+    return folder
+
+
+def lay(folder: Path, files: Mapping[str, image_files.File], links: Mapping[str, str]) -> None:
+    """Write files and symbolic links of an image into a folder, by their paths."""
+    for path, file in files.items():
         _parents(folder, path)
         (folder / path).write_text(file.text, encoding="utf-8")
         (folder / path).chmod(file.mode)
-    for path, target in image_files.links().items():
+    for path, target in links.items():
         _parents(folder, path)
         (folder / path).symlink_to(target)
-    return folder
 
 
 def _parents(folder: Path, path: str) -> None:

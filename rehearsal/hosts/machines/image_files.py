@@ -61,6 +61,9 @@ UNITS = (
     *("ramped-role.service", "ramped-role.timer", "ramped-jobs.target"),
     *("ramped-host-keys.service", "ramped-whole.service"),
 )
+# Of the settings that the site gets at boot.
+STORE = "/shop/production"
+_MAY_RESTART = "# deploy ALL=(root) NOPASSWD: /usr/bin/systemctl restart ramped-settings.service"
 # What would go to the network by itself, or has no terminal here.
 MASKED = ("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "console-getty.service")
 
@@ -112,6 +115,19 @@ def settings() -> Mapping[str, File]:
         **{f"usr/local/lib/rehearsal/{name}": File(text, 0o755) for name, text in ours.items()},
         **{f"etc/systemd/system/{name}": File(text) for name, text in units.items()},
     }
+
+
+def settings_at_boot() -> tuple[Mapping[str, File], Mapping[str, str]]:
+    """Return the files and the links by which a site gets its settings at boot (docs/settings-at-boot.md)."""
+    unit = "etc/systemd/system/ramped-settings.service"
+    files = {
+        unit: File(_snippet("systemd/ramped-settings.service", {"/shop/production": STORE})),
+        "usr/local/sbin/ramped-settings": File(_snippet("systemd/ramped-settings", {}), 0o755),
+        "usr/local/bin/aws": File((FILES / "aws").read_text(encoding="utf-8"), 0o755),
+        "etc/systemd/system/gunicorn.service.d/settings.conf": File(_snippet("systemd/settings.conf", {})),
+        "etc/sudoers.d/ramped": File(_snippet("systemd/sudoers", {_MAY_RESTART: _MAY_RESTART.removeprefix("# ")}), 0o440),
+    }
+    return files, {"etc/systemd/system/multi-user.target.wants/ramped-settings.service": f"/{unit}"}
 
 
 def _snippet(name: str, changed: Mapping[str, str]) -> str:

@@ -1,6 +1,7 @@
 """The metadata service of the rehearsal: what it tells to whom."""
 
 import http.client
+import json
 from collections.abc import Iterator, Mapping
 
 import pytest
@@ -54,6 +55,16 @@ def test_an_instance_reads_its_own_metadata_and_its_tags_only_where_they_are_sho
     assert ask(service, f"{tags}/nothing", mine)[0] == 404
     assert ask(service, "/latest/meta-data/instance-id", others, source="127.0.0.9") == (200, "i-2")
     assert ask(service, f"{tags}/ramped:role", others, source="127.0.0.9")[0] == 404
+
+
+def test_the_parameters_below_a_path_are_there_for_an_instance() -> None:
+    stored = {"/shop/production/A": "1", "/shop/production/mail/B": "2", "/shop/production2/C": "3"}
+    service = MetadataService({ONE.address: ONE}.get, "127.0.0.1", 0, lambda: stored)
+    mine = {"X-aws-ec2-metadata-token": service.answer("PUT", TOKEN, {TTL: "60"}, ONE.address)[1]}
+    path = "/rehearsal/parameters/shop/production"
+    status, text = service.answer("GET", path, mine, ONE.address)
+    assert (status, [one["Name"] for one in json.loads(text)["Parameters"]]) == (200, list(stored)[:2])
+    assert service.answer("GET", path, {}, ONE.address)[0] == 401
 
 
 def test_without_its_own_token_a_request_is_refused(service: MetadataService) -> None:

@@ -30,6 +30,9 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = True
 SECRET_KEY = "this shop sells nothing and keeps no secret"
 
+# What every instance has to show after `ship --settings`.
+COLOUR = ENVIRONMENT.get("SHOP_COLOUR", "")
+
 STATIC_MIDDLEWARE = ENVIRONMENT.get("SHOP_STATIC_MIDDLEWARE", "whitenoise.middleware.WhiteNoiseMiddleware")
 
 INSTALLED_APPS = ["django.contrib.staticfiles", "shop.apps.ShopConfig"]

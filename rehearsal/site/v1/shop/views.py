@@ -1,3 +1,4 @@
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
@@ -6,6 +7,10 @@ from .models import Product
 
 def home(request: HttpRequest) -> HttpResponse:
     return render(request, "shop/home.html", {"products": Product.objects.all()})
+
+
+def colour(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(settings.COLOUR, content_type="text/plain")
 
 
 def product(request: HttpRequest, number: int) -> HttpResponse:
