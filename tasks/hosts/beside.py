@@ -22,8 +22,8 @@ _BESIDE = 180.0  # seconds; more than the deadline of scripts/serving.py
 def beside(run: Run, host: Host, *, any_release: bool, pages: bool = True) -> Serving:
     """Start the application of a host's checkout as its unit does, on another socket, and ask it for the pages.
 
-    `any_release`: status and text, which are expected of a new release, do not count; `pages`: False asks only how it is set.
-    Raises RemoteFailed where there is no answer.
+    `any_release`: status, text and headers, which are expected of a new release, do not count; `pages`: False asks only how it
+    is set. Raises RemoteFailed where there is no answer.
     """
     settings = run.settings
     question = {
@@ -60,7 +60,7 @@ def compared(run: Run, host: Host, own: Serving) -> list[Finding]:
 
 def asked_of(settings: Settings, *, any_release: bool) -> list[dict[str, Any]]:
     """Return the pages as the scripts have them."""
-    free = {"status": None, "text": None} if any_release else {}
+    free = {"status": None, "text": None, "headers": ()} if any_release else {}
     return [asdict(page) | free for page in settings.app.pages]
 
 

@@ -34,7 +34,7 @@ def _reasons(run: Run, host: Host, found: Mapping[str, str]) -> dict[str, str]:
 def page_faults(run: Run, host: Host, address: str | None = None, *, any_release: bool = False) -> dict[str, str]:
     """Return what is wrong with the pages of an instance, by their paths; asked from a host near it.
 
-    `address`: None for the host's own; `any_release`: status and text, which are expected of a new release, do not count.
+    `address`: None for the host's own; `any_release`: what is expected of a new release alone does not count.
     """
     app = run.settings.app
 

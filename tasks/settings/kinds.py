@@ -1,7 +1,7 @@
 """The kinds of values of settings: how each is read, and how errors describe it."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -201,19 +201,21 @@ class Page:
     path: str
     status: int | None = None  # None: anything below 500, redirects on the same host followed
     text: str | None = None  # that the answer contains
+    headers: tuple[tuple[str, str], ...] = ()  # name and text that the header of the answer contains
 
     def __str__(self) -> str:
         """Return it as the file has it."""
-        wanted = {"status": self.status, "text": self.text}
+        headers = ", ".join(f"{name}: {text}" for name, text in self.headers)
+        wanted = {"status": self.status, "text": self.text, "headers": f"{{{headers}}}" if headers else None}
         more = "".join(f", {name}: {value}" for name, value in wanted.items() if value is not None)
         return f"{{path: {self.path}{more}}}" if more else self.path
 
 
 @dataclass(frozen=True)
 class Pages:
-    """A list of different pages: each a path, or a section with path, status and text."""
+    """A list of different pages: each a path, or a section with path, status, text and headers."""
 
-    allowed: str = "a list, each item a path that begins with /, or {path: /, status: 200, text: some words}"
+    allowed: str = "a list, each item a path that begins with /, or {path: /, status: 200, text: words, headers: {Name: text}}"
 
     def read(self, value: object) -> tuple[Page, ...]:
         """Return the pages; raises Wrong."""
@@ -229,16 +231,23 @@ class Pages:
 
     def _page(self, item: object) -> Page:
         values = {"path": item} if isinstance(item, str) else item
-        if not isinstance(values, Mapping) or not {"path"} <= set(values) <= {"path", "status", "text"}:
+        if not isinstance(values, Mapping) or not {"path"} <= set(values) <= {"path", "status", "text", "headers"}:
             raise Wrong(f"the item {describe(item)} is invalid")
         try:
             return Page(
                 Text("a path", r"/(?!/)[!-~]*").read(values["path"]),
                 None if values.get("status") is None else Whole(100, 599).read(values["status"]),
                 None if values.get("text") is None else Text().read(values["text"]),
+                tuple(self._headers(values.get("headers") or {})),
             )
         except Wrong as wrong:
             raise Wrong(f"the item {describe(item)} is invalid{f': {wrong}' if str(wrong) else ''}") from wrong
+
+    def _headers(self, value: object) -> Iterator[tuple[str, str]]:
+        if not isinstance(value, Mapping):
+            raise Wrong("headers: write {Name: text}")
+        for name, text in value.items():
+            yield Text("the name of a header", r"[A-Za-z0-9!#$%&'*+.^_`|~-]+").read(name), "" if text == "" else Text().read(text)
 
     def of_text(self, text: str) -> object:
         """Return the paths between the commas."""

@@ -170,6 +170,9 @@ def test_any_text_of_a_variable_is_read_or_refused(kind: Kind, text: str) -> Non
 def test_pages_are_paths_or_sections() -> None:
     found = Pages().read(["/", {"path": "/search/?q=a", "status": 200, "text": "Results"}])
     assert found == (Page("/"), Page("/search/?q=a", 200, "Results"))
+    kept = Pages().read([{"path": "/", "headers": {"Cache-Control": "no-store", "Vary": ""}}])
+    assert kept == (Page("/", headers=(("Cache-Control", "no-store"), ("Vary", ""))),)
+    assert str(kept[0]) == "{path: /, headers: {Cache-Control: no-store, Vary: }}"
     assert [str(page) for page in found] == ["/", "{path: /search/?q=a, status: 200, text: Results}"]
     assert Pages().of_text("/, /about/") == ["/", "/about/"] and Pages().of_text("") == []
 
@@ -184,6 +187,9 @@ def test_pages_are_paths_or_sections() -> None:
         ([{"path": "/", "code": 200}], "invalid"),
         ([{"path": "/", "status": "200"}], "without quotes"),
         ([{"path": "/", "status": 99}], "invalid"),
+        ([{"path": "/", "headers": "no-store"}], "write {Name: text}"),
+        ([{"path": "/", "headers": {"Cache Control": "x"}}], "invalid"),
+        ([{"path": "/", "headers": {"Age": 3}}], "in quotes"),
         (["/", {"path": "/"}], "twice"),
         ([["/"]], "invalid"),
         ({}, "^$"),

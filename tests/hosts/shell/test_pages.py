@@ -90,6 +90,9 @@ def missing(names: Sequence[str]) -> dict[str, str]:
         ("/", {}, None),
         ("/", {"status": 200, "text": "Welcome"}, None),
         ("/", {"text": "Goodbye"}, "answered 200 without the text 'Goodbye'"),
+        ("/old/", {"status": 301, "headers": [("Location", "/"), ("location", "")]}, None),
+        ("/old/", {"status": 301, "headers": [("Location", "/login/")]}, "answered 301 with Location: /, without '/login/'"),
+        ("/old/", {"headers": [("Location", "")]}, "answered 200 (redirected to /) without the header Location"),
         ("/styled/", {}, "names static files that are not served: /static/gone.png (404 Not Found)"),
         ("/old/", {"text": "Welcome"}, None),
         ("/old/", {"status": 301}, None),
@@ -106,6 +109,6 @@ def missing(names: Sequence[str]) -> dict[str, str]:
     ],
 )
 def test_what_is_wrong_with_a_page(path: str, more: dict[str, Any], wrong: str | None) -> None:
-    page = {"path": path, "status": None, "text": None} | more
+    page = {"path": path, "status": None, "text": None, "headers": ()} | more
     found = faults([page], get, missing, "/static/", HOSTS)
     assert found == ({} if wrong is None else {path: wrong})

@@ -16,6 +16,7 @@ Get = Callable[[str], "tuple[int, Mapping[str, str], bytes]"]  # of a path; head
 Missing = Callable[[Sequence[str]], Mapping[str, str]]  # of paths: what each of those that are not served answers
 
 REDIRECTS = 5
+LONGEST = 100  # characters of a header that are shown
 NAMING = ("href", "xlink:href", "src", "poster", "data", "content")
 SETS = ("srcset", "imagesrcset")
 STYLED = re.compile(r"url\(\s*(?:\"([^\"]*)\"|'([^']*)'|([^\"')\s]+))\s*\)")
@@ -24,7 +25,8 @@ STYLED = re.compile(r"url\(\s*(?:\"([^\"]*)\"|'([^']*)'|([^\"')\s]+))\s*\)")
 def faults(pages: Sequence[Mapping[str, Any]], get: Get, missing: Missing, static: str, hosts: Sequence[str]) -> dict[str, str]:
     """Return what is wrong with each page that is not as expected, by its path.
 
-    `pages`: each with `path`, and `status` and `text` or None; `static`: the path of STATIC_URL; `hosts`: the site's own names.
+    `pages`: each with `path`, `status` and `text` or None, and `headers`, pairs of a name and a text that it contains; `static`:
+    the path of STATIC_URL; `hosts`: the site's own names.
     """
     found, named = {}, {}
     for page in pages:
@@ -63,6 +65,12 @@ def ask(page: Mapping[str, Any], get: Get, static: str, hosts: Sequence[str]) ->
     shown = body.decode(errors="replace")
     if text is not None and text not in shown:
         return f"answered {status}{via} without the text {text!r}", ()
+    for name, part in page["headers"]:
+        held = headers.get(name.lower())
+        if held is None:
+            return f"answered {status}{via} without the header {name}", ()
+        if part not in held:
+            return f"answered {status}{via} with {name}: {held[:LONGEST]}, without {part!r}", ()
     html = "html" in headers.get("content-type", "html")
     return "", tuple(named_files(shown, here, static, hosts)) if html else ()
 
