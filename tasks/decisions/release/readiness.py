@@ -14,7 +14,8 @@ ROOM = 1024**3  # bytes that should be free for a release
 
 Level = Literal["problem", "warning", "ok"]
 LEVELS: tuple[Level, ...] = ("problem", "warning", "ok")
-BOOT = "FinishTimestampMonotonic"  # the property of systemd itself that `read_boot` reads
+# The properties of systemd itself that `read_boot` reads.
+BOOT = ("FinishTimestampMonotonic", "UserspaceTimestampMonotonic", "KernelTimestamp")
 GRACEFUL = 30  # seconds; gunicorn's default for graceful_timeout
 
 
@@ -106,10 +107,14 @@ def listed(findings: Sequence[Finding]) -> str:
 def read_boot(printed: str) -> float | None:
     """Return the seconds from the start of the kernel until every unit had started, from `systemctl show`.
 
-    None while it boots. Source: org.freedesktop.systemd1(5), "FinishTimestampMonotonic".
+    A container has no kernel of its own to wait for. None while it boots. Source: org.freedesktop.systemd1(5), BOOT.
     """
-    found = re.search(rf"^{BOOT}=([0-9]{{1,18}})$", printed, re.MULTILINE)
-    return int(found[1]) / 1e6 if found and int(found[1]) else None
+    found = dict(re.findall(rf"^({'|'.join(BOOT)})=(.*)$", printed, re.MULTILINE))
+    finish, userspace = (
+        int(text) if re.fullmatch("[0-9]{1,18}", text) else 0 for text in (found.get(name, "") for name in BOOT[:2])
+    )
+    contained = found.get(BOOT[2]) == ""
+    return (finish - userspace if contained else finish) / 1e6 if finish else None
 
 
 def read_graceful(printed: str) -> float | None:

@@ -260,7 +260,7 @@ def boot() -> str:
 
 def boot_seconds() -> str:
     """Print when the boot had ended, as `readiness.read_boot` reads it."""
-    return f"systemctl show --property={BOOT}"
+    return f"systemctl show --property={','.join(BOOT)}"
 
 
 def journal(unit: str, lines: int = 40) -> str:
