@@ -79,12 +79,15 @@ class Lock:
             with self:
                 pass
 
-    def held(self) -> tuple[str, bool] | None:
-        """Return a description of the holder, and whether the lock may be taken over; None for a free lock."""
+    def held(self, *, lease: bool = True) -> tuple[str, bool] | None:
+        """Return a description of the holder, and whether the lock may be taken over; None for a free lock.
+
+        `lease`: say for how long it is held, which is another text each time.
+        """
         shown = self._read()
         if shown is None or shown.holder.token == RELEASED.token:
             return None
-        return describe(shown.holder, shown.age), is_free(shown.holder, shown.age, machine(), alive)
+        return describe(shown.holder, shown.age if lease else None), is_free(shown.holder, shown.age, machine(), alive)
 
     def remove(self) -> None:
         """Remove the lock, also of a live holder.

@@ -7,6 +7,7 @@ import uuid
 
 from ..aws.lock import Lock
 from ..decisions.access.locks import Holder
+from ..errors import Refused, TimedOut
 from ..runtime.operator import machine, who
 from ..runtime.run import Run
 from ..runtime.waiting import Waiting
@@ -26,14 +27,24 @@ def lock_of(run: Run, group: str, purpose: str) -> Lock:
 def await_locks(run: Run) -> None:
     """Wait while others hold the lock of a group, up to rollout.lock_wait; the lock itself is taken later.
 
-    Before anything is read that their rollout changes. Raises TimedOut with the holder.
+    Before anything is read that their rollout changes. Raises Refused with the holder.
     """
-    patience = run.settings.rollout.lock_wait
-    for name in run.settings.groups if patience and not run.dry else ():
-        lock = lock_of(run, name, "waiting")
+    for name in run.settings.groups if run.settings.rollout.lock_wait and not run.dry else ():
+        _await_lock(run, name)
 
-        def probe(lock: Lock = lock) -> bool | Waiting:
-            held = lock.held()
-            return held is None or held[1] or Waiting(held[0])
 
-        run.wait(f"the lock of {name}", probe, timeout=patience, every=2 * run.settings.rollout.poll)
+def _await_lock(run: Run, name: str) -> None:
+    settings, lock = run.settings.rollout, lock_of(run, name, "waiting")
+
+    def probe() -> bool | Waiting:
+        # Without the lease, which is another text at each poll.
+        held = lock.held(lease=False)
+        return held is None or held[1] or Waiting(f"waiting for the lock of {name}, {held[0]}")
+
+    try:
+        run.wait(f"the lock of {name}", probe, timeout=settings.lock_wait, every=2 * settings.poll)
+    except TimedOut as error:
+        held = lock.held()
+        now = f" ({held[0]})" if held else ""
+        advice = "Wait longer (--lock-wait), or run `unlock`, which removes the lock of a process that is dead"
+        raise Refused(f"{error}{now}. {advice}") from error

@@ -24,4 +24,4 @@ def refuse_frozen(run: Run, *, anyway: bool) -> None:
         run.out.warn(f"{text}: it would need --anyway")
     else:
         again = run.command if " --anyway" in run.command else f"{run.command} --anyway"
-        raise Refused(f"{text}. To release anyway: {again}")
+        raise Refused(f"{text}; to release anyway: `{again}`")

@@ -7,10 +7,11 @@ import threading
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from ..aws.instances import Ec2Instance
 from ..decisions.access import journal
 from ..decisions.access.journal import Entry
 from ..errors import SettingsError
-from ..fleet.side_by_side import chosen, on_each, require_all
+from ..fleet.side_by_side import chosen, follow_each, newcomers, on_each, require_all
 from ..hosts.executing import LIMIT
 from ..hosts.shell import commands
 from ..hosts.ssh import Host
@@ -40,16 +41,15 @@ def logs(
         raise SettingsError("--since: found nothing; allowed: a time of journalctl, such as '1 hour ago' or '2026-11-27 08:00'")
     targets = chosen(run, on)
     reader = _Reader(run, commands.entries(list(unit) or run.settings.app.services, since, grep, follow=follow), json=json)
-    # Everything that is followed is followed at once.
-    failed = _followed(run, targets, reader) if follow else on_each(run, targets, reader.read)
+    failed = _followed(run, targets, reader, on) if follow else on_each(run, targets, reader.read)
     if not (reader.show() or failed or follow or json):
         run.out.say("no entries")
     require_all(failed, targets)
 
 
-def _followed(run: Run, targets: Sequence[object], reader: _Reader) -> dict[str, str]:
+def _followed(run: Run, targets: Sequence[Ec2Instance], reader: _Reader, on: Sequence[str]) -> dict[str, str]:
     try:
-        return on_each(run, targets, reader.follow, width=len(targets))  # type: ignore[arg-type]
+        return follow_each(run, targets, reader.follow, lambda: newcomers(run, on))
     except Stopped:
         raise
     except KeyboardInterrupt:

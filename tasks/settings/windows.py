@@ -85,7 +85,7 @@ def window_of(text: str) -> Window:
             if (begin == end and not whole) or (isinstance(begin, str) and isinstance(end, str) and begin > end):
                 raise Wrong("its end is not after its begin")
             return Window(text, begin, end % cycle if isinstance(end, int) else end, cycle)
-    raise Wrong("both sides alike: days of the week, times, or dates")
+    raise Wrong("write days of the week, times from 00:00 to 24:00, or dates, the same on both sides")
 
 
 def _date(found: re.Match[str], is_end: bool) -> str:

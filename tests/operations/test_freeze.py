@@ -30,7 +30,7 @@ def test_in_a_window_it_refuses_and_says_how_to_go_on() -> None:
         Refused, match=r"it is Fri 2026-11-27 17:00 UTC, and releases are frozen from Fri 16:00 - Mon 08:00"
     ) as caught:
         refuse_frozen(run(("Fri 16:00 - Mon 08:00",), io.StringIO()), anyway=False)
-    assert str(caught.value).endswith("To release anyway: fab ship --anyway")
+    assert str(caught.value).endswith("to release anyway: `fab ship --anyway`")
 
 
 @pytest.mark.parametrize(("dry", "anyway", "said"), [(True, False, "it would need --anyway"), (False, True, "released anyway")])

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from tasks.aws.instances import Ec2Instance
-from tasks.errors import DeployError
+from tasks.errors import DeployError, HostUnreachable
+from tasks.fleet import side_by_side
 from tasks.hosts.connecting import connect
 from tasks.hosts.keys import Trust
 from tasks.hosts.pool import Hosts
@@ -167,6 +168,15 @@ def test_new_entries_are_followed_until_ctrl_c_and_no_journalctl_stays(run: Run,
         seen.wait(60)
         os.kill(os.getpid(), signal.SIGINT)
 
+    # The second host comes while the first is followed; it does not answer yet when it is seen.
+    answers = iter([HostUnreachable("i-2: nothing listens")])
+    opened = Hosts._opened
+
+    def young(self: Hosts, which: Ec2Instance) -> Host:
+        if which.id == "i-2" and (error := next(answers, None)):
+            raise error
+        return opened(self, which)
+
     followed = Run(run.settings, Output(out, out), run.clock, False, "fab logs -f")
     read = operation.journal.read
 
@@ -176,10 +186,15 @@ def test_new_entries_are_followed_until_ctrl_c_and_no_journalctl_stays(run: Run,
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(operation.journal, "read", noting)
+        patch.setattr(operation, "chosen", lambda run, on: [instance("i-1")])
+        patch.setattr(operation, "newcomers", lambda run, on: [instance(id) for id in IDS])
+        patch.setattr(side_by_side, "_LOOK", 0.1)
+        patch.setattr(Hosts, "_opened", young)
         thread = threading.Thread(target=interrupt)
         thread.start()
         operation.logs(followed, follow=True)  # ends without an error
         thread.join(60)
+    assert next(answers, None) is None and "nothing listens" not in out.getvalue()
     assert "i-2 | " in out.getvalue() and "GET /followed" in out.getvalue() and "no entries" not in out.getvalue()
     end = time.monotonic() + 30
     while (left := _journalctls(journals.folder)) and time.monotonic() < end:

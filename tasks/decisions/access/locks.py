@@ -80,13 +80,13 @@ def parameter(group: str, what: str = "lock") -> str:
     return f"/ramped/{plain}/{what}"
 
 
-def describe(holder: Holder, age: float) -> str:
-    """Describe a lock's holder, purpose, start and lease; `age`: seconds since it was written or renewed."""
+def describe(holder: Holder, age: float | None) -> str:
+    """Describe a lock's holder, purpose, start and lease; `age`: seconds since it was written or renewed; None: no lease."""
     since = time.strftime(", since %Y-%m-%d %H:%M:%S UTC", time.gmtime(holder.since)) if holder.since else ""
-    left = holder.lease - age
-    lease = f"runs out in {left:.0f} s unless renewed" if left > 0 else f"ran out {-left:.0f} s ago"
+    left = holder.lease - (age or 0.0)
+    lease = f"; runs out in {left:.0f} s unless renewed" if left > 0 else f"; ran out {-left:.0f} s ago"
     process = f", process {holder.pid}" if holder.pid else ""
-    return f"held by {holder.who}{process} ({holder.purpose}){since}; {lease}"
+    return f"held by {holder.who}{process} ({holder.purpose}){since}{lease if age is not None else ''}"
 
 
 def is_free(holder: Holder, age: float, machine: str, alive: Callable[[int], bool]) -> bool:
