@@ -1,12 +1,14 @@
 """Operators that die: a process that forks one for each line of JSON on its input, and tells how it ended.
 
-{"url", "group", "to": a version, or null to abort, "kill": n or null, "when": "before" | "after"}: SIGKILL at the n-th changing
-API call, before it is sent or after its answer came. Answers {"signal", "code", "writes"} on a line.
+{"settings": pickled, in base64, "to": a version, or null to abort, "kill": n or null, "when": "before" | "after"}: SIGKILL at the
+n-th changing API call, before it is sent or after its answer came. Answers {"signal", "code", "writes"} on a line.
 """
 
+import base64
 import io
 import json
 import os
+import pickle
 import signal
 import sys
 from typing import Any
@@ -20,7 +22,7 @@ from tasks.operations.rollout import roll_out
 from tasks.runtime.output import Output
 from tasks.runtime.run import Run
 from tasks.runtime.waiting import SystemClock
-from tests.worlds.rolling_world import COMMAND, settings_of
+from tests.worlds.rolling_world import COMMAND
 
 READS = ("Describe", "Get", "List")
 
@@ -49,7 +51,7 @@ def _operate(order: dict[str, Any], told: int) -> None:
     try:
         _count(order, told)
         out = Output(io.StringIO(), sys.stderr)
-        run = Run(settings_of(order["url"], order["group"]), out, SystemClock(), False, COMMAND)
+        run = Run(pickle.loads(base64.b64decode(order["settings"])), out, SystemClock(), False, COMMAND)
         if order["to"]:
             roll_out(run, {}, order["to"])
         else:
