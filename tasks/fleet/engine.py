@@ -115,8 +115,7 @@ class RampedEngine:
     def apply(self, observed: Observation, step: Step) -> str | None:
         """Make the API calls of a step; return None, or why AWS rejected them for now."""
         rejection = fleets.apply(self.run.cloud, observed.group, step)
-        if rejection is None:
-            self.memory = self.memory.after(step, observed.now)
+        self.memory = self.memory.after(step, observed.now) if rejection is None else self.memory.rejected(step)
         return rejection
 
     def progress(self, observed: Observation, step: Step) -> Progress:

@@ -4,6 +4,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -61,6 +63,28 @@ def test_it_replaces_all_and_never_fewer_serve() -> None:
         assert "start an instance refresh to version 2, 100 to 150 % in service" in world.printed
         roll(world)
         assert len(refreshes(world)) == 1, "nothing is left to do"
+
+
+def test_a_scheduled_action_is_named_and_carried_out_meanwhile() -> None:
+    with rolling(3, least=1, most=12) as world:
+        put = partial(
+            world.cloud.client("autoscaling").put_scheduled_update_group_action,
+            AutoScalingGroupName="web", ScheduledActionName="night", DesiredCapacity=1,
+        )  # fmt: skip
+
+        def at(seconds: float) -> datetime:
+            return datetime.fromtimestamp((world.group().at or 0.0) + seconds, UTC)
+
+        def night() -> None:
+            put(StartTime=at(1))
+            world.cloud.wait(lambda: world.group().desired == 1)
+
+        put(StartTime=at(300))
+        world.when("InProgress", night)
+        roll(world)
+        assert "(desired 1) may fall into the instance refresh, which does not suspend it" in world.printed
+        assert world.group().desired == 1 and set(world.versions()) == {world.next}
+        assert not any(key.startswith("ramped:") for key in world.group().tags)
 
 
 def test_a_dry_run_says_what_would_be_asked() -> None:

@@ -52,6 +52,10 @@ def test_desired_counts_weights_and_that_much_serves_all_the_while() -> None:
         group = world.group()
         assert group.desired == 8 and set(world.versions()) == {world.next} and units(world) >= 8
         assert min(serving) >= 8 and group.suspended == {} and not any(m.protected for m in world.staying())
+        before = policy(world)
+        world.roll("1", engine=REFRESH)
+        assert_only_the_version_differs(world, before, "1")
+        assert set(world.versions()) == {"1"} and world.group().desired == 8 and units(world) >= 8
 
 
 def test_an_interrupted_spot_instance_is_no_reason_to_go_back() -> None:
@@ -69,6 +73,9 @@ def test_an_interrupted_spot_instance_is_no_reason_to_go_back() -> None:
         world.when("terminate i-", recommend)
         world.roll(max_failures=1, warm_up=0.5)
         assert set(world.versions()) == {world.next} and world.group().desired == 2, world.printed
+        world.when("InProgress", recommend)
+        world.roll("1", engine=REFRESH)
+        assert set(world.versions()) == {"1"} and world.group().desired == 2, world.printed
 
 
 def test_overrides_of_their_own_are_refused_by_name() -> None:
@@ -93,3 +100,5 @@ def test_requirements_instead_of_types() -> None:
         world.roll()
         assert_only_the_version_differs(world, before, world.next)
         assert world.versions() == [world.next] * 2
+        world.roll("1", engine=REFRESH)
+        assert policy(world) == before and world.versions() == ["1"] * 2

@@ -312,6 +312,22 @@ def test_a_lock_that_is_removed_by_force_in_the_middle_of_a_step_costs_no_capaci
         world.assert_done(world.next, launches=2)
 
 
+def test_of_several_that_are_to_leave_some_leave_and_another_has_gone_already() -> None:
+    """AWS ends two of four, and refuses the third: what was given back is neither forgotten nor given back twice."""
+    with rolling(4, least=1) as world:
+
+        def one_dies() -> None:
+            third = world.printed.rpartition("terminate ")[2].split(", ")[2].split()[0]
+            world.cloud.client("ec2").terminate_instances(InstanceIds=[third])
+            world.cloud.wait(lambda: third not in {m.id for m in world.staying()})
+
+        world.when("terminate i-", one_dies)
+        world.roll(surge=4, batch=4)
+        assert "No managed instance found" in world.printed
+        assert world.group().desired == 4, world.printed
+        world.assert_done(world.next)
+
+
 # -- before a release is begun
 
 

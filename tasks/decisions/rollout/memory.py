@@ -41,6 +41,13 @@ class Memory:
                 return replace(self, record=None, over=self.record.run if self.record else "")
         return self
 
+    def rejected(self, step: Step) -> Memory:
+        """Return the memory after AWS has rejected a call of a step, of which others may have been made.
+
+        What was given back is known by the record alone: it says nothing false where none of its instances was terminated.
+        """
+        return replace(self, record=step.record) if isinstance(step, Return) else self
+
     def met(self, fleet: Fleet) -> Memory:
         """Return the memory without instances that are back: a group may reuse what was terminated, by way of its warm pool."""
         back = {i.id for i in fleet.pool} | {i.id for i in fleet.instances if i.lifecycle.startswith("Pending")}

@@ -18,10 +18,11 @@ sizes = st.fixed_dictionaries(
         "drain": st.sampled_from([0.0, 10.0, 100.0]),
     }
 )
-# A turn makes up to five writes.
-crashes = st.lists(st.none() | st.integers(0, 5), max_size=40)
+# A turn makes up to five writes: the process dies after so many, or (-1: after none) AWS rejects the next.
+crashes = st.lists(st.none() | st.integers(-6, 5), max_size=40)
 events = st.lists(
-    st.tuples(st.sampled_from(["quiet", "quiet", "kill", "out", "in", "flap", "crash", "dry"]), st.integers(0, 9)), max_size=60
+    st.tuples(st.sampled_from(["quiet", "quiet", "kill", "out", "in", "flap", "crash", "reject", "dry"]), st.integers(0, 9)),
+    max_size=60,
 )
 
 
@@ -118,12 +119,17 @@ def assert_clean(w: World) -> None:
     assert group.maximum == w.maximum or group.desired > w.maximum, w.story()
 
 
+def writes(kind: str, number: int) -> int | None:
+    """Return what an event means for a turn of the operator."""
+    return number % 6 if kind == "crash" else -1 - number % 6 if kind == "reject" else None
+
+
 def disturbed(w: World, operator: Operator, disturbances: list) -> None:
-    """Go on to the end, with a disturbance or a crash before each of the first steps."""
+    """Go on to the end, with a disturbance, a crash or a rejected call before each of the first steps."""
     for kind, number in disturbances:
-        if kind not in ("quiet", "crash"):
+        if kind not in ("quiet", "crash", "reject"):
             w.disturb(kind, number)
-        operator.turn(number % 6 if kind == "crash" else None)
+        operator.turn(writes(kind, number))
         w.check()
         if operator.ended:
             break

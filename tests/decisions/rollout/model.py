@@ -328,12 +328,17 @@ class Operator:
     memory: Memory = Memory()
     polled: bool = True  # false while `seen` is a poll and our own writes since
     crash: int | None = None  # writes until the process dies
+    rejected: bool = False  # AWS rejects the call after these instead
     look: Look = WHOLE
     read: float = float("-inf")  # when the group itself was read, and nothing was written since
 
     def turn(self, crash: int | None = None) -> Step:
-        """Observe once, and take the steps that follow from it, as a process does while nobody else acts."""
-        self.crash = crash
+        """Observe once, and take the steps that follow from it, as a process does while nobody else acts.
+
+        `crash`: the number of writes after which the process dies; below zero, -1 - the number after which AWS rejects the next.
+        """
+        self.rejected = crash is not None and crash < 0
+        self.crash = -1 - crash if crash is not None and crash < 0 else crash
         step = self.tick()
         while not self.polled and not self.ended:
             step = self.tick()
@@ -363,9 +368,12 @@ class Operator:
             self.crash = self.group.apply(step, self.crash)
             self.memory = self.memory.after(step, self.group.now)
             following = after(self.seen, step) if self.seen else None
-            if self.crash is not None and following is None and not isinstance(step, Wait | Done | Stop):
+            if self.crash is not None and not self.rejected and following is None and not isinstance(step, Wait | Done | Stop):
                 raise Killed
         except Killed:
+            if self.rejected:
+                self._reject(step)
+                return
             self.seen, self.memory, self.crash, following, record = None, Memory(), None, None, None
             self.group.outlast()
         if isinstance(step, Wait):
@@ -375,6 +383,12 @@ class Operator:
             self.ended = step
         self.polled = following is None
         self.seen = following or self.seen
+
+    def _reject(self, step: Step) -> None:
+        """Go on after AWS has made some of a step's writes and rejected the next."""
+        self.memory, self.crash, self.polled = self.memory.rejected(step), None, True
+        self.group.log.append(f"{self.group.now:6.0f} rejected")
+        self.group.pass_time(TICK)
 
     def _lags(self) -> Step:
         self.polled = True

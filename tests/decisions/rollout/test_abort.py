@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tasks.decisions.rollout.plan import plan
 from tasks.decisions.rollout.steps import Abort, Done, Forget, Point, Return, Step, Stop, Terminate, Unprotect
-from tests.decisions.rollout.histories import World, assert_clean, crashes, events, sizes, world
+from tests.decisions.rollout.histories import World, assert_clean, crashes, events, sizes, world, writes
 from tests.decisions.rollout.model import GOAL, Group, Operator, policy
 
 ABORT = policy(abort=True)
@@ -123,9 +123,9 @@ def test_aborted_at_any_moment_under_an_adversary_nothing_is_left_and_nothing_is
     rules = policy(surge=numbers["surge"], batch=numbers["batch"], max_failures=1000)
     operator = Operator(w.group, rules, GOAL)
     for kind, number in disturbances[:last]:
-        if kind not in ("quiet", "crash"):
+        if kind not in ("quiet", "crash", "reject"):
             w.disturb(kind, number)
-        operator.turn(number % 6 if kind == "crash" else None)
+        operator.turn(writes(kind, number))
         w.check()
         if operator.ended:
             return

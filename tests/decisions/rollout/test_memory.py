@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tasks.decisions.rollout.memory import SETTLED, Memory
-from tasks.decisions.rollout.snapshot import Fleet, FleetInstance
+from tasks.decisions.rollout.snapshot import Fleet, FleetInstance, Record
 from tasks.decisions.rollout.steps import (
     Abort,
     Advance,
@@ -120,3 +120,8 @@ def test_what_was_terminated_is_leaving_whatever_is_shown() -> None:
     assert whole.excused == {"i-1", "i-5", "i-9", "w-1"}
     leaving = surged(old("i-1", lifecycle="Terminating:Wait"))
     assert memory.complete(leaving).instances == leaving.instances, "what is shown already stays as it is shown"
+
+
+@pytest.mark.parametrize(("step", "record"), [(Return(("i-1", "i-2"), OTHER), OTHER), (Terminate(("i-1",)), RECORD)])
+def test_of_a_rejected_step_the_record_alone_counts_since_it_may_be_made_in_part(step: Step, record: Record) -> None:
+    assert BUSY.rejected(step) == replace(BUSY, record=record)
