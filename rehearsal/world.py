@@ -103,7 +103,8 @@ class World:
         self._outside = outside
         self._launches = launches
         self._jobs = jobs
-        self.patience = 1 if unkind is None else 3  # by how much everything may take longer
+        # By how much everything may take longer: a site of somebody's may need seconds of the processor to start.
+        self.patience = 3 if unkind is not None or self.project.serves else 1
         self._options = options or {}
         self.endpoints: dict[str, Any] = {}
         self.environment: dict[str, str] = {}
@@ -165,7 +166,8 @@ class World:
         if self._outside:
             hosts["private"] = "closed"
         hosts |= self.project.hosts()
-        options = {**OPTIONS, "seed": self.unkind or 0, "hosts": hosts, **self._options}
+        heavy = {"check_timeout_floor": 20.0} if self.project.serves else {}
+        options = {**OPTIONS, **heavy, "seed": self.unkind or 0, "hosts": hosts, **self._options}
         octet = self._stack.enter_context(Octet()).number
         places = ["--directory", str(self.places.top), "--octet", str(octet), "--hosts", self.kind.name]
         server = [sys.executable, "-m", f"{__package__}.server", *places, "--options", json.dumps(options)]

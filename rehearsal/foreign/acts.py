@@ -1,5 +1,6 @@
 """What is played and looked at besides, where the site is somebody's own: going back, and what the release has left behind."""
 
+import os
 import time
 
 from ..scenario import Rehearsal
@@ -26,6 +27,8 @@ def play(rehearsal: Rehearsal) -> None:
         story.say("\nFound besides")
         for line in [*found, *secrets]:
             story.say(f"  {line}")
+    if busy := findings.overloaded(os.getloadavg()[0], os.cpu_count() or 1):
+        story.say(f"\n{busy}")
     rehearsal.problems += found
 
 

@@ -19,6 +19,7 @@ SLOW = 10.0  # seconds of the processor until a worker has loaded the site
 _LACKING = re.compile(
     r"names the static file (.+), which collectstatic|'([^']+)' is not in the static files manifest|manifest entry for '([^']+)'"
 )
+CROWDED = 4.0  # programs for each processor, above which durations say nothing of a site
 GROWN = 1.5  # by which factor a worker may need more memory than that of the old release
 
 
@@ -33,6 +34,16 @@ def manifests(shared: Path) -> Iterator[str]:
             f"the site reads {name} in STATIC_ROOT: old code that starts later reads the new release's. Keep it in the checkout"
             " (manifest_path of django-vite, COMPRESS_OFFLINE_MANIFEST_STORAGE_ALIAS of django-compressor)"
         )
+
+
+def overloaded(load: float, processors: int) -> str:
+    """Return what a load of this machine says of the rehearsal, or ""; `load`: programs that run or want to."""
+    if load < CROWDED * processors:
+        return ""
+    return (
+        f"this machine is busy: {load:.0f} programs want to run on {processors} processors. What had no answer in time, or was"
+        " not healthy in time, may have no other cause: rehearse again when it is idle"
+    )
 
 
 def lasting(found: Sequence[str], shared: Path) -> Iterator[str]:

@@ -128,6 +128,11 @@ def test_a_file_by_which_code_names_others_is_found_by_its_being_read(tmp_path: 
     assert found.startswith("the site reads read.json in STATIC_ROOT")
 
 
+def test_a_busy_machine_is_said_to_be_so() -> None:
+    assert "43 programs want to run on 2 processors" in findings.overloaded(43.2, 2)
+    assert findings.overloaded(7.9, 2) == ""
+
+
 def test_a_static_file_that_the_build_has_made_is_no_finding(tmp_path: Path) -> None:
     (tmp_path / "static/css").mkdir(parents=True)
     (tmp_path / "static/css/a.css").touch()
