@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..decisions.release import migrations
-from ..errors import Refused, RemoteFailed
+from ..errors import DeployError, Refused, RemoteFailed
 from ..settings.model import App
 from .checkout import LONG, change, git_directory
 from .shell import commands
@@ -32,6 +32,12 @@ def ask_pending_migrations(host: Host, app: App, sha: str) -> tuple[migrations.P
             raise Refused(
                 f"{host.name}: {sha[:12]} has a {migrations.COMMAND} of an older version: copy migration_rules/ and management/"
                 " of settings_snippets/django again (and remove migration_rules.py)"
+            ) from error
+        if "/site-packages/" in str(error):
+            raise DeployError(
+                f"{error}; a package that the site uses fails there. pip keeps what is installed wherever the requirements allow"
+                " it: name the package with its version in them, or set app.install to"
+                ' ["pip install --upgrade --upgrade-strategy eager -r requirements.txt"]'
             ) from error
         raise
     return _read(host, app, answer.stdout), answer.stdout

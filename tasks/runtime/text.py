@@ -85,9 +85,9 @@ def _end(text: str) -> list[str]:
 def gist(text: str) -> str:
     """Return the last three lines of a command's output on one line, without secrets.
 
-    The end of a traceback names the error.
+    The end of a traceback names the error; the marks below its lines are left out, so that the place is named, too.
     """
-    last = [line.strip() for line in _end(text) if line.strip()][-3:]
+    last = [line.strip() for line in _end(text) if line.strip(" \t^~")][-3:]
     return " | ".join(last)[-1000:]
 
 

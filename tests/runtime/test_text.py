@@ -82,6 +82,8 @@ def test_the_gist_of_what_was_printed_is_one_line() -> None:
     assert gist("a\n b\n\nc\n  d  \n") == "b | c | d"
     assert gist("fatal: https://me:secret@example.com/ not found\n") == "fatal: https://***@example.com/ not found"
     assert gist("") == ""
+    trace = '  File "/v/site-packages/x.py", line 3, in f\n    return g(\n           ^~~\nTypeError: g()\n'
+    assert gist(trace) == 'File "/v/site-packages/x.py", line 3, in f | return g( | TypeError: g()'
     assert len(gist("x" * 5000)) == 1000
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ BUILT_BY = {
     "sass_processor": ("compilescss",),
 }
 _NPM = ("npm ci --include=dev --no-audit --no-fund", "npm run build")
+_LOCKS = {"package-lock.json": "npm", "yarn.lock": "yarn", "pnpm-lock.yaml": "pnpm", "bun.lock": "bun"}
 _PROGRAMS = {
     "Makefile": "make",
     "makefile": "make",
@@ -77,6 +79,30 @@ def build_steps(texts: Mapping[str, str], manage: str, apps: Collection[str], np
     if not made:
         return Steps()
     return Steps((*(_NPM if npm else ()), *made), tuple(dict.fromkeys(made.values())))
+
+
+def left_to_build(names: Collection[str], packages: Mapping[str, str], commands: Collection[str]) -> Iterator[str]:
+    """Yield what a project seems to build that neither `commands` nor npm at the top of the repository do.
+
+    `names`: the files of the repository; `packages`: the texts of each package.json.
+    """
+    for name in sorted(packages):
+        folder = Path(name).parent
+        tool = next((tool for lock, tool in _LOCKS.items() if str(folder / lock) in names), None)
+        if tool is None or (tool == "npm" and str(folder) == ".") or not _has_build(packages[name]):
+            continue
+        if not any(str(folder) in command and tool in command for command in commands):
+            yield f"fabric.yaml: app.build: {name} has a script to build, by {tool}: name its commands, or commit what it makes"
+    lacking = [name for name in names if name.endswith("/LC_MESSAGES/django.po") and f"{name[:-3]}.mo" not in names]
+    if lacking and not any("compilemessages" in command for command in commands):
+        yield f"fabric.yaml: app.build: {min(lacking)} has no .mo beside it: add `manage.py compilemessages`, which needs gettext"
+
+
+def _has_build(package: str) -> bool:
+    try:
+        return "build" in json.loads(package).get("scripts", {})
+    except (ValueError, AttributeError, TypeError):
+        return False
 
 
 def _of_docker(text: str, manage: str) -> Iterator[str]:

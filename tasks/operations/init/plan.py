@@ -9,7 +9,7 @@ from shlex import quote
 
 from ...decisions.setup import left, texts, vite
 from ...decisions.setup.blocks import without
-from ...decisions.setup.build_steps import Steps, build_steps, is_description
+from ...decisions.setup.build_steps import Steps, build_steps, is_description, left_to_build
 from ...decisions.setup.facts import Facts
 from ...decisions.setup.host_files import filled, in_yaml, nginx, settings_file, unit
 from ...decisions.setup.settings_block import SITE_STORAGE, settings_block, site_storage, storage_name
@@ -108,6 +108,8 @@ def _fabric(project: Project, snippets: Path, found: Wanted) -> None:
     found.files["fabric.yaml"] = File(settings_file(text, {path: in_yaml(value) for path, value in values.items()}))
     if repository.text("fabric.yaml") in (None, repository.text(record_of("fabric.yaml"))):
         found.left += left.about_names(project.names)
+        packages = repository.texts([name for name in repository.names if Path(name).name == "package.json"])
+        found.left += left_to_build(repository.names, packages, steps.commands)
         if steps.commands:
             found.left.append(f"fabric.yaml: app.build: taken from {' and '.join(steps.found)}: read it")
 

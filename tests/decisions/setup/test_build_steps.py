@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.decisions.setup.build_steps import build_steps, is_description, unbuilt
+from tasks.decisions.setup.build_steps import build_steps, is_description, left_to_build, unbuilt
 
 DOCKERFILE = r"""
 FROM python:3.12
@@ -75,6 +75,20 @@ def test_packages_that_build_do_so_once_and_npm_before() -> None:
 )
 def test_files_that_say_how_visitors_get_the_site(name: str, expected: bool) -> None:
     assert is_description(name) is expected
+
+
+def test_what_only_the_operator_can_name_is_said() -> None:
+    build = '{"scripts": {"build": "vite build"}}'
+    packages = {"package.json": build, "web/package.json": build, "docs/package.json": "{}", "bad/package.json": "["}
+    names = {*packages, "package-lock.json", "web/yarn.lock", "docs/yarn.lock", "bad/yarn.lock"}
+    (said,) = left_to_build(names, packages, [])
+    assert said.startswith("fabric.yaml: app.build: web/package.json has a script to build, by yarn")
+    assert list(left_to_build(names, packages, ["yarn --cwd web build"])) == []
+
+    messages = {f"locale/{language}/LC_MESSAGES/django.{kind}" for language, kind in (("de", "po"), ("de", "mo"), ("fr", "po"))}
+    (said,) = left_to_build(messages, {}, [])
+    assert "locale/fr/LC_MESSAGES/django.po has no .mo beside it" in said
+    assert list(left_to_build(messages, {}, ["python manage.py compilemessages"])) == []
 
 
 @pytest.mark.parametrize(
