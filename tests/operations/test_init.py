@@ -1,5 +1,6 @@
 """`init` in repositories of real generators: what it writes, shows, keeps and proves."""
 
+import json
 import os
 import signal
 import subprocess
@@ -246,6 +247,18 @@ def test_a_template_that_names_a_forgotten_file_unless_a_build_makes_it(site: Pa
     operation.init(site, YES)
     assert yaml.safe_load((site / "fabric.yaml").read_text())["app"]["build"] == ["python manage.py draw --size=10"]
     assert "not built here: bakery/templates/home.html:2: names the static file no/such.png" in printed()
+
+
+def test_debug_is_turned_off_by_the_variable_of_the_settings(site: Path, printed: Printed) -> None:
+    settings = site / "bakery/settings.py"
+    text = settings.read_text().replace("DEBUG = True", 'import os\nDEBUG = os.environ.get("BAKERY_DEBUG", "True") == "True"')
+    settings.write_text(
+        text + "\nif DEBUG:\n    INSTALLED_APPS += ['no_such_app']\nTEMPLATE_DEBUG = os.getenv('TEMPLATE_DEBUG')\n"
+    )
+    operation.init(site, YES)
+    out = printed()
+    assert "DEBUG is on unless BAKERY_DEBUG=False is in the site's environment" in out and "production needs DEBUG" not in out
+    assert json.loads((site / ".ramped/project.json").read_text())["variables"] == {"BAKERY_DEBUG": "False"}
 
 
 def test_references_of_other_peoples_files_are_left_as_they_are(site: Path, printed: Printed) -> None:

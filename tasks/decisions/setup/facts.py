@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -38,6 +38,8 @@ _MISSING = tuple(
 )
 
 
+# os.environ["DEBUG"], env.bool("DJANGO_DEBUG", ...), config('DEBUG', ...)
+_DEBUG_VARIABLE = re.compile(r"""[(\[]\s*["']([A-Z][A-Z0-9_]*DEBUG|DEBUG)["']""")
 _ERROR = re.compile(r"(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Configured|DoesNotExist|NotFound|Failed|Exit)\b")
 _PLACE = re.compile(r'  File "([^"]+)", line (\d+)')
 
@@ -73,6 +75,7 @@ class Facts:
     storage_kinds: list[str]  # its class and all bases
     storage_error: str
     storage_options: bool
+    debug_variable: str = ""  # what has to be False in the environment, so that DEBUG is off
 
     @property
     def stock(self) -> bool:
@@ -94,7 +97,7 @@ def read_facts(printed: str) -> Facts | None:
     """Return the probe's answer from everything that the project printed; None without one."""
     lines = [line for line in printed.split("\n") if line.startswith(MARK)]
     answer: Mapping[str, Any] | None = json_object(lines[-1].removeprefix(MARK)) if lines else None
-    names = {field.name for field in fields(Facts)}
+    names = {field.name for field in fields(Facts)} - {"debug_variable"}
     return Facts(**answer) if answer is not None and answer.keys() == names else None
 
 
@@ -137,6 +140,12 @@ def broken_reference(failure: str) -> str | None:
     """Return the static file whose reference stopped collectstatic, as our storage names it; None for another failure."""
     found = re.search(r'"allow_missing_references": \["([^"\\]+)"\]', failure)
     return found[1] if found else None
+
+
+def debug_variables(texts: Iterable[str]) -> list[str]:
+    """Return the environment variables by which settings may turn DEBUG on; `texts`: of the settings."""
+    found = (match[1] for text in texts for match in _DEBUG_VARIABLE.finditer(text))
+    return list(dict.fromkeys(found))
 
 
 def placeholder(name: str, drivers: Collection[str] = ()) -> str:

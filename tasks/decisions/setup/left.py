@@ -17,6 +17,8 @@ def about_settings(layout: Layout, facts: Facts, at: Callable[[str], str]) -> It
     """Yield what the settings lack for production; `at`: returns "file:line" of a name's last assignment."""
     if facts.debug:
         yield f"{at('DEBUG')}: DEBUG is on: production needs DEBUG = False (from the unit's environment, say)"
+    if facts.debug_variable:
+        yield f"{at('DEBUG')}: DEBUG is on unless {facts.debug_variable}=False is in the site's environment"
     if not facts.secret:
         yield f"{at('SECRET_KEY')}: SECRET_KEY is not set: read it from the environment"
     if facts.secret_file:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ...decisions.release.answers import json_object
 from ...decisions.setup import blocks
 from ...decisions.setup.extras import advice
-from ...decisions.setup.facts import MARK, Facts, end_of_traceback, of_ours, read_facts
+from ...decisions.setup.facts import MARK, Facts, debug_variables, end_of_traceback, of_ours, read_facts
 from ...decisions.setup.layout import Layout
 from ...errors import DeployError, SettingsError
 from ...hosts.shell.remote_scripts import program_of
@@ -35,14 +35,34 @@ class Scratch:
         if self.python is None:
             self.failure = "no Python here can import Django: install the requirements into .venv"
             return None
-        printed, failure, ours = self._shell(program_of(__package__, "probe", MARK))
-        facts = read_facts(printed)
+        facts, failure, ours = self._probe()
+        if facts is None or facts.debug:
+            facts = self._for_visitors() or facts
         if facts is None and ours:
             raise DeployError(f"A fault of ramped itself, not of the project; nothing was written. Report it: {failure}")
         if facts is None:
             mended = advice(failure, self.repository.text("pyproject.toml") or "")
             self.failure = f"{self.layout.settings} cannot be loaded by {self.python.program}: {failure}{mended}"
         return facts
+
+    def _probe(self) -> tuple[Facts | None, str, bool]:
+        printed, failure, ours = self._shell(program_of(__package__, "probe", MARK))
+        return read_facts(printed), failure, ours
+
+    def _for_visitors(self) -> Facts | None:
+        """Return the facts with DEBUG off; None where no variable turns it off. Other settings may follow from it."""
+        assert self.python
+        folder = str(Path(self.layout.settings_file).parent)
+        beside = [name for name in self.repository.names if name.endswith(".py") and str(Path(name).parent) == folder]
+        for name in debug_variables(self.repository.texts(beside).values()):
+            if name in self.python.environment or name in self.python.placeholders:
+                continue
+            self.python.placeholders[name] = "False"
+            without, _, _ = self._probe()
+            if without and not without.debug:
+                return replace(without, debug_variable=name)
+            del self.python.placeholders[name]
+        return None
 
     def prove(self, texts: Mapping[str, str], host: str, *, ask: bool) -> Proof:
         """Return the proof of the project with other texts; `ask`: with its first page. Raises DeployError for our faults."""
