@@ -1,13 +1,13 @@
 """Output on a terminal: a live line with the elapsed time, tables that fit the width."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from .plain import duration, write
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, ConsoleOptions
     from rich.live import Live
     from rich.text import Text
 
@@ -26,11 +26,15 @@ class _Line:
         self.above: tuple[str, ...] = ()  # lines above it
         self._now = now
 
-    def __rich__(self) -> "Text":
+    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "Iterator[Text]":
         from rich.text import Text
 
-        whole = "\n".join([*self.above, f"   {self.text}  {duration(self._now() - self.since)}"])
-        return Text(whole, no_wrap=True, overflow="ellipsis", style="dim")
+        elapsed = duration(self._now() - self.since)
+        text = Text(f"   {self.text}")
+        # The time stays where the text is too long for the line.
+        text.truncate(max(1, options.max_width - len(elapsed) - 2), overflow="ellipsis")
+        whole = "\n".join([*self.above, f"{text.plain}  {elapsed}"])
+        yield Text(whole, no_wrap=True, overflow="ellipsis", style="dim")
 
 
 class Terminal:

@@ -343,6 +343,14 @@ def test_lanes_stand_above_the_live_line_and_do_not_stay(screen: Screen) -> None
     assert "i-1 1 ====~~" in raw and "i-2 2   --====" in raw and "nothing" not in raw
 
 
+def test_the_elapsed_time_stays_where_the_text_is_too_long(screen: Screen) -> None:
+    out = Output(screen.stream, screen.stream, Time())
+    with steps_of(out).step("rollout", "10"):
+        out.progress("3 of 3 serve; 1 new, 3 old; i-00000000000000004 InService, unhealthy")
+    lines = re.findall(r"   10 rollout: 3 of 3[^\x1b]*", screen.close())
+    assert lines and all(len(line) <= 60 and line.endswith("…  0.0 s") for line in lines)
+
+
 def test_lanes_are_not_for_pipes(piped: tuple[Output, io.StringIO, io.StringIO, Time]) -> None:
     out, shown, errors, _ = piped
     out.lanes(["i-1 1 ===="])
