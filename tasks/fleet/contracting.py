@@ -31,18 +31,26 @@ def waiting_line(instance: Ec2Instance | None) -> str:
     return f"migrations wait until no old code runs: {shown(named)}; `contract` runs them" if named else ""
 
 
-def retire_old_code(run: Run, names: Sequence[str], revision: str) -> None:
-    """Mark the images whose code needs what these migrations take away, so that nothing goes back to them.
+def await_end_of_old_code(run: Run, names: Sequence[str], revision: str) -> list[Candidate]:
+    """Wait until no code runs that needs what these migrations take away; return the versions that have such code.
 
-    `revision`: of the release whose migrations they are. Instances that are terminating are waited for. Raises Refused where
-    such code still runs, or is still launched; TimedOut.
+    `revision`: of the release whose migrations they are. Raises Refused where such code still runs, or is still launched;
+    TimedOut.
     """
-    old = run.wait(
+    return run.wait(
         "the end of the old instances",
         lambda: _old_code(run, names, revision),
         timeout=run.settings.rollout.timeout,
         every=run.settings.rollout.poll,
     )
+
+
+def retire_old_code(run: Run, names: Sequence[str], revision: str) -> None:
+    """Mark the images whose code needs what these migrations take away, so that nothing goes back to them.
+
+    `revision`, and what is raised: as for `await_end_of_old_code`.
+    """
+    old = await_end_of_old_code(run, names, revision)
     if old:
         at = time.strftime("%Y-%m-%dT%H:%MZ", time.gmtime(run.clock.now()))
         images.tag_all(run.cloud, sorted(c.image for c in old), {tags.OUTDATED: f"{revision[:12]} {at}"})

@@ -9,7 +9,7 @@ from ..aws.instances import Ec2Instance
 from ..decisions.release.migrations import PendingMigrations
 from ..decisions.release.stages import left_of_window
 from ..errors import Refused
-from ..fleet.contracting import retire_old_code
+from ..fleet.contracting import await_end_of_old_code, retire_old_code
 from ..fleet.database_snapshot import snapshot_database
 from ..fleet.lock import await_locks, lock_of
 from ..fleet.versions import known_versions
@@ -93,13 +93,19 @@ def _carry_out(run: Run, instance: Ec2Instance, host: Host, revision: str, pendi
     if run.dry:
         run.out.say(f"would see that no old code runs, and run {', '.join(pending.waiting)}")
         return
-    with run.step("contract"):
+
+    def prepare() -> None:
+        # A snapshot that fails must not have ended the way back, and none is made where old code runs.
+        await_end_of_old_code(run, pending.waiting, revision)
+        snapshot_database(run, f"{revision}-contract")
         with ExitStack() as stack:
             for name in run.settings.groups:
                 stack.enter_context(lock_of(run, name, "contract"))
             # From here on nothing goes back to old code: afterwards it is too late to look.
             retire_old_code(run, pending.waiting, revision)
-        site.migrate(run, host, lambda: snapshot_database(run, f"{revision}-contract"))
+
+    with run.step("contract"):
+        site.migrate(run, host, prepare)
         _over(run, instance)
         site.require_deep_health(host, run.settings.app)
     run.out.say(f"done: {', '.join(pending.waiting)}")

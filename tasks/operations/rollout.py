@@ -87,7 +87,8 @@ def replace_instances(
         if turn_back and not all(target.refresh or target.fleet.record for target in targets):
             raise Refused("the rollout has ended meanwhile: run the same again")
         ahead = _ahead(run, targets)
-        _note(run, ahead)
+        if ahead:
+            _note(run, ahead)
         if len(ahead) > 1:
             ahead = [target.with_policy(together=True) for target in ahead]
         refused = [text for target in ahead if (text := preflight(run, target))]
