@@ -22,6 +22,7 @@ class Targets:
         self._run = run
         self._lock = threading.Lock()
         self._known: dict[str, tuple[float, Mapping[str, str]]] = {}
+        self._forgiven: dict[str, float] = {}
 
     def states(self, arn: str, *, fresh: bool = False) -> Mapping[str, str]:
         """Return the health of each target by instance id."""
@@ -36,6 +37,14 @@ class Targets:
         """Return the target state that keeps an instance out of traffic, or ""; a new instance is `initial`."""
         states = [self.states(arn).get(web.id, "") for arn in web.target_groups]
         return next((state for state in states if state in ("unhealthy", "unhealthy.draining", "unavailable")), "")
+
+    def forgiven(self, web: WebInstance) -> float:
+        """Return the seconds of silence after which an instance may be unhealthy in one of its target groups."""
+        with self._lock:
+            for arn in web.target_groups:
+                if arn not in self._forgiven:
+                    self._forgiven[arn] = target_groups.checks(self._run.cloud, [arn])[arn].forgiven
+            return min((self._forgiven[arn] for arn in web.target_groups), default=float("inf"))
 
     def await_healthy(self, web: WebInstance) -> None:
         """Wait until an instance is healthy in all its target groups.

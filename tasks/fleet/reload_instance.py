@@ -75,7 +75,8 @@ class InstanceReloader:
         service = read_service(host.read(commands.show(unit, PROPERTIES)).stdout)
         if not service.loaded:
             raise Refused(f"{web.id}: no unit {unit} on this instance; the first of app.services must be the site's service")
-        method = restart_of(service)
+        # A sole instance is not drained: that would stop the site.
+        method = restart_of(service, self.start, self._targets.forgiven(web)) if fleet > 1 else restart_of(service)
         self._apply(method, host, web, fleet, ask_health(host, self._run.settings.app)[0])
         self._targets.await_healthy(web)
         return f"new settings, {method.value}"

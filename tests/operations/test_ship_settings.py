@@ -1,11 +1,13 @@
 """`ship --settings`: changed settings on every instance without a release, while visitors are served."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
 from tasks.aws import instances
+from tasks.aws.serving import WebInstance
 from tasks.errors import Resumable, SettingsError
+from tasks.fleet.reload import FleetReloader
 from tasks.hosts.pool import Hosts
 from tasks.operations.restart_all import ship_settings
 from tests.worlds.shop_world import ShopWorld, credentials, golden_of
@@ -63,6 +65,20 @@ def test_every_instance_has_the_new_value_and_no_request_is_lost(world: ShopWorl
     assert colours(world) == ["COLOUR=red"] * 2
     assert "1 instances, 1 at a time; new settings" in printed
     assert printed.count("new settings, restart behind its socket") == 1
+
+
+def test_a_sole_instance_is_not_drained_though_it_starts_slowly(world: ShopWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    prove = FleetReloader.prove
+
+    def slow(self: FleetReloader, webs: Sequence[WebInstance]) -> None:
+        prove(self, webs)
+        self._instances.start += 3600.0
+
+    monkeypatch.setattr(FleetReloader, "prove", slow)
+    store(world, "COLOUR=blue\n")
+    with visitors(world):
+        assert "new settings, restart behind its socket" in ship(world)
+    assert colours(world) == ["COLOUR=blue"] * 2
 
 
 def test_the_first_instance_that_cannot_read_them_stops_it_and_serves_as_before(world: ShopWorld) -> None:

@@ -15,6 +15,8 @@ PROPERTIES = ("LoadState", "ActiveState", "ExecStart", "ExecReload", "Environmen
 
 _STARTS = 4  # how many times as long as one process alone it may take until the first of several answers
 
+_MANY = 2  # how many times as long as one process alone several may take, on a host with fewer processors
+
 
 class ReloadMethod(Enum):
     """The methods to make the processes of a host load new files, the gentlest first."""
@@ -62,9 +64,14 @@ def methods(service: Service) -> tuple[ReloadMethod, ...]:
     return (*gentle, ReloadMethod.SOCKET_RESTART if service.socket else ReloadMethod.DRAIN)
 
 
-def restart_of(service: Service) -> ReloadMethod:
-    """Return the method that gives the site a new environment: a reload keeps that of its first process."""
-    return methods(service)[-1]
+def restart_of(service: Service, start: float = 0.0, forgiven: float = float("inf")) -> ReloadMethod:
+    """Return the method that gives the site a new environment: a reload keeps that of its first process.
+
+    `start`: seconds in which one process alone started and answered, 0 where it is not known; `forgiven`: seconds of silence
+    after which the load balancer takes an instance out of traffic. Behind its socket a site that starts is silent.
+    """
+    method = methods(service)[-1]
+    return ReloadMethod.DRAIN if method is ReloadMethod.SOCKET_RESTART and _MANY * start >= forgiven else method
 
 
 def patience(timeout: float, start: float) -> float:

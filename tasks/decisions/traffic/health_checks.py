@@ -25,6 +25,11 @@ class Check:
     successes: int
 
     @property
+    def forgiven(self) -> int:
+        """Return the seconds of silence after which a target may be unhealthy (Elastic Load Balancing, "Health checks")."""
+        return (self.failures - 1) * self.interval + self.timeout
+
+    @property
     def detects(self) -> int:
         """Return the seconds until a dead instance gets no more traffic, at most, if it refuses or answers badly."""
         return self.failures * self.interval

@@ -1,6 +1,15 @@
 import pytest
 
-from tasks.decisions.release.reload import Effect, ReloadMethod, Service, methods, next_method, patience, read_service
+from tasks.decisions.release.reload import (
+    Effect,
+    ReloadMethod,
+    Service,
+    methods,
+    next_method,
+    patience,
+    read_service,
+    restart_of,
+)
 
 PLAIN = """\
 ExecStart={ path=/srv/venv/bin/gunicorn ; argv[]=/srv/venv/bin/gunicorn shop.wsgi --workers 3 ; ignore_errors=no }
@@ -66,6 +75,21 @@ def test_ways(reloadable: bool, preloads: bool, socket: str | None, expected: tu
 
 def test_what_is_not_running_cannot_be_reloaded() -> None:
     assert methods(Service(True, False, True, False, None)) == (ReloadMethod.DRAIN,)
+
+
+@pytest.mark.parametrize(
+    ("socket", "start", "expected"),
+    [
+        ("shop.socket", 0.0, ReloadMethod.SOCKET_RESTART),  # not known
+        ("shop.socket", 17.0, ReloadMethod.SOCKET_RESTART),
+        ("shop.socket", 17.5, ReloadMethod.DRAIN),
+        (None, 1.0, ReloadMethod.DRAIN),
+    ],
+)
+def test_a_site_that_starts_slowly_is_drained_before_the_load_balancer_does_it(
+    socket: str | None, start: float, expected: ReloadMethod
+) -> None:
+    assert restart_of(Service(True, True, True, False, socket), start, 35.0) is expected
 
 
 def test_a_reload_without_effect_leads_to_the_next_method() -> None:

@@ -23,6 +23,10 @@ def test_the_missions_values_detect_in_a_minute_and_recover_in_a_minute_and_a_ha
     assert (MISSION.detects, MISSION.recovers) == (60, 90)
 
 
+def test_a_silence_of_half_a_minute_is_forgiven() -> None:
+    assert Check("HTTP", "80", "/", "200", interval=30, timeout=5, failures=2, successes=3).forgiven == 35
+
+
 def test_changes_are_those_that_differ() -> None:
     assert changes(MISSION, MISSION) == []
     other = replace(MISSION, path="/", interval=10)
