@@ -69,3 +69,22 @@ def test_an_instance_refresh_does_the_same_with_what_is_in_standby() -> None:
         world.roll("1", engine=REFRESH, standby="replace")
         world.cloud.wait(lambda: other not in members(world, "Standby"))
         assert members(world, "Standby") == {aside: "1"}, "that is of the version already"
+
+
+def test_what_is_retained_is_named_and_not_waited_for() -> None:
+    with rolling(2) as world:
+        scaling = world.cloud.client("autoscaling")
+        scaling.put_lifecycle_hook(
+            LifecycleHookName="inspect", AutoScalingGroupName="web", LifecycleTransition="autoscaling:EC2_INSTANCE_TERMINATING",
+            HeartbeatTimeout=30, DefaultResult="ABANDON",
+        )  # fmt: skip
+        policy = {"RetentionTriggers": {"TerminateHookAbandon": "retain"}}
+        scaling.update_auto_scaling_group(AutoScalingGroupName="web", InstanceLifecyclePolicy=policy)
+        for version in (world.next, "1"):
+            with world.watched():
+                world.roll(version)
+            assert set(world.versions()) == {version}
+            world.cloud.wait(lambda: not members(world, "Terminating") and not members(world, "Terminating:Wait"))
+        assert len(members(world, "Terminating:Retained")) == 4
+        assert "Terminating:Retained, not waited for: terminate what was inspected" in world.printed
+        world.assert_done("1", launches=4)
