@@ -89,7 +89,7 @@ def horizon(timeout: float, *, waits: bool) -> float:
 def upcoming(actions: Sequence[ScheduledAction], begin: float, end: float) -> list[ScheduledAction]:
     """Return the actions that are due between two times, in order, each as often as it recurs.
 
-    The next time is AWS's word. An expression or a time zone that is not understood here is due at that time alone.
+    The next time is AWS's word. An action whose expression or time zone is not understood here is due then alone.
     """
     found: list[ScheduledAction] = []
     for action in between(actions, begin, end):
