@@ -11,7 +11,8 @@ import pytest
 
 from rehearsal.hosts import units
 from rehearsal.site import repository
-from tests.settings_snippets.project import Answer, Ran, ask, gunicorn
+from tests.settings_snippets.commands import commands
+from tests.settings_snippets.project import PATIENCE, Answer, Ran, ask, gunicorn
 
 HTTPS = {"Host": "shop.example.com", "X-Forwarded-Proto": "https"}
 CDN = "http://127.77.0.4:8080"
@@ -35,15 +36,15 @@ class Host:
         git("-C", str(self.base), "checkout", "--quiet", "--detach", revision)
         (self.base / "REVISION").write_text(revision + "\n")
 
-    def start(self, *command: str, **options: object) -> "subprocess.Popen[str]":
-        environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-        return subprocess.Popen([sys.executable, "-W", "error", *command], cwd=self.base, env=environment, text=True, **options)  # type: ignore[call-overload,no-any-return]
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings", "PYTHONDONTWRITEBYTECODE": "1"}
 
     def manage(self, *arguments: str) -> Ran:
-        process = self.start("manage.py", *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        out, err = process.communicate(timeout=120)
-        assert process.returncode == 0, err
-        return Ran(process.returncode, out, err)
+        ran = commands().run(
+            list(arguments), folder=self.base, environment=self.environment(), umask=0o022, strict=True, patience=PATIENCE
+        )
+        assert ran[0] == 0, ran[2]
+        return Ran(*ran)
 
     def deploy(self) -> None:
         self.manage("migrate", "-v0", "--noinput")

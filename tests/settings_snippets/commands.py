@@ -1,14 +1,17 @@
-"""manage.py commands, each in a process of its own that has Django imported already: starting it is most of their time.
+"""manage.py, code and gunicorn, each in a process of its own that has Django imported already: starting it is most of their time.
 
-A process that has imported what no settings change waits for commands, and forks for each of them.
+A process that has imported what no settings change waits for orders, and forks for each of them.
 """
 
 import atexit
+import compileall
 import contextlib
+import gc
 import importlib
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 import tempfile
@@ -16,6 +19,7 @@ import warnings
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import IO, Any
 
 ROOT = Path(__file__).parents[2]
 IMPORTED = (
@@ -26,12 +30,50 @@ IMPORTED = (
     "django.db.backends.sqlite3.base",
     "django.db.models",
     "django.test.utils",
+    "gunicorn.app.wsgiapp",
+    "gunicorn.workers.gthread",
     "whitenoise.compress",
 )
+COMPILED = ("contrib/auth", "contrib/contenttypes", "contrib/sessions")
 
 
 class Refused(Exception):
     """Say that no command ran."""
+
+
+class Forked:
+    """A process that was forked and goes on, with what is needed here of a `subprocess.Popen`."""
+
+    def __init__(self, commands: "Commands", pid: int) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+        self._commands = commands
+
+    def poll(self) -> int | None:
+        """Return the exit code; None: it runs."""
+        if self.returncode is None and self._ended(0):
+            self.returncode = int(self._commands.order("wait", self.pid))
+        return self.returncode
+
+    def wait(self, timeout: float) -> int:
+        """Wait until it has ended; raises subprocess.TimeoutExpired."""
+        if self.returncode is None and not self._ended(timeout):
+            raise subprocess.TimeoutExpired(f"process {self.pid}", timeout)
+        code = self.poll()
+        assert code is not None
+        return code
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Signal it, unless it is known to have ended: until then its number is no other's."""
+        if self.returncode is None:
+            os.kill(self.pid, number)
+
+    def _ended(self, seconds: float) -> bool:
+        watched = os.pidfd_open(self.pid)
+        try:
+            return bool(select.select([watched], [], [], seconds)[0])
+        finally:
+            os.close(watched)
 
 
 class Commands:
@@ -53,22 +95,48 @@ class Commands:
         with contextlib.suppress(OSError):
             self._process.communicate(timeout=60)
 
-    def run(
-        self, arguments: list[str], *, folder: Path, environment: Mapping[str, str], umask: int, strict: bool, patience: float
-    ) -> tuple[int, str, str]:
-        """Run a command in a folder; return its exit code and what it wrote. `strict`: warnings are errors."""
+    def order(self, *words: Any, patience: float = 60.0) -> str:
+        """Send an order and return the answer; raises Refused if there is none in `patience` seconds."""
         assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(json.dumps(words) + "\n")
+        self._process.stdin.flush()
+        if not select.select([self._process.stdout], [], [], patience)[0]:
+            self._process.kill()
+            raise Refused(f"{words} took more than {patience:g} s")
+        answer = self._process.stdout.readline()
+        if not answer:
+            raise Refused(f"the process that forks is gone, at {words}")
+        return answer
+
+    def run(
+        self,
+        arguments: list[str],
+        *,
+        folder: Path,
+        environment: Mapping[str, str],
+        umask: int,
+        strict: bool,
+        patience: float,
+        what: str = "manage",
+    ) -> tuple[int, str, str]:
+        """Run a command in a folder; return its exit code and what it wrote. `strict`: warnings are errors; `what`: or `code`."""
         with tempfile.TemporaryDirectory() as outcome:
-            order = [arguments, str(folder), dict(environment), umask, strict, outcome]
-            self._process.stdin.write(json.dumps(order) + "\n")
-            self._process.stdin.flush()
-            if not select.select([self._process.stdout], [], [], patience)[0]:
-                self._process.kill()
-                raise Refused(f"{arguments} took more than {patience:g} s")
-            code = self._process.stdout.readline()
-            if not code:
-                raise Refused(f"the process that forks is gone, at {arguments}")
-            return int(code), *((Path(outcome) / name).read_text() for name in ("out", "err"))
+            files = [f"{outcome}/{name}" for name in ("in", "out", "err")]
+            for name in files:
+                Path(name).touch(0o600)
+            child = self.order("fork", what, arguments, str(folder), dict(environment), umask, strict, files)
+            code = self.order("wait", int(child), patience=patience)
+            out, err = (Path(name).read_text() for name in files[1:])
+            return int(code), out, err
+
+    def start(
+        self, arguments: list[str], *, what: str, folder: Path, environment: Mapping[str, str], umask: int, log: IO[bytes]
+    ) -> Forked:
+        """Start something that goes on, such as `gunicorn`, and append what it writes to a log; a warning is an error."""
+        # The file may have no name.
+        files = [os.devnull, *[f"/proc/{os.getpid()}/fd/{log.fileno()}"] * 2]
+        child = self.order("fork", what, arguments, str(folder), dict(environment), umask, True, files)
+        return Forked(self, int(child))
 
 
 @cache
@@ -80,18 +148,29 @@ def commands() -> Commands:
 def _serve() -> None:
     for name in IMPORTED:
         importlib.import_module(name)
+    # The commands write no bytecode, so each would compile what it can import after its settings only.
+    for name in COMPILED:
+        compileall.compile_dir(Path(sys.modules["django"].__path__[0]) / name, quiet=2)
+    gc.collect()
+    gc.freeze()
     for line in sys.stdin:
+        verb, *words = json.loads(line)
+        if verb == "wait":
+            print(os.waitstatus_to_exitcode(os.waitpid(words[0], 0)[1]), flush=True)
+            continue
         child = os.fork()
         if child == 0:
-            return _run(*json.loads(line))
-        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+            return _run(*words)
+        print(child, flush=True)
     return None
 
 
-def _run(arguments: list[str], folder: str, environment: dict[str, str], umask: int, strict: bool, outcome: str) -> None:
+def _run(
+    what: str, arguments: list[str], folder: str, environment: dict[str, str], umask: int, strict: bool, files: list[str]
+) -> None:
     """Be the process of a command."""
-    for number, name in enumerate(("in", "out", "err")):
-        os.dup2(os.open(f"{outcome}/{name}", os.O_RDWR | os.O_CREAT, 0o600), number)
+    for number, name in enumerate(files):
+        os.dup2(os.open(name, os.O_RDWR | os.O_APPEND), number)
     os.chdir(folder)
     os.umask(umask)
     os.environ.clear()
@@ -107,8 +186,16 @@ def _run(arguments: list[str], folder: str, environment: dict[str, str], umask: 
         del sys.modules[name]
     if strict:
         warnings.simplefilter("error")
-    sys.argv = [str(sys.modules["django.__main__"].__file__), *arguments]
-    sys.modules["django.core.management"].execute_from_command_line(sys.argv)
+    if what == "code":
+        sys.argv = ["-c"]
+        exec(compile(arguments[0], "<string>", "exec"), {"__name__": "__main__"})
+    elif what == "gunicorn":
+        # Its default is where its settings were imported.
+        sys.argv = ["gunicorn", "--chdir", folder, *arguments]
+        sys.modules["gunicorn.app.wsgiapp"].run(prog="gunicorn")
+    else:
+        sys.argv = [str(sys.modules["django.__main__"].__file__), *arguments]
+        sys.modules["django.core.management"].execute_from_command_line(sys.argv)
 
 
 if __name__ == "__main__":

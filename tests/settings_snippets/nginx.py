@@ -9,9 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 
-import pytest
-
-from tests.settings_snippets.project import PATIENCE, SNIPPETS, Answer, Project, ask, eventually, gunicorn
+from tests.settings_snippets.project import PATIENCE, SNIPPETS, Answer, Project, ask, eventually
 
 SITE, ASGI = SNIPPETS / "nginx/site.conf", SNIPPETS / "nginx/site-asgi.conf"
 
@@ -68,13 +66,6 @@ def careful(root: Path, settings: str = "") -> Project:
     project.collectstatic()
     assert project.manage("migrate", "-v0").code == 0
     return project
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int]]:
-    root = tmp_path_factory.mktemp("nginx")
-    with gunicorn(careful(root)) as (place, _), serving(root, place) as port:
-        yield "127.0.0.1", port
 
 
 def moved(upstream: Path, port: int, more: Mapping[str, str], site: Path) -> str:

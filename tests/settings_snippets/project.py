@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from tests.settings_snippets.commands import commands
+from tests.settings_snippets.commands import Forked, commands
 
 SNIPPETS = Path(__file__).parents[2] / "settings_snippets"
 PATIENCE = 240.0  # seconds; other tests run on the same two cores
@@ -120,13 +120,18 @@ class Project:
         out, err = process.communicate(timeout=PATIENCE)
         return Ran(process.returncode, out, err)
 
-    def manage(self, *arguments: str, umask: int = 0o022) -> Ran:
+    def manage(self, *arguments: str, umask: int = 0o022, what: str = "manage") -> Ran:
         """Run a command of Django; a warning is an error."""
-        return Ran(
-            *commands().run(
-                list(arguments), folder=self.base, environment=self.environment(), umask=umask, strict=True, patience=PATIENCE
-            )
+        ran = commands().run(
+            list(arguments),
+            what=what,
+            folder=self.base,
+            environment=self.environment(),
+            umask=umask,
+            strict=True,
+            patience=PATIENCE,
         )
+        return Ran(*ran)
 
     def collectstatic(self, *options: str, umask: int = 0o022) -> Ran:
         """Run collectstatic, which must do well."""
@@ -136,7 +141,8 @@ class Project:
 
     def django(self, code: str) -> Ran:
         """Run code in a process that has set Django up."""
-        return self.python("-c", f"import django\ndjango.setup()\nfrom django.templatetags.static import static\n{code}")
+        code = f"import django\ndjango.setup()\nfrom django.templatetags.static import static\n{code}"
+        return self.manage(code, what="code")
 
     def paths(self) -> dict[str, str]:
         return dict(json.loads(self.manifest.read_text())["paths"])
@@ -212,8 +218,15 @@ def gunicorn(project: Project, *options: str, threads: int = 8) -> Iterator[tupl
     """Run gunicorn on a Unix socket; yield the socket and the log."""
     with tempfile.TemporaryDirectory(prefix="g") as folder, tempfile.TemporaryFile() as log:
         place = Path(folder) / "s"
-        command = ["-m", "gunicorn", "--no-control-socket", "--bind", f"unix:{place}", "--worker-class", "gthread"]
-        process = project.start(*command, "--threads", str(threads), *options, "config.wsgi", stdout=log, stderr=log)
+        command = ["--no-control-socket", "--bind", f"unix:{place}", "--worker-class", "gthread", "--threads", str(threads)]
+        process = commands().start(
+            [*command, *options, "config.wsgi"],
+            what="gunicorn",
+            folder=project.base,
+            environment=project.environment(),
+            umask=0o022,
+            log=log,
+        )
         try:
             yield _listening(place, process, log), log
         finally:
@@ -221,12 +234,12 @@ def gunicorn(project: Project, *options: str, threads: int = 8) -> Iterator[tupl
             try:
                 process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+                process.send_signal(signal.SIGKILL)
+                process.wait(PATIENCE)
                 raise
 
 
-def _listening(place: Path, process: subprocess.Popen[str], log: IO[bytes]) -> Path:
+def _listening(place: Path, process: Forked, log: IO[bytes]) -> Path:
     def up() -> bool:
         assert process.poll() is None, text_of(log)
         try:

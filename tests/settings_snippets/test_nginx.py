@@ -25,6 +25,13 @@ from tests.settings_snippets.project import HTTPS, PATIENCE, ask, gunicorn
 pytestmark = pytest.mark.skipif(NGINX is None, reason="no nginx here: apt-get install nginx-light")
 
 
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int]]:
+    root = tmp_path_factory.mktemp("nginx")
+    with gunicorn(careful(root)) as (place, _), serving(root, place) as port:
+        yield "127.0.0.1", port
+
+
 @pytest.mark.parametrize("site", [SITE, ASGI], ids=["site", "asgi"])
 def test_it_is_clean_as_shipped(tmp_path: Path, site: Path) -> None:
     configuration(tmp_path, site.read_text())

@@ -19,7 +19,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.settings_snippets.nginx import BALANCER, NGINX, careful, serving
-from tests.settings_snippets.project import PATIENCE, SNIPPETS, gunicorn, text_of
+from tests.settings_snippets.project import PATIENCE, SNIPPETS, eventually, gunicorn, text_of
 
 pytestmark = pytest.mark.skipif(NGINX is None, reason="no nginx here: apt-get install nginx-light")
 
@@ -317,11 +317,18 @@ def framings() -> Iterator[bytes]:
 @pytest.mark.parametrize("method", ["GET", "POST", "HEAD"])
 def test_no_request_is_hidden_in_another(site: Site, method: str) -> None:
     """After `close` nginx reads no second one: where gunicorn sees one, the two did not agree where the first ends."""
-    site.send(b"GET /seen HTTP/1.1\r\nHost: www.example.com\r\nX-Forwarded-Proto: https\r\nConnection: close\r\n\r\n")
-    assert "/seen" in text_of(site.log), "the log shows what gunicorn sees"
+    _seen(site, "/seen")
     begin = f"{method} /static/css/site.css HTTP/1.1\r\nHost: www.example.com\r\nX-Forwarded-Proto: https\r\n".encode()
     for framing in framings():
         # What closes ends the wait; a second request may come before it.
         answer = site.send(begin + b"Connection: close\r\n" + framing)
         assert answer.count(b"HTTP/1.1 ") <= 1 and b" 500 " not in answer[:20], (framing, answer[:300])
+    _seen(site, "/seen-later")
     assert "/smuggled" not in text_of(site.log) and "Traceback" not in text_of(site.log)
+
+
+def _seen(site: Site, path: str) -> None:
+    """See that the log shows what gunicorn sees, which it writes after the answer."""
+    request = f"GET {path} HTTP/1.1\r\nHost: www.example.com\r\nX-Forwarded-Proto: https\r\nConnection: close\r\n\r\n"
+    site.send(request.encode())
+    eventually(lambda: f"{path} " in text_of(site.log))

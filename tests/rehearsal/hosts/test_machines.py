@@ -8,7 +8,7 @@ import pytest
 from tasks.decisions.access import host_keys
 from tests.rehearsal.hosts.machines_support import Instance, Machines, eventually, machines_here, opened
 
-pytestmark = [machines_here, pytest.mark.alone]
+pytestmark = [machines_here, pytest.mark.apart]
 
 
 @pytest.fixture(scope="module")
