@@ -32,7 +32,7 @@ def test_a_release_replaces_the_other_on_real_machines_and_no_request_fails(temp
     assert "old code asks for shop_product.name, which is called title then" in out and "Either rewrite them" in out, out
     page = re.search(r"([1-9]\d*) of (\d+) pages were the maintenance page, for .* s; 0 requests failed otherwise", out)
     assert page and int(page[1]) < int(page[2]), out
-    assert "shop-web: version 5 was rolled back to 4" in out and "`fab ship` of a" not in out, out
+    assert "shop-web: version 6 was rolled back to 5" in out and "`fab ship` of a" not in out, out
     assert "SHOP_COLOUR on the instances: red, red; now green, green" in out, out
     assert len(re.findall(r"\n0 of \d+ requests failed meanwhile", out)) == 4, out
     assert re.search(r"page +200 +v1 +\d+", out) and re.search(r"page +200 +v2 +\d+", out)
