@@ -189,6 +189,7 @@ def foresee(run: Run, revision: str, *, fresh: bool = False) -> dict[str, Versio
             if there
             else f"would make version {number} of {template} from version {source}"
         )
+    run.hooks.foresee("image", "template-version")
     return foreseen
 
 

@@ -116,8 +116,12 @@ def stop(run: Run) -> None:
     Raises Refused when there is none, TimedOut.
     """
     instance = find(run)
-    if instance.state == "stopped" or run.dry:
-        run.out.say(f"{instance.id} is stopped" if instance.state == "stopped" else f"would stop {instance.id}")
+    if instance.state == "stopped":
+        run.out.say(f"{instance.id} is stopped")
+        return
+    if run.dry:
+        run.out.say(f"would stop {instance.id}")
+        run.hooks.foresee("stop-the-management-instance")
         return
 
     def probe() -> bool | Waiting:

@@ -122,6 +122,7 @@ class Releasing(AbstractContextManager["Releasing"]):
         if self._run.dry:
             static = self._run.settings.static
             self._run.out.say(f"would invalidate every hashed file of the release that {static.cdn} answers with an error")
+            self._run.hooks.foresee("invalidate")
         else:
             invalidate_paths(self._run)
 

@@ -75,6 +75,7 @@ def restart_fleet(
     run.out.say(f"{len(webs)} instances, {size} at a time; {what}")
     if run.dry:
         run.out.say(f"would refresh {', '.join(web.id for web in webs) or 'nothing'}")
+        run.hooks.foresee("restart-all")
         return len(webs)
     with run.step("restart-all"), FleetReloader(run, added, only_if_needed=only_if_needed, settings=settings) as reloader:
         reloader.prove(webs)

@@ -78,6 +78,13 @@ class Hooks:
         sections = (self._settings.before, self._settings.after, self._settings.failed)
         return any(hook.where == "management" for section in sections for hooks in section.values() for hook in hooks)
 
+    def foresee(self, *steps: str) -> None:
+        """Name the hooks of steps that a dry run describes without entering them."""
+        assert self._dry
+        for step in steps:
+            for when in ("before", "after"):
+                self.run(when, step)
+
     def run(self, when: When, step: str, **facts: str) -> None:
         """Run the hooks of a step, or of a command, in order.
 

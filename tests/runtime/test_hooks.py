@@ -140,6 +140,8 @@ def test_a_dry_run_says_what_would_run(tmp_path: Path, screen: io.StringIO) -> N
     with run.step("git"):
         pass
     assert "would run hooks.before.git here: touch made" in screen.getvalue() and not (tmp_path / "made").exists()
+    run.hooks.foresee("ssh", "git")
+    assert screen.getvalue().count("would run hooks.before.git here: touch made") == 2
 
 
 def test_hooks_of_a_command_and_those_of_its_only_step_run_once(tmp_path: Path, screen: io.StringIO) -> None:
