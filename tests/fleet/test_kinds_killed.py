@@ -32,7 +32,7 @@ def workers_killed(jobs: Jobs, forks: Operators, number: int, when: str) -> bool
     """Roll the workers to the other version, killed at a write, and again; return whether there were that many writes."""
     to, cloud = "1" if jobs.versions() == ["2", "2"] else "2", jobs.world.cloud
     launched, settings = jobs.launches(), jobs.run().settings
-    with jobs.coming():
+    with jobs.coming(every=1.0):
         first, second = forks.order(settings, to, number, when), forks.order(settings, to)
     assert (first["signal"], first["code"]) in ((9, 0), (0, 0)), (first, number, when)
     assert (second["signal"], second["code"]) == (0, 0), (number, when)

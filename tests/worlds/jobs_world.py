@@ -114,12 +114,12 @@ class Jobs:
         return str(made["LaunchTemplateVersion"]["VersionNumber"])
 
     @contextmanager
-    def coming(self) -> Iterator[None]:
-        """Put tasks into the queue all the while."""
+    def coming(self, every: float = 0.15) -> Iterator[None]:
+        """Put a task into the queue every so many seconds; a worker does one in 0.6 s."""
         over = threading.Event()
 
         def give() -> None:
-            while not over.wait(0.15):
+            while not over.wait(every):
                 self.given += 1
                 (self.queue / "new" / f"{self.given:06d}").touch()
 
