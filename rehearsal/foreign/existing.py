@@ -107,6 +107,8 @@ class Existing:
             self._run(disk / "venv", disk / "app", disk, "sh", "-c", command)
         for alias in aliases:
             self.manage(disk / "venv", disk / "app", disk, "migrate", "--noinput", "--verbosity=0", f"--database={alias}")
+        for command in self.prepared.fill:
+            self._run(disk / "venv", disk / "app", disk, "sh", "-c", command)
         self.manage(disk / "venv", disk / "app", disk, "shell", "-c", _ON_DISK)
         self.manage(disk / "venv", disk / "app", disk, "collectstatic", "--noinput", "--verbosity=0")
         for command in self.settings["app"].get("after_collectstatic") or []:

@@ -35,6 +35,7 @@ class Wanted:
     old: str | None
     new: str | None
     environment_file: Path | None
+    fill: tuple[str, ...] = ()  # commands that fill its database, in the old release's checkout
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ class Prepared:
     findings: list[str]  # of `init` in the new release
     install: list[str]  # commands that install the old release's own code, where it is installed; they run in its checkout
     build: list[str]  # commands that build it
+    fill: list[str]  # commands that fill its database
     pip: str  # pip.conf of the hosts
 
 
@@ -106,7 +108,9 @@ def _prepare(top: Path, wanted: Wanted, tools: Tools, say: Say) -> Prepared:
     environment = _environment(wanted.environment_file)
     database = _database(repository, tree)
     pip = _pip_settings()
-    return Prepared(repository.name, first, second, old, new, database, environment, findings, install, build, pip)
+    return Prepared(
+        repository.name, first, second, old, new, database, environment, findings, install, build, list(wanted.fill), pip
+    )
 
 
 def _require(tree: Path) -> None:

@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 @task(
     klass=CommandTask,
     auto_shortflags=False,
-    iterable=["skip"],
+    iterable=["skip", "fill"],
     help={
         "project": "the repository of your own site, instead of the sample shop; it is only read",
         "from": "with --project, the old release; default: the tag before the last one, or the commit before --to",
         "to": "with --project, the new release; default: the last tag, or HEAD",
         "environment-file": "with --project, a file of lines NAME=VALUE that its settings need",
+        "fill": "with --project, a command that fills its database after migrate, in the old release; may be repeated",
         "settings": "with --project, the settings module that serves visitors",
         "manage": "with --project, its manage.py, where there are several",
         "yes": "with --project, ship with --yes: its migrations were reviewed",
@@ -52,6 +53,7 @@ def rehearse(
     from_: str | None = None,
     to: str | None = None,
     environment_file: str | None = None,
+    fill: Sequence[str] | None = None,
     settings: str | None = None,
     manage: str | None = None,
     yes: bool = False,
@@ -75,6 +77,8 @@ def rehearse(
         "--yes": yes,
         f"--report={report}": report is not None,
     }
-    subject = rehearse_project.Subject(project, from_, to, environment_file, settings, manage) if project else None
+    subject = (
+        rehearse_project.Subject(project, from_, to, environment_file, settings, manage, tuple(fill or ())) if project else None
+    )
     wanted = [flag for flag, on in flags.items() if on]
     rehearse.rehearse(hosts, instances, wanted, skip or (), subject=subject, dry=bool(c.config.run.dry))

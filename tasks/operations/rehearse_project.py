@@ -38,6 +38,7 @@ class Subject:
     environment_file: str | None = None
     settings: str | None = None
     manage: str | None = None
+    fill: tuple[str, ...] = ()  # commands that fill its database
 
 
 def prepare(module: str, subject: Subject) -> Path:
@@ -47,7 +48,7 @@ def prepare(module: str, subject: Subject) -> Path:
         raise SettingsError(f"--project: {folder} is no folder")
     preparing, sandbox = import_module(f"{module}.foreign.prepare"), import_module(f"{module}.sandbox")
     file = Path(subject.environment_file).expanduser().absolute() if subject.environment_file else None
-    wanted = preparing.Wanted(folder, subject.old, subject.new, file)
+    wanted = preparing.Wanted(folder, subject.old, subject.new, file, subject.fill)
 
     def set_up(tree: Path, python: Path) -> list[str]:
         options = Options(True, False, str(python), subject.manage, subject.settings, str(file) if file else None, False)
