@@ -24,6 +24,10 @@ class Project(Protocol):
         """The site's host name."""
 
     @property
+    def files_host(self) -> str:
+        """The host of STATIC_URL, where that is an address; "" where it is a path."""
+
+    @property
     def serves(self) -> bool:
         """Whether the first image serves the old release: nothing deploys it, as on a site that is there already."""
 
@@ -63,6 +67,7 @@ class Shop:
     health_middleware: bool = False
     jobs: bool = False
     domain: str = DOMAIN
+    files_host: str = ""
     serves: bool = False
     tells: str = META
     pages: tuple[str, ...] = ("/", "/products/1/", "/products/2/")

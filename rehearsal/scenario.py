@@ -153,7 +153,8 @@ class Rehearsal:
         project, endpoints = self.world.project, self.world.endpoints
         static = str(project.static(endpoints, "")["url"])
         releases = {self.world.v1: "v1", self.world.v2: "v2"} if project.tells == HEADER else {}
-        return traffic.Site(endpoints["balancer"], endpoints["cdn"], project.domain, project.pages, static, releases)
+        addresses = endpoints["balancer"], endpoints["cdn"], project.domain
+        return traffic.Site(*addresses, project.pages, static, releases, project.files_host)
 
     def _ship(self) -> bool:
         parts = [*(["--yes"] if self.yes else []), *(argument for part in self.skip for argument in ("--skip", part))]

@@ -50,6 +50,7 @@ class Site:
     pages: tuple[str, ...]
     static: str  # the path of static files
     releases: Mapping[str, str]  # names of releases by revision; {}: a page names its release itself
+    files_host: str = ""  # where STATIC_URL is an address: its host, whose files come through the balancer here
 
     def asks(self, url: str) -> tuple[str, str] | None:
         """Return the base URL to ask, and the Host; None for what is none of the site's: nothing leaves this machine."""
@@ -59,7 +60,8 @@ class Site:
         base = f"{parts.scheme}://{parts.netloc}"
         if base == self.cdn:
             return base, parts.netloc
-        if base == self.balancer or parts.hostname == self.domain or parts.path.startswith(self.static):
+        is_file = parts.path.startswith(self.static)
+        if base == self.balancer or parts.hostname == self.domain or (is_file and parts.hostname == self.files_host):
             return self.balancer, self.domain
         return None
 

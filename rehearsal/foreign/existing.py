@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from shlex import quote
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -66,6 +68,11 @@ class Existing:
         return str(self.settings["app"]["domain"])
 
     @property
+    def files_host(self) -> str:
+        """The host of its STATIC_URL, if that is an address."""
+        return urlsplit(str(self.facts.get("static_url", ""))).hostname or ""
+
+    @property
     def pages(self) -> tuple[str, ...]:
         """Where a crawl begins: "/" and what fabric.yaml names."""
         return tuple(dict.fromkeys(["/", *self.settings["app"].get("pages", [])]))
@@ -121,7 +128,7 @@ class Existing:
 
     def _run(self, venv: Path, tree: Path, disk: Path, *command: str | Path) -> str:
         environment = {
-            "PATH": f"{venv}/bin{os.pathsep}{os.environ['PATH']}",
+            "PATH": os.pathsep.join([f"{venv}/bin", f"{disk}/.local/bin", os.environ["PATH"]]),
             "VIRTUAL_ENV": str(venv),
             "UV_PROJECT_ENVIRONMENT": str(venv),
             "HOME": str(disk),
@@ -156,7 +163,7 @@ class Existing:
         unit = units.service(self.prepared.name, self.facts, _PER_HOST, disk / "venv")
         (disk / f"systemd/{PROCESSES.unit}").write_text(unit, encoding="utf-8")
         shutil.copy(shop.UNITS["socket"] / "shop.socket", disk / "systemd/shop.socket")
-        _link_tools(disk / ".local/bin")
+        _link_tools(disk / ".local/bin", self.prepared.tools)
         (disk / ".config/pip").mkdir(parents=True)
         (disk / ".config/pip/pip.conf").write_text(self.prepared.pip, encoding="utf-8")
 
@@ -166,12 +173,17 @@ def load(top: Path) -> Existing:
     return Existing(top, Prepared(**json.loads((top / PREPARED).read_text(encoding="utf-8"))))
 
 
-def _link_tools(folder: Path) -> None:
-    """Let a host find the tools of this machine that install and build: its PATH is that of the system."""
+def _link_tools(folder: Path, variables: Mapping[str, str]) -> None:
+    """Let a host find the tools of this machine that install and build: its PATH is that of the system.
+
+    `variables`: where they find packages and certificates, of which a host's environment has nothing.
+    """
     folder.mkdir(parents=True)
     for name in TOOLS:
         if found := shutil.which(name):
-            (folder / name).symlink_to(Path(found).resolve())
+            given = "".join(f"{key}={quote(value)} " for key, value in variables.items())
+            (folder / name).write_text(f'#!/bin/sh\n{given}exec {quote(str(Path(found).resolve()))} "$@"\n', encoding="utf-8")
+            (folder / name).chmod(0o700)
 
 
 def _quoted(value: str) -> str:

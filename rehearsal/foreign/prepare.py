@@ -5,12 +5,13 @@ has nothing of it. The repository itself is only read.
 """
 
 import json
+import os
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +22,9 @@ from ..sandbox import Refusal
 from . import pythons
 from .commands import git, run
 
+_OF_TOOLS = ("SSL_CERT_", "NODE_EXTRA_CA_CERTS", "UV_", "npm_config_", "NPM_CONFIG_", "POETRY_", "PDM_", "PIPENV_")
+# Where a tool works, which is another place on a host.
+_OF_A_PROJECT = {"UV_PROJECT", "UV_PROJECT_ENVIRONMENT", "UV_PYTHON", "UV_WORKING_DIRECTORY", "PDM_PROJECT", "PIPENV_PIPFILE"}
 PREPARED = "prepared.json"
 # What has to be installed, by the server that `init` chose; gunicorn is in the place of uWSGI, too.
 SERVED_BY = {"gunicorn": ["gunicorn"], "uwsgi": ["gunicorn"], "uvicorn": ["uvicorn", "websockets"]}
@@ -65,6 +69,7 @@ class Prepared:
     build: list[str]  # commands that build it
     fill: list[str]  # commands that fill its database
     pip: str  # pip.conf of the hosts
+    tools: dict[str, str]  # variables of the tools that install and build, such as uv and npm
 
 
 def prepare(wanted: Wanted, tools: Tools, say: Say) -> Path:
@@ -107,9 +112,10 @@ def _prepare(top: Path, wanted: Wanted, tools: Tools, say: Say) -> Prepared:
     git(tree, "push", "--quiet", str(top / "origin.git"), f"{first}:refs/heads/main", f"{second}:refs/prepared/v2")
     environment = _environment(wanted.environment_file)
     database = _database(repository, tree)
-    pip = _pip_settings()
+    pip, tools_know = _pip_settings(), tool_variables(os.environ, Path.home())
+    fill = list(wanted.fill)
     return Prepared(
-        repository.name, first, second, old, new, database, environment, findings, install, build, list(wanted.fill), pip
+        repository.name, first, second, old, new, database, environment, findings, install, build, fill, pip, tools_know
     )
 
 
@@ -191,6 +197,17 @@ def _environment(file: Path | None) -> dict[str, str]:
         raise Refusal(f"--environment-file: {file}: {error.strerror}") from None
     pairs = [line.removeprefix("export ").partition("=") for line in lines if line and not line.startswith("#")]
     return {name.strip(): value.strip().strip("'\"") for name, equals, value in pairs if equals}
+
+
+def tool_variables(environment: Mapping[str, str], home: Path) -> dict[str, str]:
+    """Return where the tools of this user find packages and certificates, and keep what they have loaded.
+
+    Sources: the references of uv ("Environment variables"), npm ("config"), Node.js ("NODE_EXTRA_CA_CERTS").
+    """
+    found = {name: value for name, value in environment.items() if name.startswith(_OF_TOOLS) and name not in _OF_A_PROJECT}
+    files = {"UV_CACHE_DIR": ".cache/uv", "UV_CONFIG_FILE": ".config/uv/uv.toml", "npm_config_cache": ".npm"}
+    files["npm_config_userconfig"] = ".npmrc"
+    return {name: str(home / path) for name, path in files.items() if (home / path).exists()} | found
 
 
 def _pip_settings() -> str:

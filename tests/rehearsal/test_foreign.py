@@ -128,6 +128,19 @@ def test_a_file_by_which_code_names_others_is_found_by_its_being_read(tmp_path: 
     assert found.startswith("the site reads read.json in STATIC_ROOT")
 
 
+def test_tools_on_a_host_know_what_those_of_this_user_know(tmp_path: Path) -> None:
+    (tmp_path / ".npmrc").touch()
+    given = {
+        "SSL_CERT_FILE": "/c.pem",
+        "UV_INDEX_URL": "https://x",
+        "UV_PROJECT_ENVIRONMENT": "/mine",
+        "UV_PYTHON": "3",
+        "HOME": "/h",
+    }
+    found = prepare.tool_variables(given, tmp_path)
+    assert found == {"SSL_CERT_FILE": "/c.pem", "UV_INDEX_URL": "https://x", "npm_config_userconfig": str(tmp_path / ".npmrc")}
+
+
 def test_a_busy_machine_is_said_to_be_so() -> None:
     assert "43 programs want to run on 2 processors" in findings.overloaded(43.2, 2)
     assert findings.overloaded(7.9, 2) == ""

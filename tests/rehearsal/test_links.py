@@ -20,7 +20,7 @@ def test_links_of_a_page() -> None:
     assert found.pages == {"/about/", "https://www.example.com/shop/"}
 
 
-SITE = Site("http://127.0.0.3:8080", "http://127.0.0.4:8080", "www.example.com", ("/",), "/static/", {})
+SITE = Site("http://127.0.0.3:8080", "http://127.0.0.4:8080", "www.example.com", ("/",), "/static/", {}, "files.example.net")
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,7 @@ SITE = Site("http://127.0.0.3:8080", "http://127.0.0.4:8080", "www.example.com",
         ("http://127.0.0.4:8080/static/a.css", ("http://127.0.0.4:8080", "127.0.0.4:8080")),
         ("https://files.example.net/static/a.css", ("http://127.0.0.3:8080", "www.example.com")),
         ("https://files.example.net/other.css", None),
+        ("https://elsewhere.example.org/static/a.js", None),
         ("ftp://www.example.com/static/a", None),
         ("data:text/css,p", None),
     ],

@@ -47,6 +47,7 @@ def _record(project: Project, facts: Facts) -> str:
         "settings": layout.settings,
         "server": project.names.server,
         "application": project.names.application,
+        "static_url": facts.static_url,
         "databases": {
             alias: [engine, _inside(project.scratch, file) if file else ""] for alias, (engine, file) in facts.databases.items()
         },
