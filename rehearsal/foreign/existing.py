@@ -91,8 +91,8 @@ class Existing:
         return {"url": self.settings["static"]["url"]}
 
     def hosts(self) -> Mapping[str, Any]:
-        """Return the path that its health middleware answers, and what nginx does before uvicorn."""
-        return {"health_path": "/health/ready/", "again": self.facts["server"] == units.UVICORN}
+        """Return the path that its health middleware answers, and that nginx tries again what was closed unread."""
+        return {"health_path": "/health/ready/", "again": True}
 
     def parts(self) -> Sequence[tuple[str, Sequence[str]]]:
         """Return what has to run beside the hosts: a database server, if the site has one."""

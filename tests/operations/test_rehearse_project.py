@@ -89,11 +89,11 @@ def release(site: Path, about: str) -> None:
 def test_a_site_that_nobody_has_set_up_is_released_and_goes_back(temporary: Path, site: Path) -> None:
     release(site, "<!doctype html>more about")
     before = {path: path.read_bytes() for path in site.rglob("*") if path.is_file()}
-    fill = f"python manage.py showmigrations news >{temporary}/filled"
+    fill = f"python manage.py showmigrations news >{site.parent}/filled"
     code, out = told(rehearse("--project", str(site), "--instances", "2", "--fill", fill))
     assert code == 0, out
     assert re.search(r"^0 of [\d,]+ requests failed; version 2 replaced version 1", out, re.M), out
-    assert "[X] 0001_initial" in (temporary / "filled").read_text()
+    assert "[X] 0001_initial" in (site.parent / "filled").read_text()
     assert "pages of the site: /, /old/" in out and re.search(r"page +200 +v1", out) and re.search(r"page +200 +v2", out)
     assert "$ fab rollback" in out and "UnauthorizedOperation" not in out and "0 of " in out.split("$ fab rollback")[1]
     assert re.search(rf"^  v2 +\d+ +\d+ MiB +{DURATION}$", out, re.M), out

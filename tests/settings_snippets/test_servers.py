@@ -227,8 +227,9 @@ def hasty(place: Path) -> Iterator[list[bytes]]:
 
 
 @needs_nginx
-def test_what_every_process_of_uvicorn_closes_unread_is_sent_again_but_for_a_post(tmp_path: Path) -> None:
-    with hasty(tmp_path / "s") as seen, serving(tmp_path, tmp_path / "s", site=ASGI) as port:
+@pytest.mark.parametrize("conf", [ASGI, SITE], ids=["asgi", "site"])
+def test_what_every_process_closes_unread_is_sent_again_but_for_a_post(tmp_path: Path, conf: Path) -> None:
+    with hasty(tmp_path / "s") as seen, serving(tmp_path, tmp_path / "s", site=conf) as port:
         site = ("127.0.0.1", port)
         assert ask(site, "/", headers=HTTPS, source=BALANCER).status == 200
         assert get(site, CHECK).status == 200
