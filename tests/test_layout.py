@@ -1,6 +1,7 @@
 """The floors of the house: imports run downwards only, in no circle, and hide in functions only where a command begins."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -128,3 +129,11 @@ def test_the_rehearsal_knows_nothing_of_the_tasks() -> None:
             *(node.module or "" for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)),
         ]
         assert not [name for name in names if name.split(".")[0] in ("tasks", "ramped")], path
+
+
+def test_no_test_file_imports_another() -> None:
+    """Its fixtures and constants would be part of both: what they share has a module of its own."""
+    importing = re.compile(r"^\s*(from|import) [\w. ]*\.test_\w+\b", re.M)
+    assert importing.search("from tests.fleet.test_loop import Hurried")
+    files = Path(__file__).parent.rglob("*.py")
+    assert not [str(path) for path in files if importing.search(path.read_text())]

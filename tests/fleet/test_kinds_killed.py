@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.fleet.test_standby import members, set_aside
 from tests.worlds.forked_operators import Operators, operators
 from tests.worlds.jobs_world import GROUP, Jobs, jobs_in
 from tests.worlds.rolling_world import RollingWorld, rolling
 from tests.worlds.shop_world import credentials
+from tests.worlds.standby import members, set_aside
 
 WRITES = 12  # no rollout makes fewer
 

@@ -8,6 +8,7 @@ from tasks.errors import Refused
 from tasks.fleet.target import REFRESH
 from tests.worlds.rolling_world import RollingWorld, rolling
 from tests.worlds.shop_world import credentials
+from tests.worlds.standby import members, set_aside
 
 
 @pytest.fixture(scope="module")
@@ -21,18 +22,6 @@ def world() -> Iterator[RollingWorld]:
 @pytest.fixture(autouse=True)
 def keys(monkeypatch: pytest.MonkeyPatch) -> None:
     credentials(monkeypatch)
-
-
-def members(world: RollingWorld, lifecycle: str) -> dict[str, str]:
-    return {m.id: m.version for m in world.group().members if m.lifecycle == lifecycle}
-
-
-def set_aside(world: RollingWorld) -> str:
-    """Put a member into standby; the group launches another in its place."""
-    scaling, id = world.cloud.client("autoscaling"), next(iter(members(world, "InService")))
-    scaling.enter_standby(AutoScalingGroupName="web", InstanceIds=[id], ShouldDecrementDesiredCapacity=False)
-    world.cloud.wait(lambda: id in members(world, "Standby") and len(world.cloud.healthy(world.fleet)) == 2)
-    return id
 
 
 def test_it_refuses_ignores_or_replaces_what_is_in_standby(world: RollingWorld) -> None:
