@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from settings_snippets.django.migration_rules import Column, Effect, Step, Table, verdicts
+from settings_snippets.django.migration_rules import Column, Constraint, Effect, Step, Table, verdicts
+from settings_snippets.django.migration_rules.sql import read_sql
 from tests.settings_snippets import postgresql
 from tests.settings_snippets.migrations.every_case import CASES, CHOSEN, kinds
 
@@ -91,6 +92,18 @@ def test_where_no_release_uses_the_database_yet_nobody_has_to_look() -> None:
     assert verdicts({}, [unclear], "postgresql")[0].verdict == "compatible"
     used = {"shop_book": Table("shop_book", {"id": Column("id")})}
     assert verdicts(used, [unclear], "postgresql")[0].verdict == "review"
+
+
+def test_an_index_that_is_dropped_by_its_name_may_be_a_unique_one() -> None:
+    for sql, vendor in (("DROP INDEX u", "postgresql"), ("DROP INDEX u ON shop_book", "mysql")):
+        found = {}
+        for kind in ("unique", "index"):
+            made = Constraint("u", kind, ("title",), detail="(title) WHERE pages > 0", as_index=True)
+            used = {"shop_book": Table("shop_book", {"title": Column("title")}, (made,))}
+            step = Step("shop", "0002", "Raw SQL operation", tuple(read_sql(sql, vendor)), ())
+            found[kind] = verdicts(used, [step], vendor)[0]
+        assert (found["unique"].verdict, found["index"].verdict) == ("review", "compatible")
+        assert "duplicates that u on shop_book refused" in found["unique"].why
 
 
 def test_both_roads_and_locks_are_told(told: dict[str, Any]) -> None:

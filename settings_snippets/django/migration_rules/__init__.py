@@ -49,6 +49,7 @@ def verdicts(
     result, standing = [], dict[str, Problems]()
     waits = locks.Waits(world)
     for number, step in enumerate(steps):
+        step = world.placed(step)
         for table in _touched(world, step) - standing.keys():
             standing[table] = dict.fromkeys(_problems(world, table), BEFORE)
         waits.begin(step)

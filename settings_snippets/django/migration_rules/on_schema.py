@@ -121,7 +121,7 @@ def _changes(old: Table, before: Column, after: Column) -> Iterator[Verdict]:
             f"old code may write NULL into {what}, which becomes NOT NULL",
             "let this release write a value always; make it NOT NULL in the next",
         )
-    if before.default and not after.default and not after.null and not after.primary:
+    if before.default and not after.default and not after.null:
         yield Verdict(
             "incompatible",
             f"old code leaves {what} to the database default, which is dropped",
@@ -238,6 +238,12 @@ def _of_check(constraint: Constraint, fresh: list[Column], where: str, refused: 
 
 
 def _drop_constraint(world: World, effect: Effect) -> Verdict:
+    dropped, table = effect.constraint, world.real.get(effect.table)
+    # Of a unique column MySQL makes an index, with a name that only the database knows.
+    nameless = dropped is None or dropped.kind != "index" or dropped.columns or not dropped.name
+    if world.vendor == "mysql" and table and dropped and not nameless and not table.named(dropped.name):
+        why = f"whether {dropped.name} on {table.name} is unique is unknown: old code may count on it"
+        return Verdict("review", why, "drop it by an operation of Django's")
     return _fine("code that obeyed the constraint works without it")
 
 

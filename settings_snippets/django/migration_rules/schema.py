@@ -97,6 +97,10 @@ class Table:
     view: bool = False
     managed: bool = True
 
+    def named(self, name: str) -> bool:
+        """Return whether a constraint or an index of the table bears a name."""
+        return any(one.name == name for one in self.constraints if name)
+
     def unique_sets(self) -> set[frozenset[str]]:
         """Return the sets of columns that an upsert may name."""
         alone = {frozenset([name]) for name, column in self.columns.items() if column.unique or column.primary}

@@ -56,7 +56,9 @@ def _statement(tree: Any) -> Iterable[Effect]:
     if kind == "Drop" and what in ("TABLE", "VIEW"):
         return [Effect("drop_table", _name(one)) for one in tree.args["tables"]]
     if kind == "Drop" and what == "INDEX":
-        return [Effect("drop_constraint", constraint=Constraint(_name(one), "index")) for one in tree.args["tables"]]
+        on = tree.args.get("cluster")  # MySQL names the table
+        table = _name(on.this) if type(on).__name__ == "OnProperty" else ""
+        return [Effect("drop_constraint", table, constraint=Constraint(_name(one), "index")) for one in tree.args["tables"]]
     harmless = kind in _HARMLESS or (kind == "Alter" and what == "INDEX")
     harmless |= kind == "Create" and what in _MADE
     harmless |= kind == "Select" and not _calls(tree) and tree.args.get("into") is None
@@ -87,6 +89,9 @@ def _expression(name: str) -> Any:
     return getattr(importlib.import_module("sqlglot.expressions"), name)
 
 
+_DROPPED = {"CONSTRAINT": "other", "INDEX": "index"}
+
+
 def _action(table: str, action: Any, tree: Any) -> Iterator[Effect]:
     kind, arguments = type(action).__name__, action.args
     moved = tree.args.get("options") or []
@@ -100,8 +105,8 @@ def _action(table: str, action: Any, tree: Any) -> Iterator[Effect]:
         yield from _added(table, action)
     elif kind == "Drop" and str(arguments.get("kind")).upper() == "COLUMN":
         yield from (Effect("drop_column", table, _name(one)) for one in arguments["tables"])
-    elif kind == "Drop" and str(arguments.get("kind")).upper() == "CONSTRAINT":
-        yield from (Effect("drop_constraint", table, constraint=Constraint(_name(one), "other")) for one in arguments["tables"])
+    elif kind == "Drop" and (dropped := _DROPPED.get(str(arguments.get("kind")).upper())):
+        yield from (Effect("drop_constraint", table, constraint=Constraint(_name(one), dropped)) for one in arguments["tables"])
     elif kind == "AlterColumn" and (change := _change(arguments)):
         yield Effect(change, table, _name(action.this))
     elif kind == "AddConstraint":

@@ -40,8 +40,10 @@ def _text(old: str, new: str) -> bool | None:
 def _number(old: str, new: str) -> bool | None:
     unsigned = " unsigned"
     small, large = old.removesuffix(unsigned), new.removesuffix(unsigned)
-    if old.endswith(unsigned) == new.endswith(unsigned) and {small, large} <= set(_WHOLE):
-        return True if _WHOLE.index(small) <= _WHOLE.index(large) else None
+    if {small, large} <= set(_WHOLE) and not (new.endswith(unsigned) and not old.endswith(unsigned)):
+        # Of what is never negative, the next larger type with a sign holds everything.
+        room = _WHOLE.index(large) - _WHOLE.index(small) - (old.endswith(unsigned) and not new.endswith(unsigned))
+        return True if room >= 0 else None
     if (old, new) == ("real", "double precision"):
         return True
     digits = re.fullmatch(r"(?:numeric|decimal)\((\d+), ?(\d+)\)", old)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from .conditions import Condition, follows
-from .schema import Column, Constraint, Effect, Table
+from .schema import Column, Constraint, Effect, Step, Table
 
 Tables = dict[str, Table | None]  # None: what the table is like is unknown
 SQL_CHANGES = {
@@ -49,6 +49,15 @@ class World:
             for name in (effect.table, effect.to):
                 if table := self.real.get(name):
                     self._refers(table)
+
+    def placed(self, step: Step) -> Step:
+        """Return a step whose effects name their table: DROP INDEX of PostgreSQL has none, and what is unique may be an index."""
+        effects = tuple(replace(one, table=self._table_of(one.constraint)) if not one.table else one for one in step.effects)
+        return replace(step, effects=effects)
+
+    def _table_of(self, constraint: Constraint | None) -> str:
+        name = constraint.name if constraint else ""
+        return next((table.name for table in self.real.values() if table and table.named(name)), "")
 
     def kept(self, effect: Effect) -> Effect:
         """Return the effect as it is when the default of an added column stays in the database."""
@@ -161,6 +170,6 @@ def facts(table: Table) -> list[Condition]:
     for name, column in table.columns.items():
         if not column.null or column.primary:
             found.append(("is", name, "isnull", False))
-        if column.check == "it >= 0":
+        if column.check == "it >= 0" or column.type.lower().endswith(" unsigned"):
             found.append(("is", name, "gte", 0))
     return found

@@ -81,7 +81,7 @@ def _try(work: Any) -> str:
             raise _Undo
     except _Undo:
         return ""
-    except (Error, _Unfit, BadSignature, TypeError, ValueError) as error:
+    except (Error, _Unfit, BadSignature, TypeError, ValueError, AttributeError) as error:
         return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
@@ -217,14 +217,16 @@ def _of_kind(field: Any, variant: str) -> Any:
     if isinstance(field, models.FloatField):
         return 1e300 if full and "double" in str(field.db_type(connection)) else 1.5
     if isinstance(field, models.IntegerField):
-        return _whole(field, some.int, unique=unique, full=full)
+        return _whole(field, some.int, unique=unique, full=full, again=variant == "again")
     return _text_or_other(field, some.hex, unique=unique, full=full)
 
 
-def _whole(field: Any, some: int, *, unique: bool, full: bool) -> int:
+def _whole(field: Any, some: int, *, unique: bool, full: bool, again: bool) -> int:
     least, most = connection.ops.integer_field_range(field.get_internal_type())
     if unique:
         return some % (most or 10**9)
+    if again and least == 0 and connection.vendor == "mysql":
+        return most or 0  # only there it is more than the type with a sign holds
     return (least if least is not None else -5) if full else 1
 
 

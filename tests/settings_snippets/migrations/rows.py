@@ -1,7 +1,7 @@
 """Rows that one release writes and the other one meets: read, changed, inserted over, deleted, and what they refer to."""
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from django.core.exceptions import MultipleObjectsReturned, ObjectDoesNotExist
@@ -28,6 +28,7 @@ _FAILURES = (
     ObjectDoesNotExist,
     TypeError,
     ValueError,
+    AttributeError,
 )
 
 
@@ -80,17 +81,32 @@ def apart(models_: list[Model]) -> Failures:
         if model not in whole:
             whole.add(model)
             left += [f.remote_field.model for f in model._meta.local_concrete_fields if f.remote_field]
-    with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute("CREATE SCHEMA apart; SET LOCAL search_path = apart, public")
+    with _apart():
         with connection.schema_editor() as editor:
             tables = {model._meta.db_table: model for model in sorted(whole, key=lambda one: one._meta.managed)}
             for model in tables.values():
                 if not model._meta.auto_created:
                     editor.create_model(model)
-        found = {**met(models_, models_), **erased(models_, models_, models_)}
-        transaction.set_rollback(True)
-    return found
+        return {**met(models_, models_), **erased(models_, models_, models_)}
+
+
+@contextmanager
+def _apart() -> Iterator[None]:
+    """Give tables a place of their own, which is gone afterwards."""
+    if connection.features.can_rollback_ddl:
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute("CREATE SCHEMA apart; SET LOCAL search_path = apart, public")
+            yield
+            transaction.set_rollback(True)
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE DATABASE apart CHARACTER SET utf8mb4")
+        cursor.execute("USE apart")
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("DROP DATABASE apart")
+        cursor.execute(f"USE {connection.settings_dict['NAME']}")
 
 
 def _tried(work: Callable[[], Any], *, keep: bool = True) -> str:
@@ -131,6 +147,8 @@ def _write(model: Model) -> None:
 
 def _found_once(model: Model) -> None:
     for one in model._meta.constraints:
+        if not connection.features.supports_partial_indexes:
+            continue  # it was never enforced
         if isinstance(one, models.UniqueConstraint) and one.fields and one.condition:
             found = [tuple(row) for row in exercise._rows(model).filter(one.condition).values_list(*one.fields)]
             if len(found) > len(set(found)):
@@ -184,10 +202,23 @@ def _upsert(model: Model) -> None:
         row = model(
             **{f.attname: exercise._value(f, "full") for f in model._meta.local_concrete_fields if not exercise._left_out(f)}
         )
+        if not connection.features.supports_update_conflicts_with_target:
+            _upsert_anywhere(model, row, names, written[0].name)
+            continue
         fields = {f.attname: f.name for f in model._meta.local_concrete_fields}
         exercise._rows(model).bulk_create(
             [row], update_conflicts=True, unique_fields=[fields[name] for name in names], update_fields=[written[0].name]
         )
+
+
+def _upsert_anywhere(model: Model, row: models.Model, names: list[str], written: str) -> None:
+    """Insert what is there already, on MySQL: where nothing is unique any more, it does not fail, and is there twice."""
+    key = {name: getattr(_rows(model)[0], name) for name in names}
+    for name, value in key.items():
+        setattr(row, name, value)
+    exercise._rows(model).bulk_create([row], update_conflicts=True, update_fields=[written])
+    if None not in key.values() and exercise._rows(model).filter(**key).count() > 1:
+        raise _Wrong(f"two rows for one {', '.join(names)}")
 
 
 def _delete(model: Model) -> None:

@@ -1,0 +1,105 @@
+"""Migrations that only MySQL and MariaDB know, or that mean something else there."""
+
+from django.db import models
+from django.db.migrations.operations import AddConstraint, AddField, AlterField, RenameField, RunSQL
+
+from tests.settings_snippets.migrations.shapes import Case, book, model, text, to, unique, with_author
+
+CASES: dict[str, Case] = {}
+# What the cases of all databases say in PostgreSQL's words.
+SPOKEN = {
+    "bigserial primary key": "bigint auto_increment primary key",
+    "alter size set not null": "modify size integer not null",
+    "alter table public.shop_book alter pages set not null": "alter table shop_book modify pages integer not null",
+    "ALTER COLUMN title DROP NOT NULL": "MODIFY title varchar(40) NULL",
+    "alter title drop not null": "modify title varchar(40) null",
+    "rename size to width": "rename column size to width",
+    "rename pages to length": "rename column pages to length",
+    '"shop_book"': "`shop_book`",
+    '"pages"': "`pages`",
+    "if exists only": "if exists",
+    " using btree (title desc)": " (title desc)",
+    "check (pages > 0) not valid": "check (pages > 0)",
+}
+
+
+def case(name: str, before: list[object], *after: object) -> None:
+    CASES[f"mariadb: {name}"] = (before, list(after))
+
+
+def sql(name: str, *statements: str, before: list[object] | None = None) -> None:
+    case(name, before or book(), *(RunSQL(one) for one in statements))
+
+
+sql("modify: longer text", "alter table shop_book modify title varchar(60) not null")
+sql("modify: shorter text", "alter table shop_book modify title varchar(5) not null")
+sql("modify: text without limit", "alter table shop_book modify column title longtext not null")
+sql("modify: NULL", "alter table shop_book modify title varchar(40)")
+sql("modify: NOT NULL", "alter table shop_book modify pages int not null")
+sql("modify: NOT NULL with a default", "alter table shop_book modify pages int not null default 0")
+sql("modify: larger number", "alter table shop_book modify pages bigint")
+sql("modify: smaller number", "alter table shop_book modify pages smallint")
+sql("modify: no longer negative", "alter table shop_book modify pages int unsigned")
+sql("modify: an enumeration", "alter table shop_book modify title enum('x', 'y') not null")
+sql("modify: a generated column", "alter table shop_book modify pages int generated always as (1) virtual")
+sql("change: another name", "alter table shop_book change title name varchar(40) not null")
+sql("change: the same name", "alter table shop_book change title title varchar(80) not null")
+sql("rename table", "rename table shop_book to shop_old")
+sql("rename table and back", "rename table shop_book to shop_old", "rename table shop_old to shop_book")
+sql("view in place of a table", "rename table shop_book to shop_old", "create view shop_book as select * from shop_old")
+sql("add unique key", "alter table shop_book add unique key u (title)")
+sql("add key", "alter table shop_book add key k (title), algorithm=inplace, lock=none")
+sql("add unique key of a prefix", "alter table shop_book add unique key u (title(3))")
+sql("unique key of a column that may be NULL", "alter table shop_book add unique key u (pages)")
+sql("drop key", "alter table shop_book drop key k", before=[*book(), RunSQL("alter table shop_book add key k (title)")])
+sql("drop key that is unique", "drop index u on shop_book", before=[*book(), AddConstraint("Book", unique("u", "title"))])
+sql("column without a default", "alter table shop_book add n int not null")
+sql("column with a default", "alter table shop_book add n int not null default 0")
+sql("column with an implicit default", "alter table shop_book add n timestamp not null")
+sql("column that counts itself", "alter table shop_book add n bigint not null auto_increment unique")
+sql("column that an expression fills", "alter table shop_book add n varchar(36) not null default (uuid())")
+sql("column first", "alter table shop_book add n int first")
+sql("column after another", "alter table shop_book add column n int null after id")
+sql("trigger", "create trigger t before insert on shop_book for each row set new.pages = 1 + new.pages")
+sql("convert: character set", "alter table shop_book convert to character set latin1")
+sql("convert: another collation", "alter table shop_book convert to character set utf8mb4 collate utf8mb4_bin")
+sql("comment", "alter table shop_book comment 'drop table shop_book'")
+sql("foreign key", "alter table shop_book add column a bigint null, add foreign key (a) references shop_author (id)",
+    before=[model("Author", name=text()), *book()])  # fmt: skip
+sql("drop foreign key", "alter table shop_book drop foreign key f, drop column a",
+    before=[model("Author", name=text()), *book(),
+            RunSQL("alter table shop_book add column a bigint null,"
+                   " add constraint f foreign key (a) references shop_author (id)")])  # fmt: skip
+sql(
+    "drop check",
+    "alter table shop_book drop constraint c",
+    before=[*book(), RunSQL("alter table shop_book add constraint c check (pages < 9)")],
+)
+sql("ignore", "alter ignore table shop_book add unique key u (title)")
+sql("hash of a comment", "# drop table shop_book\nselect 1")
+sql("comment that runs", "/*!50000 alter table shop_book drop column pages */")
+sql("comment that runs on MariaDB", "/*M! alter table shop_book drop column pages */")
+sql("text in double quotes", 'update shop_book set title = "drop table x" where 1 = 0')
+sql("strict no more", "set session sql_mode = ''", "alter table shop_book modify title varchar(3) not null")
+case("collation that tells cases apart", book(), AlterField("Book", "title", text(db_collation="utf8mb4_bin")))
+case("unique with a collation that tells cases apart", [model("Book", title=text(unique=True))],
+     AlterField("Book", "title", text(unique=True, db_collation="utf8mb4_bin")))  # fmt: skip
+case("unique with a collation that does not", [model("Book", title=text(unique=True, db_collation="utf8mb4_bin"))],
+     AlterField("Book", "title", text(unique=True, db_collation="utf8mb4_general_ci")))  # fmt: skip
+case("text key to text", book(), AlterField("Book", "title", models.TextField()))
+case("text to limited text", [model("Book", title=models.TextField())], AlterField("Book", "title", text(20)))
+case("foreign key of another kind", with_author(), AlterField("Author", "id", models.AutoField(primary_key=True)))
+case("larger key", [model("Author", name=text()), *book()], AlterField("Author", "id", models.BigIntegerField(primary_key=True)))
+case("rename and add", book(), RenameField("Book", "title", "name"), AddField("Book", "title", text(null=True)))
+case("positive number becomes larger", [model("Book", n=models.PositiveIntegerField())],
+     AlterField("Book", "n", models.BigIntegerField()))  # fmt: skip
+case("positive number becomes small", [model("Book", n=models.PositiveIntegerField())],
+     AlterField("Book", "n", models.PositiveSmallIntegerField()))  # fmt: skip
+case(
+    "foreign key to a table of old code", [model("Author", name=text()), *book()], AddField("Book", "a", to("Author", null=True))
+)
+case(
+    "more digits of a second",
+    [model("Book", at=models.DateTimeField(null=True))],
+    AlterField("Book", "at", models.DateField(null=True)),
+)
