@@ -1,7 +1,9 @@
 """`python -m rehearsal`: what the task `rehearse` starts in an environment of its own."""
 
 import argparse
+import os
 import random
+import shutil
 import signal
 import sys
 import tempfile
@@ -11,8 +13,9 @@ from pathlib import Path
 from types import FrameType
 
 from . import group_kinds, more_scenarios
-from .foreign import acts, existing
+from .foreign import acts, loading
 from .host_kinds import KINDS, MACHINES
+from .hosts.machines.namespaces import VARIABLE as BOX
 from .jobs import broker
 from .sandbox import REGION, SECRET, Refusal, command
 from .scenario import Failed, Rehearsal
@@ -29,15 +32,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
-        if args.hosts == MACHINES.name and not args.top:
-            return _in_a_box(sys.argv[1:] if arguments is None else arguments, args.instances)
+        if args.hosts == MACHINES.name and BOX not in os.environ:
+            return _in_a_box(sys.argv[1:] if arguments is None else arguments, args)
         top = args.top or Path(tempfile.mkdtemp(prefix="ramped-rehearsal-"))
         group = group_kinds.KINDS[args.group]
         if group.jobs and (lacking := broker.missing()):
             raise Refusal(lacking)
         options = {"static_middleware": args.static_middleware, "unkind": args.seed, "outside": args.outside}
         options |= {"launches": group.parameters, "jobs": group.jobs}
-        project = existing.load(top) if args.project else None
+        project = loading.load(top, KINDS[args.hosts]) if args.project else None
         with World(top, KINDS[args.hosts], project=project, **options) as world:
             further = more_scenarios.play if args.further else acts.play if project else None
             rehearsal = Rehearsal(world, args.instances, args.skip, further=further, group_kind=group, yes=args.yes)
@@ -74,8 +77,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     args = parser.parse_args(arguments)
     if args.seed is not None and not args.unkind:
         parser.error("--seed needs --unkind")
-    if args.project and (args.hosts == MACHINES.name or args.further or args.static_middleware or not args.top):
-        parser.error("--project is for process hosts, and without --further and --static-middleware")
+    if args.project and (args.further or args.static_middleware or not args.top):
+        parser.error("--project is without --further and --static-middleware")
     if group_kinds.KINDS[args.group].jobs and (args.project or args.hosts == MACHINES.name):
         parser.error(f"--group {args.group} is for the shop on process hosts")
     if args.outside and args.hosts == MACHINES.name:
@@ -85,20 +88,23 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return args
 
 
-def _in_a_box(arguments: Sequence[str], instances: int) -> int:
+def _in_a_box(arguments: Sequence[str], args: argparse.Namespace) -> int:
     """Go on in a box, where machines can be; return the exit code."""
     from .hosts.machines import golden, namespaces, requirements
 
-    if line := requirements.missing(instances):
-        print(f"rehearsal: {line}", file=sys.stderr)
-        return 2
     try:
-        golden.layers(lambda line: print(f"rehearsal: {line}", flush=True))
-    except golden.GoldenError as error:
-        print(f"rehearsal: {error}", file=sys.stderr)
+        if line := requirements.missing(args.instances):
+            print(f"rehearsal: {line}", file=sys.stderr)
+            return 2
+        golden.layers(lambda line: print(f"rehearsal: {line}", flush=True), loading.debian(args.top) if args.project else ())
+    except (golden.GoldenError, KeyboardInterrupt) as error:
+        print(f"rehearsal: {error or 'stopped'}", file=sys.stderr)
+        if args.top:
+            shutil.rmtree(args.top)
         return 1
-    top = Path(tempfile.mkdtemp(prefix="ramped-rehearsal-"))
-    return namespaces.run([sys.executable, "-m", __package__ or "", *arguments, "--top", str(top)], [top], note=top / "box")
+    top = args.top or Path(tempfile.mkdtemp(prefix="ramped-rehearsal-"))
+    own = [] if args.top else ["--top", str(top)]
+    return namespaces.run([sys.executable, "-m", __package__ or "", *arguments, *own], [top], note=top / "box")
 
 
 def _count(text: str) -> int:

@@ -67,7 +67,7 @@ class Operator:
             "groups": list(self.groups),
             "management": {"keep_running": False},
             "ssh": ssh | ({"address": "public"} if self.outside else {}),
-            "app": {**project.app(kind), **app},
+            "app": {**app, **project.app(kind)},
             "image": image | ({} if kind is MACHINES else {"cleaner": None}),
             "rollout": {"poll": 0.7, "instance_timeout": 90 * patience, "timeout": 900 * patience},
             "restart": {"timeout": 120 * patience},

@@ -52,10 +52,13 @@ class Project(Protocol):
         """Return the section `static` of fabric.yaml."""
 
     def hosts(self) -> Mapping[str, Any]:
-        """Return the options of process hosts."""
+        """Return the options of the hosts."""
 
-    def parts(self) -> Sequence[tuple[str, Sequence[str]]]:
-        """Return what runs beside the hosts: a name, and a command that prints endpoints as a line of JSON."""
+    def parts(self, address: str) -> Sequence[tuple[str, Sequence[str]]]:
+        """Return what runs beside the hosts: a name, and a command that prints endpoints as a line of JSON.
+
+        `address`: where machines reach it; "" for processes.
+        """
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,6 @@ class Shop:
         options: dict[str, Any] = {"shutdown_limit": 1.0} if self.jobs else {}
         return options | ({"health_path": "/health/ready/"} if self.health_middleware and self.kind is not MACHINES else {})
 
-    def parts(self) -> Sequence[tuple[str, Sequence[str]]]:
+    def parts(self, address: str) -> Sequence[tuple[str, Sequence[str]]]:
         """Return nothing: its database is a file, or the kind's own."""
         return ()

@@ -169,6 +169,7 @@ class World:
         heavy = {"check_timeout_floor": 20.0} if self.project.serves else {}
         options = {**OPTIONS, **heavy, "seed": self.unkind or 0, "hosts": hosts, **self._options}
         octet = self._stack.enter_context(Octet()).number
+        gateway = f"{self.kind.base(octet)}.0.1" if self.kind is MACHINES else ""
         places = ["--directory", str(self.places.top), "--octet", str(octet), "--hosts", self.kind.name]
         server = [sys.executable, "-m", f"{__package__}.server", *places, "--options", json.dumps(options)]
         keys = {"callers": [self.key, self._builder], "control": self._control_key}
@@ -176,11 +177,12 @@ class World:
         self.endpoints = self._start_part(server, "the stand-in cloud", {KEYS: json.dumps(keys)})
         if self.kind is MACHINES:
             beside = [sys.executable, "-m", f"{__package__}.hosts.machines.services", "--origin", str(self.places.top)]
-            self.endpoints |= self._start_part([*beside, "--address", f"{self.kind.base(octet)}.0.1"], "the database")
+            own = [] if self.project.serves else ["--database"]
+            self.endpoints |= self._start_part([*beside, "--address", gateway, *own], "what stands beside the machines")
         if self._jobs:
             broker = [sys.executable, "-m", f"{__package__}.jobs.broker", "--folder", str(self.places.top / "broker")]
             self.endpoints |= self._start_part([*broker, "--address", f"{self.kind.base(octet)}.0.5"], "the broker")
-        for what, command in self.project.parts():
+        for what, command in self.project.parts(gateway):
             self.endpoints |= self._start_part(list(command), what)
         self.environment = sandbox.own(os.environ, self.places.home, self.endpoints["api"], self.key)
 

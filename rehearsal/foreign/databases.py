@@ -5,7 +5,7 @@ import sqlite3
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from ..sandbox import Refusal
@@ -27,26 +27,37 @@ def _is_file(engine: str) -> bool:
     return "sqlite" in engine.lower() or "spatialite" in engine.lower()
 
 
-def parts(databases: Mapping[str, Sequence[str]], top: Path) -> Sequence[tuple[str, Sequence[str]]]:
-    """Return the servers that have to run: a name, and a command that prints endpoints as a line of JSON."""
+def parts(databases: Mapping[str, Sequence[str]], top: Path, address: str = "") -> Sequence[tuple[str, Sequence[str]]]:
+    """Return the servers that have to run: a name, and a command that prints endpoints as a line of JSON.
+
+    `address`: where machines reach them; "": on a socket, for processes.
+    """
     names: dict[str, list[str]] = {}
     for alias, (engine, _) in databases.items():
         names.setdefault(server_of(engine), []).append(alias)
+    where = ["--address", address] if address else []
+    own = [sys.executable, "-m"]
     return [
-        (name, [sys.executable, "-m", f"{__package__}.{module}", "--folder", str(top / module), "--names", ",".join(names[name])])
+        (name, [*own, f"{__package__}.{module}", "--folder", str(top / module), "--names", ",".join(names[name]), *where])
         for name, (module, _) in SERVERS.items()
         if name in names
     ]
 
 
-def settings(alias: str, engine: str, shared: Path, endpoints: Mapping[str, Any]) -> Mapping[str, Any]:
+def settings(alias: str, engine: str, shared: PurePath, endpoints: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return what DATABASES has for an alias besides its engine; raises Refusal."""
     name = server_of(engine)
     if not name:
         # Readers and a writer of several hosts at once: they share the file as they would share a database server.
-        return {"NAME": str(_file(alias, shared)), "OPTIONS": {"timeout": 20}}
+        return {"NAME": _file(alias, shared), "OPTIONS": {"timeout": 20}}
     server = endpoints[SERVERS[name][0]]
-    reached = {"HOST": server["host"], "PORT": "", "USER": server["user"], "PASSWORD": "", "OPTIONS": {"connect_timeout": 5}}
+    reached = {
+        "HOST": server["host"],
+        "PORT": "",
+        "USER": server["user"],
+        "PASSWORD": server["password"],
+        "OPTIONS": {"connect_timeout": 5},
+    }
     return {"NAME": alias, **reached}
 
 
@@ -58,7 +69,7 @@ def bring(databases: Mapping[str, Sequence[str]], own: str, shared: Path, checko
     for alias, (engine, file) in databases.items():
         if server_of(engine):
             continue
-        target = _file(alias, shared)
+        target = Path(_file(alias, shared))
         if file and own.endswith(file):
             _copy(own, target)
             if _unknown(target, checkout, later):
@@ -68,8 +79,8 @@ def bring(databases: Mapping[str, Sequence[str]], own: str, shared: Path, checko
             made.execute("PRAGMA journal_mode=WAL")
 
 
-def _file(alias: str, shared: Path) -> Path:
-    return shared / f"database/{alias}.sqlite3"
+def _file(alias: str, shared: PurePath) -> str:
+    return str(shared / f"database/{alias}.sqlite3")
 
 
 def _copy(own: str, target: Path) -> None:

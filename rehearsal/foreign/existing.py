@@ -4,10 +4,10 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePath
 from shlex import quote
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,13 +19,13 @@ from ..project import HEADER
 from ..site import repository as shop
 from . import databases, units
 from .commands import run
-from .prepare import PREPARED, Prepared
+from .prepare import Prepared
 
 PROGRAMS = Path(__file__).parents[1] / "site/anyone"
 TOOLS = ("uv", "poetry", "pdm", "pipenv", "npm", "node")
 # What the operator's own fabric.yaml says of the host, which is another here.
 _OF_THE_HOST = {"directory", "virtualenv", "services", "domain", "port", "boot_timeout", "health_path", "branch"}
-_PER_HOST = "rehearsal"  # the folder on the disk with our two modules
+PER_HOST = "rehearsal"  # the folder on the disk with our two modules
 # Anywhere else than in a folder, the static files would be written to the real place.
 _ON_DISK = """
 import sys
@@ -94,9 +94,9 @@ class Existing:
         """Return the path that its health middleware answers, and that nginx tries again what was closed unread."""
         return {"health_path": "/health/ready/", "again": True}
 
-    def parts(self) -> Sequence[tuple[str, Sequence[str]]]:
+    def parts(self, address: str) -> Sequence[tuple[str, Sequence[str]]]:
         """Return what has to run beside the hosts: a database server, if the site has one."""
-        return databases.parts(self.facts["databases"], self.top)
+        return databases.parts(self.facts["databases"], self.top, address)
 
     def disk(self, top: Path, shared: Path, endpoints: Mapping[str, Any]) -> Path:
         """Set the old release up as a person does: checkout, environment, migrate, collectstatic; raises Refusal."""
@@ -106,21 +106,23 @@ class Existing:
         (disk / "app/REVISION").unlink(missing_ok=True)  # a link of that name leads anywhere
         (disk / "app/REVISION").write_text(f"{self.prepared.old}\n", encoding="utf-8")
         (top / "old-venv").rename(disk / "venv")
-        shutil.copytree(PROGRAMS, disk / _PER_HOST, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(PROGRAMS, disk / PER_HOST, ignore=shutil.ignore_patterns("__pycache__"))
         self._write_host(disk, shared, endpoints)
         databases.bring(self.facts["databases"], self.prepared.database, shared, disk / "app", self.tree)
-        aliases = self.settings["app"].get("databases", ["default"])
-        for command in (*self.prepared.install, *self.prepared.build):
-            self._run(disk / "venv", disk / "app", disk, "sh", "-c", command)
-        for alias in aliases:
-            self.manage(disk / "venv", disk / "app", disk, "migrate", "--noinput", "--verbosity=0", f"--database={alias}")
-        for command in self.prepared.fill:
-            self._run(disk / "venv", disk / "app", disk, "sh", "-c", command)
-        self.manage(disk / "venv", disk / "app", disk, "shell", "-c", _ON_DISK)
-        self.manage(disk / "venv", disk / "app", disk, "collectstatic", "--noinput", "--verbosity=0")
-        for command in self.settings["app"].get("after_collectstatic") or []:
-            self._run(disk / "venv", disk / "app", disk, "sh", "-c", command)
+        for command in self.first_steps(str(disk / "venv")):
+            self._run(disk / "venv", disk / "app", disk, *command)
         return disk
+
+    def first_steps(self, venv: str) -> Iterator[Sequence[str]]:
+        """Yield the commands that build and migrate the old release in its checkout; `venv`: its virtual environment."""
+        yield from (("sh", "-c", command) for command in (*self.prepared.install, *self.prepared.build))
+        manage = (f"{venv}/bin/python", self.facts["manage"])
+        for alias in self.settings["app"].get("databases", ["default"]):
+            yield *manage, "migrate", "--noinput", "--verbosity=0", f"--database={alias}"
+        yield from (("sh", "-c", command) for command in self.prepared.fill)
+        yield *manage, "shell", "-c", _ON_DISK
+        yield *manage, "collectstatic", "--noinput", "--verbosity=0"
+        yield from (("sh", "-c", command) for command in self.settings["app"].get("after_collectstatic") or [])
 
     def manage(self, venv: Path, tree: Path, disk: Path, *arguments: str) -> str:
         """Run a management command of a release as the site's unit would; raises Refusal."""
@@ -133,44 +135,40 @@ class Existing:
             "UV_PROJECT_ENVIRONMENT": str(venv),
             "HOME": str(disk),
             "PYTHONDONTWRITEBYTECODE": "1",
-            **self._variables(),
+            **self.variables(),
             "DJANGO_SETTINGS_MODULE": "rehearsal_settings",
-            "PYTHONPATH": str(disk / _PER_HOST),
+            "PYTHONPATH": str(disk / PER_HOST),
             "REHEARSAL_SETTINGS": self.facts["settings"],
-            "REHEARSAL_VALUES": str(disk / _PER_HOST / "values.json"),
+            "REHEARSAL_VALUES": str(disk / PER_HOST / "values.json"),
         }
         return run(*command, cwd=tree, env=environment, what=" ".join(map(str, command[1:4])))
 
-    def _variables(self) -> dict[str, str]:
+    def variables(self) -> dict[str, str]:
+        """Return what the settings need of the environment: placeholders, and what was given."""
         return {**self.facts["variables"], **self.prepared.environment}
+
+    def values(self, shared: PurePath, endpoints: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return what `rehearsal_settings` has in place of production's; `shared`: where a host has what all share."""
+        engines = self.facts["databases"].items()
+        return {
+            "static_root": str(shared / "static"),
+            "media_root": str(shared / "media"),
+            "domain": self.domain,
+            "databases": {alias: databases.settings(alias, engine, shared, endpoints) for alias, (engine, _) in engines},
+        }
 
     def _write_host(self, disk: Path, shared: Path, endpoints: Mapping[str, Any]) -> None:
         for name in ("static", "media", "database"):
             (shared / name).mkdir()
-        values = {
-            "static_root": str(shared / "static"),
-            "media_root": str(shared / "media"),
-            "domain": self.domain,
-            "databases": {
-                alias: databases.settings(alias, engine, shared, endpoints)
-                for alias, (engine, _) in self.facts["databases"].items()
-            },
-        }
-        (disk / _PER_HOST / "values.json").write_text(json.dumps(values), encoding="utf-8")
-        lines = (f"{name}={_quoted(value)}\n" for name, value in self._variables().items())
-        (disk / "site.env").write_text("".join(lines), encoding="utf-8")
+        (disk / PER_HOST / "values.json").write_text(json.dumps(self.values(shared, endpoints)), encoding="utf-8")
+        (disk / "site.env").write_text(environment_file(self.variables()), encoding="utf-8")
         (disk / "site.env").chmod(0o600)
-        unit = units.service(self.prepared.name, self.facts, _PER_HOST, disk / "venv")
+        unit = units.service(self.prepared.name, self.facts, PER_HOST, disk / "venv")
         (disk / f"systemd/{PROCESSES.unit}").write_text(unit, encoding="utf-8")
         shutil.copy(shop.UNITS["socket"] / "shop.socket", disk / "systemd/shop.socket")
         _link_tools(disk / ".local/bin", self.prepared.tools)
         (disk / ".config/pip").mkdir(parents=True)
         (disk / ".config/pip/pip.conf").write_text(self.prepared.pip, encoding="utf-8")
-
-
-def load(top: Path) -> Existing:
-    """Return the project that `prepare` has put into a folder."""
-    return Existing(top, Prepared(**json.loads((top / PREPARED).read_text(encoding="utf-8"))))
 
 
 def _link_tools(folder: Path, variables: Mapping[str, str]) -> None:
@@ -184,6 +182,11 @@ def _link_tools(folder: Path, variables: Mapping[str, str]) -> None:
             given = "".join(f"{key}={quote(value)} " for key, value in variables.items())
             (folder / name).write_text(f'#!/bin/sh\n{given}exec {quote(str(Path(found).resolve()))} "$@"\n', encoding="utf-8")
             (folder / name).chmod(0o700)
+
+
+def environment_file(variables: Mapping[str, str]) -> str:
+    """Return variables as an environment file of systemd."""
+    return "".join(f"{name}={_quoted(value)}\n" for name, value in variables.items())
 
 
 def _quoted(value: str) -> str:

@@ -1,8 +1,9 @@
-"""A MariaDB server of the rehearsal's own, from the distribution, on a Unix socket: for sites on MySQL or MariaDB.
+"""A MariaDB server of the rehearsal's own, from the distribution, on a Unix socket, or for machines at an address.
 
 `python -m rehearsal.foreign.mariadb --folder F --names a,b` prints a line of JSON, and serves until its standard input ends.
 """
 
+import secrets
 import shutil
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from .serving import USER, owner, serve
 PATH = "/usr/sbin:/usr/bin:/usr/local/bin"
 PATIENCE = 60.0  # seconds
 # The disk is thrown away in the end.
-OPTIONS = ("--skip-networking", "--innodb-buffer-pool-size=64M", "--innodb-flush-log-at-trx-commit=0", "--max-connections=200")
+OPTIONS = ("--innodb-buffer-pool-size=64M", "--innodb-flush-log-at-trx-commit=0", "--max-connections=400")
 
 
 def installed() -> str | None:
@@ -27,8 +28,8 @@ def installed() -> str | None:
 
 
 @contextmanager
-def server(folder: Path, names: Sequence[str]) -> Iterator[dict[str, str]]:
-    """Serve databases of these names, and yield how they are reached. Raises NotServing."""
+def server(folder: Path, names: Sequence[str], address: str = "") -> Iterator[dict[str, str]]:
+    """Serve databases of these names, and yield how they are reached. `address`: for machines. Raises NotServing."""
     program, installer = installed(), shutil.which("mariadb-install-db", path=PATH)
     if program is None or installer is None:
         raise NotServing("the site has MySQL or MariaDB: apt install mariadb-server")
@@ -40,22 +41,24 @@ def server(folder: Path, names: Sequence[str]) -> Iterator[dict[str, str]]:
         done = subprocess.run(command, **who, cwd=folder, stdout=said, stderr=said, check=False)
     if done.returncode != 0:
         raise NotServing(f"`mariadb-install-db` exited {done.returncode}: {' '.join(log.read_text().split())}")
-    lines = [f"CREATE USER {USER}@localhost", f"GRANT ALL ON *.* TO {USER}@localhost"]
+    password = secrets.token_hex(16) if address else ""
+    user = f"{USER}@'%'" if address else f"{USER}@localhost"
+    lines = [f"CREATE USER {user} IDENTIFIED BY '{password}'", f"GRANT ALL ON *.* TO {user}"]
     lines += [f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4" for name in names]
     (folder / "first.sql").write_text("".join(f"{line};\n" for line in lines), encoding="utf-8")
-    process = _start(program, folder, who)
+    process = _start(program, folder, who, [f"--bind-address={address}"] if address else ["--skip-networking"])
     try:
         _wait(process, folder)
-        yield {"host": str(folder / "s"), "user": USER}
+        yield {"host": address or str(folder / "s"), "user": USER, "password": password}
     finally:
         process.kill()
         process.wait()
 
 
-def _start(program: str, folder: Path, who: dict[str, Any]) -> "subprocess.Popen[bytes]":
+def _start(program: str, folder: Path, who: dict[str, Any], more: Sequence[str]) -> "subprocess.Popen[bytes]":
     places = [f"--datadir={folder}/data", f"--socket={folder}/s", f"--pid-file={folder}/pid", f"--init-file={folder}/first.sql"]
     with (folder / "log").open("wb") as log:
-        return subprocess.Popen([program, "--no-defaults", *places, *OPTIONS], **who, cwd=folder, stdout=log, stderr=log)
+        return subprocess.Popen([program, "--no-defaults", *places, *OPTIONS, *more], **who, cwd=folder, stdout=log, stderr=log)
 
 
 def _wait(process: "subprocess.Popen[bytes]", folder: Path) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 import yaml
 
 from ..sandbox import Refusal
-from . import pythons
+from . import for_machines, packages, pythons
 from .commands import git, run
 
 _OF_TOOLS = ("SSL_CERT_", "NODE_EXTRA_CA_CERTS", "UV_", "npm_config_", "NPM_CONFIG_", "POETRY_", "PDM_", "PIPENV_")
@@ -40,6 +40,7 @@ class Wanted:
     new: str | None
     environment_file: Path | None
     fill: tuple[str, ...] = ()  # commands that fill its database, in the old release's checkout
+    machines: bool = False  # hosts are machines
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class Prepared:
     fill: list[str]  # commands that fill its database
     pip: str  # pip.conf of the hosts
     tools: dict[str, str]  # variables of the tools that install and build, such as uv and npm
+    debian: list[str]  # packages besides, of hosts that are machines
 
 
 def prepare(wanted: Wanted, tools: Tools, say: Say) -> Path:
@@ -103,19 +105,24 @@ def _prepare(top: Path, wanted: Wanted, tools: Tools, say: Say) -> Prepared:
     if git(repository, "status", "--porcelain", "--untracked-files=no"):
         say("what is not committed is not rehearsed")
     tree = top / repository.name
+    if wanted.machines:
+        (top / packages.FOLDER).mkdir()
     run("git", "clone", "--quiet", "--no-checkout", repository, tree, cwd=top)
     run("git", "init", "--quiet", "--bare", "--initial-branch=main", top / "origin.git", cwd=top)
     made: dict[str, Path] = {}
     first, _, install, build = _release(top, tree, old, "old", made, tools, say)
-    second, findings, _, _ = _release(top, tree, new, "new", made, tools, say)
+    before = for_machines.fetch_node(top, tree, build) if wanted.machines else []
+    second, findings, _, later = _release(top, tree, new, "new", made, tools, say)
     _require(tree)
+    node = [*before, *for_machines.fetch_node(top, tree, later)] if wanted.machines else []
+    debian = for_machines.fetch(top, tree, node, say) if wanted.machines else []
     git(tree, "push", "--quiet", str(top / "origin.git"), f"{first}:refs/heads/main", f"{second}:refs/prepared/v2")
     environment = _environment(wanted.environment_file)
     database = _database(repository, tree)
     pip, tools_know = _pip_settings(), tool_variables(os.environ, Path.home())
     fill = list(wanted.fill)
     return Prepared(
-        repository.name, first, second, old, new, database, environment, findings, install, build, fill, pip, tools_know
+        repository.name, first, second, old, new, database, environment, findings, install, build, fill, pip, tools_know, debian
     )
 
 

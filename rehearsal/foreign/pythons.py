@@ -61,7 +61,9 @@ def complete(folder: Path, tree: Path, names: Sequence[str], say: Callable[[str]
 
 def _install(folder: Path, tree: Path, commands: Sequence[str]) -> None:
     path = f"{folder}/bin{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "VIRTUAL_ENV": str(folder), "UV_PROJECT_ENVIRONMENT": str(folder), "PATH": path}
+    # A cache that machines can have, too.
+    cache = {"UV_CACHE_DIR": str(folder.parent / "packages/uv")} if (folder.parent / "packages").is_dir() else {}
+    environment = {**os.environ, "VIRTUAL_ENV": str(folder), "UV_PROJECT_ENVIRONMENT": str(folder), "PATH": path, **cache}
     for command in commands:
         run("sh", "-c", command, cwd=tree, env=environment, what=command.splitlines()[0])
     if commands:

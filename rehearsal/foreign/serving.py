@@ -11,7 +11,7 @@ from typing import Any
 from .. import part
 
 USER = "rehearsal"
-Server = Callable[[Path, Sequence[str]], AbstractContextManager[dict[str, str]]]
+Server = Callable[[Path, Sequence[str], str], AbstractContextManager[dict[str, str]]]
 
 
 def owner(folder: Path, account: str) -> dict[str, Any]:
@@ -37,8 +37,11 @@ def serve(description: str | None, name: str, server: Server, arguments: Sequenc
     parser = argparse.ArgumentParser(prog=f"python -m {__package__}.{name}", description=description)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--names", required=True)
+    parser.add_argument(
+        "--address", default="", help="where machines reach it, with a password; without it: a socket for us alone"
+    )
     args = parser.parse_args(arguments)
-    return part.serve(_named(name, server(args.folder, args.names.split(","))))
+    return part.serve(_named(name, server(args.folder, args.names.split(","), args.address)))
 
 
 @contextmanager

@@ -34,12 +34,12 @@ def rehearse(
         return
     sys.path.insert(0, str(_PACKAGE.parent))
     if hosts == "machines":
-        _prepare_machines(module, instances)
+        _prepare_machines(module, instances, has_site=subject is not None)
     arguments = ["--hosts", hosts, "--instances", str(instances), *flags, *(f"--skip={part}" for part in skip)]
     if subject:
         # Before minutes of preparation; argparse says what is wrong with them.
         import_module(f"{module}.__main__").parse([*arguments, "--project", "--top=."])
-        arguments += ["--project", f"--top={prepare(module, subject)}"]
+        arguments += ["--project", f"--top={prepare(module, subject, machines=hosts == 'machines')}"]
     _become(module, arguments)
 
 
@@ -66,12 +66,17 @@ def _extra(module: str) -> str:
     return f"'{top}[rehearsal]'" if is_clone else f"-r {os.path.normpath(f'{top}/rehearsal/requirements.txt')}"
 
 
-def _prepare_machines(module: str, instances: int) -> None:
-    """Check that machines work here, and build their image now, while pip has this user's settings."""
+def _prepare_machines(module: str, instances: int, *, has_site: bool) -> None:
+    """Check that machines work here, and build the shop's image now, while pip has this user's settings.
+
+    `has_site`: that of a site of one's own is built when it is known what the site needs.
+    """
     golden, requirements = (import_module(f"{module}.hosts.machines.{name}") for name in ("golden", "requirements"))
 
     if line := requirements.missing(instances):
         raise SettingsError(line)
+    if has_site:
+        return
     try:
         golden.layers(lambda text: print(text, flush=True))
     except golden.GoldenError as error:

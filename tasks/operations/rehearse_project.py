@@ -41,20 +41,26 @@ class Subject:
     fill: tuple[str, ...] = ()  # commands that fill its database
 
 
-def prepare(module: str, subject: Subject) -> Path:
-    """Return the folder with the prepared releases; `module`: the rehearsal's package. Raises SettingsError, DeployError."""
+def prepare(module: str, subject: Subject, *, machines: bool = False) -> Path:
+    """Return the folder with the prepared releases. Raises SettingsError, DeployError.
+
+    Args: module: the rehearsal's package. machines: the hosts have systemd, and no network to install from.
+    """
     folder = Path(subject.project).expanduser().resolve()
     if not folder.is_dir():
         raise SettingsError(f"--project: {folder} is no folder")
     preparing, sandbox = import_module(f"{module}.foreign.prepare"), import_module(f"{module}.sandbox")
     file = Path(subject.environment_file).expanduser().absolute() if subject.environment_file else None
-    wanted = preparing.Wanted(folder, subject.old, subject.new, file, subject.fill)
+    wanted = preparing.Wanted(folder, subject.old, subject.new, file, subject.fill, machines)
 
     def set_up(tree: Path, python: Path) -> list[str]:
         options = Options(True, False, str(python), subject.manage, subject.settings, str(file) if file else None, False)
         return _set_up(tree, options)
 
-    tools = preparing.Tools(set_up, _installing, _same, _building, _record)
+    def install(tree: Path) -> list[str]:
+        return _installing(tree, machines)
+
+    tools = preparing.Tools(set_up, install, _same, _building, _record)
     try:
         made: Path = preparing.prepare(wanted, tools, lambda line: print(f"rehearsal: {line}", flush=True))
     except sandbox.Refusal as error:
@@ -79,12 +85,17 @@ def _wanted(tree: Path) -> tuple[list[str], list[str]]:
     return commands, [str(name) for name in names] if names is not None else requirements_files(repository(tree).names)
 
 
-def _installing(tree: Path) -> list[str]:
-    """Return the commands that install a tree, as `deploy` would: those of fabric.yaml, or what is known of it by its files."""
+def _installing(tree: Path, machines: bool) -> list[str]:
+    """Return the commands that install a tree, as `deploy` would: those of fabric.yaml, or what is known of it by its files.
+
+    `machines`: it has to go without a network there. Raises Refused for what cannot.
+    """
     commands, names = _wanted(tree)
     tool = known(names or list(_USUAL), commands, str(tree))["tool"]
     if commands or (tool == "pip" and not names):
         return commands
+    if machines and tool in ("poetry", "pdm", "pipenv"):
+        raise Refused(f"--hosts machines: {tool} installs this site, and machines have no network for it: use process hosts")
     return [installation(str(tool), names)] if tool else []
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.operations.rehearsing import DURATION, rehearse, temporary, told
+from tests.rehearsal.hosts.machines_support import machines_here
 
 __all__ = ["temporary"]  # a fixture
 
@@ -98,6 +99,20 @@ def test_a_site_that_nobody_has_set_up_is_released_and_goes_back(temporary: Path
     assert "$ fab rollback" in out and "UnauthorizedOperation" not in out and "0 of " in out.split("$ fab rollback")[1]
     assert re.search(rf"^  v2 +\d+ +\d+ MiB +{DURATION}$", out, re.M), out
     assert {path: path.read_bytes() for path in site.rglob("*") if path.is_file()} == before
+
+
+@machines_here
+@pytest.mark.alone
+@pytest.mark.long
+def test_on_machines_it_is_set_up_by_the_files_that_init_writes(temporary: Path, site: Path) -> None:
+    release(site, "<!doctype html>more about")
+    code, out = told(rehearse("--project", str(site), "--instances", "2", "--hosts", "machines"))
+    assert code == 0, out
+    assert re.search(r"^0 of [\d,]+ requests failed; version 2 replaced version 1", out, re.M), out
+    assert "hosts are machines" in out and re.search(r"put \d+ aside, dropped \d+ caches and leftovers", out), out
+    assert "0 of " in out.split("$ fab rollback")[1] and "UnauthorizedOperation" not in out, out
+    assert re.search(rf"^  v2 +\d+ +\d+ MiB +{DURATION}$", out, re.M), out
+    assert not list(temporary.iterdir()) and str(temporary) not in Path("/proc/self/mounts").read_text()
 
 
 @pytest.mark.long

@@ -35,13 +35,16 @@ def cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or usual) / "ramped"
 
 
-def layers(say: Callable[[str], None] = lambda line: None) -> list[Path]:
+def layers(say: Callable[[str], None] = lambda line: None, more: Sequence[str] = ()) -> list[Path]:
     """Return the cached layers, the lowest first; build what is not there.
 
-    `say` gets a line for each step that takes long. Raises GoldenError.
+    `say` gets a line for each step that takes long. `more`: Debian packages besides, for a site that is not the shop and brings
+    its own virtual environment. Raises GoldenError.
     """
-    key = image_files.base_key(_suite())
-    base = _layer("debian", key, _build_base, say)
+    key = image_files.base_key(_suite(), more)
+    base = _layer("debian", key, lambda folder: _build_base(folder, more), say)
+    if more:
+        return [base]
     venv = _layer("venv", image_files.venv_key(key), lambda folder: _build_venv(base, folder), say)
     return [base, venv]
 
@@ -135,7 +138,7 @@ def _sources() -> str:
     return "".join(f"{line}\n" for line in dict.fromkeys(lines))
 
 
-def _build_base(root: Path) -> None:
+def _build_base(root: Path, more: Sequence[str]) -> None:
     """Make a Debian with what a web host has; in mount and process namespaces of its own, so that a kill leaves no mount."""
     with tempfile.TemporaryDirectory(prefix="golden-") as name:
         hook, sources = Path(name) / "setup", Path(name) / "sources.list"
@@ -150,7 +153,7 @@ def _build_base(root: Path) -> None:
                     "--quiet",
                     "--mode=root",
                     "--variant=minbase",
-                    f"--include={','.join(image_files.PACKAGES)}",
+                    f"--include={','.join((*image_files.PACKAGES, *more))}",
                 ),
                 *(f"--dpkgopt=path-exclude={pattern}" for pattern in _SLIM),
                 *('--aptopt=Acquire::Languages "none"', '--aptopt=APT::Install-Recommends "false"', "--dpkgopt=force-unsafe-io"),
@@ -159,14 +162,20 @@ def _build_base(root: Path) -> None:
         )
 
 
+def python_of(base: Path) -> str:
+    """Return the version of the Python of a layer of Debian, such as 3.11."""
+    found = (base / "usr/bin").glob("python3.*[0-9]")
+    return max(found, key=lambda path: int(path.name.partition(".")[2])).name.removeprefix("python")
+
+
 def _build_venv(base: Path, folder: Path) -> None:
     """Make the site's virtual environment with the Python of the layer below; pip downloads out here, and installs in there."""
     with tempfile.TemporaryDirectory(prefix="golden-", dir=folder.parent) as name:
         wheels, work, merged = (Path(name) / part for part in ("wheels", "work", "merged"))
         for made in (wheels, work, merged):
             made.mkdir()
-        python = max((base / "usr/bin").glob("python3.*[0-9]"), key=lambda path: int(path.name.partition(".")[2])).name
-        version = python.removeprefix("python")
+        version = python_of(base)
+        python = f"python{version}"
         pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--only-binary=:all:"]
         _run([*pip, f"--python-version={version}", f"--dest={wheels}", *image_files.wheels()])
         venv, wanted = f"{image_files.HOME}/venv", " ".join(f'"{wheel}"' for wheel in image_files.wheels())

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from . import disks, golden, namespaces, network
+from . import disks, golden, image_files, namespaces, network
 from .machine import Kind, Machine
 
 log = logging.getLogger("rehearsal.hosts")
@@ -23,22 +23,33 @@ class MachineHosts:
 
     network = "10.0.0.0/8"
 
-    def __init__(self, directory: Path, octet: int, *, authorized_key: str, shared: str = "") -> None:
+    def __init__(
+        self,
+        directory: Path,
+        octet: int,
+        *,
+        authorized_key: str,
+        shared: str = "",
+        shared_at: str = image_files.SHARED,
+        mounted: Mapping[str, str] | None = None,
+        packages: Sequence[str] = (),
+    ) -> None:
         """Build the network and be ready to launch.
 
-        `authorized_key` is a public key in OpenSSH's format, `shared` the folder that stands for EFS (made if there is none).
-        Raises LookupError outside of a box, NetworkError, GoldenError.
+        `authorized_key` is a public key in OpenSSH's format, `shared` the folder that stands for EFS (made if there is none),
+        `shared_at` where machines have it. `mounted`: more folders, by where machines have them. `packages`: of Debian, for a
+        site that is not the shop. Raises LookupError outside of a box, NetworkError, GoldenError.
         """
         namespaces.group()  # outside of a box the network would be the computer's own
         efs = Path(shared) if shared else directory / "shared"
         for folder in (directory / "instances", directory / "images", efs):
             folder.mkdir(parents=True, exist_ok=True)
         self._stack = ExitStack()
-        layers = golden.layers()
+        layers = golden.layers(more=packages)
         for layer in layers:
             self._stack.enter_context(golden.in_use(layer))
         layers.append(golden.write_settings(directory / "settings"))
-        self.kind = Kind(directory, layers, octet, authorized_key, efs)
+        self.kind = Kind(directory, layers, octet, authorized_key, efs, shared_at, mounted or {})
         self._machines: dict[str, Machine] = {}
         self._turns: dict[str, ThreadPoolExecutor] = {}
         self._images: dict[str, Future[None]] = {}

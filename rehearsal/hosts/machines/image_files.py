@@ -5,7 +5,7 @@ they say to change, and what stands in for cloud-init. The first two take a minu
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +35,9 @@ PACKAGES = (
     "curl",
     "cron",
 )
+# For anybody's site, besides: what the usual drivers of databases are linked with.
+OF_SITES = ("libpq5", "libmariadb3")
+NODE = ("nodejs", "npm")
 # What the site's requirements.txt names, in the versions with which the rehearsal is tested.
 WHEELS = ("django", "whitenoise", "gunicorn", "psycopg[binary]")
 # Run in the new system, once Debian's packages are there.
@@ -76,9 +79,9 @@ class File:
     mode: int = 0o644
 
 
-def base_key(suite: str) -> str:
-    """Return what names the layer of Debian: a digest of everything that it is made of."""
-    return _digest(suite, *PACKAGES, SETUP)
+def base_key(suite: str, more: Sequence[str] = ()) -> str:
+    """Return what names the layer of Debian: a digest of everything that it is made of. `more`: packages besides."""
+    return _digest(suite, *PACKAGES, *more, SETUP)
 
 
 def wheels() -> tuple[str, ...]:

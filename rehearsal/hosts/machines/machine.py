@@ -6,7 +6,7 @@ import subprocess
 import threading
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..reaper import kill_group, remove_group
@@ -25,6 +25,8 @@ class Kind:
     octet: int
     authorized_key: str
     shared: Path  # stands for EFS: one folder, mounted on every machine
+    shared_at: str = image_files.SHARED
+    mounted: Mapping[str, str] = field(default_factory=dict)  # folders of this computer, by where machines have them
 
 
 class Machine:
@@ -104,7 +106,8 @@ class Machine:
                 f"--uuid={uuid.uuid5(uuid.NAMESPACE_OID, self.instance_id)}",
                 f"--network-namespace-path=/run/netns/{self.instance_id}",
             ),
-            *(f"--bind-ro={self.root / 'seed'}:/run/seed", f"--bind={self._kind.shared}:{image_files.SHARED}"),
+            *(f"--bind-ro={self.root / 'seed'}:/run/seed", f"--bind={self._kind.shared}:{self._kind.shared_at}"),
+            *(f"--bind={folder}:{place}" for place, folder in self._kind.mounted.items()),
             *("--setenv=SYSTEMD_COLORS=0", "--setenv=TERM=dumb"),
         ]
         # It takes the control group in which it is started for the machine's, so it gets one of its own.

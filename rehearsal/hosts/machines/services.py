@@ -1,7 +1,7 @@
 """What stands beside the machines in a box: a PostgreSQL server as RDS, and the site's git repository.
 
-`python -m rehearsal.hosts.machines.services --origin FOLDER --address A` prints one line of JSON with both URLs when both
-answer, and serves until its standard input ends. The database's files lie in the box's /run, in memory, and vanish with it.
+`python -m rehearsal.hosts.machines.services --origin FOLDER --address A [--database]` prints one line of JSON with the URLs when
+they answer, and serves until its standard input ends. The database's files lie in the box's /run, in memory, and vanish with it.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from ...part import NotServing, serve
@@ -97,9 +97,10 @@ def _run(*command: str, user: str | None = None, password: str = "") -> None:
 
 
 @contextmanager
-def _both(folder: Path, address: str) -> Iterator[Mapping[str, object]]:
-    with database(address) as url, origin(folder, address) as repository:
-        yield {"database": url, "origin": repository}
+def _wanted(folder: Path, address: str, has_database: bool) -> Iterator[Mapping[str, object]]:
+    with ExitStack() as stack:
+        urls = {"database": stack.enter_context(database(address))} if has_database else {}
+        yield urls | {"origin": stack.enter_context(origin(folder, address))}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -107,8 +108,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m rehearsal.hosts.machines.services", description=__doc__)
     parser.add_argument("--origin", type=Path, required=True, help="the folder in which origin.git lies")
     parser.add_argument("--address", required=True, help="where the machines reach this box")
+    parser.add_argument("--database", action="store_true", help="with the database of the shop")
     args = parser.parse_args(arguments)
-    return serve(_both(args.origin, args.address))
+    return serve(_wanted(args.origin, args.address, args.database))
 
 
 if __name__ == "__main__":

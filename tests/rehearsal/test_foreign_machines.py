@@ -1,0 +1,122 @@
+"""What of somebody's site comes onto machines, and where: its files under deploy/, its virtual environment, its packages."""
+
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rehearsal.foreign import machine_files, moving, packages
+from rehearsal.hosts.machines import golden, image_files
+from rehearsal.hosts.units import ServiceUnit
+from rehearsal.hosts.units import parse as parse_unit
+from rehearsal.installation import SNIPPETS
+from rehearsal.sandbox import Refusal
+
+APP = {"directory": "/srv/gazette/app", "virtualenv": "/srv/gazette/venv", "services": ["worker.service", "web.service"]}
+FACTS = {"server": "gunicorn", "application": "gazette.wsgi", "settings": "gazette.settings.production"}
+UNIT = """[Service]
+User=gazette
+EnvironmentFile=-/srv/gazette/gazette.env
+Environment=DJANGO_SETTINGS_MODULE=gazette.settings.production
+ExecStart=/srv/gazette/venv/bin/python -m gunicorn \\
+    --name gazette.wsgi.app gazette.wsgi
+"""
+
+
+def tree(folder: Path, text: str = UNIT) -> Path:
+    (folder / "deploy/systemd").mkdir(parents=True)
+    (folder / "deploy/systemd/web.service").write_text(text)
+    return folder
+
+
+def test_a_host_is_as_the_site_describes_it(tmp_path: Path) -> None:
+    host = machine_files.read(tree(tmp_path), APP, "gunicorn")
+    assert (host.service, host.user, host.group, host.home) == ("web.service", "gazette", "gazette", "/srv/gazette")
+    assert host.environment_files == ("/srv/gazette/gazette.env",)
+    text = machine_files.drop_in(host, FACTS, "/srv/gazette/rehearsal/site.env")
+    unit = parse_unit("web.service", text.replace("ExecStart=\n", ""), {"h": "/h", "t": "/t"})
+    assert isinstance(unit, ServiceUnit)
+    # The name of the processes stays, the application is ours.
+    assert list(unit.start.argv)[-2:] == ["gazette.wsgi.app", "rehearsal_wsgi"] and "ExecStart=\nExecStart=" in text
+    assert unit.environment["REHEARSAL_APPLICATION"] == "gazette.wsgi:application"
+    assert unit.environment["DJANGO_SETTINGS_MODULE"] == "rehearsal_settings"
+    assert "EnvironmentFile=" not in machine_files.drop_in(host, FACTS, "/srv/gazette/gazette.env")
+
+
+@pytest.mark.parametrize("server, name", [("uvicorn", "config.asgi"), ("uwsgi", "config.wsgi"), ("gunicorn", "config.wsgi")])
+def test_the_units_of_the_snippets_start_the_application_of_the_rehearsal(tmp_path: Path, server: str, name: str) -> None:
+    folder = tree(tmp_path, (SNIPPETS / f"systemd/{server}.service").read_text())
+    host = machine_files.read(folder, {**APP, "services": ["web.service"]}, server)
+    text = machine_files.drop_in(host, {**FACTS, "server": server, "application": name}, "/x")
+    wanted = "rehearsal_asgi:application" if server == "uvicorn" else "rehearsal_wsgi"
+    assert text.partition("ExecStart=\nExecStart=")[2].splitlines()[0].split()[-1] == wanted
+
+
+@pytest.mark.parametrize(
+    "unit, app, expected",
+    [
+        (UNIT, {"services": ["other.service"]}, "app.services: deploy/systemd has no other.service"),
+        (UNIT, {"directory": "app"}, "app.directory: machines need a full path"),
+        (UNIT.replace("User=", "#"), {}, "web.service: User is missing"),
+        (UNIT.replace("gazette.wsgi", "other.wsgi"), {}, "ExecStart does not name the application gazette.wsgi"),
+    ],
+)
+def test_files_that_do_not_fit_together_are_named(tmp_path: Path, unit: str, app: dict[str, object], expected: str) -> None:
+    with pytest.raises(Refusal, match=expected):
+        machine_files.drop_in(machine_files.read(tree(tmp_path, unit), {**APP, **app}, "gunicorn"), FACTS, "/x")
+
+
+def test_every_file_of_deploy_has_its_place() -> None:
+    places = machine_files.places("gunicorn.service")
+    assert all((SNIPPETS / name).is_file() for name in places)
+    assert places["systemd/sudoers"] == ("etc/sudoers.d/ramped", 0o440)
+    # What machines of the shop have by our own snippets, machines of others have by theirs.
+    assert {place for place, _ in places.values()} <= set(image_files.settings())
+
+
+def test_an_environment_works_at_another_place(tmp_path: Path) -> None:
+    was, venv = tmp_path / "was", tmp_path / "elsewhere/venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(was)], check=True)
+    script = was / "bin/hello"
+    script.write_text(f"#!{was}/bin/python\nimport sys\nprint(sys.prefix)\n")
+    script.chmod(0o755)
+    site = next(was.glob("lib/python3.*")) / "site-packages"
+    (site / "__editable__.pth").write_text("/checkout/of/before/src\n")
+    venv.parent.mkdir()
+    was.rename(venv)
+    moving.move(venv, str(was), str(venv), str(Path(sys._base_executable).parent))  # type: ignore[attr-defined]
+    moving.move_checkout(venv, "/checkout/of/before", "/srv/site/app")
+    assert subprocess.run([venv / "bin/hello"], check=True, capture_output=True, text=True).stdout.strip() == str(venv)
+    assert stat.S_IMODE((venv / "bin/hello").stat().st_mode) == 0o755
+    assert (venv / site.relative_to(was) / "__editable__.pth").read_text() == "/srv/site/app/src\n"
+
+
+def test_the_python_of_the_machines_serves_where_it_is_of_the_same_version(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "venv")], check=True)
+    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    for name, expected in (
+        (version, ("/usr/bin", {})),
+        ("3.1", (f"/opt/python{version}/bin", {f"/opt/python{version}": sys.base_prefix})),
+    ):
+        base = tmp_path / name
+        (base / "usr/bin").mkdir(parents=True)
+        (base / f"usr/bin/python{name}").touch()
+        assert golden.python_of(base) == name
+        if sys.base_prefix != "/usr" or name == version:
+            assert moving.python_on_machines(tmp_path / "venv", base) == expected
+        else:
+            with pytest.raises(Refusal, match=f"the site wants Python {version}; machines have 3.1"):
+                moving.python_on_machines(tmp_path / "venv", base)
+
+
+def test_node_is_there_where_the_build_is_npms(tmp_path: Path) -> None:
+    assert packages.needs_node(["{ command -v npm; } && npm ci", "make"]) and not packages.needs_node(["make npm-like"])
+    assert ".npmrc" not in packages.settings(tmp_path)
+    (tmp_path / "registry").write_text("https://registry.example.com/")
+    assert "registry=https://registry.example.com/\n" in packages.settings(tmp_path)[".npmrc"]
+
+
+def test_more_packages_give_another_image() -> None:
+    assert image_files.base_key("bookworm", image_files.OF_SITES) != image_files.base_key("bookworm")
