@@ -2,10 +2,14 @@
 
 import os
 import time
+from collections.abc import Sequence
 
 from ..scenario import Rehearsal
+from ..traffic import Request
 from . import findings
 from .existing import Existing
+
+LATEST = 20  # pages that show what serves in the end
 
 
 def play(rehearsal: Rehearsal) -> None:
@@ -15,7 +19,7 @@ def play(rehearsal: Rehearsal) -> None:
     disk = rehearsal.world.places.top / "base"
     shipped = any(request.version == "v2" for request in rehearsal.requests())
     if shipped:
-        rehearsal.problems += findings.migrated(project, disk)
+        rehearsal.problems += findings.migrated(project, disk, _waiting(rehearsal))
         _roll_back(rehearsal)
     rows, found = findings.workers(rehearsal.requests())
     story.table("Workers by release", ("release", "workers", "memory", "processor to load"), rows)
@@ -32,6 +36,14 @@ def play(rehearsal: Rehearsal) -> None:
     rehearsal.problems += found
 
 
+def _waiting(rehearsal: Rehearsal) -> str:
+    """Return the tag that names the migrations that wait for `contract`; "" where none waits."""
+    filters = [{"Name": "tag:ramped:role", "Values": ["management"]}]
+    reservations = rehearsal.world.client("ec2").describe_instances(Filters=filters)["Reservations"]
+    tags = {tag["Key"]: tag["Value"] for r in reservations for i in r["Instances"] for tag in i["Tags"]}
+    return str(tags.get("ramped:waiting", ""))
+
+
 def _roll_back(rehearsal: Rehearsal) -> None:
     """Go back to the old release, whose code then meets the new release's schema."""
     rehearsal.story.act("Act 4: back to version 1 by `fab rollback`, under traffic; the database stays as it is")
@@ -42,8 +54,13 @@ def _roll_back(rehearsal: Rehearsal) -> None:
     seen = [request for request in rehearsal.requests() if request.at >= began]
     failed = [request for request in seen if request.problem]
     rehearsal.story.say(f"{len(failed)} of {len(seen)} requests failed meanwhile")
-    # A file names no release, and a page may name dozens of them.
-    pages = [request for request in seen if request.kind == "page"]
-    if code or failed or not any(request.version == "v1" for request in pages[-20:]):
+    if code or failed or not went_back(seen):
         rehearsal.problems.append(f"`fab rollback` exited {code}; {len(failed)} requests failed meanwhile")
         rehearsal.story.failures(failed)
+
+
+def went_back(requests: Sequence[Request]) -> bool:
+    """Return whether the last pages are of the old release."""
+    # A file names no release, and a page may name dozens of them.
+    pages = [request for request in requests if request.kind == "page"]
+    return any(request.version == "v1" for request in pages[-LATEST:])

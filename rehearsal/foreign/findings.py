@@ -1,5 +1,6 @@
 """What a release of somebody's site has left behind, that visitors have not met yet."""
 
+import hashlib
 import json
 import re
 import sys
@@ -19,6 +20,8 @@ SLOW = 10.0  # seconds of the processor until a worker has loaded the site
 _LACKING = re.compile(
     r"names the static file (.+), which collectstatic|'([^']+)' is not in the static files manifest|manifest entry for '([^']+)'"
 )
+_UNAPPLIED = re.compile(r"^\[ \]  (\S+)", re.M)
+DIGEST = 10  # characters, by which the tag names migrations that are too many for it
 CROWDED = 4.0  # programs for each processor, above which durations say nothing of a site
 GROWN = 1.5  # by which factor a worker may need more memory than that of the old release
 
@@ -64,14 +67,30 @@ def secrets(tree: Path, name: str) -> Iterator[str]:
             yield f"in every image: {found['path'].removeprefix(place)} ({found['kind']})"
 
 
-def migrated(project: Existing, disk: Path) -> Iterator[str]:
-    """Yield a finding where the database that serves lacks migrations of the new release; `disk`: of a host's settings."""
+def migrated(project: Existing, disk: Path, waiting: str) -> Iterator[str]:
+    """Yield a finding where a database that serves lacks migrations of the new release, except those that wait for `contract`.
+
+    `disk`: of a host's settings; `waiting`: the tag of the management instance that names what waits.
+    """
     for alias in project.settings["app"].get("databases", ["default"]):
+        plan = ("showmigrations", "--plan", "--no-color", f"--database={alias}")
         try:
-            project.manage(project.top / "new-venv", project.tree, disk, "migrate", "--check", f"--database={alias}")
+            said = project.manage(project.top / "new-venv", project.tree, disk, *plan)
         except Refusal as error:
-            said = str(error).splitlines()[-1].strip(" |")
-            yield f"the database {alias} that serves lacks migrations of the new release: {said}"
+            yield f"whether the database {alias} that serves lacks migrations of the new release is unknown: {_short(error)}"
+            continue
+        prefix = "" if alias == "default" else f"{alias}:"
+        if lacking := [name for name in _UNAPPLIED.findall(said) if not _waits(f"{prefix}{name}", waiting)]:
+            yield f"the database {alias} that serves lacks migrations of the new release: {', '.join(lacking)}"
+
+
+def _short(error: Refusal) -> str:
+    return str(error).splitlines()[-1].strip(" |")
+
+
+def _waits(name: str, waiting: str) -> bool:
+    words = waiting.split()
+    return name in words or hashlib.sha256(name.encode()).hexdigest()[:DIGEST] in words
 
 
 def workers(requests: Sequence[Request]) -> tuple[list[tuple[str, int, str, str]], list[str]]:

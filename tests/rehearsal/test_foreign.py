@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal.foreign import commands, databases, findings, prepare, pythons, units
-from rehearsal.foreign.existing import PROGRAMS, _quoted
+from rehearsal.foreign import acts, commands, databases, findings, prepare, pythons, units
+from rehearsal.foreign.existing import PER_HOST, PROGRAMS, Existing, _quoted
 from rehearsal.hosts.units import ServiceUnit
 from rehearsal.hosts.units import parse as parse_unit
 from rehearsal.sandbox import Refusal
 from rehearsal.traffic import Request
+from tasks.decisions.release.stages import waiting_text
 from tasks.hosts.shell.scripts.environment import parse
 from tasks.operations import rehearse_project
 
@@ -212,6 +213,54 @@ def test_a_database_that_a_rehearsal_has_not_is_named(tmp_path: Path) -> None:
 
 def request(version: str, worker: str) -> Request:
     return Request(0.0, "page", "/", 200, version, "", worker)
+
+
+def test_pages_show_a_rollback_however_many_files_they_name() -> None:
+    file = Request(0.0, "file", "/static/a.css", 200, "", "")
+    assert acts.went_back([request("v2", ""), request("v1", ""), *[file] * 50])
+    assert not acts.went_back([request("v1", ""), *[request("v2", "")] * 20, *[file] * 50])
+
+
+SETTINGS = """
+from pathlib import Path
+DATABASES = {
+    alias: {"ENGINE": "django.db.backends.sqlite3", "NAME": Path(__file__).parent / alias} for alias in ("default", "other")
+}
+INSTALLED_APPS = ["news"]
+"""
+MIGRATION = "from django.db import migrations\nclass Migration(migrations.Migration):\n    dependencies = {}\n"
+MANAGE = "from django.core.management import execute_from_command_line\nimport sys\nexecute_from_command_line(sys.argv)\n"
+
+
+def test_a_migration_that_waits_for_contract_is_not_lacking(tmp_path: Path) -> None:
+    tree = tmp_path / "gazette"
+    files = {
+        "gazette/settings.py": SETTINGS,
+        "gazette/manage.py": MANAGE,
+        "gazette/news/__init__.py": "",
+        "gazette/news/migrations/__init__.py": "",
+        "gazette/news/migrations/0001_a.py": MIGRATION.format([]),
+        "gazette/news/migrations/0002_b.py": MIGRATION.format([("news", "0001_a")]),
+        "gazette/news/migrations/0003_c.py": MIGRATION.format([("news", "0002_b")]),
+        "gazette/.ramped/project.json": json.dumps({"manage": "manage.py", "settings": "settings", "variables": {}}),
+        "gazette/fabric.yaml": "app: {domain: example.com, databases: [default, other]}\n",
+        f"disk/{PER_HOST}/values.json": json.dumps({"static_root": "", "media_root": "", "domain": "", "databases": {}}),
+        f"disk/{PER_HOST}/rehearsal_settings.py": (PROGRAMS / "rehearsal_settings.py").read_text(),
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    (tmp_path / "new-venv").symlink_to(sys.prefix)
+    prepared = prepare.Prepared("gazette", "", "", "", "", "", {}, [], [], [], [], "", {}, [])
+    site, disk = Existing(tmp_path, prepared), tmp_path / "disk"
+    site.manage(tmp_path / "new-venv", tree, disk, "migrate", "news", "0002", "--verbosity=0")
+    site.manage(tmp_path / "new-venv", tree, disk, "migrate", "--database=other", "--verbosity=0")
+    lacks = "the database default that serves lacks migrations of the new release: news.0003_c"
+    assert list(findings.migrated(site, disk, "other:news.0003_c news.0002_b")) == [lacks]
+    for names in (["news.0003_c"], ["news.0003_c", *(f"shop.{number:04}_{'x' * 60}" for number in range(20))]):
+        assert list(findings.migrated(site, disk, waiting_text(names))) == []
+    (tree / "manage.py").write_text("import sys\nsys.exit('no database')\n")
+    assert [said.rpartition(": ")[2] for said in findings.migrated(site, disk, "")] == ["no database"] * 2
 
 
 def test_workers_that_are_slow_or_grow_are_found() -> None:
