@@ -103,19 +103,40 @@ def places(service: str) -> dict[str, tuple[str, int]]:
     }
 
 
+def missing(tree: Path, service: str) -> list[str]:
+    """Return the files that machines need and a release in a folder lacks; its socket is as it likes."""
+    return [name for name in places(service) if not name.endswith(".socket") and not (tree / "deploy" / name).is_file()]
+
+
+def write(disk: Path, place: str, text: str, mode: int) -> None:
+    """Write a file onto a disk; a link of the site's repository leads nowhere else. Raises Refusal."""
+    file = disk / place
+    existing = next(folder for folder in file.parents if folder.exists())
+    if not existing.resolve().is_relative_to(disk.resolve()):
+        raise Refusal(f"/{place}: a link on the way leads out of the machine's disk: name the place itself")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.unlink(missing_ok=True)
+    file.touch(mode=0o600, exist_ok=False)
+    file.write_text(text, encoding="utf-8")
+    file.chmod(mode)
+
+
 def accounts(host: Host) -> str:
     """Return the script that makes the site's user and its folders, and enables its unit in place of the shop's."""
     user, group, stem = shlex.quote(host.user), shlex.quote(host.group), PurePosixPath(host.service).stem
-    home, rehearsal = shlex.quote(host.home), shlex.quote(f"{host.home}/{MODULES}")
+    home, shared, rehearsal = (shlex.quote(str(PurePosixPath(host.home, name))) for name in ("", SHARED, MODULES))
+    # /opt of /opt/site is the system's.
+    owned = home if len(PurePosixPath(host.home).parts) > 2 else ""
+    trees = " ".join(map(shlex.quote, (host.directory, host.virtualenv, f"/home/{USER}")))
     return f"""
 getent group {group} >/dev/null || groupadd --system {group}
 id -u {user} >/dev/null 2>&1 || useradd --system --gid {group} --home-dir {home} --no-create-home --shell /usr/sbin/nologin {user}
 usermod --append --groups {group} {USER}
-chown --recursive --no-dereference {USER}:{group} {home} /home/{USER}
-chown {USER}:{group} {home}/{SHARED}
-chmod 2775 {home}/{SHARED}/*/
+chown --no-dereference {USER}:{group} {owned} {shared}
+chown --recursive --no-dereference {USER}:{group} {trees} {shared} {rehearsal}
+chmod 2775 {shared}/*/
 chmod 750 {rehearsal}
-systemctl --quiet disable gunicorn.service gunicorn.socket
+rm -f /etc/systemd/system/*.wants/gunicorn.service /etc/systemd/system/*.wants/gunicorn.socket
 systemctl --quiet enable {shlex.quote(host.service)}
 ! [ -e /etc/systemd/system/{stem}.socket ] || systemctl --quiet enable {stem}.socket
 mkdir -p /etc/systemd/system/{stem}.service.requires

@@ -15,14 +15,25 @@ from . import databases, machine_files, moving, packages
 from .commands import run
 from .existing import PER_HOST, PROGRAMS, Existing, environment_file
 
-# $0: the disk. $1: as whom. $2: where in it. Then folders with where they are seen in it, "--", and the command.
+# $0: the disk. $1: as whom. $2: where in it. Then folders with where they are seen in it and how, "--", and the command.
+# Nothing of this computer may be changed from within: it has devices of its own, and sees Python as it is read.
 _WITHIN = """
 disk=$0 user=$1 place=$2
 shift 2
-mount --rbind /dev "$disk/dev"
+mount -t tmpfs -o mode=755 tmpfs "$disk/dev"
+for device in null zero full random urandom tty; do
+    : >"$disk/dev/$device"
+    mount --bind "/dev/$device" "$disk/dev/$device"
+done
+ln -s /proc/self/fd "$disk/dev/fd"
+mkdir -m 1777 "$disk/dev/shm"
 mount -t proc proc "$disk/proc"
 for folder in run tmp; do mount -t tmpfs -o mode=1777 tmpfs "$disk/$folder"; done
-while [ "$1" != -- ]; do mount --bind "$1" "$disk$2"; shift 2; done
+while [ "$1" != -- ]; do
+    mount --bind "$1" "$disk$2"
+    [ "$3" = rw ] || mount -o remount,bind,ro "$disk$2"
+    shift 3
+done
 shift
 exec chroot "$disk" setpriv --reuid="$user" --regid="$user" --init-groups sh -c 'cd "$0" && exec "$@"' "$place" "$@"
 """
@@ -48,12 +59,14 @@ class OnMachines(Existing):
 
     def hosts(self) -> Mapping[str, Any]:
         """Return what machines have besides: what all share, the packages, and where Debian's own does not suit a Python."""
-        mounted = {packages.PLACE: str(self.top / packages.FOLDER), **self._python[1]}
-        shared = f"{self.host.home}/{machine_files.SHARED}"
-        return {"shared_at": shared, "mounted": mounted, "packages": list(self.prepared.debian)}
+        mounted = {packages.PLACE: str(self.top / packages.FOLDER)}
+        shared = str(PurePosixPath(self.host.home, machine_files.SHARED))
+        return {"shared_at": shared, "mounted": mounted, "readable": self._python[1], "packages": list(self.prepared.debian)}
 
     def disk(self, top: Path, shared: Path, endpoints: Mapping[str, Any]) -> Path:
         """Set the old release up as a person does who follows deploy/, on the disk of a machine; raises Refusal."""
+        if lacking := machine_files.missing(self.tree, self.host.service):
+            raise Refusal(f"{self.tree.name}: deploy/ lacks {', '.join(lacking)}, which `ramped init` writes")
         disk = top / "base"
         self._check_out(disk, top, endpoints["origin"])
         self._share(shared, top / "base" / self.host.directory.lstrip("/"))
@@ -114,6 +127,7 @@ class OnMachines(Existing):
         secret = {name.lstrip("/") for name in (file, *host.environment_files)}
         modes = {name: 0o640 if name in secret else 0o644 for name in texts}
         for name, (place, mode) in machine_files.places(host.service).items():
+            (disk / place).unlink(missing_ok=True)  # the shop's
             if (self.tree / "deploy" / name).is_file():
                 texts[place] = (self.tree / "deploy" / name).read_text(encoding="utf-8")
                 modes[place] = mode
@@ -121,9 +135,7 @@ class OnMachines(Existing):
             place = f"{host.home}/{machine_files.MODULES}/{module.name}".lstrip("/")
             texts[place], modes[place] = module.read_text(encoding="utf-8"), 0o644
         for place, text in texts.items():
-            (disk / place).parent.mkdir(parents=True, exist_ok=True)
-            (disk / place).write_text(text, encoding="utf-8")
-            (disk / place).chmod(modes[place])
+            machine_files.write(disk, place, text, modes[place])
         (disk / host.home.lstrip("/") / machine_files.SHARED).mkdir(exist_ok=True)
         if (self.tree / "uv.lock").is_file() and (found := shutil.which("uv")):
             shutil.copy(Path(found).resolve(), disk / "usr/local/bin/uv")
@@ -144,10 +156,12 @@ class OnMachines(Existing):
 
     def _within(self, merged: Path, shared: Path, user: str, place: str, *command: str) -> None:
         """Run a command on the disk as it would run on a machine; raises Refusal."""
-        folders = {f"{self.host.home}/{machine_files.SHARED}": str(shared), **self.hosts()["mounted"]}
-        for name in folders:
+        hosts = self.hosts()
+        written, read = {hosts["shared_at"]: str(shared), **hosts["mounted"]}, hosts["readable"]
+        for name in (*written, *read):
             (merged / name.lstrip("/")).mkdir(parents=True, exist_ok=True)
-        binds = [part for name, folder in folders.items() for part in (folder, name)]
+        binds = [part for name, folder in written.items() for part in (folder, name, "rw")]
+        binds += [part for name, folder in read.items() for part in (folder, name, "ro")]
         home = f"{self.host.home}/{machine_files.MODULES}"
         environment = {
             "PATH": f"{self.host.virtualenv}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import part
+from ..part import NotServing
 
 USER = "rehearsal"
 Server = Callable[[Path, Sequence[str], str], AbstractContextManager[dict[str, str]]]
@@ -18,7 +19,7 @@ def owner(folder: Path, account: str) -> dict[str, Any]:
     """Return as whom a server runs, for subprocess: it refuses to be root, and its user has to get at its folder.
 
     `account`: that of the distribution for it. No other user of the machine gets into the folder, and so at the socket, which
-    asks for no password.
+    asks for no password, nor into the rehearsal's, with its secrets: the server does as its group.
     """
     folder.chmod(0o700)
     if os.geteuid() != 0:
@@ -28,7 +29,11 @@ def owner(folder: Path, account: str) -> dict[str, Any]:
     except KeyError:
         entry = pwd.getpwnam("nobody")
     os.chown(folder, entry.pw_uid, entry.pw_gid)
-    folder.parent.chmod(folder.parent.stat().st_mode | 0o011)
+    above = folder.parent.stat()
+    if above.st_mode & 0o010 and above.st_gid not in (os.getegid(), entry.pw_gid):
+        raise NotServing("a site on PostgreSQL and MariaDB at once cannot be rehearsed as root")
+    os.chown(folder.parent, -1, entry.pw_gid)
+    folder.parent.chmod(above.st_mode | 0o010)
     return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
 
 

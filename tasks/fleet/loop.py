@@ -203,15 +203,21 @@ class GroupRollout:
         age = self.run.clock.elapsed() - self.polled
         self.late = age > STALE or not self.lock.valid
         if self.late:
-            self.run.out.say(f"{self.group}: not done: the last poll is {age:.0f} s old, polling again")
+            text = f"not done: the last poll is {age:.0f} s old, polling again"
+            self.run.out.say(f"{self.group}: {text}")
+            self._reject(text)
         return self.late
 
     def _later(self, rejection: str) -> None:
-        self.rejected += rejection != LAGS
         self.run.out.progress(f"{self.group}: {rejection}")
-        if self.rejected > MOST_REJECTIONS:
-            raise Resumable(f"{self.group}: {rejection}", self.run.command)
+        if rejection != LAGS:
+            self._reject(rejection)
         self._rest(self.run.settings.rollout.poll)
+
+    def _reject(self, why: str) -> None:
+        self.rejected += 1
+        if self.rejected > MOST_REJECTIONS:
+            raise Resumable(f"{self.group}: {why}", self.run.command)
 
     def _rest(self, seconds: float) -> None:
         self.due = self.run.clock.now() + min(jittered(seconds), longest(self.run.settings.rollout.poll))

@@ -11,14 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .changes import Changes
-from .throttling import THROTTLED, retry
+from .throttling import READING, THROTTLED, retry
 
 if TYPE_CHECKING:
     from ..settings.model import Aws
 
 AGENT = "ramped"  # in the user agent of every call, for CloudTrail
-# Operations that change nothing, by the first word of their name.
-_READING = ("Assume", "Describe", "Get", "List")
 # The lock is an SSM parameter: taking and releasing it changes nothing of the site.
 _LOCKING = "ssm"
 _CACHE = Path("~/.aws/cli/cache")  # of the AWS CLI, where it keeps the credentials of roles
@@ -176,13 +174,13 @@ def writes(model: Any, body: object) -> bool:
     `model`: botocore's OperationModel; `body`: the request's, as botocore serialized it.
     """
     dry = isinstance(body, dict) and str(body.get("DryRun", "")).lower() == "true"
-    return not dry and model.service_model.service_name != _LOCKING and not model.name.startswith(_READING)
+    return not dry and model.service_model.service_name != _LOCKING and not model.name.startswith(READING)
 
 
 def _question(model: Any, params: Any) -> Any:
     """Return what identifies a call that only reads, or None for any other."""
     dry = isinstance(params.get("body"), dict) and str(params["body"].get("DryRun", "")).lower() == "true"
-    if not dry and not model.name.startswith(_READING):
+    if not dry and not model.name.startswith(READING):
         return None
     body, query = params.get("body"), params.get("query_string")
     if isinstance(body, dict):

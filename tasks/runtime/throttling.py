@@ -20,20 +20,24 @@ THROTTLED = frozenset(
         "TooManyRequestsException",
     }
 )
-ATTEMPTS = 40  # of a call: one or two minutes
+# Of a call that reads: up to three minutes. One that writes has to come before the lock's lease ends: less than one.
+ATTEMPTS, WRITES = 40, 13
+# Operations that change nothing, by the first word of their name.
+READING = ("Assume", "Describe", "Get", "List")
 LONGEST = 5.0  # seconds between two attempts
 
 
-def retry(response: Any, attempts: int, **_: Any) -> float | None:
+def retry(response: Any, attempts: int, operation: Any, **_: Any) -> float | None:
     """Handle botocore's event `needs-retry`: keep trying a throttled call.
 
     botocore gives up sooner, at once where earlier retries of a long rollout have used up its quota, and waits up to 20 s, though
     this client makes few calls. Its limiter, which slows down together with others, stays.
 
-    `response`: the HTTP response and what was parsed of it, or None; `attempts`: made so far. Returns the seconds to wait before
-    the next one, or None where botocore decides.
+    `response`: the HTTP response and what was parsed of it, or None; `attempts`: made so far; `operation`: botocore's
+    OperationModel. Returns the seconds to wait before the next one, or None where botocore decides.
     """
-    if response is None or attempts >= ATTEMPTS or response[1].get("Error", {}).get("Code") not in THROTTLED:
+    most = ATTEMPTS if operation.name.startswith(READING) else WRITES
+    if response is None or attempts >= most or response[1].get("Error", {}).get("Code") not in THROTTLED:
         return None
     # Imported here: it costs `--list` more than the rest of this module.
     import random

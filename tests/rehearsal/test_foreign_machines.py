@@ -1,5 +1,6 @@
 """What of somebody's site comes onto machines, and where: its files under deploy/, its virtual environment, its packages."""
 
+import shlex
 import stat
 import subprocess
 import sys
@@ -120,3 +121,38 @@ def test_node_is_there_where_the_build_is_npms(tmp_path: Path) -> None:
 
 def test_more_packages_give_another_image() -> None:
     assert image_files.base_key("bookworm", image_files.OF_SITES) != image_files.base_key("bookworm")
+
+
+def test_nothing_of_the_computer_is_written_through_a_link_of_the_repository(tmp_path: Path) -> None:
+    disk, outside = tmp_path / "disk", tmp_path / "outside"
+    for folder in (disk / "srv/gazette/app", outside):
+        folder.mkdir(parents=True)
+    (outside / "env").write_text("theirs")
+    (disk / "srv/gazette/app/.env").symlink_to(outside / "env")
+    (disk / "srv/gazette/app/secrets").symlink_to(outside)
+    machine_files.write(disk, "srv/gazette/app/.env", "KEY=x", 0o640)
+    with pytest.raises(
+        Refusal, match=r"^/srv/gazette/app/secrets/new/site.env: a link on the way leads out of the machine's disk"
+    ):
+        machine_files.write(disk, "srv/gazette/app/secrets/new/site.env", "KEY=x", 0o640)
+    written = disk / "srv/gazette/app/.env"
+    assert (written.read_text(), written.is_symlink(), stat.S_IMODE(written.stat().st_mode)) == ("KEY=x", False, 0o640)
+    assert (outside / "env").read_text() == "theirs" and [path.name for path in outside.iterdir()] == ["env"]
+
+
+@pytest.mark.parametrize(
+    ("directory", "owned"),
+    [("/srv/gazette/app", "/srv/gazette"), ("/opt/gazette", ""), ("/app", ""), ("/var/www/a b", "/var/www")],
+)
+def test_a_site_s_user_is_given_folders_of_the_site_alone(tmp_path: Path, directory: str, owned: str) -> None:
+    script = machine_files.accounts(machine_files.read(tree(tmp_path), {**APP, "directory": directory}, "gunicorn"))
+    given = {path for line in script.splitlines() if line.startswith("chown") for path in shlex.split(line)[3:] if path[0] == "/"}
+    one, every = (set(shlex.split(line)) for line in script.splitlines() if line.startswith("chown"))
+    assert "--recursive" in every and {directory, "/srv/gazette/venv", "/home/deploy"} <= every
+    assert not given & {"/", "/opt", "/srv"} and (owned in one) == bool(owned) and owned not in every
+
+
+def test_what_deploy_lacks_is_named_and_never_the_shop_s(tmp_path: Path) -> None:
+    lacking = machine_files.missing(tree(tmp_path), "web.service")
+    assert {"systemd/sudoers", "systemd/ramped-image", "nginx/site.conf"} <= set(lacking)
+    assert not {"systemd/web.service", "systemd/web.socket"} & set(lacking)

@@ -1,6 +1,7 @@
 """Throttled calls: botocore with our own patience, against the stand-in's API."""
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import ClientError
@@ -55,9 +56,12 @@ def test_what_can_be_left_out_is_asked_for_once(cloud: Cloud) -> None:
     assert cloud.control("calls")["total"] - before == 1
 
 
+DESCRIBE, UPDATE = SimpleNamespace(name="DescribeInstances"), SimpleNamespace(name="UpdateAutoScalingGroup")
+
+
 @given(st.integers(1, throttling.ATTEMPTS - 1))
 def test_pauses_grow_and_are_bounded(attempts: int) -> None:
-    delay = throttling.retry((None, {"Error": {"Code": "RequestLimitExceeded"}}), attempts)
+    delay = throttling.retry((None, {"Error": {"Code": "RequestLimitExceeded"}}), attempts, DESCRIBE)
     assert delay is not None and 0 <= delay <= min(2.0 ** (attempts - 1), throttling.LONGEST)
 
 
@@ -71,4 +75,10 @@ def test_pauses_grow_and_are_bounded(attempts: int) -> None:
     ],
 )
 def test_botocore_decides_everything_else(response: object, attempts: int) -> None:
-    assert throttling.retry(response, attempts) is None
+    assert throttling.retry(response, attempts, DESCRIBE) is None
+
+
+def test_a_write_ends_before_the_lease_of_the_lock_does() -> None:
+    refused = (None, {"Error": {"Code": "Throttling"}})
+    delays = [throttling.retry(refused, attempts, UPDATE) for attempts in range(1, 14)]
+    assert delays[-1] is None and all(delay is not None for delay in delays[:-1])

@@ -32,13 +32,15 @@ class MachineHosts:
         shared: str = "",
         shared_at: str = image_files.SHARED,
         mounted: Mapping[str, str] | None = None,
+        readable: Mapping[str, str] | None = None,
         packages: Sequence[str] = (),
     ) -> None:
         """Build the network and be ready to launch.
 
         `authorized_key` is a public key in OpenSSH's format, `shared` the folder that stands for EFS (made if there is none),
-        `shared_at` where machines have it. `mounted`: more folders, by where machines have them. `packages`: of Debian, for a
-        site that is not the shop. Raises LookupError outside of a box, NetworkError, GoldenError.
+        `shared_at` where machines have it. `mounted`: more folders, by where machines have them; `readable`: others, which
+        they only read. `packages`: of Debian, for a site that is not the shop. Raises LookupError outside of a box,
+        NetworkError, GoldenError.
         """
         namespaces.group()  # outside of a box the network would be the computer's own
         efs = Path(shared) if shared else directory / "shared"
@@ -49,7 +51,7 @@ class MachineHosts:
         for layer in layers:
             self._stack.enter_context(golden.in_use(layer))
         layers.append(golden.write_settings(directory / "settings"))
-        self.kind = Kind(directory, layers, octet, authorized_key, efs, shared_at, mounted or {})
+        self.kind = Kind(directory, layers, octet, authorized_key, efs, shared_at, mounted or {}, readable or {})
         self._machines: dict[str, Machine] = {}
         self._turns: dict[str, ThreadPoolExecutor] = {}
         self._images: dict[str, Future[None]] = {}

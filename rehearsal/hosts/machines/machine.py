@@ -26,7 +26,8 @@ class Kind:
     authorized_key: str
     shared: Path  # stands for EFS: one folder, mounted on every machine
     shared_at: str = image_files.SHARED
-    mounted: Mapping[str, str] = field(default_factory=dict)  # folders of this computer, by where machines have them
+    mounted: Mapping[str, str] = field(default_factory=dict)  # folders of the rehearsal, by where machines have them
+    readable: Mapping[str, str] = field(default_factory=dict)  # folders of this computer
 
 
 class Machine:
@@ -108,6 +109,7 @@ class Machine:
             ),
             *(f"--bind-ro={self.root / 'seed'}:/run/seed", f"--bind={self._kind.shared}:{self._kind.shared_at}"),
             *(f"--bind={folder}:{place}" for place, folder in self._kind.mounted.items()),
+            *(f"--bind-ro={folder}:{place}" for place, folder in self._kind.readable.items()),
             *("--setenv=SYSTEMD_COLORS=0", "--setenv=TERM=dumb"),
         ]
         # It takes the control group in which it is started for the machine's, so it gets one of its own.
