@@ -8,7 +8,7 @@ import yaml
 
 from ..hosts.machines import golden, image_files
 from ..sandbox import Refusal
-from . import machine_files, moving, packages
+from . import machine_files, moving, packages, pythons
 
 
 def fetch_node(top: Path, tree: Path, build: Sequence[str]) -> list[str]:
@@ -22,6 +22,9 @@ def fetch_node(top: Path, tree: Path, build: Sequence[str]) -> list[str]:
 def fetch(top: Path, tree: Path, node: Sequence[str], say: Callable[[str], None]) -> list[str]:
     """Fetch the packages of the site, and make the image of its machines; return what of Debian is in it. Raises Refusal."""
     debian = [*image_files.OF_SITES, *dict.fromkeys(node)]
+    was, is_now = (pythons.version(top / f"{name}-venv/bin/python") for name in ("old", "new"))
+    if was != is_now:
+        raise Refusal(f"the old release has Python {was} here, the new one {is_now}: machines keep one; use process hosts")
     packages.gather_wheels(top / packages.FOLDER, top / "new-venv", say)
     try:
         base = golden.layers(say, debian)[0]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal.foreign import machine_files, moving, packages
+from rehearsal.foreign import for_machines, machine_files, moving, packages
 from rehearsal.hosts.machines import golden, image_files
 from rehearsal.hosts.units import ServiceUnit
 from rehearsal.hosts.units import parse as parse_unit
@@ -110,6 +110,17 @@ def test_the_python_of_the_machines_serves_where_it_is_of_the_same_version(tmp_p
         else:
             with pytest.raises(Refusal, match=f"the site wants Python {version}; machines have 3.1"):
                 moving.python_on_machines(tmp_path / "venv", base)
+
+
+def test_releases_of_two_pythons_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, version in (("old", "3 10"), ("new", "3 13")):
+        python = tmp_path / f"{name}-venv/bin/python"
+        python.parent.mkdir(parents=True)
+        python.write_text(f"#!/bin/sh\necho {version}\n")
+        python.chmod(0o755)
+    monkeypatch.setattr(packages, "gather_wheels", lambda *_: pytest.fail("it fetches packages first"))
+    with pytest.raises(Refusal, match=r"the old release has Python 3\.10 here, the new one 3\.13: machines keep one"):
+        for_machines.fetch(tmp_path, tmp_path, (), print)
 
 
 def test_node_is_there_where_the_build_is_npms(tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ SECRETS: dict[str, tuple[str | bytes, str]] = {
     "var/lib/systemd/credential.secret": ("x", "key or credential of systemd"),
     "etc/shadow": ("root:*:1:\ndeploy:$y$j9T$x:1:\n", "password hashes"),
     "etc/ssl/private/site.pem": (PRIVATE, "private key"),
+    "srv/shop/app/lib/test/key.pem": (PRIVATE, "private key"),
     "opt/x/in.json": (json.dumps({"key": PRIVATE}), "private key"),
     "etc/wireguard/wg0.conf": (f"[Interface]\nPrivateKey = {'a' * 43}=\n", "private key"),
     "usr/local/bin/backup": (f"#!/bin/sh\nexport AWS_ACCESS_KEY_ID={AWS}\n", "key of AWS"),
@@ -62,6 +63,8 @@ HARMLESS: dict[str, str | bytes] = {
     "etc/ssh/ca.pub": "ssh-ed25519 AAAA x\n",
     "etc/pip.conf.d/pip.conf": "index-url = https://${USER}:${PASSWORD}@pypi.example.com/simple\n",
     "usr/share/x/key.pem": PRIVATE,
+    "opt/python3.12/lib/python3.12/test/certdata/keycert.pem": PRIVATE,
+    "usr/local/lib/python3.13t/test/certdata/keycert.pem": PRIVATE,
     "proc/x": PRIVATE,
 }
 
