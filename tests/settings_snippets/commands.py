@@ -95,7 +95,7 @@ class Commands:
         with contextlib.suppress(OSError):
             self._process.communicate(timeout=60)
 
-    def order(self, *words: Any, patience: float = 60.0) -> str:
+    def order(self, *words: Any, patience: float = 240.0) -> str:
         """Send an order and return the answer; raises Refused if there is none in `patience` seconds."""
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.write(json.dumps(words) + "\n")

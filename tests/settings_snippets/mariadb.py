@@ -16,7 +16,7 @@ SERVER, INSTALLER = (shutil.which(name, path="/usr/sbin:/usr/bin:/usr/local/bin"
 PATIENCE = 60.0
 # Its files are thrown away: what a change of a table costs is waiting for the disk, most of all.
 NO_DISK = ("--innodb-flush-method=nosync", "--skip-innodb-doublewrite", "--skip-sync-frm", "--innodb-log-file-size=8M")
-MEMORY = Path("/dev/shm")
+MEMORY, ROOM = Path("/dev/shm"), 400e6  # bytes
 
 
 class Server:
@@ -71,10 +71,14 @@ class Server:
             self._process.wait(PATIENCE)
 
 
+def _has_room(folder: str | Path) -> bool:
+    return os.access(folder, os.W_OK) and shutil.disk_usage(folder).free > ROOM
+
+
 @contextmanager
 def server() -> Iterator[Server]:
     """Run a server, and remove it."""
-    with tempfile.TemporaryDirectory(prefix="my", dir=MEMORY if os.access(MEMORY, os.W_OK) else None) as name:
+    with tempfile.TemporaryDirectory(prefix="my", dir=MEMORY if _has_room(MEMORY) else None) as name:
         it = Server(Path(name))
         try:
             it.create()
