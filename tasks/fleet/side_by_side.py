@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_completed, wait
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
-
-from botocore.exceptions import ClientError
 
 from ..aws import instances, management, serving
 from ..aws.instances import Ec2Instance
-from ..decisions.access.selection import ALL, MANAGEMENT, WEB, select
-from ..errors import Cancelled, DeployError, HostUnreachable
+from ..decisions.access.selection import ALL, MANAGEMENT, select
+from ..errors import Cancelled, DeployError
 from ..hosts.pool import Hosts
 from ..hosts.ssh import Host
-from ..runtime.cloud import throttled
 from ..runtime.failures import explain
 from ..runtime.run import Run
 
 WIDTH = 50  # connections at a time
-_MOST = 1000  # of those that last
-_LOOK = 10.0  # seconds until newcomers are looked for again
 
 Act = Callable[[Host], str]  # what a host failed with, or ""
 
@@ -36,18 +31,6 @@ def chosen(run: Run, on: Sequence[str], default: str = ALL) -> list[Ec2Instance]
     own = _management(run, wanted)
     known = {instance.id: instance for instance in [*([own] if own else []), *web]}
     return [known[id] for id in select(wanted, [instance.id for instance in web], own.id if own else None)]
-
-
-def newcomers(run: Run, on: Sequence[str]) -> list[Ec2Instance]:
-    """Return the running web instances, where the words of `--on` mean all of them; while AWS throttles, none."""
-    if on and not {WEB, ALL} & set(on):
-        return []
-    try:
-        return serving.running(run.cloud, run.settings.groups)
-    except ClientError as error:
-        if not throttled(error):
-            raise
-        return []
 
 
 def _management(run: Run, wanted: Sequence[str]) -> Ec2Instance | None:
@@ -67,45 +50,17 @@ def on_each(run: Run, targets: Sequence[Ec2Instance], act: Act) -> dict[str, str
 
     No lock is taken. When it is interrupted the connections are closed, and no further host is begun.
     """
-    with _workers(run, act, min(WIDTH, len(targets))) as begin:
+    with workers(run, act, min(WIDTH, len(targets))) as begin:
         tasks = {begin(instance): instance.id for instance in targets}
-        return {tasks[task]: why for task in as_completed(tasks) if (why := _failure(run, task))}
-
-
-def follow_each(
-    run: Run, targets: Sequence[Ec2Instance], act: Act, newcomers: Callable[[], Sequence[Ec2Instance]]
-) -> dict[str, str]:
-    """Do something that lasts on several hosts at once, and on those that come meanwhile; return what failed by instance id.
-
-    `newcomers`: asked for instances again and again; what cannot be reached yet is tried again while it is among them. Ends when
-    it has ended everywhere.
-    """
-    failed: dict[str, str] = {}
-    first = {instance.id for instance in targets}
-    with _workers(run, act, _MOST) as begin:
-        tasks = {begin(instance): instance.id for instance in targets}
-        begun, looked = set(first), run.clock.elapsed()
-        while tasks:
-            done, _ = wait(tasks, timeout=_LOOK, return_when=FIRST_COMPLETED)
-            for task in done:
-                id, why = tasks.pop(task), _failure(run, task)
-                failed |= {id: why} if why else {}
-                if id not in first and isinstance(task.exception(), HostUnreachable):
-                    begun.discard(id)  # it boots
-                elif why:
-                    run.out.warn(_named(id, why))
-            if tasks and run.clock.elapsed() - looked >= _LOOK:
-                looked = run.clock.elapsed()
-                for instance in (one for one in newcomers() if one.id not in begun):
-                    begun.add(instance.id)
-                    failed.pop(instance.id, None)
-                    tasks[begin(instance)] = instance.id
-    return failed
+        return {tasks[task]: why for task in as_completed(tasks) if (why := failure(run, task))}
 
 
 @contextmanager
-def _workers(run: Run, act: Act, width: int) -> Iterator[Callable[[Ec2Instance], Future[str]]]:
-    """Return what begins the work on an instance in a thread; where it is interrupted the connections are closed."""
+def workers(run: Run, act: Act, width: int) -> Iterator[Callable[[Ec2Instance], Future[str]]]:
+    """Return what begins the work on an instance in a thread; where it is interrupted the connections are closed.
+
+    `width`: threads at a time.
+    """
     stopped = threading.Event()
 
     def work(hosts: Hosts, instance: Ec2Instance) -> str:
@@ -124,7 +79,8 @@ def _workers(run: Run, act: Act, width: int) -> Iterator[Callable[[Ec2Instance],
             raise
 
 
-def _failure(run: Run, task: Future[str]) -> str:
+def failure(run: Run, task: Future[str]) -> str:
+    """Return what a task failed with, or ""; raises what is a bug of ours."""
     error = task.exception()
     if error is None:
         return task.result()
@@ -134,12 +90,13 @@ def _failure(run: Run, task: Future[str]) -> str:
     return str(explained)
 
 
-def require_all(failed: dict[str, str], targets: Sequence[Ec2Instance]) -> None:
-    """Raise DeployError with what failed on which instance, if anything did."""
+def require_all(failed: dict[str, str], begun: int) -> None:
+    """Raise DeployError with what failed on which of the instances that were begun, if anything did."""
     if failed:
-        reasons = "".join(f"\n  - {_named(id, why)}" for id, why in sorted(failed.items()))
-        raise DeployError(f"failed on {len(failed)} of {len(targets)} instances:{reasons}")
+        reasons = "".join(f"\n  - {named(id, why)}" for id, why in sorted(failed.items()))
+        raise DeployError(f"failed on {len(failed)} of {begun} instances:{reasons}")
 
 
-def _named(id: str, why: str) -> str:
+def named(id: str, why: str) -> str:
+    """Return what failed, with its instance in front."""
     return why if why.startswith(id) else f"{id}: {why}"

@@ -23,6 +23,10 @@ from .ssh import Host, reason
 _TRIES = 6  # sshd_config(5): MaxAuthTries, its default
 
 
+class LoginRefused(HostUnreachable):
+    """A host accepts no key of ours."""
+
+
 def connect(
     name: str,
     address: str,
@@ -80,25 +84,35 @@ def _open(connection: Connection, who: str, address: str, ssh: Ssh, *, direct: b
         transport = connection.client.get_transport()
         spoke = transport is not None and bool(transport.remote_version)
         connection.client.close()
-        raise HostUnreachable(_why(error, who, address, ssh, spoke=spoke)) from error
+        raise _why(error, who, address, ssh, spoke=spoke) from error
     except BaseException:
         connection.client.close()
         raise
 
 
-def _why(error: BaseException, who: str, address: str, ssh: Ssh, *, spoke: bool) -> str:
+def _why(error: BaseException, who: str, address: str, ssh: Ssh, *, spoke: bool) -> HostUnreachable:
+    refused = _login(error, ssh, spoke=spoke)
+    return LoginRefused(f"{who}: {refused}") if refused else HostUnreachable(_unreached(error, who, address, ssh))
+
+
+def _login(error: BaseException, ssh: Ssh, *, spoke: bool) -> str:
+    """Return what is wrong with the login, or ""."""
     if isinstance(error, PasswordRequiredException):
-        return f"{who}: {ssh.key or 'the key'} is protected by a passphrase: add it to ssh-agent"
+        return f"{ssh.key or 'the key'} is protected by a passphrase: add it to ssh-agent"
     if isinstance(error, AuthenticationException):
-        return f"{who}: authentication failed: {reason(error)}. {_advice(ssh)}"
+        return f"authentication failed: {reason(error)}. {_advice(ssh)}"
     if (
         spoke
         and isinstance(error, SSHException)
         and re.search(r"No existing session|Too many authentication failures", str(error))
     ):
-        return f"{who}: authentication failed: sshd ended the session. {_advice(ssh)}"
+        return f"authentication failed: sshd ended the session. {_advice(ssh)}"
     if isinstance(error, SSHException) and "No authentication methods available" in str(error):
-        return f"{who}: authentication failed: there is no key to log in with. {_advice(ssh)}"
+        return f"authentication failed: there is no key to log in with. {_advice(ssh)}"
+    return ""
+
+
+def _unreached(error: BaseException, who: str, address: str, ssh: Ssh) -> str:
     if isinstance(error, NoValidConnectionsError):
         return f"{who} refuses the connection: no SSH there, or another port (ssh.port)"
     if isinstance(error, ChannelException):

@@ -11,7 +11,8 @@ from ..aws.instances import Ec2Instance
 from ..decisions.access import journal
 from ..decisions.access.journal import Entry
 from ..errors import SettingsError
-from ..fleet.side_by_side import chosen, follow_each, newcomers, on_each, require_all
+from ..fleet.following import follow_each, newcomers
+from ..fleet.side_by_side import chosen, on_each, require_all
 from ..hosts.executing import LIMIT
 from ..hosts.shell import commands
 from ..hosts.ssh import Host
@@ -41,19 +42,19 @@ def logs(
         raise SettingsError("--since: found nothing; allowed: a time of journalctl, such as '1 hour ago' or '2026-11-27 08:00'")
     targets = chosen(run, on)
     reader = _Reader(run, commands.entries(list(unit) or run.settings.app.services, since, grep, follow=follow), json=json)
-    failed = _followed(run, targets, reader, on) if follow else on_each(run, targets, reader.read)
+    failed, begun = _followed(run, targets, reader, on) if follow else (on_each(run, targets, reader.read), len(targets))
     if not (reader.show() or failed or follow or json):
         run.out.say("no entries")
-    require_all(failed, targets)
+    require_all(failed, begun)
 
 
-def _followed(run: Run, targets: Sequence[Ec2Instance], reader: _Reader, on: Sequence[str]) -> dict[str, str]:
+def _followed(run: Run, targets: Sequence[Ec2Instance], reader: _Reader, on: Sequence[str]) -> tuple[dict[str, str], int]:
     try:
         return follow_each(run, targets, reader.follow, lambda: newcomers(run, on))
     except Stopped:
         raise
     except KeyboardInterrupt:
-        return {}  # that is how one ends it
+        return {}, len(targets)  # that is how it is ended
 
 
 class _Reader:

@@ -34,7 +34,7 @@ def run_command(run: Run, command: str, on: Sequence[str] = (), timeout: int = 6
         raise
     except KeyboardInterrupt:
         raise DeployError("Stopped by Ctrl-C. The command may still be running on the hosts where it had begun.") from None
-    require_all(failed, targets)
+    require_all(failed, len(targets))
 
 
 def relayed(run: Run, host: Host, command: str, timeout: float, *, prefix: str = "", label: str | None = None) -> int:

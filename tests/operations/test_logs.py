@@ -15,7 +15,7 @@ import pytest
 
 from tasks.aws.instances import Ec2Instance
 from tasks.errors import DeployError, HostUnreachable
-from tasks.fleet import side_by_side
+from tasks.fleet import following
 from tasks.hosts.connecting import connect
 from tasks.hosts.keys import Trust
 from tasks.hosts.pool import Hosts
@@ -188,7 +188,7 @@ def test_new_entries_are_followed_until_ctrl_c_and_no_journalctl_stays(run: Run,
         patch.setattr(operation.journal, "read", noting)
         patch.setattr(operation, "chosen", lambda run, on: [instance("i-1")])
         patch.setattr(operation, "newcomers", lambda run, on: [instance(id) for id in IDS])
-        patch.setattr(side_by_side, "_LOOK", 0.1)
+        patch.setattr(following, "_LOOK", 0.1)
         patch.setattr(Hosts, "_opened", young)
         thread = threading.Thread(target=interrupt)
         thread.start()
