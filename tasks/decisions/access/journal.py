@@ -15,9 +15,10 @@ from ..release.answers import json_object
 _MICROSECONDS = re.compile(r"[0-9]{1,16}")  # until the year 2286
 # A time with which gunicorn, Python's logging and others begin a line: with or without brackets, fraction and zone.
 _STAMP = re.compile(
-    r"(\[)?(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)(?:[.,]\d{1,9})?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?(?(1)\]):? +(?=\S)", re.ASCII
+    r"(\[)?(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)([.,]\d{1,9})?(?: ?(Z|UTC|[+-]\d\d:?[0-5]\d))?(?(1)\]):? +(?=\S)", re.ASCII
 )
-_ZONES = 900  # seconds: the zones of the world lie a multiple of that apart
+_QUARTER = 900  # seconds: the zones of the world lie a multiple of that from UTC,
+_ZONES = (-12 * 3600, 14 * 3600)  # between these
 _NEAR = 2  # seconds between what a program writes and what the journal notes
 FIELDS = ("MESSAGE", "SYSLOG_IDENTIFIER", "_PID", "_SYSTEMD_UNIT")
 
@@ -51,8 +52,28 @@ class Entry:
             written = datetime.fromisoformat(found[2]).replace(tzinfo=UTC).timestamp()
         except ValueError:
             return line
-        apart = (written - self.at / 1e6 + _NEAR) % _ZONES
-        return line[found.end() :] if apart <= 2 * _NEAR else line
+        same = _is_same(written - self.at / 1e6, found[4], exact=bool(found[3]))
+        return line[found.end() :] if same else line
+
+
+def _is_same(apart: float, zone: str | None, *, exact: bool) -> bool:
+    """Return whether a time is the journal's own.
+
+    `apart`: seconds, of the time as if it were of UTC; `zone`: as written; `exact`: whether it has a fraction of a second.
+    Without a zone only an exact time may be of any zone: one to the second may be what the line is about, as a time that is due.
+    """
+    if zone or not exact:
+        return abs(apart - _offset(zone or "Z")) <= _NEAR
+    offset = round(apart / _QUARTER) * _QUARTER
+    return abs(apart - offset) <= _NEAR and _ZONES[0] <= offset <= _ZONES[1]
+
+
+def _offset(zone: str) -> float:
+    """Return the seconds of a zone east of UTC."""
+    if zone in ("Z", "UTC"):
+        return 0.0
+    hours, minutes = int(zone[1:3]), int(zone[-2:])
+    return (hours * 3600 + minutes * 60) * (-1 if zone[0] == "-" else 1)
 
 
 def read(line: str) -> Entry | None:
