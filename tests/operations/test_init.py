@@ -243,10 +243,21 @@ def test_a_template_that_names_a_forgotten_file_unless_a_build_makes_it(site: Pa
         operation.init(site, YES)
     assert yaml.safe_load((site / "fabric.yaml").read_text())["app"]["build"] is None
     printed()
-    (site / "Dockerfile").write_text("FROM python\nRUN python manage.py draw --size=10\nRUN python manage.py collectstatic\n")
+    fabric = site / "fabric.yaml"
+    fabric.write_text(fabric.read_text() + "# mine\n")
+    (site / "Dockerfile").write_text(
+        "FROM python\nRUN python manage.py build_art --size=10\nRUN python manage.py collectstatic\n"
+    )
     operation.init(site, YES)
-    assert yaml.safe_load((site / "fabric.yaml").read_text())["app"]["build"] == ["python manage.py draw --size=10"]
-    assert "not built here: bakery/templates/home.html:2: names the static file no/such.png" in printed()
+    out = printed()
+    assert yaml.safe_load(fabric.read_text())["app"]["build"] is None, "nothing gets into what is there already"
+    assert "app.build is left as it is; Dockerfile would add: python manage.py build_art --size=10: add" in out
+    assert "not built here: bakery/templates/home.html:2: names the static file no/such.png" in out
+    fabric.unlink()
+    (site / ".ramped/base/fabric.yaml.base").unlink()
+    operation.init(site, YES)
+    assert yaml.safe_load(fabric.read_text())["app"]["build"] == ["python manage.py build_art --size=10"]
+    assert "app.build: taken from Dockerfile: python manage.py build_art --size=10: read it" in printed()
 
 
 def test_debug_is_turned_off_by_the_variable_of_the_settings(site: Path, printed: Printed) -> None:

@@ -28,11 +28,26 @@ _PROGRAMS = {
     "Justfile": "just",
     ".justfile": "just",
 }
-# Of manage.py: what `deploy` does itself, what asks or serves, and what changes no file.
-_NO_STEPS = {
-    *("check", "collectstatic", "compress", "createcachetable", "createsuperuser", "flush", "help", "loaddata", "makemigrations"),
-    *("migrate", "runserver", "shell", "test", "version"),
-}
+# The words in a name of a command of manage.py that makes files.
+_BUILDS = re.compile(
+    r"(?:^|[-_])(?:assets|(?:re)?build|bundle|compile|esbuild|tailwind|vite|webpack|(?:css|js|sass|scss)(?![a-z]))"
+)
+# What acts on more than files of the checkout, by names of commands and targets: refused, whatever else a name says.
+_ACTS = re.compile(
+    r"release|push|publish|deploy|upload|populate|migrat|make[-_]?messages|fixture|seed|truncate|backup|restore"
+    r"|db(?![a-z])|(?<![a-z])(?:cache|data|database|drop|flush|import|index|load|reset|schema|search|sync|tags?)(?![a-z])",
+    re.IGNORECASE,
+)
+# The same of the lines of a recipe.
+_RECIPE_ACTS = re.compile(
+    r"docker|make[-_]?messages|(?:make\)?|MAKE\)|just)\s+\S*release"
+    r"|(?<![\w-])(?:release|push|publish|deploy|upload|twine|rsync|scp|ssh|migrate|flush|loaddata|psql|mysql|dropdb|createdb)(?![\w-])"
+    r"|\bgit\s+(?:tag|commit)\b|\baws\s",
+    re.IGNORECASE,
+)
+# Arguments of a command that never ends, and those that hold a secret, which would be written into fabric.yaml.
+_SERVES = {"start", "dev", "watch", "serve", "runserver", "--watch", "-w"}
+_SECRET = re.compile(r"auth|pass|pwd|secret|token|key|credential", re.IGNORECASE)
 _RUNNERS = {("uv", "run"), ("poetry", "run"), ("pdm", "run"), ("pipenv", "run")}
 _PLAIN = re.compile(r"[\w@%+=:,./-]+")
 # Names of targets that make files, and of those among them that are not for visitors.
@@ -111,8 +126,16 @@ def _of_docker(text: str, manage: str) -> Iterator[str]:
         run = re.match(r"\s*RUN\s+(?:--\S+\s+)*(.*)", instruction, re.IGNORECASE)
         for command in re.split(r"&&|;", run[1]) if run else ():
             arguments = _of_manage(command)
-            if arguments and arguments[0] not in _NO_STEPS and not arguments[0].startswith("-"):
+            if _only_builds(arguments):
                 yield f"python {quote(manage)} {' '.join(map(quote, arguments))}"
+
+
+def _only_builds(arguments: Sequence[str]) -> bool:
+    """Return whether arguments of manage.py seem to make files of the checkout, and nothing else."""
+    name = arguments[0] if arguments else ""
+    if name.startswith("-") or not _BUILDS.search(name) or _ACTS.search(name) or _NOT_FOR_VISITORS.search(name):
+        return False
+    return not any(argument in _SERVES or _SECRET.search(argument) for argument in arguments)
 
 
 def _of_manage(command: str) -> Sequence[str]:
@@ -146,7 +169,19 @@ def _of_targets(text: str, program: str) -> Iterator[str]:
     for target, names in needs.items():
         made = [name for name in names if _MAKES.search(name) and not _NOT_FOR_VISITORS.search(name)]
         if "collectstatic" in recipes.get(target, ""):
-            yield from (f"{program} {name}" for name in made if "docker" not in recipes.get(name, "docker"))
+            yield from (f"{program} {name}" for name in made if name in recipes and not _acts(name, needs, recipes))
+
+
+def _acts(target: str, needs: Mapping[str, Sequence[str]], recipes: Mapping[str, str]) -> bool:
+    """Return whether a target, or what it depends on, does more than make files."""
+    seen, waiting = set[str](), [target]
+    while waiting:
+        name = waiting.pop()
+        if (name in needs and _ACTS.search(name)) or _RECIPE_ACTS.search(recipes.get(name, "")):
+            return True
+        seen.add(name)
+        waiting += [other for other in needs.get(name, ()) if other not in seen]
+    return False
 
 
 def unbuilt(failure: str) -> bool:

@@ -9,6 +9,7 @@ from shlex import quote
 
 from ...decisions.setup import left, texts, vite
 from ...decisions.setup.blocks import without
+from ...decisions.setup.build_setting import build_setting
 from ...decisions.setup.build_steps import Steps, build_steps, is_description, left_to_build
 from ...decisions.setup.facts import Facts
 from ...decisions.setup.host_files import filled, in_yaml, nginx, settings_file, unit
@@ -87,6 +88,8 @@ def _fabric(project: Project, snippets: Path, found: Wanted) -> None:
     requirements = texts.requirements_files([*repository.names, *found.files])
     steps = _steps(project)
     found.built = bool(steps.commands) or npm(str(repository.top))
+    current, base = repository.own("fabric.yaml"), repository.text(record_of("fabric.yaml"))
+    build = build_setting(steps, current, base)
     values: dict[str, str | Sequence[str]] = {
         "app.directory": f"/srv/{project.names.site}/app",
         "app.virtualenv": f"/srv/{project.names.site}/venv",
@@ -94,7 +97,7 @@ def _fabric(project: Project, snippets: Path, found: Wanted) -> None:
         "app.manage": layout.manage,
         # Left as it is where a lock file installs the site.
         **({} if not requirements and list(texts.lock_files(repository.names)) else {"app.requirements": requirements}),
-        **({"app.build": steps.commands} if steps.commands else {}),
+        **({"app.build": build.commands} if build.commands else {}),
         **(
             {"app.after_collectstatic": [f"python {quote(layout.manage)} compress --force"]} if facts and facts.compressed else {}
         ),
@@ -107,12 +110,11 @@ def _fabric(project: Project, snippets: Path, found: Wanted) -> None:
     }
     text = (snippets / "fabric.yaml").read_text(encoding="utf-8")
     found.files["fabric.yaml"] = File(settings_file(text, {path: in_yaml(value) for path, value in values.items()}))
-    if repository.text("fabric.yaml") in (None, repository.text(record_of("fabric.yaml"))):
+    found.left += [build.says] if build.says else []
+    if current in (None, base):
         found.left += left.about_names(project.names)
         packages = repository.texts([name for name in repository.names if Path(name).name == "package.json"])
         found.left += left_to_build(repository.names, packages, steps.commands)
-        if steps.commands:
-            found.left.append(f"fabric.yaml: app.build: taken from {' and '.join(steps.found)}: read it")
 
 
 def _steps(project: Project) -> Steps:

@@ -44,6 +44,63 @@ def test_the_steps_of_a_dockerfile_and_of_what_static_files_depend_on() -> None:
     assert found.found == ("Makefile", "docker/Dockerfile")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "builds"),
+    [
+        ("compilescss", True),
+        ("build_css --minify", True),
+        ("assets build", True),
+        ("rebuild_assets", True),
+        ("tailwind install", True),
+        ("collectstatic_js_reverse", True),
+        ("reset_db --noinput", False),
+        ("seed_demo", False),
+        ("populate --password=x", False),
+        ("build_assets --password=x", False),
+        ("build_assets --api-key x", False),
+        ("build_search_index", False),
+        ("rebuild_index", False),
+        ("build_db", False),
+        ("bundle_and_upload", False),
+        ("tailwind start", False),
+        ("makemessages", False),
+        ("compress", False),
+        ("draw --size=10", False),
+        ("--build", False),
+    ],
+)
+def test_of_manage_py_only_what_makes_files_is_a_step(arguments: str, builds: bool) -> None:
+    found = build_steps({"Dockerfile": f"RUN python manage.py {arguments}\n"}, "manage.py", [], npm=False)
+    assert found.commands == ((f"python manage.py {arguments}",) if builds else ())
+
+
+@pytest.mark.parametrize(
+    ("target", "recipe", "builds"),
+    [
+        ("build-css", "npm run build -- --release --deploy-url=/x", True),
+        ("messages", "python manage.py compilemessages", True),
+        ("messages", "python manage.py makemessages -a", False),
+        ("release-build", "npm run build", False),
+        ("build", "npm run build && git push --tags", False),
+        ("build", "git tag v1", False),
+        ("build", "$(MAKE) pre-release", False),
+        ("build-db", "python build.py", False),
+        ("reset-static", "rm -r x", False),
+        ("js-seed", "node x", False),
+        ("static-upload", "node x", False),
+        ("assets", "aws s3 sync out s3://x", False),
+    ],
+)
+def test_a_target_that_acts_on_more_than_files_is_no_step(target: str, recipe: str, builds: bool) -> None:
+    rest = f"{target}: src/index.js\n\t{recipe}\n"
+    for makefile, name in (
+        (f"static: {target}\n\tpython manage.py collectstatic\n{rest}", target),
+        # What it depends on runs too.
+        (f"static: css\n\tpython manage.py collectstatic\ncss: {target} css\n\tsass\n{rest}", "css"),
+    ):
+        assert build_steps({"Makefile": makefile}, "manage.py", [], npm=False).commands == ((f"make {name}",) if builds else ())
+
+
 def test_packages_that_build_do_so_once_and_npm_before() -> None:
     apps = ["django.contrib.admin", "django_tailwind_cli", "sass_processor"]
     found = build_steps({"Dockerfile": DOCKERFILE}, "manage.py", apps, npm=True)
