@@ -33,7 +33,8 @@ def ask_pending_migrations(host: Host, app: App, sha: str) -> tuple[migrations.P
                 f"{host.name}: {sha[:12]} has a {migrations.COMMAND} of an older version: copy migration_rules/ and management/"
                 " of settings_snippets/django again (and remove migration_rules.py)"
             ) from error
-        if "/site-packages/" in str(error):
+        # ImproperlyConfigured is how Django and packages refuse the site's own settings.
+        if "/site-packages/" in str(error) and "ImproperlyConfigured" not in str(error):
             raise DeployError(
                 f"{error}; a package that the site uses fails there. pip keeps what is installed wherever the requirements allow"
                 " it: name the package with its version in them, or set app.install to"

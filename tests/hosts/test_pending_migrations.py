@@ -11,6 +11,8 @@ from tasks.settings.model import App
 
 APP = App(directory="/srv/app", services=["site.service"], domain="www.example.com", health_path="/health/")
 INSIDE = 'File "/srv/venv/lib/python3.12/site-packages/django_tasks/task.py", line 243, in wrapper | TypeError: Task.__init__()'
+OWN = 'File "/srv/app/shop/models.py", line 3 | NameError: x'
+SETTINGS = 'File "/srv/venv/lib/python3.12/site-packages/django/conf/__init__.py", line 67 | ImproperlyConfigured: MAILERS'
 
 
 class Failing:
@@ -23,7 +25,7 @@ class Failing:
         raise RemoteFailed("i-1", "manage.py pendingmigrations", 1, self.said)
 
 
-@pytest.mark.parametrize(("said", "advised"), [(INSIDE, True), ('File "/srv/app/shop/models.py", line 3 | NameError: x', False)])
+@pytest.mark.parametrize(("said", "advised"), [(INSIDE, True), (OWN, False), (SETTINGS, False)])
 def test_a_package_that_pip_has_left_as_it_was(said: str, advised: bool) -> None:
     with pytest.raises(DeployError) as caught:
         ask_pending_migrations(cast(Host, Failing(said)), APP, "a" * 40)

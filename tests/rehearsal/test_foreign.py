@@ -2,6 +2,7 @@
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 import time
@@ -221,6 +222,7 @@ def test_pages_show_a_rollback_however_many_files_they_name() -> None:
     assert not acts.went_back([request("v1", ""), *[request("v2", "")] * 20, *[file] * 50])
 
 
+DUMMY = "django.core.mail.backends.dummy.EmailBackend"
 SETTINGS = """
 from pathlib import Path
 DATABASES = {
@@ -261,6 +263,27 @@ def test_a_migration_that_waits_for_contract_is_not_lacking(tmp_path: Path) -> N
         assert list(findings.migrated(site, disk, waiting_text(names))) == []
     (tree / "manage.py").write_text("import sys\nsys.exit('no database')\n")
     assert [said.rpartition(": ")[2] for said in findings.migrated(site, disk, "")] == ["no database"] * 2
+
+
+@pytest.mark.parametrize(
+    "own, sent",
+    [
+        ("", {"EMAIL_BACKEND": DUMMY}),
+        ("MAILERS = {'default': {'OPTIONS': {'host': 'x'}}}", {"MAILERS": {"default": {"BACKEND": DUMMY}}}),
+    ],
+)
+def test_no_mail_leaves_by_either_setting_of_django(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: str, sent: dict[str, object]
+) -> None:
+    """Django 6.1 refuses settings with both."""
+    (tmp_path / "mailing_site.py").write_text(own)
+    (tmp_path / "values.json").write_text(json.dumps({"static_root": "", "media_root": "", "domain": "", "databases": {}}))
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "mailing_site", raising=False)
+    monkeypatch.setenv("REHEARSAL_SETTINGS", "mailing_site")
+    monkeypatch.setenv("REHEARSAL_VALUES", str(tmp_path / "values.json"))
+    found = runpy.run_path(str(PROGRAMS / "rehearsal_settings.py"))
+    assert {name: found[name] for name in ("EMAIL_BACKEND", "MAILERS") if name in found} == sent
 
 
 def test_workers_that_are_slow_or_grow_are_found() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 _site = import_module(os.environ["REHEARSAL_SETTINGS"])
 _given = json.loads(Path(os.environ["REHEARSAL_VALUES"]).read_text())
+_NO_MAIL = "django.core.mail.backends.dummy.EmailBackend"
 _LOCAL = ("LocMemCache", "DummyCache", "DatabaseCache", "FileBasedCache")
 
 
@@ -30,7 +31,10 @@ def _settings(site: dict[str, Any]) -> dict[str, Any]:
     values["DATABASES"] = {
         alias: {**database, **_given["databases"].get(alias, {})} for alias, database in own.get("DATABASES", {}).items()
     }
-    values["EMAIL_BACKEND"] = "django.core.mail.backends.dummy.EmailBackend"
+    if "MAILERS" in own:  # from Django 6.1 on; it refuses EMAIL_BACKEND beside it
+        values["MAILERS"] = {alias: {"BACKEND": _NO_MAIL} for alias in own["MAILERS"]}
+    else:
+        values["EMAIL_BACKEND"] = _NO_MAIL
     values["CACHES"] = {
         alias: cache
         if cache.get("BACKEND", "").endswith(_LOCAL)
