@@ -127,12 +127,14 @@ def accounts(host: Host) -> str:
     home, shared, rehearsal = (shlex.quote(str(PurePosixPath(host.home, name))) for name in ("", SHARED, MODULES))
     # /opt of /opt/site is the system's.
     owned = home if len(PurePosixPath(host.home).parts) > 2 else ""
+    # Who deploys reads them, too, wherever they lie.
+    files = " ".join(map(shlex.quote, host.environment_files))
     trees = " ".join(map(shlex.quote, (host.directory, host.virtualenv, f"/home/{USER}")))
     return f"""
 getent group {group} >/dev/null || groupadd --system {group}
 id -u {user} >/dev/null 2>&1 || useradd --system --gid {group} --home-dir {home} --no-create-home --shell /usr/sbin/nologin {user}
 usermod --append --groups {group} {USER}
-chown --no-dereference {USER}:{group} {owned} {shared}
+chown --no-dereference {USER}:{group} {owned} {shared} {files}
 chown --recursive --no-dereference {USER}:{group} {trees} {shared} {rehearsal}
 chmod 2775 {shared}/*/
 chmod 750 {rehearsal}

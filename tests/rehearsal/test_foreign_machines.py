@@ -159,6 +159,7 @@ def test_a_site_s_user_is_given_folders_of_the_site_alone(tmp_path: Path, direct
     script = machine_files.accounts(machine_files.read(tree(tmp_path), {**APP, "directory": directory}, "gunicorn"))
     given = {path for line in script.splitlines() if line.startswith("chown") for path in shlex.split(line)[3:] if path[0] == "/"}
     one, every = (set(shlex.split(line)) for line in script.splitlines() if line.startswith("chown"))
+    assert "/srv/gazette/gazette.env" in one  # `deploy` reads it as the site does
     assert "--recursive" in every and {directory, "/srv/gazette/venv", "/home/deploy"} <= every
     assert not given & {"/", "/opt", "/srv"} and (owned in one) == bool(owned) and owned not in every
 
