@@ -28,11 +28,13 @@ def _extras_with(module: str, pyproject: str) -> Iterator[str]:
     """Yield the optional dependencies that seem to have a module: a distribution of its name, or of django- and its name."""
     try:
         project = tomllib.loads(pyproject).get("project", {})
-        groups = dict(project.get("optional-dependencies", {}))
-    except (tomllib.TOMLDecodeError, AttributeError, ValueError, TypeError):
+        groups = project.get("optional-dependencies", {}).items()
+    except (tomllib.TOMLDecodeError, AttributeError):
         return
     name = module.lower().replace("_", "-")
-    for group, requirements in groups.items():
-        names = {re.split(r"[\s<>=!~;\[(]", str(line), maxsplit=1)[0].lower().replace("_", "-") for line in requirements}
+    for group, requirements in groups:
+        if not isinstance(requirements, list) or not all(isinstance(line, str) for line in requirements):
+            continue
+        names = {re.split(r"[\s<>=!~;\[(]", line, maxsplit=1)[0].lower().replace("_", "-") for line in requirements}
         if names & {name, f"django-{name}", f"python-{name}"} and re.fullmatch(r"[A-Za-z0-9._-]+", group):
             yield group

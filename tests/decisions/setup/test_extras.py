@@ -15,7 +15,18 @@ def test_an_extra_that_has_the_module_is_named_with_its_command() -> None:
 
 
 @pytest.mark.parametrize(
-    "pyproject", ["", "[project]\nname = 'x'\n", "no toml [", "project = 1\n", EXTRAS.replace("environ", "x")]
+    "pyproject",
+    [
+        "",
+        "[project]\nname = 'x'\n",
+        "no toml [",
+        "project = 1\n",
+        EXTRAS.replace("environ", "x"),
+        "[project]\noptional-dependencies = {a = 1}\n",
+        "[project]\noptional-dependencies = {a = 'django-environ', b = [1], c = {environ = 1}}\n",
+        "[project]\noptional-dependencies = 1\n",
+        "[project]\noptional-dependencies = ['environ']\n",
+    ],
 )
 def test_without_such_an_extra_the_requirements_are(pyproject: str) -> None:
     assert advice(FAILURE, pyproject).startswith("; if the site's requirements lack environ, add it")
