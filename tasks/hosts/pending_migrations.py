@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
 from ..decisions.release import migrations
+from ..decisions.setup.facts import DRIVERS
 from ..errors import DeployError, Refused, RemoteFailed
 from ..settings.model import App
 from .checkout import LONG, change, git_directory
 from .shell import commands
 from .ssh import Host
 
+# A package that was written for another version of one that it uses fails so. Django and drivers say there what others did wrong.
+_DISAGREE = re.compile(r"\|\s*(?:TypeError|AttributeError|ImportError|ModuleNotFoundError):")
+_PACKAGE = re.compile(r"/site-packages/([A-Za-z0-9_]+)")
+_SPEAK_FOR_OTHERS = {"django", *DRIVERS, "psycopg_binary", "psycopg_c", "mysql", "oracledb", "cx_Oracle", "asyncpg"}
 _LABEL = f"manage.py {migrations.COMMAND}"
 
 
@@ -33,8 +40,7 @@ def ask_pending_migrations(host: Host, app: App, sha: str) -> tuple[migrations.P
                 f"{host.name}: {sha[:12]} has a {migrations.COMMAND} of an older version: copy migration_rules/ and management/"
                 " of settings_snippets/django again (and remove migration_rules.py)"
             ) from error
-        # ImproperlyConfigured is how Django and packages refuse the site's own settings.
-        if "/site-packages/" in str(error) and "ImproperlyConfigured" not in str(error):
+        if _disagrees(str(error)):
             raise DeployError(
                 f"{error}; a package that the site uses fails there. pip keeps what is installed wherever the requirements allow"
                 " it: name the package with its version in them, or set app.install to"
@@ -50,6 +56,13 @@ def ask_contracting(host: Host, app: App) -> migrations.PendingMigrations:
     Raises Refused for an unreadable answer, RemoteFailed when the command fails.
     """
     return _read(host, app, host.read(commands.contracting_migrations(app), timeout=LONG, label=_LABEL).stdout)
+
+
+def _disagrees(failure: str) -> bool:
+    """Return whether the end of a traceback shows a package that does not suit the versions of the others."""
+    path, _, said = failure.rpartition('File "')[2].partition('"')
+    package = _PACKAGE.search(path)
+    return package is not None and package[1] not in _SPEAK_FOR_OTHERS and _DISAGREE.search(said) is not None
 
 
 def _read(host: Host, app: App, printed: str) -> migrations.PendingMigrations:

@@ -11,8 +11,6 @@ from tasks.settings.model import App
 
 APP = App(directory="/srv/app", services=["site.service"], domain="www.example.com", health_path="/health/")
 INSIDE = 'File "/srv/venv/lib/python3.12/site-packages/django_tasks/task.py", line 243, in wrapper | TypeError: Task.__init__()'
-OWN = 'File "/srv/app/shop/models.py", line 3 | NameError: x'
-SETTINGS = 'File "/srv/venv/lib/python3.12/site-packages/django/conf/__init__.py", line 67 | ImproperlyConfigured: MAILERS'
 
 
 class Failing:
@@ -25,7 +23,30 @@ class Failing:
         raise RemoteFailed("i-1", "manage.py pendingmigrations", 1, self.said)
 
 
-@pytest.mark.parametrize(("said", "advised"), [(INSIDE, True), (OWN, False), (SETTINGS, False)])
+def inside(package: str, error: str) -> str:
+    return f'File "/srv/venv/lib/python3.12/site-packages/{package}", line 3, in f | return g() | {error}'
+
+
+@pytest.mark.parametrize(
+    ("said", "advised"),
+    [
+        (INSIDE, True),
+        (inside("crispy/x.py", "ImportError: cannot import name 'force_text' from 'django.utils.encoding'"), True),
+        (inside("crispy/x.py", "ModuleNotFoundError: No module named 'django.utils.six'"), True),
+        (inside("crispy.py", "AttributeError: module 'x' has no attribute 'y'"), True),
+        (inside("crispy/conf.py", "django.core.exceptions.ImproperlyConfigured: set X"), False),
+        (inside("django/conf/__init__.py", "ImproperlyConfigured: MAILERS"), False),
+        (inside("crispy/x.py", "crispy.errors.NotConfigured: set X"), False),
+        (inside("crispy/x.py", "KeyError: 'TypeError:'"), False),
+        (inside("django/db/backends/sqlite3/base.py", "django.db.utils.OperationalError: unable to open database file"), False),
+        (inside("django/urls/resolvers.py", "AttributeError: module 'shop.urls' has no attribute 'x'"), False),
+        (inside("psycopg/connection.py", "TypeError: connect()"), False),
+        (inside("MySQLdb/connections.py", "TypeError: connect()"), False),
+        (f'{inside("crispy/x.py", "g()")} | File "/srv/app/shop/models.py", line 3 | TypeError: f()', False),
+        ('File "/srv/app/shop/models.py", line 3 | NameError: x', False),
+        ("TypeError: /site-packages/", False),
+    ],
+)
 def test_a_package_that_pip_has_left_as_it_was(said: str, advised: bool) -> None:
     with pytest.raises(DeployError) as caught:
         ask_pending_migrations(cast(Host, Failing(said)), APP, "a" * 40)
