@@ -9,7 +9,7 @@ from ..aws.group_settings import LAUNCHING, TERMINATING
 from ..decisions.access.roles import hidden, passed_on
 from ..decisions.rollout.instance_refresh import unfit
 from ..decisions.rollout.preflight import alarming, problems, slow_draining, slow_ends, slow_hooks, standing_by, unsettled
-from ..decisions.rollout.schedules import ahead
+from ..decisions.rollout.schedules_ahead import ahead
 from ..decisions.rollout.snapshot import units
 from ..decisions.rollout.versions import outdated_message
 from ..runtime.cloud import Cloud

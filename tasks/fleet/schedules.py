@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from ..aws import autoscaling
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ..aws import autoscaling, group_settings
 from ..aws.autoscaling import Group
 from ..decisions.rollout.record import MAIN
 from ..decisions.rollout.schedules import (
@@ -11,13 +14,13 @@ from ..decisions.rollout.schedules import (
     ScheduledAction,
     Sizes,
     from_tag,
-    horizon,
     missed,
+    not_in_tag,
+    not_noted,
     still_meant,
-    telling,
     to_tag,
-    upcoming,
 )
+from ..decisions.rollout.schedules_ahead import horizon, since, telling, upcoming
 from ..runtime.run import Run
 from .target import REFRESH, GroupTarget
 
@@ -32,14 +35,18 @@ def note(run: Run, target: GroupTarget) -> Noted | None:
     by_others = "ScheduledActions" in fleet.suspended and not (record and "ScheduledActions" in record.suspended)
     if run.settings.rollout.engine == REFRESH or by_others:
         return None
-    soon = telling(upcoming(target.scheduled, now, now + horizon_of(run, target)))
-    before = Sizes(group.minimum, record.maximum if record else group.maximum, record.desired if record else group.desired)
-    earlier = left_over(group)
-    if not soon and not earlier:
+    end = now + horizon_of(run, target)
+    soon, earlier = upcoming(target.scheduled, now, end), left_over(group)
+    if not soon and not earlier and not any(action.recurs for action in target.scheduled):
         return None
-    noted = (earlier or Noted(before, ())).with_actions(soon)
-    if group.tags.get(TAG) != to_tag(noted):
-        autoscaling.write_tags(run.cloud, target.name, {TAG: to_tag(noted)})
+    before = Sizes(group.minimum, record.maximum if record else group.maximum, record.desired if record else group.desired)
+    noted = _continued(earlier or Noted(before, (), end), target.scheduled, now).with_actions(soon)
+    noted = replace(noted, actions=tuple(telling(noted.actions)), until=end)
+    in_tag = noted.lasting(now)
+    if group.tags.get(TAG) != to_tag(in_tag):
+        autoscaling.write_tags(run.cloud, target.name, {TAG: to_tag(in_tag)})
+    for action in not_in_tag(in_tag):
+        run.out.warn(not_noted(target.name, action))
     return noted
 
 
@@ -53,6 +60,11 @@ def left_over(group: Group) -> Noted | None:
     return from_tag(group.tags.get(TAG, ""))
 
 
+def _continued(noted: Noted, actions: Sequence[ScheduledAction], now: float) -> Noted:
+    """Return a note with what recurs and was due until now, where it says less: a rollout may pause for longer than foreseen."""
+    return noted.with_actions(since(actions, noted.known, now))
+
+
 def catch_up(run: Run, name: str, noted: Noted) -> None:
     """Carry out what was due during a rollout that has ended, and drop the note; a rollout that pauses says what waits for it.
 
@@ -64,7 +76,9 @@ def catch_up(run: Run, name: str, noted: Noted) -> None:
         for action in noted.actions:
             run.out.warn(f"{name}: scheduled action {action} is carried out when the rollout has ended, not before")
         return
-    due = noted.due(now)
+    if noted.known < now:
+        noted = _continued(noted, group_settings.scheduled(run.cloud, name), now)
+    due = telling(noted.due(now))
     if due:
         _carry_out(run, group, noted, due)
     autoscaling.drop_tags(run.cloud, name, [TAG])

@@ -221,6 +221,22 @@ def test_what_recurs_in_a_rollout_is_carried_out_as_its_last_time_says() -> None
         assert "more by '1-59/2 * * * *' (UTC), may fall into the rollout: then it is carried out when that has ended" in said
 
 
+def test_what_was_due_after_the_last_time_in_the_note_is_carried_out_by_the_run_that_ends_it() -> None:
+    with virtual(1) as world:
+        asg = world.rolling.cloud.client("autoscaling")
+        hour = int(world.clock.now() // 3600)
+        for name, first, size in (("down", hour + 1, 1), ("up", hour, 2)):
+            asg.put_scheduled_update_group_action(
+                AutoScalingGroupName="web", ScheduledActionName=name, Recurrence=f"0 {first % 2}-23/2 * * *", DesiredCapacity=size
+            )
+        world.rolling.when("point the group", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            world.roll(timeout=3600)
+        world.clock.sleep((hour + 2) * 3600 + 60 - world.clock.now())
+        world.roll(timeout=3600)
+        assert world.rolling.group().desired == 2, world.rolling.printed
+
+
 def test_a_terminating_hook_is_told_with_what_it_adds() -> None:
     with rolling(2) as world:
         world.cloud.client("autoscaling").put_lifecycle_hook(

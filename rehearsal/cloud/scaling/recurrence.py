@@ -58,8 +58,12 @@ def _values(text: str, bounds: tuple[int, int], names: dict[str, int]) -> set[in
         whole, _, step = term.partition("/")
         first, _, last = whole.partition("-")
         low = bounds[0] if first == "*" else names[first] if first in names else int(first)
-        high = bounds[1] if first == "*" or (step and not last) else names.get(last) or int(last or low)
-        if not bounds[0] <= low <= high <= bounds[1]:
+        end = names[last] if last in names else int(last or low)
+        high = bounds[1] if first == "*" or (step and not last) else end
+        if not (bounds[0] <= low <= bounds[1] and bounds[0] <= high <= bounds[1]):
             raise ValueError(text)
+        if high < low and names is not _DAYS:
+            raise ValueError(text)
+        high += 7 if high < low else 0  # FRI-SUN
         found |= set(range(low, high + 1, int(step or 1)))
     return found

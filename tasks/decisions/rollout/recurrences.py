@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo
 
 from dateutil.rrule import DAILY, rrule, rruleset
@@ -11,7 +12,18 @@ from dateutil.rrule import DAILY, rrule, rruleset
 _BOUNDS = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _WEEKDAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
+_WEEK = 7
 _DAY = timedelta(days=1)
+
+
+@cache
+def is_read(cron: str, zone: str) -> bool:
+    """Return whether an expression and a time zone are known here."""
+    try:
+        _parsed(cron, zone)
+    except ValueError:
+        return False
+    return True
 
 
 def times(cron: str, zone: str, begin: float, end: float) -> list[float]:
@@ -20,15 +32,19 @@ def times(cron: str, zone: str, begin: float, end: float) -> list[float]:
     `cron`: "minute hour day month weekday" ("Recurring schedules" in the Auto Scaling guide); `zone`: whose clock that is. Raises
     ValueError where either is not known here.
     """
-    fields = [_values(text, *bounds) for text, bounds in zip(_numbered(cron), _BOUNDS, strict=True)]
-    try:
-        clock = ZoneInfo(zone)
-    except (KeyError, OSError) as error:
-        raise ValueError(f"time zone {zone} is not known") from error
+    fields, clock = _parsed(cron, zone)
     first, last = (datetime.fromtimestamp(at, clock).replace(tzinfo=None) for at in (begin, end))
     walls = _days(cron.split(), fields, first - _DAY, last + _DAY)
     found = {wall.replace(tzinfo=clock).astimezone(UTC).timestamp() for wall in walls}
     return sorted(at for at in found if begin < at <= end)
+
+
+def _parsed(cron: str, zone: str) -> tuple[list[list[int]], ZoneInfo]:
+    fields = [_values(text, *bounds) for text, bounds in zip(_numbered(cron), _BOUNDS, strict=True)]
+    try:
+        return fields, ZoneInfo(zone)
+    except (KeyError, OSError) as error:
+        raise ValueError(f"time zone {zone} is not known") from error
 
 
 def _days(words: list[str], fields: list[list[int]], first: datetime, last: datetime) -> rruleset:
@@ -54,14 +70,18 @@ def _numbered(cron: str) -> list[str]:
 
 
 def _values(text: str, least: int, most: int) -> list[int]:
-    """Return the numbers of a field: `*`, `1,3`, `1-5`, each with `/step`."""
+    """Return the numbers of a field: `*`, `1,3`, `1-5`, each with `/step`; weekdays may go on beyond Saturday."""
     found: list[int] = []
     for part in text.split(","):
         whole, _, step = part.partition("/")
         low, dash, high = (str(least), "-", str(most)) if whole == "*" else whole.partition("-")
         last = int(high) if dash else most if step else int(low)
-        numbers = range(int(low), last + 1, int(step or 1))
-        if not numbers or numbers[0] < least or numbers[-1] > most:
+        if not (least <= int(low) <= most and least <= last <= most):
             raise ValueError(f"{part!r} is not from {least} to {most}")
+        # Sunday, which is 0 too, may end a range of weekdays.
+        over = _WEEK if most == _WEEK and last < int(low) else 0
+        numbers = range(int(low), last + over + 1, int(step or 1))
+        if not numbers:
+            raise ValueError(f"{part!r} is empty")
         found += numbers
     return found

@@ -9,16 +9,13 @@ from __future__ import annotations
 import math
 import shlex
 import time
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from .recurrences import times
+from .recurrences import is_read
 
 TAG = "ramped:scheduled"
 _LONGEST = 256  # characters of a tag's value
-_LONGEST_PAUSE = 7 * 86400.0  # seconds for which a rollout may wait for somebody
 _NOTHING = "-"
 
 
@@ -39,6 +36,11 @@ class ScheduledAction:
     def sizes(self) -> tuple[int | None, int | None, int | None]:
         """Return min, max and desired, None for each that it leaves."""
         return self.minimum, self.maximum, self.desired
+
+    @property
+    def recurs(self) -> bool:
+        """Return whether its further times are known, from its expression."""
+        return bool(self.cron) and is_read(self.cron, self.zone)
 
     def __str__(self) -> str:
         sizes = {"min": self.minimum, "desired": self.desired, "max": self.maximum}
@@ -65,6 +67,12 @@ class Noted:
 
     before: Sizes
     actions: tuple[ScheduledAction, ...]
+    until: float = 0.0  # epoch seconds: what recurs is noted up to then; 0 where that is not known
+
+    @property
+    def known(self) -> float:
+        """Return the epoch seconds up to which what recurs is noted."""
+        return self.until or max((action.at for action in self.actions), default=math.inf)
 
     def due(self, now: float) -> list[ScheduledAction]:
         """Return the actions whose time has come, in order."""
@@ -75,87 +83,73 @@ class Noted:
         found = {(int(action.at), *action.sizes): action for action in (*self.actions, *more)}
         return replace(self, actions=tuple(sorted(found.values(), key=lambda action: int(action.at))))
 
+    def lasting(self, now: float) -> Noted:
+        """Return a copy without the actions that were due and all of whose sizes a later one has set since."""
+        found: list[ScheduledAction] = []
+        later = [False, False, False]
+        for action in reversed(self.due(now)):
+            sets = [size is not None for size in action.sizes]
+            if any(new and not there for new, there in zip(sets, later, strict=True)):
+                found.insert(0, action)
+            later = [new or there for new, there in zip(sets, later, strict=True)]
+        return replace(self, actions=(*found, *(action for action in self.actions if action.at > now)))
+
 
 def between(actions: Sequence[ScheduledAction], begin: float, end: float) -> list[ScheduledAction]:
     """Return the actions that are due between two times, in order."""
     return sorted((action for action in actions if begin <= action.at <= end), key=lambda action: action.at)
 
 
-def horizon(timeout: float, *, waits: bool) -> float:
-    """Return the seconds within which an action may fall into a rollout; `waits`: whether it pauses until somebody goes on."""
-    return max(timeout, _LONGEST_PAUSE) if waits else timeout
-
-
-def upcoming(actions: Sequence[ScheduledAction], begin: float, end: float) -> list[ScheduledAction]:
-    """Return the actions that are due between two times, in order, each as often as it recurs.
-
-    The next time is AWS's word. An action whose expression or time zone is not understood here is due then alone.
-    """
-    found: list[ScheduledAction] = []
-    for action in between(actions, begin, end):
-        found.append(action)
-        if action.cron:
-            with suppress(ValueError):
-                later = times(action.cron, action.zone, action.at, min(end, action.until))
-                found += [replace(action, at=at) for at in later]
-    return between(found, begin, end)
-
-
-def telling(actions: Sequence[ScheduledAction]) -> list[ScheduledAction]:
-    """Return the actions, in order, without those that set no other sizes than all before them: a tag has little room."""
-    found: list[ScheduledAction] = []
-    before: list[int | None] = [None, None, None]
-    for action in actions:
-        after = [there if new is None else new for new, there in zip(action.sizes, before, strict=True)]
-        if after != before or not found:
-            found.append(action)
-        before = after
-    return found
-
-
-def ahead(actions: Sequence[ScheduledAction], now: float, seconds: float, *, refresh: bool = False) -> list[str]:
-    """Return a warning for each action that may fall into a rollout within `seconds`; `refresh`: an instance refresh."""
-    rest = (
-        "the instance refresh, which does not suspend it: the group changes its sizes then"
-        if refresh
-        else "the rollout: then it is carried out when that has ended"
-    )
-    due = upcoming(actions, now, now + seconds)
-    often = Counter((action.name, action.cron) for action in due)
-    return [
-        f"scheduled action {action}{_again(action, often)} may fall into {rest}"
-        for action in between(actions, now, now + seconds)
-    ]
-
-
-def _again(action: ScheduledAction, often: Mapping[tuple[str, str], int]) -> str:
-    more = often[action.name, action.cron] - 1
-    return f", and {more} time{'s' if more > 1 else ''} more by {action.cron!r} ({action.zone})," if more else ""
-
-
 def to_tag(noted: Noted) -> str:
-    """Return the value of the tag, without the names; the latest actions are left out where it would be too long."""
-    before = noted.before
-    words = [f"{before.minimum}:{before.maximum}:{before.desired}"]
-    for action in noted.actions:
-        word = ":".join([str(int(action.at)), *(_NOTHING if size is None else str(size) for size in action.sizes)])
-        if len(" ".join([*words, word])) <= _LONGEST:
-            words.append(word)
-    return " ".join(words)
+    """Return the value of the tag, without the names.
+
+    Where there is not room for all, what recurs is left out from some time on, which the tag says: AWS still lists it.
+    """
+    kept, left = _fitting(noted)
+    until = min([noted.until, *(action.at for action in left if action.recurs)])
+    return " ".join([_head(noted.before, until), *map(_word, sorted(kept, key=lambda action: action.at))])
+
+
+def not_in_tag(noted: Noted) -> list[ScheduledAction]:
+    """Return the actions that another run cannot find again: AWS does not list them when their time has passed."""
+    return [action for action in _fitting(noted)[1] if not action.recurs]
+
+
+def _fitting(noted: Noted) -> tuple[list[ScheduledAction], list[ScheduledAction]]:
+    """Return the actions for which a tag has room, and the others: what is due once comes first."""
+    kept: list[ScheduledAction] = []
+    left: list[ScheduledAction] = []
+    room, until = _LONGEST - len(_head(noted.before, noted.until)), math.inf
+    for action in sorted(noted.actions, key=lambda action: (action.recurs, action.at)):
+        if (needs := len(_word(action)) + 1) > room or action.at >= until:
+            left.append(action)
+            until = action.at if action.recurs and action.at < until else until
+        else:
+            kept.append(action)
+            room -= needs
+    return kept, left
+
+
+def _head(before: Sizes, until: float) -> str:
+    return f"{before.minimum}:{before.maximum}:{before.desired}:{int(until)}"
+
+
+def _word(action: ScheduledAction) -> str:
+    return ":".join([str(int(action.at)), *(_NOTHING if size is None else str(size) for size in action.sizes)])
 
 
 def from_tag(value: str) -> Noted | None:
     """Return what a tag holds, or None where there is none, or where it was edited by hand."""
     try:
         first, *rest = value.split()
-        before = Sizes(*map(int, first.split(":")))
+        minimum, maximum, desired, *until = map(int, first.split(":"))
         actions = tuple(
             ScheduledAction("", float(at), _size(low), _size(high), _size(wanted))
             for at, low, high, wanted in (word.split(":") for word in rest)
         )
+        return Noted(Sizes(minimum, maximum, desired), actions, float(*until))
     except (ValueError, TypeError):
         return None
-    return Noted(before, actions)
 
 
 def _size(word: str) -> int | None:
@@ -188,7 +182,18 @@ def still_meant(noted: Noted, now: Sizes, due: Sequence[ScheduledAction]) -> tup
 
 def missed(group: str, action: ScheduledAction) -> str:
     """Return what to do about an action that was not carried out."""
+    return f"scheduled action {action} was due during the rollout and was not carried out. To do it now: {_update(group, action)}"
+
+
+def not_noted(group: str, action: ScheduledAction) -> str:
+    """Return what to do about an action for which the tag has no room."""
+    return (
+        f"{group}: the tag {TAG} has no room for scheduled action {action}: if another run ends this rollout later, it is not"
+        f" carried out. To do it then: {_update(group, action)}"
+    )
+
+
+def _update(group: str, action: ScheduledAction) -> str:
     sizes = {"--min-size": action.minimum, "--max-size": action.maximum, "--desired-capacity": action.desired}
     words = [word for option, size in sizes.items() if size is not None for word in (option, str(size))]
-    command = shlex.join(["aws", "autoscaling", "update-auto-scaling-group", "--auto-scaling-group-name", group, *words])
-    return f"scheduled action {action} was due during the rollout and was not carried out. To do it now: {command}"
+    return shlex.join(["aws", "autoscaling", "update-auto-scaling-group", "--auto-scaling-group-name", group, *words])

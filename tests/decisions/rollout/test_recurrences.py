@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from rehearsal.cloud.errors import ApiError
 from rehearsal.cloud.scaling.recurrence import Recurrence
-from tasks.decisions.rollout.recurrences import times
+from tasks.decisions.rollout.recurrences import is_read, times
 
 WEEK = 7 * 86400.0
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Pacific/Chatham", "Etc/GMT+9")
@@ -37,7 +37,8 @@ def field(least: int, most: int, *names: str) -> st.SearchStrategy[str]:
     )
 
 
-CRON = st.tuples(field(0, 59), field(0, 23), field(1, 31), field(1, 12, "JAN", "oct"), field(0, 7, "Sun", "FRI", "MON-FRI"))
+WEEKDAYS = field(0, 7, "Sun", "FRI", "MON-FRI", "FRI-SUN", "6-1")
+CRON = st.tuples(field(0, 59), field(0, 23), field(1, 31), field(1, 12, "JAN", "oct"), WEEKDAYS)
 
 
 @given(CRON, st.sampled_from(ZONES), st.integers(int(utc("2026-01-01")), int(utc("2028-12-31"))))
@@ -66,6 +67,15 @@ def test_of_a_day_of_the_month_and_a_day_of_the_week_either_is_enough() -> None:
     assert shown("0 0 1 1,6,12 *", "UTC", "2026-11-28", "2026-12-02") == ["12-01 00:00"]
 
 
+@pytest.mark.parametrize("weekdays", ["FRI-SUN", "fri-0", "5-7", "FRI,SAT,SUN"])
+def test_a_range_of_weekdays_may_end_with_sunday(weekdays: str) -> None:
+    assert shown(f"0 9 * * {weekdays}", "UTC", "2026-11-09", "2026-11-16") == ["11-13 09:00", "11-14 09:00", "11-15 09:00"]
+
+
+def test_a_range_of_weekdays_may_go_on_in_the_next_week() -> None:
+    assert shown("0 9 * * SAT-MON", "UTC", "2026-11-09", "2026-11-16") == ["11-09 09:00", "11-14 09:00", "11-15 09:00"]
+
+
 def test_both_ends_are_as_said() -> None:
     assert times("0 8 * * *", "UTC", utc("2026-11-10T08:00"), utc("2026-11-11T08:00")) == [utc("2026-11-11T08:00")]
 
@@ -76,6 +86,7 @@ def test_both_ends_are_as_said() -> None:
      ("*/0 8 * * *", "UTC"), ("0 8 0 * *", "UTC"), ("0 8 * * *", "../etc/passwd")],
 )  # fmt: skip
 def test_what_is_not_understood_is_refused(cron: str, zone: str) -> None:
+    assert not is_read(cron, zone)
     with pytest.raises(ValueError):  # noqa: PT011 (the words are those of several)
         times(cron, zone, 0.0, WEEK)
     with pytest.raises(ApiError):

@@ -8,16 +8,15 @@ from tasks.decisions.rollout.schedules import (
     Noted,
     ScheduledAction,
     Sizes,
-    ahead,
     between,
     from_tag,
-    horizon,
     missed,
+    not_in_tag,
+    not_noted,
     still_meant,
-    telling,
     to_tag,
-    upcoming,
 )
+from tasks.decisions.rollout.schedules_ahead import ahead, horizon, since, telling, upcoming
 
 MORNING = ScheduledAction("morning", 1_800_000_000.0, 8, None, 8)
 
@@ -62,7 +61,9 @@ HOURLY = replace(MORNING, name="hourly", cron="0 * * * *")
 def test_what_recurs_is_due_each_time_from_the_next_on_that_aws_names() -> None:
     due = upcoming([HOURLY], MORNING.at - 100, MORNING.at + 2 * 3600)
     assert [one.at - MORNING.at for one in due] == [0, 3600, 7200] and {one.name for one in due} == {"hourly"}
-    assert upcoming([HOURLY], MORNING.at + 1, MORNING.at + 9999) == [], "AWS names a later time when this one has passed"
+    late = upcoming([HOURLY], MORNING.at + 1, MORNING.at + 9999)
+    assert [one.at - MORNING.at for one in late] == [3600, 7200], "AWS may name a time that has just passed"
+    assert [one.at - MORNING.at for one in upcoming([HOURLY], MORNING.at + 3600, MORNING.at + 3601)] == [3600]
     ending = replace(HOURLY, until=MORNING.at + 3600)
     assert len(upcoming([ending], MORNING.at, MORNING.at + 9999)) == 2
     unknown = replace(HOURLY, cron="0 8 ? * MON")
@@ -74,6 +75,16 @@ def test_it_is_named_once_with_how_often_it_recurs() -> None:
     assert said.startswith(f"scheduled action {HOURLY}, and 1 time more by '0 * * * *' (UTC), may fall into the rollout: then")
     (said,) = ahead([replace(HOURLY, cron="*/30 * * * *", zone="Asia/Tokyo")], MORNING.at, 3600, refresh=True)
     assert "and 2 times more by '*/30 * * * *' (Asia/Tokyo), may fall into the instance refresh, which does not suspend" in said
+
+
+def test_one_whose_time_has_just_passed_is_named_with_its_next() -> None:
+    (said,) = ahead([HOURLY], MORNING.at + 5, 2 * 3600)
+    assert said.startswith("scheduled action hourly at 2027-01-15 09:00:00 UTC (min 8, desired 8), and 1 time more by")
+
+
+def test_an_expression_that_is_not_understood_is_named() -> None:
+    (said,) = ahead([replace(HOURLY, cron="0 8 ? * MON")], MORNING.at, 3600)
+    assert "of which no further time is known since '0 8 ? * MON' (UTC) is not understood, may fall into the rollout" in said
 
 
 def test_what_sets_no_other_sizes_than_those_before_it_needs_no_room_in_the_tag() -> None:
@@ -93,6 +104,58 @@ def test_two_at_the_same_time_are_both_noted() -> None:
     assert noted.actions == both and still_meant(noted, BEFORE, noted.actions)[0] == Sizes(8, 10, 9)
 
 
+HOUR, WEEK = 3600.0, 7 * 86400.0
+NOW = MORNING.at - 100
+UP = replace(MORNING, name="up", cron="0 */2 * * *", minimum=8, desired=8)
+DOWN = replace(MORNING, name="down", at=MORNING.at + HOUR, cron="0 1-23/2 * * *", minimum=2, desired=2)
+
+
+@pytest.mark.parametrize("hours", [*range(0, 60, 7), 200, 201])
+def test_another_process_carries_out_what_was_due_last_however_long_a_rollout_has_paused(hours: int) -> None:
+    """48 alternating actions have no room in the tag, and the pause may be longer than what was noted."""
+    noted = Noted(BEFORE, tuple(upcoming([UP, DOWN], NOW, NOW + 48 * HOUR)), NOW + 48 * HOUR)
+    found = from_tag(to_tag(noted))
+    assert found is not None and len(noted.actions) == 48 > len(found.actions) and not_in_tag(noted) == []
+    now = MORNING.at + hours * HOUR + 5
+    later = [
+        replace(UP, at=MORNING.at + (hours // 2 + 1) * 2 * HOUR),
+        replace(DOWN, at=MORNING.at + (hours + 1) // 2 * 2 * HOUR + HOUR),
+    ]
+    due = found.with_actions(since(later, found.known, now)).due(now)
+    assert [one.at for one in due] == [MORNING.at + n * HOUR for n in range(hours + 1)]
+    wanted = 2 if hours % 2 else 8
+    assert still_meant(found, BEFORE, due)[0].minimum == wanted
+
+
+def test_what_has_not_begun_to_recur_was_not_due() -> None:
+    assert since([replace(HOURLY, at=MORNING.at + 10 * HOUR)], NOW - WEEK, NOW) == []
+    assert since([replace(HOURLY, at=MORNING.at + 60)], NOW - WEEK, NOW) == []
+    assert since([MORNING], NOW, NOW + HOUR) == [] == since([HOURLY], NOW + HOUR, NOW)
+    assert len(since([HOURLY], NOW - 5 * HOUR, NOW)) == 5
+    yearly = replace(HOURLY, cron="0 8 15 1 *")
+    assert [one.at for one in since([yearly], NOW - 366 * 86400, NOW)] == [MORNING.at - 365 * 86400]
+    assert [one.at for one in since([HOURLY], MORNING.at, MORNING.at + 5)] == [MORNING.at], "AWS may name a time that has passed"
+
+
+def test_what_was_due_and_set_again_since_needs_no_room() -> None:
+    noted = Noted(BEFORE, (action(1, minimum=1), action(2, maximum=9), action(3, minimum=2), action(7, minimum=3)))
+    assert [one.at for one in noted.lasting(5).actions] == [2, 3, 7]
+    assert noted.lasting(0) == noted
+
+
+def test_what_is_due_once_has_room_first_and_is_named_where_there_is_none() -> None:
+    once = tuple(action(1_800_400_000 + n, minimum=1000, maximum=1000, desired=1000) for n in range(5))
+    noted = Noted(BEFORE, (*upcoming([UP, DOWN], NOW, NOW + 48 * HOUR), *once), NOW + WEEK)
+    found = from_tag(to_tag(noted))
+    assert found is not None and found.actions[-5:] == once and not_in_tag(noted) == [] and len(to_tag(noted)) <= 256
+    assert found.until == found.actions[-6].at + HOUR
+    many = noted.with_actions([replace(one, at=one.at + 9) for one in once])
+    (left, *_) = not_in_tag(many)
+    assert left.at == 1_800_400_013 and "the tag ramped:scheduled has no room for scheduled action at 2027" in not_noted(
+        "web", left
+    )
+
+
 BEFORE = Sizes(2, 10, 4)
 
 
@@ -107,6 +170,13 @@ def test_a_note_survives_in_a_tag_without_names() -> None:
     assert from_tag(to_tag(Noted(BEFORE, (named,)))) == Noted(BEFORE, (replace(named, name=""),))
 
 
+def test_a_note_says_until_when_it_knows() -> None:
+    noted = Noted(BEFORE, (action(5, minimum=8),), 99.0)
+    assert from_tag(to_tag(noted)) == noted and noted.known == 99
+    old = from_tag("2:10:4 5:8:-:- 7:2:-:-")
+    assert old is not None and old.known == 7 and Noted(BEFORE, ()).known > 1e300
+
+
 def test_a_note_fits_into_a_tag_with_the_first_actions() -> None:
     many = Noted(BEFORE, tuple(action(1_800_000_000 + n, minimum=1000, maximum=1000, desired=1000) for n in range(20)))
     kept = from_tag(to_tag(many))
@@ -114,7 +184,7 @@ def test_a_note_fits_into_a_tag_with_the_first_actions() -> None:
     assert kept.actions == many.actions[: len(kept.actions)]
 
 
-@pytest.mark.parametrize("value", ["", "nonsense", "1:2", "1:2:3 4:5", "1:2:3 x:-:-:-"])
+@pytest.mark.parametrize("value", ["", "nonsense", "1:2", "1:2:3 4:5", "1:2:3 x:-:-:-", "1:2:3:4:5", "1:2:3:x"])
 def test_a_tag_that_was_edited_by_hand_is_no_note(value: str) -> None:
     assert from_tag(value) is None
 
