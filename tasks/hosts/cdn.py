@@ -15,6 +15,7 @@ from urllib3.exceptions import HTTPError, MaxRetryError
 
 from ..decisions.release.file_contents import Digest
 from .http import FILE, PAGE, Limits
+from .shell.scripts.pages import by_name
 
 WIDTH = 8
 _AGE = 1.1  # seconds, so that a cached answer has an Age
@@ -69,7 +70,7 @@ def asked_twice(base: str, path: str, limits: Limits = PAGE) -> dict[str, str] |
             answer.close()  # its headers are enough, and the page of an error may be of any size
             if answer.status < 400:
                 return None
-    return {name.lower(): value for name, value in answer.headers.items()}
+    return by_name(answer.headers.items())
 
 
 def _pool(base: str) -> urllib3.PoolManager:

@@ -14,6 +14,7 @@ from paramiko import Channel
 
 from ..decisions.release.answers import json_object
 from ..errors import HostUnreachable
+from .shell.scripts.pages import by_name
 
 Dial = Callable[[str, int, float], "Channel"]
 _CHUNK = 65536  # bytes
@@ -34,7 +35,7 @@ FILE = Limits(30.0, 900.0, 4 * 1024**3)
 
 @dataclass(frozen=True)
 class HttpAnswer:
-    """The answer of a web server; header names are in lower case."""
+    """The answer of a web server; header names are in lower case, the values of one name side by side."""
 
     status: int
     headers: Mapping[str, str]
@@ -210,7 +211,7 @@ class _Request:
             response = connection.getresponse()
             body = self._body(response)
             kept = not response.will_close
-            return HttpAnswer(response.status, {name.lower(): value for name, value in response.getheaders()}, body)
+            return HttpAnswer(response.status, by_name(response.getheaders()), body)
         except TimeoutError:
             raise
         except (http.client.HTTPException, OSError, EOFError):

@@ -238,7 +238,7 @@ class Pages:
                 Text("a path", r"/(?!/)[!-~]*").read(values["path"]),
                 None if values.get("status") is None else Whole(100, 599).read(values["status"]),
                 None if values.get("text") is None else Text().read(values["text"]),
-                tuple(self._headers(values.get("headers") or {})),
+                tuple(self._headers({} if values.get("headers") is None else values["headers"])),
             )
         except Wrong as wrong:
             raise Wrong(f"the item {describe(item)} is invalid{f': {wrong}' if str(wrong) else ''}") from wrong

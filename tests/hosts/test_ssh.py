@@ -53,6 +53,8 @@ class Site(http.server.BaseHTTPRequestHandler):
         body = f"{self.path} for {self.headers['Host']}".encode()
         self.send_response(404 if "missing" in self.path else 200)
         self.send_header("Content-Length", str(len(body)))
+        self.send_header("Vary", "Cookie")
+        self.send_header("vary", "Accept")
         if "last" in self.path:
             self.send_header("Connection", "close")
         self.end_headers()
@@ -181,6 +183,7 @@ def test_http_head_has_no_body(host: Host, site: int) -> None:
     answer = host.http("127.0.0.1", site, "/", method="HEAD")
     assert (answer.status, answer.body) == (200, b"")
     assert answer.headers["content-length"] != "0"
+    assert answer.headers["vary"] == "Cookie, Accept"  # each header of a name counts
 
 
 def test_http_to_a_closed_port_says_so(host: Host) -> None:

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from tasks.hosts.shell.scripts.pages import faults, named_files
+from tasks.hosts.shell.scripts.pages import by_name, faults, named_files
 
 HOSTS = ("shop.example.com", "cdn.example.net")
+TWICE = [("Set-Cookie", "csrftoken=k3y"), ("Vary", "Cookie"), ("Set-Cookie", "sessionid=s3cret; HttpOnly"), ("vary", "Accept")]
 HTML = {"content-type": "text/html; charset=utf-8"}
 
 
@@ -63,6 +64,7 @@ SITE: dict[str, tuple[int, dict[str, str], str]] = {
     "/": (200, HTML, '<img src="/static/a.png">Welcome'),
     "/styled/": (200, {}, '<img src="/static/gone.png"><img src="/static/a.png">'),
     "/old/": (301, {"location": "/"}, ""),
+    "/login/": (200, by_name([*HTML.items(), *TWICE]), ""),
     "/away/": (302, {"location": "https://login.example/"}, ""),
     "/loop/": (302, {"location": "?again"}, ""),
     "/loop/?again": (302, {"location": "https://shop.example.com/loop/"}, ""),
@@ -93,6 +95,9 @@ def missing(names: Sequence[str]) -> dict[str, str]:
         ("/old/", {"status": 301, "headers": [("Location", "/"), ("location", "")]}, None),
         ("/old/", {"status": 301, "headers": [("Location", "/login/")]}, "answered 301 with Location: /, without '/login/'"),
         ("/old/", {"headers": [("Location", "")]}, "answered 200 (redirected to /) without the header Location"),
+        ("/login/", {"headers": [("Set-Cookie", "csrftoken="), ("set-cookie", "sessionid="), ("Vary", "Cookie")]}, None),
+        ("/login/", {"headers": [("Set-Cookie", "Secure")]}, "answered 200 with Set-Cookie, without 'Secure'"),
+        ("/login/", {"headers": [("Vary", "Origin")]}, "answered 200 with Vary: Cookie, Accept, without 'Origin'"),
         ("/styled/", {}, "names static files that are not served: /static/gone.png (404 Not Found)"),
         ("/old/", {"text": "Welcome"}, None),
         ("/old/", {"status": 301}, None),

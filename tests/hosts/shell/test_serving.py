@@ -1,5 +1,7 @@
 """How a unit starts the application: what is read from the command lines of the servers."""
 
+import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -7,6 +9,7 @@ from typing import Any
 import pytest
 
 from tasks.decisions.release.serving import Serving, differences, read_serving
+from tasks.hosts.shell.scripts import application
 from tasks.hosts.shell.scripts.application import synchronous
 from tasks.hosts.shell.scripts.databases import described
 from tasks.hosts.shell.scripts.serving import of_words
@@ -45,6 +48,32 @@ def test_the_python_beside_the_server_loads_it(tmp_path: Path) -> None:
     (tmp_path / "python").symlink_to(sys.executable)
     assert of_words([f"{tmp_path}/uvicorn", "a:b"], "/")["python"] == f"{tmp_path}/python"
     assert of_words(["/other/bin/python3.12", "-m", "uvicorn", "a:b"], "/")["python"] == "/other/bin/python3.12"
+
+
+SITE = """
+import json, sys
+space = {"__name__": "test"}
+exec(open(sys.argv[1]).read(), space)
+
+def site(environ, start_response):
+    cookies = [("Set-Cookie", "csrftoken=k3y"), ("Set-Cookie", "sessionid=s3cret")]
+    start_response("200 OK", [*cookies, ("Content-Type", "text/plain")])
+    return [b""]
+
+page = {"path": "/", "status": None, "text": None, "headers": [("Set-Cookie", "csrftoken="), ("Set-Cookie", sys.argv[3])]}
+question = {"pages": [page], "static": "/static/", "hosts": ["shop.example"], "headers": {}, "front": ["127.0.0.1", 1]}
+print(json.dumps(space["faults"](site, question, open(sys.argv[2]).read())))
+"""
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"), [("sessionid=", {}), ("Secure", {"/": "answered 200 with Set-Cookie, without 'Secure'"})]
+)
+def test_every_header_of_a_name_counts_and_no_cookie_is_shown(wanted: str, found: dict[str, str]) -> None:
+    scripts = Path(application.__file__).parent
+    command = [sys.executable, "-c", SITE, scripts / "application.py", scripts / "pages.py", wanted]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert json.loads(ran.stdout) == found and "s3cret" not in ran.stdout + ran.stderr
 
 
 def serving(**more: Any) -> Serving:

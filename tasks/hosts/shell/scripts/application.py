@@ -70,6 +70,7 @@ def faults(application: Any, question: Mapping[str, Any], checker: str) -> dict[
     """Return what is wrong with the pages of an application, with the error that it raised."""
     from django.core.signals import got_request_exception
 
+    checking = functions(checker)
     raised: list[str] = []
 
     def note(**_: Any) -> None:
@@ -87,7 +88,7 @@ def faults(application: Any, question: Mapping[str, Any], checker: str) -> dict[
             connection = http.client.HTTPConnection(at[0], at[1], timeout=SECONDS)
             connection.request(method, path, headers=question["headers"])
             answer = connection.getresponse()
-            return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+            return answer.status, checking["by_name"](answer.getheaders()), answer.read()
         except http.client.HTTPException as error:
             raise OSError(f"{type(error).__name__}: {error}") from error
 
@@ -103,7 +104,7 @@ def faults(application: Any, question: Mapping[str, Any], checker: str) -> dict[
         again = {name: status(name, question["front"]) for name, code in seen.items() if code != "200"}
         return {name: code for name, code in again.items() if code != "200"}
 
-    found: dict[str, str] = functions(checker)["faults"](question["pages"], get, missing, question["static"], question["hosts"])
+    found: dict[str, str] = checking["faults"](question["pages"], get, missing, question["static"], question["hosts"])
     errors = {path: f" ({raised[-1]})" for path, fault in found.items() if fault.startswith("answered 5") and raised}
     return {path: fault + errors.get(path, "") for path, fault in found.items()}
 

@@ -1,13 +1,13 @@
 """Ask a site for pages and for the static files that they name; imported by `hosts.pages`, and run on a host by `serving`.
 
-Sources: HTML Living Standard, "Attributes" (those with URLs), "srcset"; RFC 9110, section 15.4 (redirects).
+Sources: HTML Living Standard, "Attributes" (those with URLs), "srcset"; RFC 9110, sections 15.4 (redirects) and 5.3 (headers).
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -17,6 +17,7 @@ Missing = Callable[[Sequence[str]], Mapping[str, str]]  # of paths: what each of
 
 REDIRECTS = 5
 LONGEST = 100  # characters of a header that are shown
+SECRET = ("set-cookie", "cookie", "authorization", "proxy-authorization")  # headers whose values are never shown
 NAMING = ("href", "xlink:href", "src", "poster", "data", "content")
 SETS = ("srcset", "imagesrcset")
 STYLED = re.compile(r"url\(\s*(?:\"([^\"]*)\"|'([^']*)'|([^\"')\s]+))\s*\)")
@@ -62,17 +63,27 @@ def ask(page: Mapping[str, Any], get: Get, static: str, hosts: Sequence[str]) ->
     via = "" if here == path else f" (redirected to {here})"
     if status != wanted if wanted is not None else status >= 500:
         return f"answered {status}{via}" + (f", not {wanted}" if wanted is not None else ""), ()
-    shown = body.decode(errors="replace")
-    if text is not None and text not in shown:
+    content = body.decode(errors="replace")
+    if text is not None and text not in content:
         return f"answered {status}{via} without the text {text!r}", ()
     for name, part in page["headers"]:
         held = headers.get(name.lower())
         if held is None:
             return f"answered {status}{via} without the header {name}", ()
         if part not in held:
-            return f"answered {status}{via} with {name}: {held[:LONGEST]}, without {part!r}", ()
+            shown = name if name.lower() in SECRET else f"{name}: {held[:LONGEST]}"
+            return f"answered {status}{via} with {shown}, without {part!r}", ()
     html = "html" in headers.get("content-type", "html")
-    return "", tuple(named_files(shown, here, static, hosts)) if html else ()
+    return "", tuple(named_files(content, here, static, hosts)) if html else ()
+
+
+def by_name(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return headers by their names in lower case; a site may send several of a name: their values stand side by side."""
+    found: dict[str, str] = {}
+    for name, value in headers:
+        known = found.get(name.lower())
+        found[name.lower()] = value if known is None else f"{known}, {value}"
+    return found
 
 
 def target(here: str, location: str, hosts: Sequence[str]) -> str | None:
