@@ -44,7 +44,8 @@ def _await_lock(run: Run, name: str) -> None:
     try:
         run.wait(f"the lock of {name}", probe, timeout=settings.lock_wait, every=2 * settings.poll)
     except TimedOut as error:
-        held = lock.held()
-        now = f" ({held[0]})" if held else ""
+        late, held = f"the lock of {name}: not free within {settings.lock_wait:.0f} s", lock.held()
+        if held is None or held[1]:
+            raise Refused(f"{late}; it is now: run the same again") from error
         advice = "Wait longer (--lock-wait), or run `unlock`, which removes the lock of a process that is dead"
-        raise Refused(f"{error}{now}. {advice}") from error
+        raise Refused(f"{late}, {held[0]}. {advice}") from error
