@@ -92,6 +92,7 @@ def _left(run: Run, delay: float) -> float:
 def _carry_out(run: Run, instance: Ec2Instance, host: Host, revision: str, pending: PendingMigrations) -> None:
     if run.dry:
         run.out.say(f"would see that no old code runs, and run {', '.join(pending.waiting)}")
+        run.hooks.foresee("contract")
         return
 
     def prepare() -> None:

@@ -32,6 +32,7 @@ def drain(run: Run, instance: str, undo: bool = False) -> None:
     how = "its site reports not ready" if by_health else "it is deregistered from its target groups"
     if run.dry:
         run.out.say(f"would {'put back into traffic' if undo else 'drain'}: {web.id}" + ("" if undo else f": {how}"))
+        run.hooks.foresee("back-into-traffic" if undo else "drain")
         return
     if undo:
         _undo(run, web)

@@ -49,6 +49,7 @@ def management_create(
     where = f" in {subnet}" if subnet else ""
     if run.dry:
         run.out.say(f"would launch version {version.number} of {version.template}{where}, tagged {management.tag}")
+        run.hooks.foresee("management-instance")
         return
     with run.step("management instance"):
         id = _launch(run, group, version, options)
@@ -100,6 +101,7 @@ def management_start(run: Run) -> None:
     """Start the management instance and wait until SSH answers."""
     if run.dry:
         run.out.say(f"would start {find(run).id}, which is {find(run).state}")
+        run.hooks.foresee("management-instance")
         return
     with run.step("management instance"):
         _ready(run)

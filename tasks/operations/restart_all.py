@@ -46,6 +46,7 @@ def roll_settings(run: Run, batch: str | None = None) -> None:
     with host:
         if run.dry:
             run.out.say(f"would restart {app.settings_unit} and {', '.join(app.services)} on {host.name}")
+            run.hooks.foresee("restart")
         else:
             with run.step("restart"):
                 revision = host.read(commands.recorded_revision(app)).text

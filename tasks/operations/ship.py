@@ -93,10 +93,11 @@ def _ship_behind_a_page(run: Run, revision: str | None, skip: Sequence[str], *, 
             releasing.carry_out([part for part in ordered if part.name not in order.LAST])
         if run.dry:
             run.out.say("would show a maintenance page from before `migrate` until every instance is new and has been checked")
-            return
-        # Through the load balancer the CDN would get the page.
-        check_everywhere(run.with_(static={"cdn": None}))
-        turn_off(run)
+            run.hooks.foresee("maintenance-page-on", "maintenance-page-off")
+        else:
+            # Through the load balancer the CDN would get the page.
+            check_everywhere(run.with_(static={"cdn": None}))
+            turn_off(run)
     except BaseException:
         if shown:
             run.out.warn(
