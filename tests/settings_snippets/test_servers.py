@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -196,8 +197,11 @@ def test_a_stream_arrives_as_it_is_made_in_both_directions(asgi: tuple[str, int]
 
 
 @contextmanager
-def hasty(place: Path) -> Iterator[list[bytes]]:
-    """Listen, close three of four connections as processes of uvicorn that end do, requests unread; yield the others'."""
+def hasty(place: Path, delay: float = 0) -> Iterator[list[bytes]]:
+    """Listen, close three of four connections as processes of uvicorn that end do, requests unread; yield the others'.
+
+    `delay`: seconds until a connection is closed, at least.
+    """
     seen: list[bytes] = []
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(place))
@@ -209,6 +213,7 @@ def hasty(place: Path) -> Iterator[list[bytes]]:
                     for _ in range(3):
                         connection = listening.accept()[0]
                         connection.recv(1)
+                        time.sleep(delay)
                         connection.close()
                     connection = listening.accept()[0]
                 except OSError:
@@ -229,13 +234,24 @@ def hasty(place: Path) -> Iterator[list[bytes]]:
 @needs_nginx
 @pytest.mark.parametrize("conf", [ASGI, SITE], ids=["asgi", "site"])
 def test_what_every_process_closes_unread_is_sent_again_but_for_a_post(tmp_path: Path, conf: Path) -> None:
-    with hasty(tmp_path / "s") as seen, serving(tmp_path, tmp_path / "s", site=conf) as port:
+    # However slow this machine is.
+    patient = {"proxy_next_upstream_timeout 3s": "proxy_next_upstream_timeout 1h"}
+    with hasty(tmp_path / "s") as seen, serving(tmp_path, tmp_path / "s", patient, conf) as port:
         site = ("127.0.0.1", port)
         assert ask(site, "/", headers=HTTPS, source=BALANCER).status == 200
         assert get(site, CHECK).status == 200
         assert len(seen) == 2
         assert ask(site, "/", method="POST", headers={**HTTPS, "Content-Length": "0"}, source=BALANCER).status == 502
         assert len(seen) == 2
+
+
+@needs_nginx
+@pytest.mark.parametrize("conf", [ASGI, SITE], ids=["asgi", "site"])
+def test_a_request_of_which_a_process_dies_late_goes_to_no_other(tmp_path: Path, conf: Path) -> None:
+    soon = {"proxy_next_upstream_timeout 3s": "proxy_next_upstream_timeout 1ms"}
+    with hasty(tmp_path / "s", delay=0.1) as seen, serving(tmp_path, tmp_path / "s", soon, conf) as port:
+        assert ask(("127.0.0.1", port), "/", headers=HTTPS, source=BALANCER).status == 502
+        assert seen == []
 
 
 def upgrade(talk: Talk, to: str) -> bytes:
