@@ -9,6 +9,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
@@ -114,6 +115,9 @@ def _count(text: str) -> int:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
+    # Not `print`, which may be what is interrupted; and a terminal may be what has ended.
+    with suppress(OSError):
+        os.write(2, b"\nrehearsal: stopping, and removing what it made\n")
     raise KeyboardInterrupt
 
 

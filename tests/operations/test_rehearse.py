@@ -1,5 +1,6 @@
 """The rehearsal as a user runs it: `inv rehearse` as a process, whole, without a part, interrupted, and killed."""
 
+import errno
 import json
 import os
 import re
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from rehearsal import __main__ as rehearsal_main
 from rehearsal import sandbox
 from rehearsal.cloud.authorization.published import OPERATOR
 from rehearsal.jobs import broker
@@ -84,6 +86,19 @@ def test_nothing_is_left_when_it_is_stopped(temporary: Path, blow: signal.Signal
     code, out = told(process)
     assert code == (-9 if blow == signal.SIGKILL else 1)
     assert "Traceback" not in out
+
+
+def test_what_stops_it_is_answered_at_once(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        rehearsal_main._interrupt(signal.SIGINT, None)
+    assert capfd.readouterr().err == "\nrehearsal: stopping, and removing what it made\n"
+
+    def hung_up(*_: object) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "write", hung_up)
+    with pytest.raises(KeyboardInterrupt):
+        rehearsal_main._interrupt(signal.SIGHUP, None)
 
 
 @pytest.mark.long
