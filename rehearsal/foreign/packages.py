@@ -1,6 +1,7 @@
 """What machines install and build with, fetched beforehand: in their networks there is no index and no registry."""
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterable
@@ -27,12 +28,20 @@ def gather_wheels(folder: Path, venv: Path, say: Callable[[str], None]) -> None:
     wheels.mkdir(parents=True, exist_ok=True)
     say("the packages of the new release, for machines, which have no network")
     frozen = run(*_PIP, "--python", venv / "bin/python", "freeze", "--exclude-editable", cwd=folder, what="pip freeze")
+    for line in from_addresses(frozen):
+        say(f"{line}: machines do not reach that; where a release installs its requirements with pip, it will stop there")
     wanted = folder / "wanted.txt"
     wanted.write_text(frozen + "".join(f"{name}\n" for name in _TOOLS), encoding="utf-8")
     pip = (*_PIP, "--python", venv / "bin/python")
     run(*pip, "download", "--quiet", "--no-deps", "--dest", wheels, "-r", wanted, cwd=folder, what="pip download")
     for source in sorted(path for path in wheels.iterdir() if path.name.endswith(_SOURCES)):
         run(*pip, "wheel", "--quiet", "--no-deps", "--wheel-dir", wheels, source, cwd=folder, what=f"pip wheel {source.name}")
+
+
+def from_addresses(frozen: str) -> list[str]:
+    """Return what of the output of `pip freeze` pip takes from an address such as git's, without a password in it."""
+    direct = [line for line in frozen.splitlines() if re.match(r"\S+ @ (?!file:)", line)]
+    return [re.sub(r"://[^/@\s]+@", "://", line) for line in direct]
 
 
 def gather_node(folder: Path, tree: Path) -> None:

@@ -123,6 +123,12 @@ def test_releases_of_two_pythons_are_refused(tmp_path: Path, monkeypatch: pytest
         for_machines.fetch(tmp_path, tmp_path, (), print)
 
 
+def test_packages_that_come_from_an_address_are_named_without_its_password() -> None:
+    frozen = "a==1\nb @ git+https://x:secret@git.example.com/b.git@1a2b\nc @ https://example.com/c.zip\nd @ file:///src/d\n"
+    named = ["b @ git+https://git.example.com/b.git@1a2b", "c @ https://example.com/c.zip"]
+    assert packages.from_addresses(frozen) == named and packages.from_addresses("a==1\n") == []
+
+
 def test_node_is_there_where_the_build_is_npms(tmp_path: Path) -> None:
     assert packages.needs_node(["{ command -v npm; } && npm ci", "make"]) and not packages.needs_node(["make npm-like"])
     assert ".npmrc" not in packages.settings(tmp_path)
