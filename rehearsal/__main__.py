@@ -93,16 +93,20 @@ def _in_a_box(arguments: Sequence[str], args: argparse.Namespace) -> int:
     """Go on in a box, where machines can be; return the exit code."""
     from .hosts.machines import golden, namespaces, requirements
 
+    begun = False
     try:
         if line := requirements.missing(args.instances):
             print(f"rehearsal: {line}", file=sys.stderr)
             return 2
         golden.layers(lambda line: print(f"rehearsal: {line}", flush=True), loading.debian(args.top) if args.project else ())
+        begun = True
     except (golden.GoldenError, KeyboardInterrupt) as error:
-        print(f"rehearsal: {error or 'stopped'}", file=sys.stderr)
-        if args.top:
-            shutil.rmtree(args.top)
+        print(f"rehearsal: {str(error) or 'stopped'}", file=sys.stderr)
         return 1
+    finally:
+        # It holds secrets of the site; a box removes it by itself.
+        if args.top and not begun:
+            shutil.rmtree(args.top)
     top = args.top or Path(tempfile.mkdtemp(prefix="ramped-rehearsal-"))
     own = [] if args.top else ["--top", str(top)]
     return namespaces.run([sys.executable, "-m", __package__ or "", *arguments, *own], [top], note=top / "box")

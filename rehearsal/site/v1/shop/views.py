@@ -1,3 +1,5 @@
+import os
+
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -10,7 +12,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 def colour(request: HttpRequest) -> HttpResponse:
-    return HttpResponse(settings.COLOUR, content_type="text/plain")
+    return HttpResponse(settings.COLOUR, content_type="text/plain", headers={"X-Process": str(os.getpid())})
 
 
 def product(request: HttpRequest, number: int) -> HttpResponse:
