@@ -76,7 +76,8 @@ def test_a_scheduled_action_is_named_and_carried_out_meanwhile() -> None:
             return datetime.fromtimestamp((world.group().at or 0.0) + seconds, UTC)
 
         def night() -> None:
-            put(StartTime=at(1))
+            put(StartTime=at(30))
+            world.cloud.control("advance", {"seconds": 31 / world.cloud.standin.options.time_scale})
             world.cloud.wait(lambda: world.group().desired == 1)
 
         put(StartTime=at(300))

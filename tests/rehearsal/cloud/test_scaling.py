@@ -160,8 +160,8 @@ def test_a_recurring_action_is_shown_with_its_next_time_and_is_carried_out_each_
     for size in (4, 3):
         at = recurring(autoscaling)["StartTime"]
         cloud.control("advance", {"seconds": 60 / cloud.standin.options.time_scale})
-        cloud.wait(lambda wanted=size: desired(cloud) == wanted)
-        assert recurring(autoscaling)["StartTime"] > at
+        cloud.wait(lambda before=at: recurring(autoscaling)["StartTime"] > before)
+        assert desired(cloud) == size
         recur(autoscaling, Recurrence="* * * * *", DesiredCapacity=3)
     suspend(cloud, "ScheduledActions")
     recur(autoscaling, Recurrence="* * * * *", DesiredCapacity=9)
