@@ -235,7 +235,7 @@ def hasty(place: Path, delay: float = 0) -> Iterator[list[bytes]]:
 @pytest.mark.parametrize("conf", [ASGI, SITE], ids=["asgi", "site"])
 def test_what_every_process_closes_unread_is_sent_again_but_for_a_post(tmp_path: Path, conf: Path) -> None:
     # However slow this machine is.
-    patient = {"proxy_next_upstream_timeout 3s": "proxy_next_upstream_timeout 1h"}
+    patient = {"proxy_next_upstream_timeout 10s": "proxy_next_upstream_timeout 1h"}
     with hasty(tmp_path / "s") as seen, serving(tmp_path, tmp_path / "s", patient, conf) as port:
         site = ("127.0.0.1", port)
         assert ask(site, "/", headers=HTTPS, source=BALANCER).status == 200
@@ -248,7 +248,7 @@ def test_what_every_process_closes_unread_is_sent_again_but_for_a_post(tmp_path:
 @needs_nginx
 @pytest.mark.parametrize("conf", [ASGI, SITE], ids=["asgi", "site"])
 def test_a_request_of_which_a_process_dies_late_goes_to_no_other(tmp_path: Path, conf: Path) -> None:
-    soon = {"proxy_next_upstream_timeout 3s": "proxy_next_upstream_timeout 1ms"}
+    soon = {"proxy_next_upstream_timeout 10s": "proxy_next_upstream_timeout 1ms"}
     with hasty(tmp_path / "s", delay=0.1) as seen, serving(tmp_path, tmp_path / "s", soon, conf) as port:
         assert ask(("127.0.0.1", port), "/", headers=HTTPS, source=BALANCER).status == 502
         assert seen == []
