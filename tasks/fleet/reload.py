@@ -74,9 +74,9 @@ class FleetReloader:
 
     def prove(self, webs: Sequence[WebInstance]) -> None:
         """Refuse to reload anything where a new process of the running release would not answer beside the new files."""
-        begun = self._run.clock.elapsed()
-        require_old_process(self._run, self._hosts, [web for web in webs if not self._instances.sick(web)])
-        self._instances.start = self._run.clock.elapsed() - begun
+        self._instances.start = require_old_process(
+            self._run, self._hosts, [web for web in webs if not self._instances.sick(web)]
+        )
 
     def reload(self, webs: Sequence[WebInstance], size: int) -> None:
         """Reload instances, `size` at a time; a batch begins when the previous one is healthy.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Sequence
 
@@ -18,7 +19,7 @@ from ..decisions.release.reload import (
     next_method,
     patience,
     read_service,
-    restart_of,
+    unnoticed,
 )
 from ..errors import Cancelled, DeployError, Refused, TimedOut
 from ..hosts.http import NoAnswer
@@ -28,6 +29,7 @@ from ..hosts.site import ask_health, headers
 from ..hosts.ssh import Host
 from ..runtime.run import Run
 from ..runtime.waiting import Waiting
+from .old_process import seconds_alone
 
 _ASKS = 10  # new connections, since each may reach another worker
 
@@ -44,7 +46,9 @@ class InstanceReloader:
         named = named_file(added)
         self._named = url_path(run.settings.static.url, named) if named else None
         self._without_effect: dict[Service, list[ReloadMethod]] = {}
-        self.start = 0.0  # seconds in which one more process of the running release started and answered
+        self.start: float | None = None  # seconds in which one more process of the running release started
+        self._measuring = threading.Lock()
+        self._measured = False  # here, since no page was asked for that
 
     def reload(self, web: WebInstance, fleet: int, *, only_if_needed: bool) -> str:
         """Reload an instance, and wait until it serves the new files and is healthy in its target groups.
@@ -75,8 +79,7 @@ class InstanceReloader:
         service = read_service(host.read(commands.show(unit, PROPERTIES)).stdout)
         if not service.loaded:
             raise Refused(f"{web.id}: no unit {unit} on this instance; the first of app.services must be the site's service")
-        # A sole instance is not drained: that would stop the site.
-        method = restart_of(service, self.start, self._targets.forgiven(web)) if fleet > 1 else restart_of(service)
+        method = self._unnoticed(methods(service)[-1], host, web, fleet)
         self._apply(method, host, web, fleet, ask_health(host, self._run.settings.app)[0])
         self._targets.await_healthy(web)
         return f"new settings, {method.value}"
@@ -157,11 +160,12 @@ class InstanceReloader:
         revision, _ = ask_health(host, self._run.settings.app)
         learned = self._without_effect.setdefault(service, [])
         while (method := next_method(service, learned)) is not None:
-            if self._apply(method, host, web, fleet, revision):
-                return method
+            used = self._unnoticed(method, host, web, fleet)
+            if self._apply(used, host, web, fleet, revision):
+                return used
             learned.append(method)
             self._run.out.say(
-                f"{web.id}: {method.value} succeeded, but {self._named} is still not served; trying a stronger method"
+                f"{web.id}: {used.value} succeeded, but {self._named} is still not served; trying a stronger method"
             )
         raise DeployError(f"{web.id}: the site is healthy but does not serve {self._named}: is the shared STATIC_ROOT mounted?")
 
@@ -174,6 +178,16 @@ class InstanceReloader:
         if method is ReloadMethod.DRAIN:
             self._drains.come_back(web)
         return serves
+
+    def _unnoticed(self, method: ReloadMethod, host: Host, web: WebInstance, fleet: int) -> ReloadMethod:
+        forgiven = self._targets.forgiven(web)
+        # A sole instance is not drained: that would stop the site.
+        if fleet < 2 or method is not ReloadMethod.SOCKET_RESTART or forgiven == float("inf"):
+            return method
+        with self._measuring:
+            if self.start is None and not self._measured:
+                self.start, self._measured = seconds_alone(self._run, host), True
+        return unnoticed(method, self.start, forgiven)
 
     def _await_site(self, host: Host, revision: str | None, *, gentle: bool) -> bool:
         """Wait until the site is healthy with its previous revision; return whether it then serves the named file.

@@ -1,14 +1,19 @@
 """`ship --settings`: changed settings on every instance without a release, while visitors are served."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 import pytest
 
 from tasks.aws import instances
-from tasks.aws.serving import WebInstance
+from tasks.aws.draining import Targets
+from tasks.aws.serving import WebInstance, in_service
+from tasks.decisions.release.reload import ReloadMethod
 from tasks.errors import Resumable, SettingsError
+from tasks.fleet.old_process import seconds_alone
 from tasks.fleet.reload import FleetReloader
 from tasks.hosts.pool import Hosts
+from tasks.hosts.shell import commands
 from tasks.operations.restart_all import ship_settings
 from tests.worlds.shop_world import ShopWorld, credentials, golden_of
 from tests.worlds.visitors import visitors
@@ -72,13 +77,40 @@ def test_a_sole_instance_is_not_drained_though_it_starts_slowly(world: ShopWorld
 
     def slow(self: FleetReloader, webs: Sequence[WebInstance]) -> None:
         prove(self, webs)
-        self._instances.start += 3600.0
+        self._instances.start = 3600.0
 
     monkeypatch.setattr(FleetReloader, "prove", slow)
     store(world, "COLOUR=blue\n")
     with visitors(world):
         assert "new settings, restart behind its socket" in ship(world)
     assert colours(world) == ["COLOUR=blue"] * 2
+
+
+@pytest.mark.parametrize(
+    ("forgiven", "expected"),
+    [(3600.0, ReloadMethod.SOCKET_RESTART), (1e-6, ReloadMethod.DRAIN), (math.inf, ReloadMethod.SOCKET_RESTART)],
+)
+def test_how_long_a_start_takes_is_measured_where_no_page_is_asked_for(
+    world: ShopWorld, monkeypatch: pytest.MonkeyPatch, forgiven: float, expected: ReloadMethod
+) -> None:
+    monkeypatch.setattr(Targets, "forgiven", lambda *_: forgiven)
+    run = world.run(app={"pages": []})
+    (web,) = in_service(run.cloud, run.settings.groups)
+    with FleetReloader(run, [], only_if_needed=False) as reloader:
+        reloader.prove([web])
+        ours, host = reloader._instances, reloader._hosts.open(web.instance)
+        assert ours.start is None
+        assert ours._unnoticed(ReloadMethod.SOCKET_RESTART, host, web, 1) is ReloadMethod.SOCKET_RESTART, "a sole one"
+        assert ours._unnoticed(ReloadMethod.SOCKET_RESTART, host, web, 2) is expected
+        assert (ours.start or 0.0) > 0.0 or forgiven == math.inf
+
+
+def test_a_site_that_does_not_start_alone_has_no_known_time(world: ShopWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = world.run()
+    (web,) = in_service(run.cloud, run.settings.groups)
+    monkeypatch.setattr(commands, "serving", lambda *_: "exit 3")
+    with Hosts(run) as hosts:
+        assert seconds_alone(run, hosts.open(web.instance)) is None
 
 
 def test_the_first_instance_that_cannot_read_them_stops_it_and_serves_as_before(world: ShopWorld) -> None:

@@ -64,23 +64,23 @@ def methods(service: Service) -> tuple[ReloadMethod, ...]:
     return (*gentle, ReloadMethod.SOCKET_RESTART if service.socket else ReloadMethod.DRAIN)
 
 
-def restart_of(service: Service, start: float = 0.0, forgiven: float = float("inf")) -> ReloadMethod:
-    """Return the method that gives the site a new environment: a reload keeps that of its first process.
+def unnoticed(method: ReloadMethod, start: float | None, forgiven: float) -> ReloadMethod:
+    """Return the method that the load balancer does not notice: behind its socket a site that starts is silent.
 
-    `start`: seconds in which one process alone started and answered, 0 where it is not known; `forgiven`: seconds of silence
-    after which the load balancer takes an instance out of traffic. Behind its socket a site that starts is silent.
+    `start`: seconds in which one process alone started and answered, None where it is not known; `forgiven`: seconds of silence
+    after which the load balancer takes an instance out of traffic, infinite where there is none.
     """
-    method = methods(service)[-1]
-    return ReloadMethod.DRAIN if method is ReloadMethod.SOCKET_RESTART and _MANY * start >= forgiven else method
+    slow = forgiven < float("inf") and (start is None or _MANY * start >= forgiven)
+    return ReloadMethod.DRAIN if method is ReloadMethod.SOCKET_RESTART and slow else method
 
 
-def patience(timeout: float, start: float) -> float:
+def patience(timeout: float, start: float | None) -> float:
     """Return the seconds that a healthy site of old processes alone is given, before a stronger method is tried.
 
-    `timeout`: of the whole; `start`: seconds in which one process alone started and answered, 0 where it is not known.
+    `timeout`: of the whole; `start`: seconds in which one process alone started and answered, None where it is not known.
     """
     # Never all of it: the stronger method would not be tried.
-    return min(timeout / 2, max(timeout / 4, _STARTS * start))
+    return min(timeout / 2, max(timeout / 4, _STARTS * (start or 0.0)))
 
 
 @dataclass

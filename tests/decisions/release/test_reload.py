@@ -8,7 +8,7 @@ from tasks.decisions.release.reload import (
     next_method,
     patience,
     read_service,
-    restart_of,
+    unnoticed,
 )
 
 PLAIN = """\
@@ -80,16 +80,20 @@ def test_what_is_not_running_cannot_be_reloaded() -> None:
 @pytest.mark.parametrize(
     ("socket", "start", "expected"),
     [
-        ("shop.socket", 0.0, ReloadMethod.SOCKET_RESTART),  # not known
+        ("shop.socket", None, ReloadMethod.DRAIN),  # not known
+        ("shop.socket", 0.0, ReloadMethod.SOCKET_RESTART),
         ("shop.socket", 17.0, ReloadMethod.SOCKET_RESTART),
         ("shop.socket", 17.5, ReloadMethod.DRAIN),
         (None, 1.0, ReloadMethod.DRAIN),
     ],
 )
 def test_a_site_that_starts_slowly_is_drained_before_the_load_balancer_does_it(
-    socket: str | None, start: float, expected: ReloadMethod
+    socket: str | None, start: float | None, expected: ReloadMethod
 ) -> None:
-    assert restart_of(Service(True, True, True, False, socket), start, 35.0) is expected
+    method = methods(Service(True, True, True, False, socket))[-1]
+    assert unnoticed(method, start, 35.0) is expected
+    assert unnoticed(method, start, float("inf")) is method, "no load balancer asks"
+    assert unnoticed(ReloadMethod.RELOAD, start, 35.0) is ReloadMethod.RELOAD
 
 
 def test_a_reload_without_effect_leads_to_the_next_method() -> None:
