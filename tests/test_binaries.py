@@ -214,7 +214,7 @@ def test_stopped_half_way_it_says_how_to_go_on(folder: Folder, binary: str, numb
     last = json.loads((folder.path / "log").read_text().splitlines()[-1])
     assert (last["event"], last["outcome"], last["code"]) == ("run-ended", "interrupted", 3)
     assert (answer.out.splitlines()[:2], answer.code) == (["-> work", "   working"], 3)
-    assert answer.out.splitlines()[2].startswith("failed work (")
+    assert answer.out.splitlines()[2].startswith("interrupted work (")
 
 
 @pytest.mark.parametrize("binary", BINARIES)

@@ -273,8 +273,8 @@ def protect(cloud: Cloud, name: str, ids: Sequence[str], on: bool) -> None:
         )
 
 
-def terminate(cloud: Cloud, name: str, ids: Sequence[str], *, decrement: bool) -> None:
-    """Terminate instances through their group, which deregisters and drains them first.
+def terminate(cloud: Cloud, name: str, ids: Sequence[str], *, decrement: bool) -> Iterator[str]:
+    """Terminate instances through their group, which deregisters and drains them first; yield each once AWS has accepted that.
 
     Up to 100 in a call; one by one where the region, or boto3, does not know that yet.
     """
@@ -286,12 +286,14 @@ def terminate(cloud: Cloud, name: str, ids: Sequence[str], *, decrement: bool) -
         some = list(ids[start : start + 100])
         try:
             call(AutoScalingGroupName=name, InstanceIds=some, **how)
+            yield from some
         except (ParamValidationError, ClientError) as error:
             if isinstance(error, ClientError) and error_code(error) != "ValidationError":
                 raise
             # It names one that is wrong, too: each call then says what is so for one.
             for id in some:
                 call(InstanceId=id, **how)
+                yield id
 
 
 def write_tags(cloud: Cloud, name: str, tags: Mapping[str, str]) -> None:

@@ -200,13 +200,14 @@ def _with_health(instance: FleetInstance, health: list[dict[str, TargetHealth]])
     return replace(instance, targets=tuple(state.state for state in here), reason=reason)
 
 
-def apply(cloud: Cloud, group: Group, step: Step) -> str | None:
+def apply(cloud: Cloud, group: Group, step: Step, made: list[str] | None = None) -> str | None:
     """Make the API calls of a step.
 
-    Returns None, or why AWS rejected the call for now; the next poll decides again.
+    `made` gets the instances that were terminated. Returns None, or why AWS rejected the call for now: the next poll decides
+    again.
     """
     try:
-        _apply(cloud, group, step)
+        _apply(cloud, group, step, [] if made is None else made)
     except ClientError as error:
         gone = isinstance(step, Terminate | Retire | Return | Protect | Unprotect) and error_code(error) == "ValidationError"
         if error_code(error) in _RETRYABLE or gone or throttled(error):
@@ -215,7 +216,7 @@ def apply(cloud: Cloud, group: Group, step: Step) -> str | None:
     return None
 
 
-def _apply(cloud: Cloud, group: Group, step: Step) -> None:
+def _apply(cloud: Cloud, group: Group, step: Step, made: list[str]) -> None:
     name = group.name
     match step:
         case Begin(record) | Rewrite(record) | TurnBack(record) | Advance(record) | Abort(record):
@@ -234,9 +235,9 @@ def _apply(cloud: Cloud, group: Group, step: Step) -> None:
             autoscaling.protect(cloud, name, ids, False)
         case Return(ids, record):
             _write(cloud, name, record)
-            autoscaling.terminate(cloud, name, ids, decrement=True)
+            made.extend(autoscaling.terminate(cloud, name, ids, decrement=True))
         case Terminate(ids) | Retire(ids):
-            autoscaling.terminate(cloud, name, ids, decrement=False)
+            made.extend(autoscaling.terminate(cloud, name, ids, decrement=False))
         case Lower(record, desired, maximum):
             _write(cloud, name, record)
             autoscaling.resize(cloud, name, desired, maximum)

@@ -114,8 +114,12 @@ class RampedEngine:
 
     def apply(self, observed: Observation, step: Step) -> str | None:
         """Make the API calls of a step; return None, or why AWS rejected them for now."""
-        rejection = fleets.apply(self.run.cloud, observed.group, step)
-        self.memory = self.memory.after(step, observed.now) if rejection is None else self.memory.rejected(step)
+        made: list[str] = []
+        rejection = fleets.apply(self.run.cloud, observed.group, step, made)
+        if rejection is None:
+            self.memory = self.memory.after(step, observed.now)
+        else:
+            self.memory = self.memory.rejected(step, made, observed.fleet.record, observed.now)
         return rejection
 
     def progress(self, observed: Observation, step: Step) -> Progress:

@@ -335,7 +335,7 @@ def test_of_several_that_are_to_leave_some_leave_and_another_has_gone_already() 
         def one_dies() -> None:
             third = world.printed.rpartition("terminate ")[2].split(", ")[2].split()[0]
             world.cloud.client("ec2").terminate_instances(InstanceIds=[third])
-            world.cloud.wait(lambda: third not in {m.id for m in world.staying()})
+            world.cloud.wait(lambda: third not in {m.id for m in world.group().members})
 
         world.when("terminate i-", one_dies)
         world.roll(surge=4, batch=4)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from .snapshot import SETTLED, Fleet, Record, unlowered
@@ -41,12 +41,16 @@ class Memory:
                 return replace(self, record=None, over=self.record.run if self.record else "")
         return self
 
-    def rejected(self, step: Step) -> Memory:
-        """Return the memory after AWS has rejected a call of a step, of which others may have been made.
+    def rejected(self, step: Step, made: Sequence[str], before: Record | None, at: float) -> Memory:
+        """Return the memory after AWS has rejected a call of a step.
 
-        What was given back is known by the record alone: it says nothing false where none of its instances was terminated.
+        `made`: the instances that earlier calls of it have terminated; one that was rejected may have gone by itself, and gave
+        nothing back. `before`: the record before the step.
         """
-        return replace(self, record=step.record) if isinstance(step, Return) else self
+        memory = replace(self, record=self.record or before)
+        if isinstance(step, Return) and made:
+            return memory.after(replace(step, ids=tuple(made), record=replace(step.record, returning=tuple(made))), at)
+        return memory.after(replace(step, ids=tuple(made)), at) if isinstance(step, Terminate | Retire) and made else memory
 
     def met(self, fleet: Fleet) -> Memory:
         """Return the memory without instances that are back: a group may reuse what was terminated, by way of its warm pool."""

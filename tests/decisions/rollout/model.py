@@ -386,7 +386,11 @@ class Operator:
 
     def _reject(self, step: Step) -> None:
         """Go on after AWS has made some of a step's writes and rejected the next."""
-        self.memory, self.crash, self.polled = self.memory.rejected(step), None, True
+        # A step writes its record first, in two calls.
+        first = 2 if isinstance(step, Return) else 0
+        made = getattr(step, "ids", ())[: max(0, (self.crash or 0) - first)]
+        before = self.seen.record if self.seen else None
+        self.memory, self.crash, self.polled = self.memory.rejected(step, made, before, self.group.now), None, True
         self.group.log.append(f"{self.group.now:6.0f} rejected")
         self.group.pass_time(TICK)
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tasks.decisions.rollout.memory import SETTLED, Memory
-from tasks.decisions.rollout.snapshot import Fleet, FleetInstance, Record
+from tasks.decisions.rollout.snapshot import Fleet, FleetInstance
 from tasks.decisions.rollout.steps import (
     Abort,
     Advance,
@@ -122,6 +122,11 @@ def test_what_was_terminated_is_leaving_whatever_is_shown() -> None:
     assert memory.complete(leaving).instances == leaving.instances, "what is shown already stays as it is shown"
 
 
-@pytest.mark.parametrize(("step", "record"), [(Return(("i-1", "i-2"), OTHER), OTHER), (Terminate(("i-1",)), RECORD)])
-def test_of_a_rejected_step_the_record_alone_counts_since_it_may_be_made_in_part(step: Step, record: Record) -> None:
-    assert BUSY.rejected(step) == replace(BUSY, record=record)
+@pytest.mark.parametrize("step", [Return(("i-1", "i-2"), OTHER), Terminate(("i-1", "i-2"))])
+def test_of_a_rejected_step_what_was_made_counts(step: Step) -> None:
+    """What was rejected may have gone by itself, and gave nothing back."""
+    assert BUSY.rejected(step, (), OTHER, 9.0) == BUSY
+    assert Memory().rejected(step, (), OTHER, 9.0) == Memory(record=OTHER), "the tags name a step that was not made"
+    after = BUSY.rejected(step, ("i-1",), None, 9.0)
+    assert (after.dismissed, after.written) == (BUSY.dismissed | {"i-1"}, 9.0)
+    assert after.record == (replace(OTHER, returning=("i-1",)) if isinstance(step, Return) else RECORD)
