@@ -286,7 +286,6 @@ def terminate(cloud: Cloud, name: str, ids: Sequence[str], *, decrement: bool) -
         some = list(ids[start : start + 100])
         try:
             call(AutoScalingGroupName=name, InstanceIds=some, **how)
-            yield from some
         except (ParamValidationError, ClientError) as error:
             if isinstance(error, ClientError) and error_code(error) != "ValidationError":
                 raise
@@ -294,6 +293,8 @@ def terminate(cloud: Cloud, name: str, ids: Sequence[str], *, decrement: bool) -
             for id in some:
                 call(InstanceId=id, **how)
                 yield id
+        else:
+            yield from some
 
 
 def write_tags(cloud: Cloud, name: str, tags: Mapping[str, str]) -> None:

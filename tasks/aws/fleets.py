@@ -235,9 +235,11 @@ def _apply(cloud: Cloud, group: Group, step: Step, made: list[str]) -> None:
             autoscaling.protect(cloud, name, ids, False)
         case Return(ids, record):
             _write(cloud, name, record)
-            made.extend(autoscaling.terminate(cloud, name, ids, decrement=True))
+            for id in autoscaling.terminate(cloud, name, ids, decrement=True):
+                made.append(id)
         case Terminate(ids) | Retire(ids):
-            made.extend(autoscaling.terminate(cloud, name, ids, decrement=False))
+            for id in autoscaling.terminate(cloud, name, ids, decrement=False):
+                made.append(id)
         case Lower(record, desired, maximum):
             _write(cloud, name, record)
             autoscaling.resize(cloud, name, desired, maximum)

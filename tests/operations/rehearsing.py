@@ -86,9 +86,13 @@ STARTED: list["subprocess.Popen[str]"] = []
 
 
 def rehearse(*arguments: str, **more: str) -> "subprocess.Popen[str]":
+    return start(*sandbox.command("inv"), "rehearse", *arguments, cwd=ROOT, **more)
+
+
+def start(*command: str | Path, cwd: Path, **more: str) -> "subprocess.Popen[str]":
     process = subprocess.Popen(
-        [*sandbox.command("inv"), "rehearse", *arguments],
-        cwd=ROOT,
+        list(map(str, command)),
+        cwd=cwd,
         env=os.environ | more,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

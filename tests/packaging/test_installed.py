@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tasks.version import VERSION
-from tests.operations.rehearsing import STARTED, temporary, told, unfinished, until
+from tests.operations.rehearsing import start, temporary, told, unfinished, until
 from tests.packaging.environments import BASE, ROOT, Environment, build_wheel, environment, newest, run
 from tests.worlds.operator_folder import SETTINGS
 
@@ -130,20 +130,6 @@ def test_the_extra_has_what_the_rehearsal_needs(with_rehearsal: Environment) -> 
     assert "No broken requirements found." in with_rehearsal.pip("check")
     # What the hint of the test above would install is there by now.
     with_rehearsal.install("--no-index", "ramped[rehearsal]")
-
-
-def start(*command: str | Path, cwd: Path, **more: str) -> "subprocess.Popen[str]":
-    process = subprocess.Popen(
-        list(map(str, command)),
-        cwd=cwd,
-        env=os.environ | more,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    STARTED.append(process)
-    return process
 
 
 def begins(process: "subprocess.Popen[str]") -> None:

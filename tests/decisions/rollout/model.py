@@ -329,6 +329,7 @@ class Operator:
     polled: bool = True  # false while `seen` is a poll and our own writes since
     crash: int | None = None  # writes until the process dies
     rejected: bool = False  # AWS rejects the call after these instead
+    vanishing: bool = False  # what AWS refuses to terminate has gone by itself just then, and no activity says so
     look: Look = WHOLE
     read: float = float("-inf")  # when the group itself was read, and nothing was written since
 
@@ -388,7 +389,11 @@ class Operator:
         """Go on after AWS has made some of a step's writes and rejected the next."""
         # A step writes its record first, in two calls.
         first = 2 if isinstance(step, Return) else 0
-        made = getattr(step, "ids", ())[: max(0, (self.crash or 0) - first)]
+        ids, number = getattr(step, "ids", ()), (self.crash or 0) - first
+        made = ids[: max(0, number)]
+        if self.vanishing and isinstance(step, Return | Terminate) and 0 <= number < len(ids):
+            self.group.boxes.pop(ids[number], None)
+            self.group.reconcile()
         before = self.seen.record if self.seen else None
         self.memory, self.crash, self.polled = self.memory.rejected(step, made, before, self.group.now), None, True
         self.group.log.append(f"{self.group.now:6.0f} rejected")

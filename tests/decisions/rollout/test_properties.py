@@ -42,6 +42,25 @@ def test_with_a_quiet_adversary_it_ends_after_n_launches_however_often_it_is_kil
     assert_clean(w)
 
 
+# The only one that gives the surge back has gone by itself just then.
+@example({"desired": 1, "below": 0, "above": 0, "surge": 1, "batch": 1, "boot": 3.0, "drain": 0.0}, [-3] * 20)
+@given(sizes, st.lists(st.none() | st.integers(-6, -1), max_size=40))
+def test_what_goes_by_itself_as_it_is_to_be_terminated_gives_nothing_back(numbers: dict, rejected: list) -> None:
+    w = world(numbers)
+    operator = Operator(w.group, policy(surge=numbers["surge"], batch=numbers["batch"], max_failures=1000), GOAL, vanishing=True)
+    for at in rejected:
+        operator.turn(at)
+        w.check()
+        if operator.ended:
+            break
+    if not operator.ended:
+        operator.run()
+    assert not isinstance(operator.ended, Stop), w.story()
+    assert w.group.desired == numbers["desired"], "relative\n" + w.story()
+    assert [b.version for b in w.group.members()] == ["2"] * numbers["desired"], w.story()
+    assert_clean(w)
+
+
 @example(
     {"desired": 1, "below": 0, "above": 0, "surge": 1, "batch": 1, "boot": 3.0, "drain": 0.0},
     [("quiet", 0)] * 6 + [("crash", 1), ("kill", 0)],
