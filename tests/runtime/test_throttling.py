@@ -5,8 +5,6 @@ from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import ClientError
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tasks.runtime import throttling
 from tests.rehearsal.standin import Cloud
@@ -59,26 +57,30 @@ def test_what_can_be_left_out_is_asked_for_once(cloud: Cloud) -> None:
 DESCRIBE, UPDATE = SimpleNamespace(name="DescribeInstances"), SimpleNamespace(name="UpdateAutoScalingGroup")
 
 
-@given(st.integers(1, throttling.ATTEMPTS - 1))
-def test_pauses_grow_and_are_bounded(attempts: int) -> None:
-    delay = throttling.retry((None, {"Error": {"Code": "RequestLimitExceeded"}}), attempts, DESCRIBE)
-    assert delay is not None and 0 <= delay <= min(2.0 ** (attempts - 1), throttling.LONGEST)
+def asked(operation: SimpleNamespace, *codes: str) -> list[float | None]:
+    """Return the pauses of one call that gets these errors one after the other; "": none."""
+    request: dict[str, object] = {"context": {}}
+    answers = ((None, {"Error": {"Code": code}} if code else {}) for code in codes)
+    return [throttling.retry(answer, operation, request) for answer in answers]
 
 
-@pytest.mark.parametrize(
-    ("response", "attempts"),
-    [
-        (None, 1),
-        ((None, {}), 1),
-        ((None, {"Error": {"Code": "InternalError"}}), 1),
-        ((None, {"Error": {"Code": "Throttling"}}), 40),
-    ],
-)
-def test_botocore_decides_everything_else(response: object, attempts: int) -> None:
-    assert throttling.retry(response, attempts, DESCRIBE) is None
+def test_pauses_grow_and_are_bounded() -> None:
+    delays = asked(DESCRIBE, *["RequestLimitExceeded"] * throttling.ATTEMPTS)
+    assert delays.pop() is None
+    for number, delay in enumerate(delays):
+        assert delay is not None and 0 <= delay <= min(2.0**number, throttling.LONGEST)
+
+
+def test_botocore_decides_everything_else() -> None:
+    assert asked(DESCRIBE, "", "InternalError") == [None, None]
+    assert throttling.retry(None, DESCRIBE, {"context": {}}) is None
 
 
 def test_a_write_ends_before_the_lease_of_the_lock_does() -> None:
-    refused = (None, {"Error": {"Code": "Throttling"}})
-    delays = [throttling.retry(refused, attempts, UPDATE) for attempts in range(1, 14)]
-    assert delays[-1] is None and all(delay is not None for delay in delays[:-1])
+    delays = asked(UPDATE, *["Throttling"] * throttling.WRITES)
+    assert delays.pop() is None and None not in delays
+
+
+def test_what_botocore_has_retried_before_does_not_count() -> None:
+    """RunInstances is retried where a zone has no capacity: one refusal after that would end it as throttled for good."""
+    assert asked(UPDATE, *["InsufficientInstanceCapacity"] * 12, "RequestLimitExceeded")[-1] is not None
