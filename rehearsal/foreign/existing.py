@@ -26,6 +26,8 @@ TOOLS = ("uv", "poetry", "pdm", "pipenv", "npm", "node")
 # What the operator's own fabric.yaml says of the host, which is another here.
 _OF_THE_HOST = {"directory", "virtualenv", "services", "domain", "port", "boot_timeout", "health_path", "branch"}
 PER_HOST = "rehearsal"  # the folder on the disk with our two modules
+# What a rehearsal sets itself: an environment file wins over what a unit says (systemd.exec(5)), and would lead to the real site.
+_OURS = {"DJANGO_SETTINGS_MODULE", "PYTHONPATH"}
 # Anywhere else than in a folder, the static files would be written to the real place.
 _ON_DISK = """
 import sys
@@ -137,15 +139,20 @@ class Existing:
             "PYTHONDONTWRITEBYTECODE": "1",
             **self.variables(),
             "DJANGO_SETTINGS_MODULE": "rehearsal_settings",
-            "PYTHONPATH": str(disk / PER_HOST),
+            "PYTHONPATH": self.python_path(str(disk / PER_HOST)),
             "REHEARSAL_SETTINGS": self.facts["settings"],
             "REHEARSAL_VALUES": str(disk / PER_HOST / "values.json"),
         }
         return run(*command, cwd=tree, env=environment, what=" ".join(map(str, command[1:4])))
 
     def variables(self) -> dict[str, str]:
-        """Return what the settings need of the environment: placeholders, and what was given."""
-        return {**self.facts["variables"], **self.prepared.environment}
+        """Return what the settings need of the environment: placeholders, and what was given, except what we set ourselves."""
+        given = {**self.facts["variables"], **self.prepared.environment}
+        return {name: value for name, value in given.items() if name not in _OURS}
+
+    def python_path(self, modules: str) -> str:
+        """Return PYTHONPATH with our modules before what the site has there; `modules`: their folder."""
+        return os.pathsep.join(filter(None, [modules, self.prepared.environment.get("PYTHONPATH")]))
 
     def values(self, shared: PurePath, endpoints: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return what `rehearsal_settings` has in place of production's; `shared`: where a host has what all share."""
@@ -163,7 +170,7 @@ class Existing:
         (disk / PER_HOST / "values.json").write_text(json.dumps(self.values(shared, endpoints)), encoding="utf-8")
         (disk / "site.env").write_text(environment_file(self.variables()), encoding="utf-8")
         (disk / "site.env").chmod(0o600)
-        unit = units.service(self.prepared.name, self.facts, PER_HOST, disk / "venv")
+        unit = units.service(self.prepared.name, self.facts, PER_HOST, self.python_path(f"%h/{PER_HOST}"), disk / "venv")
         (disk / f"systemd/{PROCESSES.unit}").write_text(unit, encoding="utf-8")
         shutil.copy(shop.UNITS["socket"] / "shop.socket", disk / "systemd/shop.socket")
         _link_tools(disk / ".local/bin", self.prepared.tools)

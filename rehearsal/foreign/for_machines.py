@@ -34,5 +34,5 @@ def fetch(top: Path, tree: Path, node: Sequence[str], say: Callable[[str], None]
     say(f"machines have Python {golden.python_of(base)}" + (f"; the site's own is taken along as {home}" if more else ""))
     facts = json.loads((tree / ".ramped/project.json").read_text(encoding="utf-8"))
     app = yaml.safe_load((tree / "fabric.yaml").read_text(encoding="utf-8"))["app"]
-    machine_files.drop_in(machine_files.read(tree, app, facts["server"]), facts, "")  # what it refuses costs no minutes yet
+    machine_files.drop_in(machine_files.read(tree, app, facts["server"]), facts, "", "")  # what it refuses costs no minutes yet
     return debian

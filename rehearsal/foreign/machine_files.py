@@ -16,7 +16,7 @@ _WRAPPED = {UVICORN: "rehearsal_asgi:application"}
 _DROP_IN = """\
 # The site's own settings with the databases and folders of the rehearsal, and its application with a header for the visitors.
 [Service]
-{files}Environment=DJANGO_SETTINGS_MODULE=rehearsal_settings PYTHONPATH={home}/{modules} REHEARSAL_CHECKOUT={directory}
+{files}Environment=DJANGO_SETTINGS_MODULE=rehearsal_settings "PYTHONPATH={path}" REHEARSAL_CHECKOUT={directory}
 Environment=REHEARSAL_SETTINGS={settings} REHEARSAL_VALUES={home}/{modules}/values.json REHEARSAL_APPLICATION={application}
 ExecStart=
 ExecStart={start}
@@ -67,9 +67,10 @@ def read(tree: Path, app: Mapping[str, Any], server: str) -> Host:
     return Host(directory, virtualenv, service, user[-1], (every("Group") or user)[-1], files, start[-1])
 
 
-def drop_in(host: Host, facts: Mapping[str, Any], file: str) -> str:
-    """Return the drop-in of the site's unit. Args: facts: what `init` recorded. file: an environment file besides the unit's own.
+def drop_in(host: Host, facts: Mapping[str, Any], file: str, path: str) -> str:
+    """Return the drop-in of the site's unit.
 
+    Args: facts: what `init` recorded. file: an environment file besides the unit's own. path: of Python's modules.
     Raises Refusal where the unit does not start the site's application.
     """
     module, _, name = facts["application"].partition(":")
@@ -81,6 +82,7 @@ def drop_in(host: Host, facts: Mapping[str, Any], file: str) -> str:
         files="" if file in host.environment_files else f"EnvironmentFile={file}\n",
         home=host.home,
         modules=MODULES,
+        path=path,
         shared=SHARED,
         directory=host.directory,
         settings=facts["settings"],

@@ -116,11 +116,12 @@ class OnMachines(Existing):
     def _lay_out(self, disk: Path, values: Mapping[str, Any]) -> None:
         """Put the site's own files onto the disk."""
         host = self.host
-        file = f"{host.home}/{machine_files.MODULES}/site.env"
-        variables = {name: value for name, value in self.variables().items() if name != "DJANGO_SETTINGS_MODULE"}
-        texts = {f"etc/systemd/system/{host.service}.d/rehearsal.conf": machine_files.drop_in(host, self.facts, file)}
+        modules = f"{host.home}/{machine_files.MODULES}"
+        file = f"{modules}/site.env"
+        drop_in = machine_files.drop_in(host, self.facts, file, self.python_path(modules))
+        texts = {f"etc/systemd/system/{host.service}.d/rehearsal.conf": drop_in}
         texts["etc/ld.so.conf.d/rehearsal.conf"] = "".join(f"{place}/lib\n" for place in self._python[1])
-        texts |= {name.lstrip("/"): environment_file(variables) for name in (file, *host.environment_files)}
+        texts |= {name.lstrip("/"): environment_file(self.variables()) for name in (file, *host.environment_files)}
         texts[f"{host.home}/{machine_files.MODULES}/values.json".lstrip("/")] = json.dumps(values)
         home = f"home/{image_files.USER}"
         texts |= {f"{home}/{name}": text for name, text in packages.settings(self.top / packages.FOLDER).items()}
@@ -172,7 +173,7 @@ class OnMachines(Existing):
             "PYTHONDONTWRITEBYTECODE": "1",
             **self.variables(),
             "DJANGO_SETTINGS_MODULE": "rehearsal_settings",
-            "PYTHONPATH": home,
+            "PYTHONPATH": self.python_path(home),
             "REHEARSAL_SETTINGS": self.facts["settings"],
             "REHEARSAL_VALUES": f"{home}/values.json",
         }

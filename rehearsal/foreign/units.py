@@ -16,7 +16,7 @@ After=network.target shop.socket
 {kind}
 WorkingDirectory=%h/app/{source}
 EnvironmentFile=%h/site.env
-Environment=DJANGO_SETTINGS_MODULE=rehearsal_settings PYTHONPATH=%h/{programs} REHEARSAL_CHECKOUT=%h/app
+Environment=DJANGO_SETTINGS_MODULE=rehearsal_settings "PYTHONPATH={path}" REHEARSAL_CHECKOUT=%h/app
 Environment=REHEARSAL_SETTINGS={settings} REHEARSAL_VALUES=%h/{programs}/values.json REHEARSAL_APPLICATION={application}
 ExecStart=%h/venv/bin/python -m {command}
 ExecReload=/bin/kill -s HUP $MAINPID
@@ -35,8 +35,11 @@ _UVICORN = (
 _LATER = {"gunicorn": ((25, 1), "--no-control-socket "), UVICORN: ((0, 37), "--timeout-worker-healthcheck 90 ")}
 
 
-def service(name: str, facts: Mapping[str, Any], programs: str, venv: Path) -> str:
-    """Return the unit. Args: name: of the site. facts: what `init` recorded. programs: the folder of our modules on a disk."""
+def service(name: str, facts: Mapping[str, Any], programs: str, path: str, venv: Path) -> str:
+    """Return the unit.
+
+    Args: name: of the site. facts: what `init` recorded. programs: the folder of our modules on a disk. path: of modules.
+    """
     server = UVICORN if facts["server"] == UVICORN else "gunicorn"
     source = str(Path(facts["manage"]).parent)
     application = facts["application"]
@@ -48,6 +51,7 @@ def service(name: str, facts: Mapping[str, Any], programs: str, venv: Path) -> s
         kind="Type=exec" if server == UVICORN else "Type=notify\nNotifyAccess=main",
         source="" if source == "." else source,
         programs=programs,
+        path=path,
         settings=facts["settings"],
         application=application if ":" in application else f"{application}:application",
         command=command.format(more=option if _version(venv, server) >= since else ""),

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rehearsal.foreign import acts, commands, databases, findings, prepare, pythons, units
-from rehearsal.foreign.existing import PER_HOST, PROGRAMS, Existing, _quoted
+from rehearsal.foreign.existing import PER_HOST, PROGRAMS, Existing, _quoted, environment_file
 from rehearsal.hosts.units import ServiceUnit
 from rehearsal.hosts.units import parse as parse_unit
 from rehearsal.sandbox import Refusal
@@ -197,11 +197,25 @@ FACTS = {"manage": "app/manage.py", "settings": "x.settings", "application": "x.
 def test_the_unit_is_that_of_the_server(tmp_path: Path, facts: dict[str, str], version: str) -> None:
     server = "uvicorn" if facts is FACTS else "gunicorn"
     (tmp_path / f"lib/python3.12/site-packages/{server}-{version}.dist-info").mkdir(parents=True)
-    text = units.service("site", facts, "rehearsal", tmp_path)
+    text = units.service("site", facts, "rehearsal", "%h/rehearsal", tmp_path)
     unit = parse_unit("shop.service", text, {"h": "/h", "t": "/t"})
     assert isinstance(unit, ServiceUnit) and unit.start.argv[2] == server and unit.directory == "/h/app/app"
     assert unit.environment["REHEARSAL_APPLICATION"] == ("x.asgi:site" if facts is FACTS else "x.wsgi:application")
     assert ("--timeout-worker-healthcheck" in unit.start.argv) is (facts is FACTS)
+
+
+def test_an_environment_file_does_not_lead_to_the_real_site(tmp_path: Path) -> None:
+    """It wins over what the unit says, and production's names the settings with production's database."""
+    (tmp_path / "gazette/.ramped").mkdir(parents=True)
+    (tmp_path / "gazette/.ramped/project.json").write_text(json.dumps({**FACTS, "variables": {}}))
+    given = {"DJANGO_SETTINGS_MODULE": "x.settings", "PYTHONPATH": "/etc/gazette", "REGION": "north"}
+    site = Existing(tmp_path, prepare.Prepared("gazette", "", "", "", "", "", given, [], [], [], [], "", {}, []))
+    text = units.service("gazette", site.facts, PER_HOST, site.python_path(f"%h/{PER_HOST}"), tmp_path)
+    unit = parse_unit("shop.service", text, {"h": "/h", "t": "/t"})
+    assert isinstance(unit, ServiceUnit)
+    found = {**unit.environment, **parse(environment_file(site.variables()))}
+    assert found["DJANGO_SETTINGS_MODULE"] == "rehearsal_settings" and found["REGION"] == "north"
+    assert found["PYTHONPATH"] == f"/h/{PER_HOST}:/etc/gazette"
 
 
 def test_a_database_that_a_rehearsal_has_not_is_named(tmp_path: Path) -> None:

@@ -36,21 +36,21 @@ def test_a_host_is_as_the_site_describes_it(tmp_path: Path) -> None:
     host = machine_files.read(tree(tmp_path), APP, "gunicorn")
     assert (host.service, host.user, host.group, host.home) == ("web.service", "gazette", "gazette", "/srv/gazette")
     assert host.environment_files == ("/srv/gazette/gazette.env",)
-    text = machine_files.drop_in(host, FACTS, "/srv/gazette/rehearsal/site.env")
+    text = machine_files.drop_in(host, FACTS, "/srv/gazette/rehearsal/site.env", "/ours")
     unit = parse_unit("web.service", text.replace("ExecStart=\n", ""), {"h": "/h", "t": "/t"})
     assert isinstance(unit, ServiceUnit)
     # The name of the processes stays, the application is ours.
     assert list(unit.start.argv)[-2:] == ["gazette.wsgi.app", "rehearsal_wsgi"] and "ExecStart=\nExecStart=" in text
     assert unit.environment["REHEARSAL_APPLICATION"] == "gazette.wsgi:application"
     assert unit.environment["DJANGO_SETTINGS_MODULE"] == "rehearsal_settings"
-    assert "EnvironmentFile=" not in machine_files.drop_in(host, FACTS, "/srv/gazette/gazette.env")
+    assert "EnvironmentFile=" not in machine_files.drop_in(host, FACTS, "/srv/gazette/gazette.env", "/ours")
 
 
 @pytest.mark.parametrize("server, name", [("uvicorn", "config.asgi"), ("uwsgi", "config.wsgi"), ("gunicorn", "config.wsgi")])
 def test_the_units_of_the_snippets_start_the_application_of_the_rehearsal(tmp_path: Path, server: str, name: str) -> None:
     folder = tree(tmp_path, (SNIPPETS / f"systemd/{server}.service").read_text())
     host = machine_files.read(folder, {**APP, "services": ["web.service"]}, server)
-    text = machine_files.drop_in(host, {**FACTS, "server": server, "application": name}, "/x")
+    text = machine_files.drop_in(host, {**FACTS, "server": server, "application": name}, "/x", "/ours")
     wanted = "rehearsal_asgi:application" if server == "uvicorn" else "rehearsal_wsgi"
     assert text.partition("ExecStart=\nExecStart=")[2].splitlines()[0].split()[-1] == wanted
 
@@ -66,7 +66,7 @@ def test_the_units_of_the_snippets_start_the_application_of_the_rehearsal(tmp_pa
 )
 def test_files_that_do_not_fit_together_are_named(tmp_path: Path, unit: str, app: dict[str, object], expected: str) -> None:
     with pytest.raises(Refusal, match=expected):
-        machine_files.drop_in(machine_files.read(tree(tmp_path, unit), {**APP, **app}, "gunicorn"), FACTS, "/x")
+        machine_files.drop_in(machine_files.read(tree(tmp_path, unit), {**APP, **app}, "gunicorn"), FACTS, "/x", "/ours")
 
 
 def test_every_file_of_deploy_has_its_place() -> None:
