@@ -100,9 +100,12 @@ def end_to_end(headers: Sequence[tuple[bytes, bytes]]) -> Headers:
 
 
 def onward(exchange: Exchange, changed: dict[str, str], target: str | None = None) -> h11.Request:
-    """Return the request for the upstream: some headers set, the framing of its body kept, the connection for it alone."""
+    """Return the request for the upstream: some headers set, the framing of its body kept, the connection for it alone.
+
+    `changed`: headers, names in lower case; with "" none of that name is sent.
+    """
     headers = [(key, value) for key, value in end_to_end(exchange.request.headers) if key.decode() not in changed]
-    headers += [(key.encode(), value.encode("latin-1")) for key, value in changed.items()]
+    headers += [(key.encode(), value.encode("latin-1")) for key, value in changed.items() if value]
     if "chunked" in exchange.header("transfer-encoding"):
         headers.append((b"transfer-encoding", b"chunked"))
     headers.append((b"connection", b"close"))

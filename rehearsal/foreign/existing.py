@@ -93,8 +93,8 @@ class Existing:
         return {"url": self.settings["static"]["url"]}
 
     def hosts(self) -> Mapping[str, Any]:
-        """Return the path that its health middleware answers, and that nginx tries again what was closed unread."""
-        return {"health_path": "/health/ready/", "again": True}
+        """Return what nginx does: the path of its health middleware, unread requests again, its own headers for https."""
+        return {"health_path": "/health/ready/", "again": True, "secure": self.facts["secure_headers"]}
 
     def parts(self, address: str) -> Sequence[tuple[str, Sequence[str]]]:
         """Return what has to run beside the hosts: a database server, if the site has one."""

@@ -1,12 +1,12 @@
 """One process host from power on to power off: disk, host key, console, SSH, init and front."""
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import disks, fake_programs, reaper
-from .nginx_stand_in import Front
+from .nginx_stand_in import HTTPS, Front
 from .paths import Place
 from .sshd import Sshd, host_key
 from .supervisor import Supervisor
@@ -27,6 +27,9 @@ class Kind:
     key_algorithm: str = "ssh-ed25519"  # of the only host key
     shutdown_limit: float = SHUTDOWN_LIMIT
     again: bool = False  # nginx sends a request again where the site closed the connection without an answer
+    secure: Mapping[str, str] = field(
+        default_factory=lambda: HTTPS
+    )  # the headers in which nginx says that a request came by https
     closed: bool = False  # SSH to a private address is only for the other machines, and for doors of public addresses
 
 
@@ -42,7 +45,10 @@ class Machine:
         self._fault = fault
         self._init = Supervisor(place)
         self._sshd = Sshd(place, kind.ssh_port, kind.authorized_keys, closed=kind.closed)
-        self._front = Front(place.address, kind.http_port, place.run / kind.upstream, kind.health_path, fault, again=kind.again)
+        upstream = place.run / kind.upstream
+        self._front = Front(
+            place.address, kind.http_port, upstream, kind.health_path, fault, again=kind.again, secure=kind.secure
+        )
         self._control: asyncio.Server | None = None
 
     def admit(self, public_key: str, seconds: float) -> None:

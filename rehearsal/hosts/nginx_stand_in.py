@@ -2,13 +2,15 @@
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from ..http1 import Exchange, Server
 from ..proxy import NoAnswer, Patience, forwarded, onward, relay
 
 CHECK = re.compile(r"/health_check/([A-Za-z0-9.-]+?)/?")
+HTTPS: Mapping[str, str] = MappingProxyType({"X-Forwarded-Proto": "https"})
 _TRIES = 4  # the server lines of settings_snippets/nginx/site-asgi.conf
 _IDEMPOTENT = {"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"}
 DEEP = re.compile(r"/health_check/([A-Za-z0-9.-]+)/deep")  # of the health middleware
@@ -18,9 +20,9 @@ class Front:
     """Pass requests to gunicorn, and the load balancer's health check to the site's own view under its own name.
 
     A check of `/health_check/<domain>` becomes `health_path` with Host: <domain>, and with /deep the middleware's deep path;
-    everything is said to have come by https,
-    so that Django neither rejects nor redirects it. `fault` returns the fault in force, if any. `again`: a request that may be
-    repeated is where the connection was closed without an answer, as by settings_snippets/nginx/site-asgi.conf.
+    everything is said to have come by https, so that Django neither rejects nor redirects it: in the headers `secure`, of which
+    one with "" is not sent. `fault` returns the fault in force, if any. `again`: a request that may be repeated is where the
+    connection was closed without an answer, as by settings_snippets/nginx/site-asgi.conf.
     """
 
     def __init__(
@@ -32,6 +34,7 @@ class Front:
         fault: Callable[[], str],
         patience: Patience | None = None,
         again: bool = False,
+        secure: Mapping[str, str] = HTTPS,
     ) -> None:
         self._server = Server(address, port, self._handle)
         self._upstream = str(upstream)
@@ -39,6 +42,7 @@ class Front:
         self._fault = fault
         self._patience = patience or Patience()
         self._again = again
+        self._secure = {name.lower(): value for name, value in secure.items()}
 
     async def start(self) -> None:
         """Listen."""
@@ -55,11 +59,11 @@ class Front:
         if fault == "error":
             await exchange.plain(500, "Internal Server Error (a fault of this image)")
             return
-        changed, target = forwarded(exchange, "https"), None
+        changed, target = forwarded(exchange, "https") | self._secure, None
         check, deep = CHECK.fullmatch(exchange.target), DEEP.fullmatch(exchange.target)
         if found := check or deep:
             # the load balancer's own request, or the operator's: there is no visitor to forward
-            changed, target = {"x-forwarded-proto": "https", "host": found[1]}, self._health_path if check else "/health/deep/"
+            changed, target = {**self._secure, "host": found[1]}, self._health_path if check else "/health/deep/"
         request = onward(exchange, changed, target)
         for number in range(1, _TRIES + 1):
             try:

@@ -19,6 +19,7 @@ from ..loop_thread import LoopThread
 from . import disks, reaper
 from .base import Door
 from .machine import SHUTDOWN_LIMIT, Kind, Machine
+from .nginx_stand_in import HTTPS
 from .paths import Place
 from .unreachable import within
 
@@ -50,6 +51,7 @@ class ProcessHosts:
         key_algorithm: str = "ssh-ed25519",
         shutdown_limit: float = SHUTDOWN_LIMIT,
         again: bool = False,
+        secure: Mapping[str, str] = HTTPS,
     ) -> None:
         """Be ready to launch.
 
@@ -58,11 +60,11 @@ class ProcessHosts:
         `private`: SSH to a private address is `open` to the operator, or `closed` as it is from outside of the VPC;
         `key_algorithm`: of the only host key, such as `ssh-rsa` or `ecdsa-sha2-nistp384`; `shutdown_limit`: seconds that units
         have to stop in at power off, before the power is cut; `again`: nginx sends a request that may be repeated again where
-        the site closed the connection without an answer.
+        the site closed the connection without an answer; `secure`: the headers by which it says https.
         """
         self._directory = directory
         ports, closed = (ssh_port, http_port), private == "closed"
-        self._kind = Kind(*ports, authorized_key, health_path, upstream, key_algorithm, shutdown_limit, again, closed)
+        self._kind = Kind(*ports, authorized_key, health_path, upstream, key_algorithm, shutdown_limit, again, secure, closed)
         self._user = user
         self.token = secrets.token_hex(8)
         self.run_folder = Path(tempfile.mkdtemp(prefix="rehearsal-run-", dir=_short_folder()))

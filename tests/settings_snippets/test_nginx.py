@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tasks.decisions.setup.host_files import Names
+from tasks.decisions.setup.host_files import nginx as written
 from tests.settings_snippets.nginx import (
     ASGI,
     BALANCER,
@@ -45,6 +47,7 @@ def test_it_is_clean_as_shipped(tmp_path: Path, site: Path) -> None:
     assert "syntax is ok" in ran.stderr
 
 
+MIDDLEWARE = 'MIDDLEWARE.insert(0, "config.health_middleware.HealthMiddleware")\nHEALTH_CHECK_TIMEOUT = 60\n'
 READY = {"http://gunicorn/health/;": "http://gunicorn/health/ready/;", "# location = ": "location = "}
 
 
@@ -52,7 +55,7 @@ READY = {"http://gunicorn/health/;": "http://gunicorn/health/ready/;", "# locati
 def with_middleware(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int]]:
     """Serve with the health middleware, and the snippet changed as its comments say."""
     root = tmp_path_factory.mktemp("middleware")
-    project = careful(root, 'MIDDLEWARE.insert(0, "config.health_middleware.HealthMiddleware")\nHEALTH_CHECK_TIMEOUT = 60\n')
+    project = careful(root, MIDDLEWARE)
     with gunicorn(project) as (place, _), serving(root, place, READY) as port:
         yield "127.0.0.1", port
 
@@ -113,6 +116,27 @@ def test_a_visitor_who_came_by_http_is_redirected(site: tuple[str, int]) -> None
     answer = get(site, "/", Host="www.example.com", X_Forwarded_Proto="http")
     assert (answer.status, answer.headers["Location"]) == (301, "https://www.example.com/")
     assert answer.headers["Strict-Transport-Security"] is None, "browsers ignore it over HTTP; Django says it is not secure"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [("HTTP_X_FORWARDED_PROTOCOL", "https"), ("HTTP_X_FORWARDED_SSL", "on"), ("HTTP_FASTLY_SSL", "1")],
+    ids=lambda header: str(header[0]),
+)
+def test_what_init_makes_of_it_says_https_as_the_settings_read_it(tmp_path: Path, header: tuple[str, str]) -> None:
+    """gunicorn reads some of these itself, and refuses a request in which two of them differ."""
+    conf = tmp_path / "made.conf"
+    conf.write_text(written(SITE.read_text(), Names("shop", "www.example.com", "gunicorn", "config.wsgi", "", ()), header))
+    project = careful(tmp_path, f"SECURE_PROXY_SSL_HEADER = {header}\n{MIDDLEWARE}")
+    with gunicorn(project) as (place, _), serving(tmp_path, place, site=conf) as port:
+        made = ("127.0.0.1", port)
+        assert get(made, CHECK).status == 200
+        answer = ask(made, "/", headers=HTTPS, source=BALANCER)
+        assert (answer.status, answer.body.decode().split()[0]) == (200, "https")
+        forged = {header[0].removeprefix("HTTP_").replace("_", "-"): header[1]}
+        for scheme in ("http", "https"):
+            seen = ask(made, "/", headers={**HTTPS, "X-Forwarded-Proto": scheme, **forged}, source=BALANCER)
+            assert seen.status == (200 if scheme == "https" else 301)
 
 
 SCHEMES = ("X-Forwarded-Proto", "X_Forwarded_Proto", "x-forwarded-proto", "X-Forwarded-Ssl", "X-Forwarded-Protocol")

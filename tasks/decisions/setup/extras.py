@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 _NO_MODULE = re.compile(r"ModuleNotFoundError: No module named '([A-Za-z0-9_]+)")
 
 
-def advice(failure: str, pyproject: str) -> str:
+def advice(failure: str, pyproject: str, installing: Callable[[str], str]) -> str:
     """Return how to install the module for which settings did not load, as a clause; "" where they failed for another reason.
 
-    `pyproject`: the text of the project's pyproject.toml, or "".
+    Args: pyproject: the text of the project's pyproject.toml, or "". installing: returns the command that installs the project
+    with an extra.
     """
     found = _NO_MODULE.search(failure)
     if found is None:
@@ -20,8 +22,10 @@ def advice(failure: str, pyproject: str) -> str:
     extras = list(_extras_with(found[1], pyproject))
     if not extras:
         return f"; if the site's requirements lack {found[1]}, add it to them, or set app.install in fabric.yaml"
-    command = f"pip install -e '.[{extras[0]}]'"
-    return f'; {found[1]} is in the extra {extras[0]} of pyproject.toml: set app.install in fabric.yaml to ["{command}"]'
+    return (
+        f"; {found[1]} is in the extra {extras[0]} of pyproject.toml: set app.install in fabric.yaml to"
+        f" {json.dumps([installing(extras[0])])}"
+    )
 
 
 def _extras_with(module: str, pyproject: str) -> Iterator[str]:

@@ -155,7 +155,9 @@ def placeholder(name: str, drivers: Collection[str] = ()) -> str:
         return f"{server}://site@127.0.0.1:9/site" if server else "sqlite:///:memory:"
     if name.endswith(("REDIS_URL", "BROKER_URL", "CACHE_URL")):
         return "redis://127.0.0.1:9/0"
-    if name.endswith(("_URL", "_DSN")):
+    if name.endswith("_DSN"):
+        return "http://key@127.0.0.1:9/1"  # Sentry refuses one without a key and a number
+    if name.endswith("_URL"):
         return "http://127.0.0.1:9/"
     return (
         "1" if name.endswith(("_PORT", "_ID", "_COUNT", "_SECONDS", "_TIMEOUT")) else f"placeholder-for-{name.lower()}-{'x' * 40}"

@@ -12,7 +12,16 @@ from .facts import Facts
 from .layout import Layout, is_module
 
 DOMAIN = "www.example.com"
-USUAL_HEADER = "HTTP_X_FORWARDED_PROTO"
+_USUAL_HEADER = "X-Forwarded-Proto"
+# gunicorn reads these as well (secure_scheme_headers), and answers 400 where two of the three seem to differ.
+_OF_GUNICORN = {"X-Forwarded-Ssl", "X-Forwarded-Protocol"}
+_OTHER_VALUE = """
+# The value of SECURE_PROXY_SSL_HEADER; nginx sends no header with an empty one.
+map $visitors_scheme $visitors_secure {
+    default "";
+    https   "%s";
+}
+"""
 
 
 @dataclass(frozen=True)
@@ -83,20 +92,39 @@ def unit(text: str, names: Names, source: str) -> str:
     return changed.replace("ExecStart=", "\n".join([*lines, "ExecStart="]), 1) if lines else changed
 
 
-def nginx(text: str, names: Names, header: str) -> str:
-    """Return the configuration of nginx for a project; `header`: the one from which Django learns the scheme, as in META."""
+def nginx(text: str, names: Names, header: Sequence[str]) -> str:
+    """Return the configuration of nginx for a project.
+
+    `header`: the one from which Django learns the scheme, as in META, and its value for HTTPS; () where there is none.
+    """
     changed = filled(text, names)
     server = "uvicorn" if names.server == "uvicorn" else "gunicorn"
     changed = changed.replace(f"proxy_pass http://{server}/health/;", f"proxy_pass http://{server}/health/ready/;")
     changed = changed.replace(f"{server}.sock", f"{names.server}.sock")
     changed = re.sub(r"^    # (location = /health_check/\S+/deep \{.*\})$", r"    \1", changed, flags=re.MULTILINE)
-    if header == USUAL_HEADER or not re.fullmatch("HTTP_[A-Z0-9_]+", header):
-        return changed
-    other = "-".join(part.capitalize() for part in header.removeprefix("HTTP_").split("_"))
-    changed = re.sub(rf'^ *proxy_set_header {other} "";\n', "", changed, flags=re.MULTILINE)
-    return re.sub(
-        r"^( *)proxy_set_header X-Forwarded-Proto (\S+);$", rf"\g<0>\n\1proxy_set_header {other} \2;", changed, flags=re.MULTILINE
-    )
+    secure = secure_headers(header)
+    for name in secure:
+        changed = re.sub(rf'^ *proxy_set_header {name} "";\n', "", changed, flags=re.MULTILINE)
+    others = [value for value in secure.values() if value not in ("", "https")]
+    for value in others:
+        changed = re.sub(r"^map [^\n]* \$visitors_scheme \{.*?^\}\n", rf"\g<0>{_OTHER_VALUE % value}", changed, flags=re.M | re.S)
+    always = {name: value or '""' for name, value in secure.items()}
+    visitors = {"https": "$visitors_scheme", "": '""', **dict.fromkeys(others, "$visitors_secure")}
+    for now, then in (("https", always), ("$visitors_scheme", {name: visitors[value] for name, value in secure.items()})):
+        lines = "\n".join(rf"\1proxy_set_header {name} {value};" for name, value in then.items())
+        changed = re.sub(rf"^( *)proxy_set_header {_USUAL_HEADER} {re.escape(now)};$", lines, changed, flags=re.MULTILINE)
+    return changed
+
+
+def secure_headers(header: Sequence[str]) -> dict[str, str]:
+    """Return the headers by which nginx says to the site that a request came by HTTPS; "": it sends none of that name.
+
+    `header`: SECURE_PROXY_SSL_HEADER of the settings; what cannot stand in a configuration of nginx is not taken.
+    """
+    if len(header) != 2 or not re.fullmatch("HTTP_[A-Z0-9_]+", header[0]) or not re.fullmatch(r"[\w.-]+", header[1], re.ASCII):
+        return {_USUAL_HEADER: "https"}
+    name = "-".join(part.capitalize() for part in header[0].removeprefix("HTTP_").split("_"))
+    return {_USUAL_HEADER: "" if name in _OF_GUNICORN else "https", name: header[1]}
 
 
 def in_yaml(value: str | Sequence[str]) -> str:

@@ -16,6 +16,7 @@ _LOCKED = {
     "pdm": "PDM_IGNORE_SAVED_PYTHON=1 PDM_CHECK_UPDATE=0 pdm sync --prod --no-self --no-editable",
     "pipenv": "PIPENV_VERBOSITY=-1 pipenv sync",
 }
+_EXTRA = {"uv": "--extra", "poetry": "--extras", "pdm": "--group"}
 _PIP = "python -m pip install --disable-pip-version-check --no-input --quiet"
 _UV_PIP = 'uv pip install --quiet --python "$VIRTUAL_ENV/bin/python"'
 _NO_PIP = "the virtual environment has no pip, and uv is not installed: run there python -m ensurepip"
@@ -37,6 +38,13 @@ def installation(tool: str, requirements: Sequence[str]) -> str:
         return f"if {has_pip}; then {_PIP} {files}; else {_present('uv', _NO_PIP)} && {_UV_PIP} {files}; fi"
     missing = f"its lock file says that {tool} installs this project, but {tool} is not installed: install it, or set app.install"
     return f"{_present(tool, missing)} && {_LOCKED[tool]}"
+
+
+def with_extra(tool: str, extra: str) -> str:
+    """Return the command that installs a checkout with an extra of its pyproject.toml."""
+    if tool in _EXTRA:
+        return f"{_LOCKED[tool]} {_EXTRA[tool]} {quote(extra)}"
+    return f"pip install -e {quote(f'.[{extra}]')}"
 
 
 def building(npm: bool) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from ...decisions.release.answers import json_object
@@ -13,9 +14,10 @@ from ...decisions.setup.extras import advice
 from ...decisions.setup.facts import MARK, Facts, debug_variables, end_of_traceback, of_ours, read_facts
 from ...decisions.setup.layout import Layout
 from ...errors import DeployError, SettingsError
+from ...hosts.shell.installation import with_extra
 from ...hosts.shell.remote_scripts import program_of
 from ...hosts.shell.scripts.environment import file_of
-from .repository import Python, Repository, copy, drivers_of, find_python
+from .repository import Python, Repository, copy, drivers_of, find_python, tool_of
 from .writing import place
 
 _PROVEN = "ramped-proof:"
@@ -41,7 +43,8 @@ class Scratch:
         if facts is None and ours:
             raise DeployError(f"A fault of ramped itself, not of the project; nothing was written. Report it: {failure}")
         if facts is None:
-            mended = advice(failure, self.repository.text("pyproject.toml") or "")
+            described = self.repository.text("pyproject.toml") or ""
+            mended = advice(failure, described, partial(with_extra, tool_of(self.repository)))
             self.failure = f"{self.layout.settings} cannot be loaded by {self.python.program}: {failure}{mended}"
         return facts
 

@@ -12,7 +12,7 @@ from ...decisions.setup.blocks import without
 from ...decisions.setup.build_setting import build_setting
 from ...decisions.setup.build_steps import Steps, build_steps, is_description, left_to_build
 from ...decisions.setup.facts import Facts
-from ...decisions.setup.host_files import filled, in_yaml, nginx, settings_file, unit
+from ...decisions.setup.host_files import filled, in_yaml, nginx, secure_headers, settings_file, unit
 from ...decisions.setup.settings_block import SITE_STORAGE, settings_block, site_storage, storage_name
 from ...decisions.setup.source import has_star, line_of
 from ...hosts.shell.scripts.dependencies import npm
@@ -49,6 +49,7 @@ def _record(project: Project, facts: Facts) -> str:
         "server": project.names.server,
         "application": project.names.application,
         "static_url": facts.static_url,
+        "secure_headers": secure_headers(facts.proxy_header),
         "databases": {
             alias: [engine, _inside(project.scratch, file) if file else ""] for alias, (engine, file) in facts.databases.items()
         },
@@ -71,7 +72,7 @@ def _drop_ins(project: Project, folder: Path) -> Iterator[tuple[str, File]]:
 
 def _host_files(project: Project, snippets: Path) -> Iterator[tuple[str, File]]:
     names = project.names
-    header = (project.facts.proxy_header or [""])[0] if project.facts else ""
+    header = project.facts.proxy_header if project.facts else []
     conf = "site-asgi.conf" if names.server == "uvicorn" else "site.conf"
     yield "deploy/nginx/site.conf", File(nginx((snippets / "nginx" / conf).read_text(encoding="utf-8"), names, header))
     for path in sorted((snippets / "systemd").iterdir()):

@@ -10,8 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ...decisions.setup import texts
 from ...decisions.setup.facts import DRIVERS, missing_variable, placeholder
 from ...errors import SettingsError
+from ...hosts.shell.scripts.dependencies import known
 
 _LARGE = 1024**2  # bytes; larger ignored files are databases and archives, not settings
 _PATIENCE = 600.0  # seconds for a command of the project
@@ -177,3 +179,9 @@ def git(folder: Path, *arguments: str, given: str | None = None) -> subprocess.C
         )
     except FileNotFoundError:
         raise SettingsError("init needs git: install it") from None
+
+
+def tool_of(repository: Repository) -> str:
+    """Return the tool that installs a project where fabric.yaml says nothing of it."""
+    files = texts.requirements_files(repository.names) or ["requirements.txt"]
+    return str(known(files, [], str(repository.top))["tool"])

@@ -1,15 +1,20 @@
 """What to do where the settings import a module that is not installed."""
 
+from functools import partial
+
 import pytest
+import yaml
 
 from tasks.decisions.setup.extras import advice
+from tasks.hosts.shell.installation import with_extra
 
+BY_PIP = partial(with_extra, "pip")
 FAILURE = "ModuleNotFoundError: No module named 'environ' (sandbox/settings.py:2)"
 EXTRAS = '[project.optional-dependencies]\ndocs = ["Sphinx>=5"]\ntest = ["pytz", "django-environ>=0.4,<0.13"]\n'
 
 
 def test_an_extra_that_has_the_module_is_named_with_its_command() -> None:
-    assert advice(FAILURE, EXTRAS) == (
+    assert advice(FAILURE, EXTRAS, BY_PIP) == (
         "; environ is in the extra test of pyproject.toml: set app.install in fabric.yaml to [\"pip install -e '.[test]'\"]"
     )
 
@@ -29,8 +34,16 @@ def test_an_extra_that_has_the_module_is_named_with_its_command() -> None:
     ],
 )
 def test_without_such_an_extra_the_requirements_are(pyproject: str) -> None:
-    assert advice(FAILURE, pyproject).startswith("; if the site's requirements lack environ, add it")
+    assert advice(FAILURE, pyproject, BY_PIP).startswith("; if the site's requirements lack environ, add it")
 
 
 def test_another_failure_is_left_as_it_is() -> None:
-    assert advice("KeyError: 'DATABASE_URL'", EXTRAS) == ""
+    assert advice("KeyError: 'DATABASE_URL'", EXTRAS, BY_PIP) == ""
+
+
+@pytest.mark.parametrize(("tool", "end"), [("uv", " --extra test"), ("poetry", " --extras test"), ("pdm", " --group test")])
+def test_where_a_lock_file_installs_the_site_its_tool_installs_the_extra(tool: str, end: str) -> None:
+    """pip would install other versions than those of the lock file."""
+    said = advice(FAILURE, EXTRAS, partial(with_extra, tool))
+    (command,) = yaml.safe_load(said.partition("fabric.yaml to ")[2])
+    assert command.endswith(end) and tool in command.split() and "pip" not in command

@@ -105,6 +105,7 @@ def test_a_fault_of_ours_is_not_blamed_on_the_project(said: str, ours: bool) -> 
 
 def test_the_database_of_a_placeholder_is_that_of_the_driver() -> None:
     assert placeholder("DATABASE_URL") == "sqlite:///:memory:"
+    assert placeholder("SENTRY_DSN") == "http://key@127.0.0.1:9/1"
     assert placeholder("SITE_DATABASE_URL", {"psycopg2"}).startswith("postgres://")
     assert placeholder("DATABASE_URL", {"MySQLdb"}).startswith("mysql://")
 
@@ -136,11 +137,23 @@ def test_the_unit_has_the_projects_names_and_environment() -> None:
 
 
 def test_nginx_asks_the_middleware_and_sends_the_header_that_django_reads() -> None:
-    text = nginx(snippet("nginx/site.conf"), NAMES, "HTTP_X_FORWARDED_PROTOCOL")
+    text = nginx(snippet("nginx/site.conf"), NAMES, ("HTTP_X_FORWARDED_PROTOCOL", "https"))
     assert "www.example.com" not in text and "proxy_pass http://gunicorn/health/ready/;" in text
     assert text.count("proxy_set_header X-Forwarded-Protocol ") == 2 and 'X-Forwarded-Protocol "";' not in text
     assert "\n    location = /health_check/bread.example.org/deep {" in text
-    assert "X-Forwarded-Protocol $" not in nginx(snippet("nginx/site.conf"), NAMES, "")
+    assert "X-Forwarded-Protocol $" not in nginx(snippet("nginx/site.conf"), NAMES, ())
+
+
+@pytest.mark.parametrize("conf", ["site.conf", "site-asgi.conf"])
+def test_nginx_sends_the_value_that_django_takes_for_https(conf: str) -> None:
+    text = nginx(snippet(f"nginx/{conf}"), NAMES, ("HTTP_FASTLY_SSL", "1"))
+    assert '    https   "1";\n' in text
+    sent = [line.split()[1:] for line in text.splitlines() if "proxy_set_header" in line and ("Proto " in line or "Ssl " in line)]
+    usual, other = "X-Forwarded-Proto", "Fastly-Ssl"
+    both = [[usual, "https;"], [other, "1;"], [usual, "$visitors_scheme;"], [other, "$visitors_secure;"]]
+    assert [words for words in sent if words[0] in (usual, other)] == both
+    text = nginx(snippet(f"nginx/{conf}"), NAMES, ("HTTP_X_FORWARDED_PROTO", "on"))
+    assert [line.split()[2] for line in text.splitlines() if "header X-Forwarded-Proto " in line] == ["on;", "$visitors_secure;"]
 
 
 def test_sudo_names_the_unit_of_the_server() -> None:
@@ -160,6 +173,7 @@ def test_names_of_the_project_mean_themselves_in_fabric_yaml(value: str) -> None
     assert "\n" not in in_yaml(value)
 
 
-def test_a_made_up_header_of_the_proxy_is_none_for_nginx() -> None:
+@pytest.mark.parametrize("header", [("HTTP_X;\n return 200;\n#", "https"), ("HTTP_X", 'on";\n#'), ("wsgi.url_scheme", "https")])
+def test_a_made_up_header_of_the_proxy_is_none_for_nginx(header: tuple[str, str]) -> None:
     names = Names("shop", "a.example.com", "gunicorn", "config.wsgi", "", ())
-    assert nginx(snippet("nginx/site.conf"), names, "HTTP_X;\n return 200;\n#") == nginx(snippet("nginx/site.conf"), names, "")
+    assert nginx(snippet("nginx/site.conf"), names, header) == nginx(snippet("nginx/site.conf"), names, ())

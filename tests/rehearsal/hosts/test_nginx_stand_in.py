@@ -43,6 +43,18 @@ def test_everything_is_said_to_have_come_by_https(instance: Instance) -> None:
     assert seen["HTTP_X_FORWARDED_FOR"] == "198.51.100.7, 127.0.0.1"
 
 
+def test_the_header_that_the_site_reads_is_set_whatever_visitors_say(tmp_path: Path, key: Key) -> None:
+    fleet = Fleet(tmp_path / "hosts", key, health_path="/environ", secure={"X-Forwarded-Proto": "", "Fastly-Ssl": "1"})
+    try:
+        fleet.image(golden_disk(tmp_path / "disk", unit=service()))
+        instance = fleet.launch()
+        for path in ("/health_check/shop.example.com", "/environ"):
+            seen = environ(instance.ask(path, **{"Fastly-Ssl": "0"}))
+            assert seen["HTTP_FASTLY_SSL"] == "1" and "HTTP_X_FORWARDED_PROTO" not in seen
+    finally:
+        fleet.hosts.close()
+
+
 def test_megabytes_up_and_down_on_one_connection(instance: Instance) -> None:
     data = os.urandom(3_000_000)
     with closing(http.client.HTTPConnection(instance.address, 8080, timeout=60)) as visitor:
