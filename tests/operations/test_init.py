@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -307,6 +308,17 @@ def test_changes_that_do_not_load_are_not_written(site: Path) -> None:
     with pytest.raises(Refused, match="bakery.settings does not load with the changes, so nothing was written: .*deployment"):
         operation.init(site, YES)
     assert texts(site) == before
+
+
+def test_the_whitenoise_that_the_drop_ins_need_is_named(site: Path, tmp_path: Path) -> None:
+    """Most sites behind nginx have none yet, and would read of a module of ours that cannot be found."""
+    venv = tmp_path / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True)
+    packages = next(venv.glob("lib/python3.*")) / "site-packages"
+    for name in ("django", "asgiref", "sqlparse"):
+        (packages / name).symlink_to(Path(import_module(name).__path__[0]))
+    with pytest.raises(DeployError, match=f"{venv}/bin/python -m pip install whitenoise"):
+        operation.init(site, Options(python=str(venv / "bin/python")))
 
 
 def test_without_a_project_it_writes_what_a_repository_needs(tmp_path: Path, printed: Printed) -> None:

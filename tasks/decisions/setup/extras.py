@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterator
 
+_WITHOUT_WHITENOISE = re.compile(r"No module named 'whitenoise[.']")
 _NO_MODULE = re.compile(r"ModuleNotFoundError: No module named '([A-Za-z0-9_]+)")
 
 
@@ -26,6 +27,16 @@ def advice(failure: str, pyproject: str, installing: Callable[[str], str]) -> st
         f"; {found[1]} is in the extra {extras[0]} of pyproject.toml: set app.install in fabric.yaml to"
         f" {json.dumps([installing(extras[0])])}"
     )
+
+
+def advice_for_drop_ins(failure: str, program: str) -> str:
+    """Return how to install what our drop-ins import, as a clause, where a proof failed for the lack of it.
+
+    `program`: the project's own Python.
+    """
+    if not _WITHOUT_WHITENOISE.search(failure):
+        return ""
+    return f"; the drop-ins need WhiteNoise: `{program} -m pip install whitenoise`, then run `init` again"
 
 
 def _extras_with(module: str, pyproject: str) -> Iterator[str]:

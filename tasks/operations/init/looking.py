@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ...decisions.release.answers import json_object
 from ...decisions.setup import blocks
-from ...decisions.setup.extras import advice
+from ...decisions.setup.extras import advice, advice_for_drop_ins
 from ...decisions.setup.facts import MARK, Facts, debug_variables, end_of_traceback, of_ours, read_facts
 from ...decisions.setup.layout import Layout
 from ...errors import DeployError, SettingsError
@@ -76,6 +76,7 @@ class Scratch:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(text.encode())
         printed, failure, ours = self._shell(program_of(__package__, "proof", _PROVEN, str(self.repository.top), host, ask))
+        failure += advice_for_drop_ins(failure, str(self.python.program))
         lines = [line for line in printed.split("\n") if line.startswith(_PROVEN)]
         answer = json_object(lines[-1].removeprefix(_PROVEN)) if lines else None
         if ours:
