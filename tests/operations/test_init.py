@@ -32,9 +32,10 @@ def texts(folder: Path) -> dict[str, bytes]:
     return {name: (folder / name).read_bytes() for name in files(folder) if not name.startswith(".git/")}
 
 
-def manage(folder: Path, *arguments: str) -> str:
+def manage(folder: Path, *arguments: str, **variables: str) -> str:
     command = [sys.executable, "-W", "error", "manage.py", *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    environment = {**os.environ, **variables}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -269,8 +270,30 @@ def test_debug_is_turned_off_by_the_variable_of_the_settings(site: Path, printed
     )
     operation.init(site, YES)
     out = printed()
+    assert "\n  deploy/systemd/gunicorn.service: the settings need BAKERY_DEBUG: " in out
     assert "DEBUG is on unless BAKERY_DEBUG=False is in the site's environment" in out and "production needs DEBUG" not in out
     assert json.loads((site / ".ramped/project.json").read_text())["variables"] == {"BAKERY_DEBUG": "False"}
+
+
+def test_settings_that_have_less_with_debug_on_load_as_before(site: Path, printed: Printed) -> None:
+    """A developer's own `manage.py` ended in a NameError: the block named what production alone has."""
+    settings = site / "bakery/settings.py"
+    text = settings.read_text().replace("DEBUG = True", 'import os\nDEBUG = os.environ.get("BAKERY_DEBUG", "True") == "True"')
+    own = "{'default': {'BACKEND': 'bakery.storage.Uploads'}, 'staticfiles': {'BACKEND': 'bakery.storage.Own', 'OPTIONS': {}}}"
+    security = "'django.middleware.security.SecurityMiddleware'"
+    assert security in text
+    text = text.replace(f"{security},", "") + f"\nif not DEBUG:\n    STORAGES = {own}\n    MIDDLEWARE.insert(0, {security})\n"
+    settings.write_text(text)
+    (site / "bakery/storage.py").write_text(
+        "from django.core.files.storage import FileSystemStorage\n"
+        "from django.contrib.staticfiles.storage import StaticFilesStorage\n\n\n"
+        "class Uploads(FileSystemStorage):\n    pass\n\n\nclass Own(StaticFilesStorage):\n    pass\n"
+    )
+    operation.init(site, YES)
+    assert "proven: collectstatic twice" in printed()
+    show = "from django.conf import settings; print([values['BACKEND'] for values in settings.STORAGES.values()])"
+    assert "FileSystemStorage', 'bakery.deployment.site_storage" in manage(site, "shell", "-c", show)
+    assert "Uploads', 'bakery.deployment.site_storage" in manage(site, "shell", "-c", show, BAKERY_DEBUG="False")
 
 
 def test_references_of_other_peoples_files_are_left_as_they_are(site: Path, printed: Printed) -> None:
@@ -379,6 +402,18 @@ def test_a_module_of_the_project_keeps_its_name(site: Path) -> None:
     operation.init(site, YES)
     assert (site / "bakery/site_deployment/health.py").exists() and not (site / "bakery/deployment").exists()
     manage(site, "check")
+
+
+def test_what_breaks_the_settings_of_developers_alone_is_refused(site: Path) -> None:
+    """Here by an app label that the project has already, with DEBUG on."""
+    (site / "other/deployment").mkdir(parents=True)
+    for name in ("other/__init__.py", "other/deployment/__init__.py"):
+        (site / name).touch()
+    settings = site / "bakery/settings.py"
+    text = settings.read_text().replace("DEBUG = True", 'import os\nDEBUG = os.environ.get("BAKERY_DEBUG", "True") == "True"')
+    settings.write_text(text + "\nif DEBUG:\n    INSTALLED_APPS += ['other.deployment']\n")
+    with pytest.raises(Refused, match="nothing was written: .*deployment.*, as DEBUG is on"):
+        operation.init(site, YES)
 
 
 def test_what_stands_where_a_folder_has_to_be_is_named(site: Path) -> None:

@@ -61,5 +61,5 @@ def about_names(names: Names) -> Iterator[str]:
     keys = ["aws.region", "groups", "ssh.user"] + (["app.domain"] if names.domain == DOMAIN else [])
     yield f"fabric.yaml: {', '.join(keys)}: fill in"
     if names.variables:
-        wanted = ", ".join(names.variables)
-        yield f"deploy/{names.server}.service: the settings need {wanted}: /srv/{names.site}/{names.site}.env on every host"
+        wanted, file = ", ".join(names.variables), f"/srv/{names.site}/{names.site}.env"
+        yield f"deploy/systemd/{names.server}.service: the settings need {wanted}: {file} on every host"

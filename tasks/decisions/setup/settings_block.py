@@ -79,7 +79,7 @@ def _middleware(layout: Layout, facts: Facts) -> Iterator[str]:
     if any("whitenoise" in name.lower() or name.endswith(".StaticFilesMiddleware") for name in facts.middleware):
         yield f'MIDDLEWARE = ["{health}", *MIDDLEWARE]  # noqa: F405'
     elif SECURITY in facts.middleware:
-        yield f'_after = list(MIDDLEWARE).index("{SECURITY}") + 1  # noqa: F405'
+        yield f'_after = list(MIDDLEWARE).index("{SECURITY}") + 1 if "{SECURITY}" in MIDDLEWARE else 0  # noqa: F405'
         yield "MIDDLEWARE = [  # noqa: F405"
         yield f'    "{health}",'
         yield "    *MIDDLEWARE[:_after],  # noqa: F405"
@@ -111,13 +111,15 @@ def _storage(layout: Layout, facts: Facts, leave: Sequence[str]) -> Iterator[str
     if "STORAGES" not in facts.own and {"STATICFILES_STORAGE", "DEFAULT_FILE_STORAGE"} & set(facts.own):
         yield f'    STATICFILES_STORAGE = "{name}"'
         return
-    options = ', "OPTIONS": STORAGES["staticfiles"]["OPTIONS"]' if facts.storage_options and facts.storage not in STOCK else ""
+    # Some settings have it in production alone: on a developer's machine the block meets none.
+    has_options = facts.storage_options and facts.storage not in STOCK
+    options = ', "OPTIONS": _storages.get("staticfiles", {}).get("OPTIONS", {})' if has_options else ""
     if "STORAGES" in facts.own:
-        yield "    STORAGES = {  # noqa: F405"
-        yield "        **STORAGES,  # noqa: F405"
-    else:
-        yield "    STORAGES = {"
-        yield '        "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},'
+        yield '    _storages = globals().get("STORAGES", {})'
+    yield "    STORAGES = {"
+    yield '        "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},'
+    if "STORAGES" in facts.own:
+        yield "        **_storages,"
     if leave and not options:
         yield '        "staticfiles": {'
         yield f'            "BACKEND": "{name}",'
@@ -125,7 +127,7 @@ def _storage(layout: Layout, facts: Facts, leave: Sequence[str]) -> Iterator[str
         yield f'            "OPTIONS": {{"allow_missing_references": {json.dumps(sorted(leave))}}},'
         yield "        },"
     else:
-        yield f'        "staticfiles": {{"BACKEND": "{name}"{options}}},{"  # noqa: F405" if options else ""}'
+        yield f'        "staticfiles": {{"BACKEND": "{name}"{options}}},'
     if facts.compressed:
         yield "        # The manifest of offline compression stays with the release's code, too."
         yield '        "compress": {'

@@ -31,6 +31,7 @@ class Scratch:
     layout: Layout
     python: Python | None
     failure: str = ""
+    off: str = ""  # the variable that turns DEBUG off, where the settings load with it on, too
 
     def facts(self) -> Facts | None:
         """Return what the settings say; None where they cannot be loaded, when `failure` says why. Raises DeployError."""
@@ -39,7 +40,9 @@ class Scratch:
             return None
         facts, failure, ours = self._probe()
         if facts is None or facts.debug:
+            developed = facts is not None
             facts = self._for_visitors() or facts
+            self.off = facts.debug_variable if facts and developed else ""
         if facts is None and ours:
             raise DeployError(f"A fault of ramped itself, not of the project; nothing was written. Report it: {failure}")
         if facts is None:
@@ -67,6 +70,16 @@ class Scratch:
             del self.python.placeholders[name]
         return None
 
+    def _of_developers(self) -> str:
+        """Return why the settings do not load any more with DEBUG on, as developers have it; "" where they do."""
+        assert self.python
+        if not self.off:
+            return ""
+        given = self.python.placeholders.pop(self.off)
+        failure = self._probe()[1]
+        self.python.placeholders[self.off] = given
+        return failure
+
     def prove(self, texts: Mapping[str, str], host: str, *, ask: bool) -> Proof:
         """Return the proof of the project with other texts; `ask`: with its first page. Raises DeployError for our faults."""
         if self.python is None:
@@ -75,6 +88,8 @@ class Scratch:
             target = place(self.repository.top, name)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(text.encode())
+        if broken := self._of_developers():
+            return Proof(broken=f"{broken}, as DEBUG is on")
         printed, failure, ours = self._shell(program_of(__package__, "proof", _PROVEN, str(self.repository.top), host, ask))
         failure += advice_for_drop_ins(failure, str(self.python.program))
         lines = [line for line in printed.split("\n") if line.startswith(_PROVEN)]
