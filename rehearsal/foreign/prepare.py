@@ -110,9 +110,11 @@ def _prepare(top: Path, wanted: Wanted, tools: Tools, say: Say) -> Prepared:
     run("git", "clone", "--quiet", "--no-checkout", repository, tree, cwd=top)
     run("git", "init", "--quiet", "--bare", "--initial-branch=main", top / "origin.git", cwd=top)
     made: dict[str, Path] = {}
-    first, _, install, build = _release(top, tree, old, "old", made, tools, say)
+    _, install, build = _release(top, tree, old, "old", made, tools, say)
+    first = _commit_of(tree, "old")
     before = for_machines.fetch_node(top, tree, build) if wanted.machines else []
-    second, findings, _, later = _release(top, tree, new, "new", made, tools, say)
+    findings, _, later = _release(top, tree, new, "new", made, tools, say)
+    second = _commit_of(tree, "new", "-p", first)
     _require(tree)
     node = [*before, *for_machines.fetch_node(top, tree, later)] if wanted.machines else []
     debian = for_machines.fetch(top, tree, node, say) if wanted.machines else []
@@ -157,11 +159,11 @@ def _commit(repository: Path, revision: str) -> str:
 
 def _release(
     top: Path, tree: Path, revision: str, name: str, made: dict[str, Path], tools: Tools, say: Say
-) -> tuple[str, list[str], list[str], list[str]]:
-    """Check a revision out, make its virtual environment, and record it with what `init` changes in it.
+) -> tuple[list[str], list[str], list[str]]:
+    """Check a revision out, make its virtual environment, and stage what `init` changes in it.
 
-    `made`: environments by what their installation depends on. Returns the commit, what `init` found, and the commands that
-    install the code of the checkout itself and build it.
+    `made`: environments by what their installation depends on. Returns what `init` found, and the commands that install the code
+    of the checkout itself and build it.
     """
     git(tree, "checkout", "--quiet", "--force", "--detach", revision)
     git(tree, "clean", "-ffdxq")
@@ -182,8 +184,16 @@ def _release(
     tools.record(tree, venv)
     # The project may ignore names that `init` writes.
     git(tree, "add", "--all", "--force")
-    git(tree, "commit", "--quiet", "--allow-empty", "--no-verify", "--message", f"The {name} release, as `init` sets it up")
-    return git(tree, "rev-parse", "HEAD"), findings, [] if digest else install, tools.build(tree)
+    return findings, [] if digest else install, tools.build(tree)
+
+
+def _commit_of(tree: Path, name: str, *parents: str) -> str:
+    """Return a commit of what is staged, without the history of the repository: much of it may be large, or not there.
+
+    Sources: git-clone(1), --depth and --filter.
+    """
+    message = f"The {name} release, as `init` sets it up"
+    return git(tree, "commit-tree", *parents, "-m", message, git(tree, "write-tree"))
 
 
 def _database(repository: Path, tree: Path) -> str:

@@ -69,6 +69,42 @@ def test_what_the_preparation_refuses_leaves_nothing(repository: Path, tmp_path:
     assert not list(place.iterdir())
 
 
+def test_releases_are_prepared_of_a_repository_whose_history_is_not_there(
+    repository: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A partial clone, or one of a server that keeps large files elsewhere: only both releases' own files are needed."""
+    large = repository / "large.bin"
+    large.write_bytes(b"large")
+    revisions = []
+    for text in ("", "old", "new"):
+        (repository / "a.txt").write_text(text)
+        subprocess.run(["git", "-C", str(repository), "add", "--all"], check=True)
+        revisions.append(commit(repository))
+        large.unlink(missing_ok=True)
+    blob = commands.git(repository, "rev-parse", f"{revisions[0]}:large.bin")
+    (repository / f".git/objects/{blob[:2]}/{blob[2:]}").unlink()
+
+    def environment(folder: Path, *_: object) -> None:
+        (folder / "bin").mkdir(parents=True)
+        (folder / "bin/python").symlink_to(sys.executable)
+
+    def set_up(tree: Path, python: Path) -> list[str]:
+        (tree / ".ramped").mkdir()
+        (tree / ".ramped/project.json").write_text(json.dumps({"server": "gunicorn", "databases": {}}))
+        (tree / "fabric.yaml").write_text("app: {domain: a.example.com}\nstatic: {url: /static/}\n")
+        return []
+
+    monkeypatch.setattr(pythons, "environment", environment)
+    monkeypatch.setattr(pythons, "complete", lambda *_: None)
+    monkeypatch.setattr(prepare.tempfile, "tempdir", str(tmp_path_factory.mktemp("prepared")))
+    tools = prepare.Tools(set_up, lambda tree: [], lambda tree: "", lambda tree: [], lambda tree, venv: None)
+    top = prepare.prepare(prepare.Wanted(repository, *revisions[1:], None), tools, lambda line: None)
+    prepared = json.loads((top / prepare.PREPARED).read_text())
+    shown = [commands.git(top / "origin.git", "show", f"{prepared[name]}:a.txt") for name in ("old", "new")]
+    assert shown == ["old", "new"] and [prepared["of_old"], prepared["of_new"]] == revisions[1:]
+    assert commands.git(top / "origin.git", "rev-list", prepared["new"]).split() == [prepared["new"], prepared["old"]]
+
+
 @pytest.mark.parametrize(
     "file, text, version",
     [
