@@ -114,6 +114,14 @@ def test_a_new_project_is_set_up_and_proven(site: Path, printed: Printed) -> Non
     assert "Everything is as the installed version has it." in out and "proven: collectstatic twice" in out
 
 
+def test_the_changes_of_a_file_without_a_last_line_end_are_a_patch(site: Path, printed: Printed) -> None:
+    (site / ".gitignore").write_text("*.log\n/secret")
+    operation.init(site, Options(dry=True, python=sys.executable))
+    patch = printed().partition("\n--- a/.gitignore")[2].partition("\n--- a/")[0]
+    subprocess.run(["git", "apply"], cwd=site, input=f"--- a/.gitignore{patch}\n", text=True, check=True)
+    assert (site / ".gitignore").read_text().startswith("*.log\n/secret\n\n# ---- ramped: begin\n")
+
+
 def test_split_settings_with_a_storage_of_their_own(site: Path, printed: Printed) -> None:
     split(site)
     dev = (site / "bakery/settings/dev.py").read_text()

@@ -40,7 +40,7 @@ urlpatterns = [_path("health/", _ApplicationStatus.as_view(), name="health"), *u
 
 def has_health(urls: str) -> bool:
     """Return whether a URLconf has a path of its own that begins with health/."""
-    return re.search(r"""["'^/]health/?["'$]""", without(urls)) is not None
+    return re.search(r"""(?<!name=)["'^/]health/?["'$]""", without(urls)) is not None
 
 
 def not_ignored(ignore: str, more: Sequence[str] = ()) -> list[str]:

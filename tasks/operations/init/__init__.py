@@ -134,7 +134,8 @@ def _diffs(found: Repository, made: Changes) -> str:
     text = ""
     for name, file in made.edits.items():
         before, after = (text.splitlines(keepends=True) for text in (found.text(name) or "", file.text))
-        text += "\n" + "".join(difflib.unified_diff(before, after, f"a/{name}", f"b/{name}"))
+        changed = difflib.unified_diff(before, after, f"a/{name}", f"b/{name}")
+        text += "\n" + "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in changed)
     return text
 
 

@@ -52,6 +52,7 @@ def test_patterns_that_are_ignored_already_are_not_repeated() -> None:
 def test_a_health_path_of_the_projects_own_is_seen() -> None:
     assert texts.has_health("path('health/', view)") and texts.has_health('re_path(r"^health/$", view)')
     assert not texts.has_health("path('healthy/', view)")
+    assert not texts.has_health("""re_path(r"^_health/?", views.health, name="health")""")
     assert not texts.has_health(wrapped('path("health/", view)'))
 
 
