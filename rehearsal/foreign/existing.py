@@ -22,7 +22,7 @@ from .commands import run
 from .prepare import Prepared
 
 PROGRAMS = Path(__file__).parents[1] / "site/anyone"
-TOOLS = ("uv", "poetry", "pdm", "pipenv", "npm", "node")
+TOOLS = ("uv", "poetry", "pdm", "pipenv", "npm", "pnpm", "yarn", "node")
 # What the operator's own fabric.yaml says of the host, which is another here.
 _OF_THE_HOST = {"directory", "virtualenv", "services", "domain", "port", "boot_timeout", "health_path", "branch"}
 PER_HOST = "rehearsal"  # the folder on the disk with our two modules

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rehearsal.foreign import acts, commands, databases, findings, prepare, pythons, units
-from rehearsal.foreign.existing import PER_HOST, PROGRAMS, Existing, _quoted, environment_file
+from rehearsal.foreign.existing import PER_HOST, PROGRAMS, Existing, _link_tools, _quoted, environment_file
 from rehearsal.hosts.units import ServiceUnit
 from rehearsal.hosts.units import parse as parse_unit
 from rehearsal.sandbox import Refusal
@@ -177,6 +177,17 @@ def test_tools_on_a_host_know_what_those_of_this_user_know(tmp_path: Path) -> No
     }
     found = prepare.tool_variables(given, tmp_path)
     assert found == {"SSL_CERT_FILE": "/c.pem", "UV_INDEX_URL": "https://x", "npm_config_userconfig": str(tmp_path / ".npmrc")}
+
+
+@pytest.mark.parametrize("tool", ["npm", "pnpm", "yarn"])
+def test_a_host_has_the_tools_that_build_a_front_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tool: str) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / f"here/{tool}").write_text("#!/bin/sh\necho built $1 $STORE\n")
+    (tmp_path / f"here/{tool}").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "here"))
+    _link_tools(tmp_path / "host", {"STORE": "there"})
+    done = subprocess.run([tmp_path / "host" / tool, "it"], check=True, capture_output=True, text=True)
+    assert done.stdout == "built it there\n"
 
 
 def test_a_busy_machine_is_said_to_be_so() -> None:
