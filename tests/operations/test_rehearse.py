@@ -1,7 +1,6 @@
 """The rehearsal as a user runs it: `inv rehearse` as a process, whole, without a part, interrupted, and killed."""
 
 import errno
-import json
 import os
 import re
 import signal
@@ -13,9 +12,7 @@ import pytest
 
 from rehearsal import __main__ as rehearsal_main
 from rehearsal import sandbox
-from rehearsal.cloud.authorization.published import OPERATOR
 from rehearsal.jobs import broker
-from rehearsal.world import World
 from tests.operations.rehearsing import ROOT, rehearse, temporary, told, unfinished, until
 
 __all__ = ["temporary"]  # fixtures
@@ -162,89 +159,3 @@ def test_an_environment_that_leads_elsewhere_is_refused(tmp_path: Path, variable
 def test_an_endpoint_outside_of_this_machine_is_refused(tmp_path: Path) -> None:
     with pytest.raises(sandbox.Refusal, match="never leaves this machine"):
         sandbox.require_own({}, "https://ec2.eu-central-1.amazonaws.com", "AKIA")
-
-
-# What the tasks call only where gunicorn must be drained to be restarted (tests/test_restart.py), where alarms are set
-# (tests/test_rolling_together.py), with the other engine (tests/test_following.py), by configure-health-check
-# (tests/test_configure_health_check.py), or by themselves never.
-ELSEWHERE = {
-    "elasticloadbalancing:DeregisterTargets",
-    "elasticloadbalancing:RegisterTargets",
-    "elasticloadbalancing:DescribeTargetGroups",
-    "elasticloadbalancing:ModifyTargetGroup",
-    "ec2:DeleteTags",
-    "ec2:RebootInstances",
-    "cloudwatch:DescribeAlarms",
-    "autoscaling:StartInstanceRefresh",
-    "autoscaling:RollbackInstanceRefresh",
-    "autoscaling:CancelInstanceRefresh",
-    "iam:PassRole",
-    # A page of another text (tests/test_maintenance.py); tags that are made with a rule count as a call of their own.
-    "elasticloadbalancing:ModifyRule",
-    "elasticloadbalancing:AddTags",
-    # By other settings of `ssh` (tests/hosts/test_pool.py).
-    "ec2-instance-connect:SendSSHPublicKey",
-    "ssm:StartSession",
-    # By management-create --elastic-ip (tests/operations/test_management_create.py).
-    "ec2:AssociateAddress",
-    "ec2:DescribeAddresses",
-    # By the Session Manager plugin, and by EC2 for a template whose image is an alias.
-    "ssm:ResumeSession",
-    "ssm:TerminateSession",
-    "ssmmessages:OpenDataChannel",
-    "ssm:GetParameters",
-}
-SERVICES = {"elbv2": "elasticloadbalancing", "service-quotas": "servicequotas"}
-
-
-@pytest.mark.long
-def test_the_operator_policy_allows_what_the_tasks_call_and_no_more(temporary: Path) -> None:
-    policies = [json.loads((ROOT / f"settings_snippets/aws/policies/{name}.json").read_text()) for name in OPERATOR]
-    actions = [s["Action"] for policy in policies for s in policy["Statement"]]
-    allowed = {one for action in actions for one in ([action] if isinstance(action, str) else action)}
-    with World(temporary / "world") as world:
-        world.control("calls/clear", {})
-        for command in (
-            "management-create",
-            "deploy --yes",
-            "ship",
-            "management-start",
-            "invalidate --path /static/*",
-            "maintenance-on",
-            "maintenance-off",
-            "status",
-            "management-stop",
-        ):
-            done = subprocess.run(
-                [*sandbox.command("fab"), *command.split()],
-                cwd=world.places.operator,
-                env=world.environment,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            # Without a fleet the CDN cannot serve what `ship` asks it for in the end.
-            assert done.returncode == 0 or command == "ship", done.stdout + done.stderr
-        _grow(world)
-        world.publish()
-        done = subprocess.run(
-            [*sandbox.command("fab"), "ship"],
-            cwd=world.places.operator,
-            env=world.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        asked = world.control("calls")["actions"]
-    called = {f"{SERVICES.get(service, service)}:{action}" for service, _, action in (name.partition(":") for name in asked)}
-    # The rehearsal's own calls, to bring the fleet to its size.
-    called -= {"autoscaling:SetDesiredCapacity"}
-    assert called <= allowed, called - allowed
-    assert allowed - called <= ELSEWHERE, allowed - called - ELSEWHERE
-
-
-def _grow(world: World) -> None:
-    from rehearsal.scenario import Rehearsal
-
-    Rehearsal(world, 1, ()).resize(1)
