@@ -1,6 +1,7 @@
 """Tasks for real celery workers, over the real broker: what is counted, and that a lost task is."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,8 +19,12 @@ from tests.rehearsal.hosts.support import until
 celery = pytest.mark.skipif(bool(broker.missing()), reason=broker.missing() or "celery is here")
 
 
-@pytest.fixture
-def urls(tmp_path: Path) -> Iterator[dict[str, str]]:
+@pytest.fixture(params=["server", "files"])
+def urls(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    if request.param == "files":
+        monkeypatch.setattr(broker, "SERVER", "not-here")
+    elif shutil.which(broker.SERVER) is None:
+        pytest.skip("no Redis here: apt-get install redis-server")
     with Octet() as octet, broker.serving(tmp_path / "broker", f"127.{octet.number}.0.5") as urls:
         yield dict(urls)
 

@@ -135,12 +135,21 @@ def test_mariadb_keeps_defaults_too(project: Path) -> None:
         migration(project, "0002_next", KEPT, *added, after="0001_initial")
         migration(project, "0003_empty", empty, after="0002_next")
         told = judged(project, options=("--keep-defaults",))
-        # MySQL takes no empty text for a default, so Django gives it none.
-        assert verdicts(told) == [["compatible"] * 4 + ["incompatible"]]
+        *others, last = verdicts(told)[0]
+        assert others == ["compatible"] * 4
         assert "unknown" in told["databases"][0]["operations"][0]["locks"]
         done = manage(project, "migraterolling", "shop", "0002", "--noinput")
         assert done.code == 0, done.err
         assert "(1, 'old code', 7, 'x', '', '{}')" in python(project, WRITE)
+        done = manage(project, "migraterolling", "shop", "0003", "--noinput")
+        assert done.code == 0, done.err
+        # MySQL takes no empty text for a default, so newer versions of Django give it none, on MariaDB neither.
+        if last == "compatible":
+            assert "(2, 'old code', 7, 'x', '', '{}', '')" in python(project, WRITE)
+        else:
+            assert last == "incompatible"
+            with pytest.raises(AssertionError, match="Field 'z' doesn't have a default value"):
+                python(project, WRITE)
 
 
 COUNT = """
