@@ -16,7 +16,7 @@ WhiteNoise's CompressedManifestStaticFilesStorage, on which this is built:
   other in a circle, legal in JavaScript modules, are named by the content of all of them; `.staticfiles.json.notes`, beside the
   manifest, has the hash of the content of each, as its name is none.
 - Other manifests in STATIC_ROOT by which code names files (django-vite's, those of offline django-compressor and of webpack) are
-  refused: old code that starts later would read the new release's.
+  refused: old code that starts later would read the new release's. Elsewhere a deploy asks for them (`manifests_of_others`).
 - A reference to a missing file is an error in one line, with file and line. Those of others' files can be left as they are.
 - References from hashed files to unhashed names are printed, and kept in the notes: an old page that follows one gets the newest
   release's file.
@@ -300,6 +300,11 @@ class LocalManifestStaticFilesStorage(_AtomicFiles, CompressedManifestStaticFile
             for path, mend in found.items()
             if path.is_relative_to(root) and not _matches(path.relative_to(root).as_posix(), self.allow_shared_manifests)
         ]
+
+    def manifests_of_others(self) -> list[Path]:
+        """Return the manifests of others by which the code of this release names files, wherever they lie."""
+        found = {Path(os.path.realpath(path)): path for path, _ in _manifests_of_others(self.location)}
+        return [path for place, path in found.items() if place != Path(os.path.realpath(self._manifest_place))]
 
     def hashed_name(self, name: str, content: Any = None, filename: str | None = None) -> str:
         """Return the name with the hash of the content."""
@@ -643,12 +648,19 @@ def _manifests_of_others(static_root: str) -> Iterator[tuple[Path, str]]:
             yield path, f"Set {name} to a path in the checkout: BASE_DIR / ..."
     if apps.is_installed("django_vite"):
         for app, config in (getattr(settings, "DJANGO_VITE", None) or {"default": {}}).items():
-            given = config if isinstance(config, dict) else vars(config)
+            given = config if isinstance(config, dict) else config._asdict()
             is_set = given.get("manifest_path") or (app == "default" and hasattr(settings, "DJANGO_VITE_MANIFEST_PATH"))
             if not given.get("dev_mode") and not getattr(settings, "DJANGO_VITE_DEV_MODE", False) and not is_set:
                 # django-vite, README, "manifest_path".
                 path = Path(static_root, given.get("static_url_prefix") or "", "manifest.json")
                 yield path, f'Set DJANGO_VITE["{app}"]["manifest_path"] to that of the build: BASE_DIR / "assets/manifest.json"'
+    if apps.is_installed("webpack_loader"):
+        for name, config in (getattr(settings, "WEBPACK_LOADER", None) or {"DEFAULT": {}}).items():
+            if "STATS_FILE" not in config:
+                yield (
+                    Path("webpack-stats.json"),
+                    f'Set WEBPACK_LOADER["{name}"]["STATS_FILE"] to a path in the checkout: BASE_DIR / ...',
+                )
     if apps.is_installed("compressor") and settings.COMPRESS_OFFLINE and settings.COMPRESS_ENABLED:
         # django-compressor, "Settings", COMPRESS_OFFLINE_MANIFEST_STORAGE_ALIAS.
         from compressor.storage import default_offline_manifest_storage as storage
@@ -662,14 +674,21 @@ def _manifests_of_others(static_root: str) -> Iterator[tuple[Path, str]]:
 
 
 def _json_files(value: Any, name: str = "") -> Iterator[tuple[str, Path]]:
-    """Yield each absolute path of a JSON file in the settings, with the expression that reads it."""
+    """Yield each path of a JSON file in the settings, with the expression that reads it.
+
+    A relative one may be anything, but in the settings of these two tools.
+    """
     if isinstance(value, Mapping):
         for key, item in value.items():
             yield from _json_files(item, f"{name}[{json.dumps(str(key))}]" if name else str(key))
     elif isinstance(value, list | tuple):
         for number, item in enumerate(value):
             yield from _json_files(item, f"{name}[{number}]")
-    elif isinstance(value, str | Path) and str(value).endswith(".json") and os.path.isabs(value):  # noqa: PTH117
+    elif (
+        isinstance(value, str | Path)
+        and str(value).endswith(".json")
+        and (os.path.isabs(value) or name.startswith(("DJANGO_VITE", "WEBPACK_LOADER")))  # noqa: PTH117
+    ):
         yield name, Path(value)
 
 

@@ -66,4 +66,4 @@ def release_on(host: Host, run: Run) -> Release:
     manifest = ask_manifest(host, app, revision)
     if manifest.problem:
         raise Refused(f"{host.name}: the manifest of {revision[:12]} cannot be read ({manifest.problem}): run deploy again")
-    return Release(revision, host.name, added(manifest), manifest.circular)
+    return Release(revision, host.name, added(manifest), manifest.digests)

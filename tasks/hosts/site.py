@@ -8,7 +8,7 @@ from dataclasses import replace
 from ..decisions.release.answers import revision
 from ..decisions.release.file_contents import Contents
 from ..decisions.release.readiness import SiteFacts, read_facts
-from ..decisions.release.releases import MARK, Manifest, added, circular_paths, lost_names, read_manifest, url_path
+from ..decisions.release.releases import MARK, Manifest, added, digest_paths, lost_names, read_manifest, url_path
 from ..decisions.release.serving import Serving, read_serving
 from ..errors import DeployError, Refused, RemoteFailed, TimedOut
 from ..runtime.run import Run
@@ -18,9 +18,10 @@ from ..settings.model import App
 from .checkout import LONG, change, git_directory
 from .http import PAGE, NoAnswer
 from .shell import commands
-from .ssh import Host
+from .ssh import Answer, Host
 
 _SHOWN = 5
+_ASKING = "manage.py shell (asking for the manifest)"
 DEEP = replace(PAGE, step=30.0, whole=30.0)
 _NOTHING = "No planned migration operations."
 
@@ -77,13 +78,14 @@ def collect(run: Run, host: Host, sha: str) -> Manifest:
 
     Raises RemoteFailed.
     """
-    app = run.settings.app
+    app, built = run.settings.app, not run.settings.app.after_collectstatic
     # One command under one lock: nothing that the new release found is pruned in between.
-    command = f"{commands.collectstatic(app)} && {commands.manifest(app, git_directory(host, app), sha, archive=True)}"
+    ask = commands.manifest(app, git_directory(host, app), sha, archive=True, built=built)
+    command = f"{commands.collectstatic(app)} && {ask}"
     printed = change(host, app, command, "manage.py collectstatic").stdout
     manifest = read_manifest(printed)
     if manifest is None:
-        raise RemoteFailed(host.name, "manage.py shell (asking for the manifest)", 0, gist(printed))
+        raise RemoteFailed(host.name, _ASKING, 0, gist(printed))
     run.out.say(f"collectstatic: {gist(printed.partition(MARK)[0]) or 'printed nothing'}")
     if manifest.problem:
         raise RemoteFailed(host.name, "manage.py collectstatic", 0, f"afterwards the manifest cannot be read: {manifest.problem}")
@@ -102,17 +104,29 @@ def collect(run: Run, host: Host, sha: str) -> Manifest:
     return manifest
 
 
+def ask_after_steps(run: Run, host: Host, sha: str) -> Manifest:
+    """Ask for the manifest once more, and archive its names, as the commands of app.after_collectstatic have written others.
+
+    Raises RemoteFailed.
+    """
+    app = run.settings.app
+    command = commands.manifest(app, git_directory(host, app), sha, archive=True)
+    return _manifest_in(host, change(host, app, command, _ASKING))
+
+
 def ask_manifest(host: Host, app: App, sha: str) -> Manifest:
     """Ask the site on a host for its manifest of static files.
 
     Raises RemoteFailed.
     """
-    label = "manage.py shell (asking for the manifest)"
     command = commands.manifest(app, git_directory(host, app), sha)
-    answer = host.read(command, timeout=LONG, label=label)
+    return _manifest_in(host, host.read(command, timeout=LONG, label=_ASKING))
+
+
+def _manifest_in(host: Host, answer: Answer) -> Manifest:
     manifest = read_manifest(answer.stdout)
     if manifest is None:
-        raise RemoteFailed(host.name, label, answer.code, gist(answer.stderr or answer.stdout))
+        raise RemoteFailed(host.name, _ASKING, answer.code, gist(answer.stderr or answer.stdout))
     return manifest
 
 
@@ -138,14 +152,14 @@ def verify(run: Run, host: Host, sha: str, manifest: Manifest, waiting: Sequence
     """
     app, url, new = run.settings.app, run.settings.static.url, added(manifest)
     await_revision(run, host, sha)
-    contents = Contents(circular_paths(url, manifest))
+    contents = Contents(digest_paths(url, manifest))
     wrong = (
         host.check_many([url_path(url, name) for name in new], headers(app), port=app.port, check=contents.learn)
         | contents.misnamed()
     )
     if wrong:
         raise DeployError(f"{host.name}: {len(wrong)} of {len(new)} new static files are not served: {shown(wrong)}")
-    old = sorted(set(manifest.files) - set(new)) if manifest.hashed else []
+    old = sorted(set(manifest.names) - set(new)) if manifest.hashed else []
     wrong = host.check_many([url_path(url, name) for name in old], headers(app), port=app.port)
     if wrong:
         raise DeployError(f"{host.name}: {len(wrong)} of {len(old)} earlier static files are not served: {shown(wrong)}")

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from ..aws.management import running_management
 from ..aws.serving import behind_balancer, in_service
 from ..decisions.release.file_contents import Contents
-from ..decisions.release.releases import Manifest, circular_paths, unhashed_references, url_path
+from ..decisions.release.releases import Manifest, digest_paths, unhashed_references, url_path
 from ..errors import DeployError
 from ..hosts.cdn import failures
 from ..hosts.pool import Hosts
@@ -48,11 +48,11 @@ def _check(run: Run, management: Host, webs: Sequence[Host]) -> None:
         if not any(m.hashed for m in manifests.values()):
             run.out.warn("the static files have no hashed names (see settings_snippets/django): none of them can be checked")
             return
-        releases = {m.files for m in manifests.values()}
+        releases = {m.names for m in manifests.values()}
         paths = [url_path(static.url, name) for name in sorted({name for files in releases for name in files})]
         run.out.say(f"{len(paths)} hashed files of {len(releases)} releases, requested from {len(manifests)} instances")
         _say_unhashed(run, manifests.values())
-        contents = Contents(circular_paths(static.url, *manifests.values()))
+        contents = Contents(digest_paths(static.url, *manifests.values()))
         # The first host defines the right bytes, and shows whether names are hashes on this site.
         wrong = {management.name: management.check_many(paths, headers(app), port=app.port, check=contents.learn)}
         wrong[management.name] |= contents.misnamed()

@@ -63,14 +63,16 @@ def deploy_release(run: Run, revision: str | None, *, yes: bool = False, apart: 
             site.migrate(run, host, lambda: snapshot_database(run, sha), pending.left)
         with run.step("collectstatic"):
             manifest = site.collect(run, host, sha)
-            building.after_collectstatic(run, host, sha)
+            if app.after_collectstatic:
+                building.after_collectstatic(run, host, sha)
+                manifest = site.ask_after_steps(run, host, sha)
         with run.step("restart"):
             site.restart(run, host, app.services)
         with run.step("verify"):
             site.verify(run, host, sha, manifest, pending.waiting)
             require_pages(run, host)
             instances.tag(run.cloud, [instance.id], {tags.REVISION: sha})
-    return Release(sha, instance.id, added(manifest), manifest.circular, pending.waiting)
+    return Release(sha, instance.id, added(manifest), manifest.digests, pending.waiting)
 
 
 def _check_out(run: Run, host: Host, sha: str) -> None:

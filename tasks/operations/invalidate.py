@@ -69,8 +69,8 @@ def _failing(run: Run) -> list[str]:
     base = require_cdn(run, "; or give --path")
     _, host = open_management(run)
     with host:
-        files = ask_manifest(host, run.settings.app, "").files
-    run.out.say(f"requesting {len(files)} hashed files from {base}")
+        files = ask_manifest(host, run.settings.app, "").names
+    run.out.say(f"requesting {len(files)} static files from {base}")
     wrong = failures(base, [url_path(static.url, name) for name in files], run.out.progress)
     for path, seen in list(wrong.items())[:10]:
         run.out.say(f"{path}: {seen}")

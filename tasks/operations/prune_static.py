@@ -85,3 +85,6 @@ def _show(run: Run, seen: Archives, decided: Plan, answer: Archives) -> None:
     run.out.table(f"{len(rows)} archived releases", ("revision", "deployed", "why"), rows)
     verb = "would be deleted" if run.dry else "deleted"
     run.out.say(f"{len(decided.retired)} retired; {answer.files} files of {answer.size / 1e6:.1f} MB {verb}")
+    if answer.unlisted:
+        which = ", ".join(revision[:12] for revision in answer.unlisted)
+        run.out.say(f"what manifests of other tools name stays, as it is not known what these releases need of it: {which}")

@@ -104,7 +104,7 @@ class Releasing(AbstractContextManager["Releasing"]):
 
     def _warm(self) -> None:
         if self._serving:
-            warm(self._run, self._released.added, self._released.circular)
+            warm(self._run, self._released.added, self._released.digests)
 
     def _image(self) -> float | None:
         return self._baking.finish() if self._baking else None

@@ -22,17 +22,17 @@ def warm_cdn(run: Run, whole: bool = False) -> None:
     _, host = open_management(run)
     with host:
         found = ask_manifest(host, run.settings.app, "") if whole else release_on(host, run)
-    warm(run, found.files if isinstance(found, Manifest) else found.added, found.circular)
+    warm(run, found.names if isinstance(found, Manifest) else found.added, found.digests)
 
 
-def warm(run: Run, files: Sequence[str], circular: Mapping[str, str] | None = None) -> None:
-    """Fetch hashed files, named below static.url, through the CDN.
+def warm(run: Run, files: Sequence[str], digests: Mapping[str, str] | None = None) -> None:
+    """Fetch static files, named below static.url, through the CDN.
 
-    `circular`: the MD5 of those whose names are no hashes of their own content.
+    `digests`: as Manifest has them.
     Raises SettingsError without the CDN's address, DeployError with the files that it does not serve, TimedOut.
     """
     base, static = require_cdn(run), run.settings.static
-    contents = Contents({url_path(static.url, name): digest for name, digest in (circular or {}).items()})
+    contents = Contents({url_path(static.url, name): digest for name, digest in (digests or {}).items()})
     paths = [url_path(static.url, name) for name in files]
     with run.step("warm-cdn"):
         if run.dry:

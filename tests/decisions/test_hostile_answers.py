@@ -69,7 +69,7 @@ def of_journal(text: str) -> None:
 def of_manifest(text: str) -> None:
     manifest = releases.read_manifest(text)
     if manifest is not None:
-        releases.added(manifest), releases.lost_names(manifest), releases.circular_paths(manifest.path, manifest)
+        releases.added(manifest), releases.lost_names(manifest), releases.digest_paths(manifest.path, manifest)
 
 
 def of_archives(text: str) -> None:
@@ -84,7 +84,8 @@ HOLDER = {"token": "t", "who": "w", "purpose": "p", "machine": "m", "pid": 7, "l
 ENTRY = {"run": "r", "command": "ship", "line": "fab", "by": "a@b", "machine": "m", "pid": 5, "began": 1.0, "ended": 0, "code": 0}
 SITE = {"static_url": "/", "static_root": "/x", "writable": True, "in_checkout": False, "free_static": 5, "free_checkout": 5}
 JOURNAL = {"__REALTIME_TIMESTAMP": "1764230000000000", "MESSAGE": "m", "SYSLOG_IDENTIFIER": "i", "_PID": "1"}
-MANIFEST = {"url": "/", "files": ["a"], "hashed": True, "problem": "", "before": ["b"], "unarchived": "", "circular": {"a": "b"}}
+MANIFEST = {"url": "/", "files": ["a"], "hashed": True, "problem": "", "before": ["b"], "unarchived": ""}
+MANIFEST |= {"circular": {"a": "b"}, "others": {"c": "d"}}
 READERS: Mapping[str, tuple[Callable[[str], object], str, Mapping[str, Any]]] = {
     "lock": (of_lock, "", HOLDER),
     "log": (of_log, "", ENTRY),

@@ -269,3 +269,25 @@ def test_manifests_of_others_in_the_shared_root_are_refused_with_what_moves_them
     assert collect(project).code == 0
     (project.base / "config/settings.py").write_text(f'{settings}{SHARED}\nSTATIC_ROOT = BASE_DIR / "static"')
     assert collect(project).code == 0, "a root in the checkout is not shared"
+
+
+def test_manifests_of_others_are_known_wherever_they_lie(tmp_path: Path) -> None:
+    project = checkout(tmp_path, "incremental")
+    for package in ("django_vite", "webpack_loader"):
+        (project.base / package).mkdir()
+        (project.base / package / "__init__.py").touch()
+    settings = (project.base / "config/settings.py").read_text()
+    more = """
+from collections import namedtuple
+INSTALLED_APPS += ["django_vite", "webpack_loader"]
+Config = namedtuple("Config", "dev_mode static_url_prefix manifest_path", defaults=(False, "", None))
+DJANGO_VITE = {"default": {"manifest_path": BASE_DIR / "vite.json"}, "own": Config(manifest_path="own/manifest.json")}
+WEBPACK_LOADER = {"DEFAULT": {"STATS_FILE": str(BASE_DIR / "stats.json")}, "more": {}}
+OUR_MANIFEST = BASE_DIR / "staticfiles.json"
+"""
+    (project.base / "config/settings.py").write_text(settings + more)
+    assert collect(project).code == 0
+    code = "from django.contrib.staticfiles.storage import staticfiles_storage as s\nprint(*s.manifests_of_others(), sep='\\n')"
+    found = project.django(code)
+    here = [f"{project.base}/vite.json", "own/manifest.json", f"{project.base}/stats.json", "webpack-stats.json"]
+    assert sorted(found.out.split()) == sorted(here), found.err

@@ -11,6 +11,7 @@ _NAMED = re.compile(r"\.([0-9a-f]{12})(?:\.[^./]+)?$")
 
 
 _MISNAMED = "its bytes are not those of its name"
+_OTHER = "its bytes are not those of this release"
 
 
 class Digest:
@@ -26,8 +27,8 @@ class Digest:
         self._sha256.update(piece)
 
     def fits(self, named: str) -> bool:
-        """Return whether the hash in a name is that of the content."""
-        return self._md5.hexdigest().startswith(named)
+        """Return whether the content has a hash, or one that begins so."""
+        return self._md5.hexdigest().startswith(named) or self.sum.startswith(named)
 
     @property
     def sum(self) -> str:
@@ -38,26 +39,31 @@ class Digest:
 class Contents:
     """The content of hashed files, as the management instance sent it; other servers are compared with it.
 
-    A site may hash in its own way: names count only where that of some file fits. `circular`: the MD5 of
-    modules that import each other in a circle, by path: their names are hashes of all of them. Used from several threads.
+    A site may hash in its own way: names count only where that of some file fits. `known`: by path the beginning of the MD5
+    or SHA256 of files whose names need not tell it, "" where it is not known. Used from several threads.
     """
 
-    def __init__(self, circular: Mapping[str, str] | None = None) -> None:
-        self._circular = circular or {}
+    def __init__(self, known: Mapping[str, str] | None = None) -> None:
+        self._known = known or {}
         self._sums: dict[str, str] = {}
         self._fits: dict[str, bool] = {}
 
     def learn(self, path: str, digest: Digest) -> str:
-        """Remember the content of a path; returns "", as no fault can be found yet."""
+        """Remember the content of a path; returns the fault of one that is known, else "", as none can be found yet."""
         self._sums[path] = digest.sum
+        if path in self._known:
+            return self._fault(path, digest)
         named = self._named(path)
         if named:
             self._fits[path] = digest.fits(named)
         return ""
 
+    def _fault(self, path: str, digest: Digest) -> str:
+        return "" if digest.fits(self._known[path]) else _OTHER
+
     def _named(self, path: str) -> str:
         found = _NAMED.search(path)
-        return self._circular.get(path) or (found[1] if found else "")
+        return found[1] if found else ""
 
     @property
     def by_name(self) -> bool:
@@ -70,6 +76,8 @@ class Contents:
 
     def check(self, path: str, digest: Digest) -> str:
         """Return the fault of the content that a server sent for a path, or ""."""
+        if path in self._known:
+            return self._fault(path, digest)
         named = self._named(path)
         if named and self.by_name:
             return "" if digest.fits(named) else _MISNAMED

@@ -20,6 +20,7 @@ class Archives:
     done: bool  # whether the requested pruning was carried out (or, dry, counted)
     files: int  # deleted, or in a dry run to be deleted
     size: int  # of those, bytes
+    unlisted: tuple[str, ...] = ()  # kept releases of which it is not known what manifests of other tools name
 
 
 @dataclass(frozen=True)
@@ -73,4 +74,6 @@ def read_archives(printed: str) -> Archives | None:
     at = answer["at"]
     if not isinstance(at, dict) or not all(type(value) in (int, float) for value in (*at.values(), answer["now"])):
         return None
-    return Archives(at, answer["now"], answer["token"], answer["done"], answer["files"], answer["size"])
+    unlisted = answer.get("unlisted")
+    others = tuple(map(str, unlisted)) if isinstance(unlisted, list) else ()
+    return Archives(at, answer["now"], answer["token"], answer["done"], answer["files"], answer["size"], others)

@@ -1,4 +1,4 @@
-"""A release: the revision deployed on the management instance, and the hashed files that it added."""
+"""A release: the revision deployed on the management instance, and the static files that it added."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,8 +15,8 @@ class Release:
 
     revision: str  # full sha
     instance_id: str
-    added: tuple[str, ...]  # below static.url: the hashed files that this release added, such as "css/shop.4f2a.css"
-    circular: Mapping[str, str] = field(default_factory=dict, hash=False)  # as Manifest.circular
+    added: tuple[str, ...]  # below static.url: the files that this release's manifests name and none did before
+    digests: Mapping[str, str] = field(default_factory=dict, hash=False)  # as Manifest.digests
     waiting: tuple[str, ...] = ()  # migrations that run after the rollout, as PendingMigrations.waiting
 
 
@@ -28,10 +28,22 @@ class Manifest:
     files: tuple[str, ...]  # hashed names
     hashed: bool  # whether the storage names files by their content at all
     problem: str = ""  # why the manifest could not be read
-    before: tuple[str, ...] = field(default=())  # hashed names before this release, where they were recorded
+    before: tuple[str, ...] = field(default=())  # names before this release, where they were recorded
     unarchived: str = ""  # why the names could not be archived beside STATIC_ROOT
     circular: Mapping[str, str] = field(default_factory=dict, hash=False)  # MD5 of modules in a circle, by hashed name
     unhashed: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)  # by file: what it names without a hash
+    # What the manifests of other tools name: the beginning of the MD5 or SHA256 of each file, "" where the file is missing.
+    others: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All files that this release's code names by manifests."""
+        return tuple(sorted({*self.files, *self.others}))
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """The beginning of the MD5 or SHA256 of the files whose names need not tell it, where it is known."""
+        return {**self.others, **self.circular}
 
     @property
     def path(self) -> str:
@@ -60,12 +72,13 @@ def read_manifest(printed: str) -> Manifest | None:
         unarchived=str(answer["unarchived"]),
         circular=_digests(answer.get("circular")),
         unhashed=_references(answer.get("unhashed")),
+        others=_digests(answer.get("others")),
     )
 
 
 def added(manifest: Manifest) -> tuple[str, ...]:
-    """Return the hashed files that the release has and the previous release had not, in order."""
-    return tuple(sorted(set(manifest.files) - set(manifest.before)))
+    """Return the files that the release names and the previous release did not, in order."""
+    return tuple(sorted(set(manifest.names) - set(manifest.before)))
 
 
 def url_path(base: str, name: str) -> str:
@@ -76,9 +89,9 @@ def url_path(base: str, name: str) -> str:
     return base + quote(name.replace("\\", "/"), safe="/~!*()'", errors="surrogateescape").lstrip("/")
 
 
-def circular_paths(base: str, *manifests: Manifest | Release) -> dict[str, str]:
-    """Return the MD5 of modules that import each other in a circle, by URL path: their names are no hashes of their content."""
-    return {url_path(base, name): digest for manifest in manifests for name, digest in manifest.circular.items()}
+def digest_paths(base: str, *manifests: Manifest | Release) -> dict[str, str]:
+    """Return `digests` of manifests by URL path."""
+    return {url_path(base, name): digest for manifest in manifests for name, digest in manifest.digests.items()}
 
 
 def named_file(files: Iterable[str]) -> str | None:

@@ -193,9 +193,12 @@ def collectstatic(app: App) -> str:
     return manage(app, "collectstatic --noinput --no-color")
 
 
-def manifest(app: App, git_directory: str, sha: str, *, archive: bool = False) -> str:
-    """Print the site's manifest of static files, as `releases.read_manifest` reads it."""
-    return _shell(app, _manifest(git_directory, sha, write=False, archive=archive))
+def manifest(app: App, git_directory: str, sha: str, *, archive: bool = False, built: bool = True) -> str:
+    """Print the site's manifest of static files, as `releases.read_manifest` reads it.
+
+    `archive`: its names beside STATIC_ROOT; `built`: whether other tools have written their manifests of this release.
+    """
+    return _shell(app, _manifest(git_directory, sha, write=False, archive=archive, built=built))
 
 
 def site(app: App) -> str:
@@ -209,12 +212,13 @@ def before_release(app: App, git_directory: str, sha: str) -> str:
 
     All in one process: Django takes a while to start.
     """
-    scripts = [program("site", SITE), program("databases", SERVING), _manifest(git_directory, sha, write=True, archive=False)]
+    scripts = [program("site", SITE), program("databases", SERVING), _manifest(git_directory, sha, write=True)]
     return _shell(app, f"for script in {scripts!r}: exec(script, {{}})")
 
 
-def _manifest(git_directory: str, sha: str, *, write: bool, archive: bool) -> str:
-    return program("manifest", MARK, f"{git_directory}/ramped/{sha}.before.json", write, sha if archive else "")
+def _manifest(git_directory: str, sha: str, *, write: bool, archive: bool = False, built: bool = True) -> str:
+    others = text("others") if built else ""
+    return program("manifest", MARK, f"{git_directory}/ramped/{sha}.before.json", write, sha if archive else "", others)
 
 
 def _shell(app: App, script: str) -> str:

@@ -61,4 +61,17 @@ def test_modules_in_a_circle_are_compared_by_what_the_storage_has_noted() -> Non
     contents.learn("/static/a.0123456789ab.js", Digest(b"a"))
     assert contents.by_name and contents.misnamed() == {}
     assert contents.check("/static/a.0123456789ab.js", Digest(b"a")) == ""
-    assert contents.check("/static/a.0123456789ab.js", Digest(b"x")) == "its bytes are not those of its name"
+    assert contents.check("/static/a.0123456789ab.js", Digest(b"x")) == "its bytes are not those of this release"
+
+
+def test_files_of_other_tools_are_compared_by_the_hash_that_is_known_whatever_their_names_look_like() -> None:
+    """Their names say nothing of those of the site's own storage, nor the other way round."""
+    known = {"/a.000000000000.js": hashlib.sha256(b"a").hexdigest()[:12], "/b.js": hashlib.md5(b"b").hexdigest(), "/c.js": ""}
+    contents = Contents(known)
+    assert [contents.learn(path, Digest(body)) for path, body in zip(known, (b"a", b"b", b"c"), strict=True)] == [""] * 3
+    assert not contents.by_name and contents.misnamed() == {}
+    contents.learn(named(b"own"), Digest(b"own"))
+    assert contents.by_name and contents.misnamed() == {}
+    faults = ["its bytes are not those of this release"] * 2 + [""]
+    assert [contents.learn(path, Digest(b"x")) for path in known] == faults
+    assert [contents.check(path, Digest(b"x")) for path in known] == faults

@@ -92,14 +92,18 @@ class Disk:
             exec(script, {})
         return out.getvalue()
 
-    def deploy(self, revision: str, names: set[str], dies: int | None = None) -> None:
-        """Collect what is not there, then archive: as collectstatic and the deploy do."""
-        for name in names:
+    def deploy(self, revision: str, names: set[str], dies: int | None = None, others: set[str] | None = None) -> None:
+        """Collect what is not there, then archive: as collectstatic and the deploy do.
+
+        `others`: what the manifests of other tools name.
+        """
+        for name in names | (others or set()):
             if not self.path(name).exists():
                 self.path(name).write_text(name)
                 Path(f"{self.path(name)}.gz").write_text("")
         self.current = {name.replace(".hash", ""): name for name in names}
-        self.run(program("manifest", "mark", str(self.root.parent / "keep"), False, revision), dies)
+        found = f"def named(storage, collected): return {dict.fromkeys(others, 'x')}" if others is not None else ""
+        self.run(program("manifest", "mark", str(self.root.parent / "keep"), False, revision, found), dies)
 
     def path(self, name: str) -> Path:
         return self.root / name
@@ -162,7 +166,7 @@ def test_a_name_that_leads_out_of_the_static_root_is_left_alone(disk: Disk) -> N
 
 def test_where_nothing_can_be_archived_it_is_said(disk: Disk) -> None:
     disk.folder.write_text("a file in the way")
-    printed = disk.run(program("manifest", "mark:", str(disk.root.parent / "keep"), False, "a" * 40))
+    printed = disk.run(program("manifest", "mark:", str(disk.root.parent / "keep"), False, "a" * 40, ""))
     manifest = json.loads(printed.partition("mark:")[2])
     assert str(disk.folder) in manifest["unarchived"]
 
@@ -176,6 +180,9 @@ def test_names_of_a_release_that_is_deployed_again_add_up(disk: Disk) -> None:
 A, B = "a" * 40, "b" * 40
 NAMES = st.sets(st.sampled_from([f"{n}.hash.css" for n in range(6)]), min_size=1)
 HISTORIES = st.lists(st.tuples(st.booleans(), REVISIONS, NAMES, st.integers(0, 63), st.none() | st.integers(0, 6)), max_size=8)
+# Of the revisions: what other tools' manifests name in them; and which of them an earlier version deploys, which does not ask.
+OTHERS = st.dictionaries(REVISIONS, st.sets(st.sampled_from(["1.hash.css", "x.js", "y.js", "z.js"])))
+EARLIER = st.sets(REVISIONS)
 
 
 @example(
@@ -184,36 +191,74 @@ HISTORIES = st.lists(st.tuples(st.booleans(), REVISIONS, NAMES, st.integers(0, 6
         (False, A, {"0.hash.css"}, 0, None),
         (True, A, {"0.hash.css"}, 4, 2),
         (False, B, {"0.hash.css"}, 0, None),
-    ]
+    ],
+    {},
+    set(),
 )  # what was retired half-way and is deployed anew
-@given(HISTORIES)
-def test_killed_anywhere_no_kept_release_lacks_a_file(history: list[tuple[bool, str, set[str], int, int | None]]) -> None:
+@given(HISTORIES, OTHERS, EARLIER)
+def test_killed_anywhere_no_kept_release_lacks_a_file(
+    history: list[tuple[bool, str, set[str], int, int | None]], others: dict[str, set[str]], earlier: set[str]
+) -> None:
+    for revision in earlier & set(others):
+        others[revision].discard("1.hash.css")  # nothing protects what the own manifest of another release names too
+
+    def deploy(revision: str, names: set[str], dies: int | None = None) -> None:
+        named = others.get(revision, set())
+        for name in named if revision in earlier else ():
+            disk.path(name).write_text(name)
+        disk.deploy(revision, names, dies, None if revision in earlier else named)
+
     with new_disk() as disk:
-        disk.deploy("0" * 40, {"0.hash.css", "1.hash.css", "2.hash.css"})
+        deploy("0" * 40, {"0.hash.css", "1.hash.css", "2.hash.css"})
         for prunes, revision, names, mask, dies in history:
             with contextlib.suppress(Killed):
                 if prunes:
                     retire = tuple(one for bit, one in enumerate(sorted(disk.archived())) if mask >> bit & 1)
                     disk.ask(retire, disk.ask().token, dies=dies)
                 else:
-                    disk.deploy(revision, names, dies)
+                    deploy(revision, names, dies)
             for one, kept in disk.archived().items():
-                assert all(disk.path(name).exists() for name in kept), f"{one} lacks a file"
+                assert all(disk.path(name).exists() for name in kept | others.get(one, set())), f"{one} lacks a file"
             assert all(disk.path(name).exists() for name in disk.current.values())
         # Run again, the same commands leave nothing behind.
-        disk.deploy("f" * 40, set(disk.current.values()))
+        deploy("f" * 40, set(disk.current.values()))
         disk.ask((), disk.ask().token)
         assert not list(disk.folder.glob("*.retired"))
         assert disk.names() >= set().union(*disk.archived().values())
+        if not earlier:
+            aside = {file.stem for file in disk.folder.iterdir() if file.suffix in (".others", ".collected")}
+            assert aside <= set(disk.archived()), "they go with their release"
 
 
 @given(NAMES, NAMES, st.integers(0, 20))
 def test_killed_and_run_again_it_ends_as_if_undisturbed(old: set[str], new: set[str], dies: int) -> None:
     with new_disk() as disk:
-        disk.deploy("a" * 40, old)
-        disk.deploy("b" * 40, new)
+        disk.deploy("a" * 40, old, others={"x.js", "y.js"})
+        disk.deploy("b" * 40, new, others={"y.js"})
         with contextlib.suppress(Killed):
             disk.ask(("a" * 40,), disk.ask().token, dies=dies)
         disk.ask(("a" * 40,) if "a" * 40 in disk.archived() else (), disk.ask().token)
-        assert disk.names() == new and disk.archived() == {"b" * 40: new}
-        assert len(list(disk.root.iterdir())) == 2 * len(new) and len(list(disk.folder.iterdir())) == 1
+        assert disk.names() == {*new, "y.js"} and disk.archived() == {"b" * 40: new}
+        assert len(list(disk.root.iterdir())) == 2 * (len(new) + 1) and len(list(disk.folder.iterdir())) == 3
+
+
+def test_what_other_tools_name_goes_with_the_last_release_that_names_or_has_collected_it(disk: Disk) -> None:
+    for name in ("logo.png", "old.js", "both.js"):
+        disk.path(name).write_text(name)
+    disk.deploy(A, {"a.hash.css"}, others={"logo.png", "old.js", "both.js"})
+    disk.deploy(B, {"logo.hash.png"}, others={"both.js"})  # which has collected logo.png
+    counted = disk.ask((A,), disk.ask().token, dry=True)
+    done = disk.ask((A,), disk.ask().token)
+    assert (counted.files, counted.unlisted) == (done.files, done.unlisted) == (3, ())
+    assert disk.names() == {"logo.hash.png", "logo.png", "both.js"}
+
+
+def test_where_an_earlier_version_archived_a_kept_release_nothing_of_other_tools_goes(disk: Disk) -> None:
+    disk.deploy(A, {"a.hash.css"}, others={"old.js"})
+    disk.deploy(B, {"b.hash.css"})
+    disk.deploy("c" * 40, {"c.hash.css"}, others=set())
+    done = disk.ask((A,), disk.ask().token)
+    assert done.unlisted == (B,) and disk.names() == {"b.hash.css", "c.hash.css", "old.js"}
+    again = disk.ask((B,), disk.ask().token)
+    assert again.unlisted == () and disk.names() == {"c.hash.css"}
+    assert {file.name[40:] for file in disk.folder.iterdir()} == {".json", ".others", ".collected"}

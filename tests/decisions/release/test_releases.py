@@ -6,7 +6,7 @@ from tasks.decisions.release.releases import (
     MARK,
     Manifest,
     added,
-    circular_paths,
+    digest_paths,
     lost_names,
     named_file,
     read_manifest,
@@ -27,10 +27,18 @@ def test_the_answer_is_found_among_chatter() -> None:
 def test_what_our_storages_have_noted_is_read_and_nothing_is_needed_of_others() -> None:
     more = '"circular": {"js/a.1.js": "0cc1"}, "unhashed": {"js/b.js": ["js/w.js", "x.png"], "a.js": ["js/w.js"]}}'
     manifest = read_manifest(f"{LINE[:-1]}, {more}")
-    assert manifest is not None and circular_paths("/static/", manifest) == {"/static/js/a.1.js": "0cc1"}
+    assert manifest is not None and digest_paths("/static/", manifest) == {"/static/js/a.1.js": "0cc1"}
     other = read_manifest(f'{LINE[:-1]}, "circular": [], "unhashed": null}}')
-    assert other is not None and circular_paths("/static/", other) == {}
+    assert other is not None and digest_paths("/static/", other) == {}
     assert unhashed_references([manifest, other, manifest]) == ["a.js: js/w.js", "js/b.js: js/w.js, x.png"]
+
+
+def test_what_manifests_of_others_name_is_of_the_release_too() -> None:
+    manifest = read_manifest(f'{LINE[:-1]}, "circular": {{"b.2.js": "0cc1"}}, "others": {{"CACHE/c.js": "aa", "d.js": ""}}}}')
+    assert manifest is not None and manifest.names == ("CACHE/c.js", "a.1.css", "b.2.js", "d.js")
+    assert added(manifest) == ("CACHE/c.js", "b.2.js", "d.js")
+    assert digest_paths("/s/", manifest) == {"/s/CACHE/c.js": "aa", "/s/d.js": "", "/s/b.2.js": "0cc1"}
+    assert lost_names(replace(manifest, files=())) != "", "they are not those of the site's own manifest"
 
 
 def test_a_manifest_that_has_lost_all_its_names_is_refused() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.hosts.shell import commands
+from tasks.hosts.shell import commands, remote_scripts
 from tasks.hosts.shell.remote_scripts import program
 from tasks.settings.model import App
 
@@ -56,15 +56,18 @@ def test_manage() -> None:
 
 
 def test_manifest() -> None:
-    command = commands.manifest(APP, "/home/me/app/.git", "abc", archive=True)
+    command = commands.manifest(APP, "/home/me/app/.git", "abc", archive=True, built=False)
     _, (*rest, script) = parts(command)
     assert rest == ["manage.py", "shell", "-v", "0", "-c"]
-    assert script.endswith("\nmain('ramped-manifest:', '/home/me/app/.git/ramped/abc.before.json', False, 'abc')")
+    kept = "'ramped-manifest:', '/home/me/app/.git/ramped/abc.before.json'"
+    assert script.endswith(f"\nmain({kept}, False, 'abc', '')")
+    _, (*_, script) = parts(commands.manifest(APP, "/home/me/app/.git", "abc"))
+    assert script.endswith(f"\nmain({kept}, False, '', {remote_scripts.text('others')!r})")
     _, (*rest, script) = parts(commands.before_release(APP, "/home/me/app/.git", "abc"))
     assert rest == ["manage.py", "shell", "-v", "0", "-c"]
     site, databases, manifest = ast.literal_eval(script.removeprefix("for script in ").removesuffix(": exec(script, {})"))
     assert site.endswith("\nmain('ramped-site:')") and databases.endswith("\nmain('ramped-serving:')")
-    assert manifest.endswith("\nmain('ramped-manifest:', '/home/me/app/.git/ramped/abc.before.json', True, '')")
+    assert manifest.endswith(f"\nmain({kept}, True, '', {remote_scripts.text('others')!r})")
 
 
 def test_a_command_of_the_project_has_the_environment_of_the_service() -> None:

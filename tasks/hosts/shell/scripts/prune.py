@@ -1,7 +1,8 @@
 """Print the archived releases of a static root, and retire some of them; in `manage.py shell -c`.
 
 A manifest is renamed first and removed last: after a kill in between, the next run still knows its names, and
-a live manifest has all of its files.
+a live manifest has all of its files. Beside the names of its own manifest (`.json`) a release has those of the files that
+the manifests of other tools name (`.others`), and of all that it has collected (`.collected`); both go when the first has gone.
 """
 
 from __future__ import annotations
@@ -26,16 +27,26 @@ def main(mark: str, retire: list[str], token: str, dry: bool) -> None:
     folder = os.path.join(os.path.dirname(root), "." + os.path.basename(root) + ".releases")
     at, names = read(folder)
     seen = hashlib.sha256(json.dumps(sorted(at.items())).encode()).hexdigest()
-    answer: dict[str, Any] = {"at": at, "now": time.time(), "token": seen, "done": token == seen, "files": 0, "size": 0}
+    answer: dict[str, Any] = {"at": at, "now": time.time(), "token": seen, "done": token == seen}
+    answer |= {"files": 0, "size": 0, "unlisted": []}
     if answer["done"]:
         leave = [file for file in names if file.endswith(".retired") or file[:-5] in retire]
+        kept = [revision for revision in at if revision not in retire]
+        aside = [file for file in names if file.endswith((".others", ".collected")) and file.rpartition(".")[0] not in kept]
+        # An earlier version did not list what manifests of others name: then none of it goes.
+        unlisted = [revision for revision in kept if revision + ".others" not in names]
+        gone = aside if kept and not unlisted else []
+        answer["unlisted"] = unlisted if aside else []
         live: set[str] = set(storage.hashed_files.values())
         doomed: set[str] = set()
         for file in names:
-            (doomed if file in leave else live).update(names[file])
+            if file not in leave and file not in aside:
+                live |= names[file]
+            elif file in leave or (file in gone and file.endswith(".others")):
+                doomed |= names[file]
         leave = leave if dry else set_aside(folder, leave, retire)
         answer["files"], answer["size"] = delete(root, doomed - live, dry)
-        for file in [] if dry else leave:
+        for file in [] if dry else [*leave, *gone]:
             os.unlink(os.path.join(folder, file))
     print("\n" + mark + json.dumps(answer), flush=True)
 
@@ -44,7 +55,7 @@ def read(folder: str) -> tuple[dict[str, float], dict[str, set[str]]]:
     """Return when each archived release was deployed, and the names in each file of the folder."""
     at, names = {}, {}
     for file in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
-        if file.endswith((".json", ".retired")):
+        if file.endswith((".json", ".retired", ".others", ".collected")):
             with open(os.path.join(folder, file)) as stream:
                 names[file] = set(json.load(stream))
         if file.endswith(".json"):
