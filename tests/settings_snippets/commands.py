@@ -35,10 +35,11 @@ IMPORTED = (
     "whitenoise.compress",
 )
 COMPILED = ("contrib/auth", "contrib/contenttypes", "contrib/sessions")
+UNKNOWN = 255  # the exit code of what another process has forked
 
 
-class Refused(Exception):
-    """Say that no command ran."""
+class Gone(Exception):
+    """Say that the process that forks did not answer."""
 
 
 class Forked:
@@ -68,6 +69,12 @@ class Forked:
         if self.returncode is None:
             os.kill(self.pid, number)
 
+    def end(self) -> None:
+        """Kill it if it runs."""
+        if self.poll() is None:
+            self.send_signal(signal.SIGKILL)
+            self.wait(60)
+
     def _ended(self, seconds: float) -> bool:
         watched = os.pidfd_open(self.pid)
         try:
@@ -80,7 +87,11 @@ class Commands:
     """The process that forks."""
 
     def __init__(self) -> None:
-        self._process = subprocess.Popen(
+        self._process: subprocess.Popen[str] | None = None
+        atexit.register(self.close)
+
+    def _started(self) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
             [sys.executable, "-m", "tests.settings_snippets.commands"],
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(ROOT)]))},
@@ -88,24 +99,35 @@ class Commands:
             stdout=subprocess.PIPE,
             text=True,
         )
-        atexit.register(self.close)
 
     def close(self) -> None:
         """End it."""
-        with contextlib.suppress(OSError):
-            self._process.communicate(timeout=60)
+        if self._process is not None:
+            with contextlib.suppress(OSError):
+                self._process.communicate(timeout=60)
+            self._process = None
 
     def order(self, *words: Any, patience: float = 240.0) -> str:
-        """Send an order and return the answer; raises Refused if there is none in `patience` seconds."""
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.write(json.dumps(words) + "\n")
-        self._process.stdin.flush()
-        if not select.select([self._process.stdout], [], [], patience)[0]:
-            self._process.kill()
-            raise Refused(f"{words} took more than {patience:g} s")
-        answer = self._process.stdout.readline()
+        """Send an order and return the answer; raises Gone if there is none in `patience` seconds.
+
+        Then the next order starts another process.
+        """
+        process = self._process = self._process or self._started()
+        assert process.stdin is not None and process.stdout is not None
+        answer = ""
+        try:
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.write(json.dumps(words) + "\n")
+                process.stdin.flush()
+                if select.select([process.stdout], [], [], patience)[0]:
+                    answer = process.stdout.readline()
+        finally:
+            # Of a test that is interrupted too: the next one would take the answer for its own.
+            if not answer:
+                process.kill()
+                self.close()
         if not answer:
-            raise Refused(f"the process that forks is gone, at {words}")
+            raise Gone(f"the process that forks did not answer to {words}")
         return answer
 
     def run(
@@ -119,15 +141,24 @@ class Commands:
         patience: float,
         what: str = "manage",
     ) -> tuple[int, str, str]:
-        """Run a command in a folder; return its exit code and what it wrote. `strict`: warnings are errors; `what`: or `code`."""
+        """Run a command in a folder; return its exit code and what it wrote; raises TimeoutError.
+
+        `strict`: warnings are errors. `what`: or `code`.
+        """
         with tempfile.TemporaryDirectory() as outcome:
             files = [f"{outcome}/{name}" for name in ("in", "out", "err")]
             for name in files:
                 Path(name).touch(0o600)
-            child = self.order("fork", what, arguments, str(folder), dict(environment), umask, strict, files)
-            code = self.order("wait", int(child), patience=patience)
+            child = Forked(self, int(self.order("fork", what, arguments, str(folder), dict(environment), umask, strict, files)))
+            try:
+                code = child.wait(patience)
+            except subprocess.TimeoutExpired:
+                said = "".join(Path(name).read_text(errors="replace") for name in files[1:])
+                raise TimeoutError(f"{arguments} took more than {patience:g} s; it wrote: {said}") from None
+            finally:
+                child.end()
             out, err = (Path(name).read_text() for name in files[1:])
-            return int(code), out, err
+            return code, out, err
 
     def start(
         self, arguments: list[str], *, what: str, folder: Path, environment: Mapping[str, str], umask: int, log: IO[bytes]
@@ -156,7 +187,11 @@ def _serve() -> None:
     for line in sys.stdin:
         verb, *words = json.loads(line)
         if verb == "wait":
-            print(os.waitstatus_to_exitcode(os.waitpid(words[0], 0)[1]), flush=True)
+            try:
+                code = os.waitstatus_to_exitcode(os.waitpid(words[0], 0)[1])
+            except ChildProcessError:
+                code = UNKNOWN
+            print(code, flush=True)
             continue
         child = os.fork()
         if child == 0:
