@@ -328,6 +328,17 @@ def test_settings_that_do_not_load_stay_as_they_are(site: Path, printed: Printed
     assert "bakery/settings.py: nothing is known of it yet" in out
 
 
+def test_the_settings_that_the_environment_file_names_serve(site: Path, tmp_path: Path) -> None:
+    """It is that of the unit, whose variable wins over what wsgi.py sets where there is none."""
+    (site / "bakery/live.py").write_text("from .settings import *\n")
+    (tmp_path / "site.env").write_text("DJANGO_SETTINGS_MODULE=bakery.live\n")
+    operation.init(site, Options(yes=True, python=sys.executable, environment_file=str(tmp_path / "site.env")))
+    assert "ramped: begin" in (site / "bakery/live.py").read_text()
+    assert "ramped: begin" not in (site / "bakery/settings.py").read_text()
+    assert json.loads((site / ".ramped/project.json").read_text())["settings"] == "bakery.live"
+    assert "Environment=DJANGO_SETTINGS_MODULE=bakery.live" in (site / "deploy/systemd/gunicorn.service").read_text()
+
+
 def test_changes_that_do_not_load_are_not_written(site: Path) -> None:
     """Here by an app label that the project has already."""
     (site / "other/deployment").mkdir(parents=True)

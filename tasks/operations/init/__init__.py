@@ -15,12 +15,13 @@ from ...decisions.setup.build_steps import unbuilt
 from ...decisions.setup.facts import broken_reference
 from ...decisions.setup.host_files import names_of
 from ...decisions.setup.layout import Layout, choose_manage, manage_files, read_layout
+from ...decisions.setup.source import VARIABLE
 from ...errors import DeployError, Refused, SettingsError
 from ...runtime.guard import interruptible
 from ...runtime.text import hanging, stripped
 from .changes import Changes, changes
 from .hidden import about_hidden
-from .looking import Proof, Scratch, scratch
+from .looking import Proof, Scratch, scratch, variables_of
 from .plan import wanted
 from .project import BASE, Project
 from .repository import Repository, repository
@@ -64,7 +65,9 @@ def init(folder: Path, options: Options) -> None:
         return
     if options.manage and options.manage not in python_files:
         raise SettingsError(f"--manage: there is no {options.manage} in {found.top}")
-    layout = read_layout(python_files, found.names, options.manage or choose_manage(projects), options.settings)
+    # What the unit's environment names serves, whatever the application names for itself.
+    served = options.settings or variables_of(options.environment_file).get(VARIABLE)
+    layout = read_layout(python_files, found.names, options.manage or choose_manage(projects), served)
     with _temporary() as place:
         try:
             copied = scratch(found, layout, place, options.python, options.environment_file)

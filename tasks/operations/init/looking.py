@@ -13,6 +13,7 @@ from ...decisions.setup import blocks
 from ...decisions.setup.extras import advice, advice_for_drop_ins
 from ...decisions.setup.facts import MARK, Facts, debug_variables, end_of_traceback, of_ours, read_facts
 from ...decisions.setup.layout import Layout
+from ...decisions.setup.source import VARIABLE
 from ...errors import DeployError, SettingsError
 from ...hosts.shell.installation import with_extra
 from ...hosts.shell.remote_scripts import program_of
@@ -135,15 +136,16 @@ def scratch(found: Repository, layout: Layout, folder: Path, python: str | None,
         if blocks.found(text) is not None:
             place(copied.top, name).write_bytes(blocks.without(text).encode())
     program = find_python(found.top, python)
-    environment = _environment(environment_file)
+    own = {name: value for name, value in os.environ.items() if name != VARIABLE}
+    environment = {**own, **variables_of(environment_file)}
     return Scratch(copied, layout, Python(program, environment, drivers_of(program)) if program else None)
 
 
-def _environment(file: str | None) -> Mapping[str, str]:
-    own = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+def variables_of(file: str | None) -> Mapping[str, str]:
+    """Return the variables of an environment file, if one is given; raises SettingsError."""
     if file is None:
-        return own
+        return {}
     try:
-        return own | file_of(file, False)
+        return file_of(file, False)
     except OSError as error:
         raise SettingsError(f"--environment-file: {error.filename}: {error.strerror}") from None
