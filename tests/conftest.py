@@ -26,10 +26,8 @@ _ALONE = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "L
 share_models()
 keep_imports()
 
-# Hundreds of Python processes begin here, and compiling Django costs each two seconds: what they compile is kept, outside the
-# folders of the sources.
+# Hundreds of Python processes begin here, and compiling Django costs each two seconds: what one compiles the others read.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-os.environ.setdefault("PYTHONPYCACHEPREFIX", str(Path(__file__).parents[1] / ".pytest_cache/bytecode"))
 
 # Random in every run; a failure prints how to see it again. No deadline for an example: it would find slow machines.
 settings.register_profile("quick", max_examples=150, deadline=None, print_blob=True, suppress_health_check=list(HealthCheck))

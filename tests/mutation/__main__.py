@@ -39,9 +39,7 @@ def shown(name: str) -> Mutant:
 
 def run(*names: str) -> subprocess.CompletedProcess[str]:
     """Let mutmut try mutants."""
-    # Bytecode of a mutant must not be taken for that of the source: both are made within a second.
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPYCACHEPREFIX"}
-    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     command = [*MUTMUT, "run", "--max-children", str(CHILDREN), *names]
     return subprocess.run(command, cwd=FOLDER, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
