@@ -1,6 +1,9 @@
 """`ramped-scan`, and `ramped-image` that asks it: what an image would hold is told by path and kind, and refused by setting."""
 
+import base64
+import hashlib
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -97,8 +100,6 @@ def test_every_usual_place_and_every_known_form_is_found_and_nothing_harmless(ro
 
 
 def test_links_are_not_followed_and_a_pipe_is_not_waited_for(root: Path, tmp_path: Path) -> None:
-    import os
-
     (root / "srv/link").symlink_to("/")
     (root / "srv/loop").symlink_to(".")
     os.mkfifo(root / "srv/pipe")
@@ -126,6 +127,41 @@ def test_what_was_not_looked_at_is_told(root: Path) -> None:
     assert any("/usr but for /usr/local" in text for text in told["unscanned"])
     told = scan(root, "--seconds", "0")
     assert "names of files: the time was up" in told["unscanned"]
+
+
+def listed(name: str, text: str) -> str:
+    digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
+    return f"{name},sha256={digest},{len(text)}\n"
+
+
+def test_keys_of_the_tests_of_a_package_are_counted_if_its_record_has_them(tmp_path: Path) -> None:
+    """All that differs from what everybody gets is told: it may be a secret."""
+    site = "srv/tests/venv/lib/python3.12/site-packages"
+    known = {"shop/tests/key.pem": PRIVATE, "shop/test/certs/a, b.pem": f"a\n{PRIVATE}", "tests/key.py": f"A = b'''{PRIVATE}'''"}
+    record = "".join(listed(f'"{name}"', text) for name, text in known.items())
+    told = {
+        "shop/tests/changed.pem": PRIVATE,
+        "shop/tests/of_nobody.pem": PRIVATE,
+        "shop/tests/__pycache__/key.cpython-312.pyc": f"\0{PRIVATE}",
+        "shop/testing/key.pem": PRIVATE,
+        "shop/key.pem": PRIVATE,
+        "shop/tests/token.txt": TOKEN,
+        "own/tests/key.pem": PRIVATE,
+        "lost/tests/key.pem": PRIVATE,
+    }
+    record += listed("shop/tests/changed.pem", PRIVATE + "x") + "shop/tests/__pycache__/key.cpython-312.pyc,,\n"
+    record += "".join(listed(name, told[name]) for name in ("shop/testing/key.pem", "shop/key.pem", "shop/tests/token.txt"))
+    infos = {
+        "shop-1.dist-info/RECORD": record,
+        "own-1.dist-info/RECORD": listed("own/tests/key.pem", PRIVATE),
+        "own-1.dist-info/direct_url.json": '{"url": "file:///srv/own", "dir_info": {}}',
+    }
+    plant(tmp_path, {f"{site}/{name}": text for name, text in {**known, **told, **infos}.items()})
+    (tmp_path / site / "lost-1.dist-info").mkdir()
+    os.mkfifo(tmp_path / site / "lost-1.dist-info/RECORD")
+    answer = scan(tmp_path)
+    assert {Path(one["path"]).relative_to(tmp_path / site).as_posix() for one in answer["found"]} == set(told)
+    assert any(text.startswith("3 private keys in the tests of installed Python packages") for text in answer["unscanned"])
 
 
 def test_no_more_findings_are_listed_than_somebody_reads(root: Path) -> None:
