@@ -51,6 +51,8 @@ def _roll_back(rehearsal: Rehearsal) -> None:
     code = rehearsal.run("fab", "rollback")
     rehearsal.drained()
     time.sleep(rehearsal.settled)
+    if not code:
+        rehearsal.wait_for_visitors(lambda requests: went_back([request for request in requests if request.at >= began]))
     seen = [request for request in rehearsal.requests() if request.at >= began]
     failed = [request for request in seen if request.problem]
     rehearsal.story.say(f"{len(failed)} of {len(seen)} requests failed meanwhile")

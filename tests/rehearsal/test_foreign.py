@@ -6,7 +6,11 @@ import runpy
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -15,6 +19,7 @@ from rehearsal.foreign.existing import PER_HOST, PROGRAMS, Existing, _link_tools
 from rehearsal.hosts.units import ServiceUnit
 from rehearsal.hosts.units import parse as parse_unit
 from rehearsal.sandbox import Refusal
+from rehearsal.scenario import Rehearsal, _has_new_page
 from rehearsal.traffic import Request
 from tasks.decisions.release.stages import waiting_text
 from tasks.hosts.shell.scripts.environment import parse
@@ -281,6 +286,23 @@ def test_pages_show_a_rollback_however_many_files_they_name() -> None:
     file = Request(0.0, "file", "/static/a.css", 200, "", "")
     assert acts.went_back([request("v2", ""), request("v1", ""), *[file] * 50])
     assert not acts.went_back([request("v1", ""), *[request("v2", "")] * 20, *[file] * 50])
+
+
+def test_visitors_go_on_until_they_have_had_a_page_of_the_new_release(tmp_path: Path) -> None:
+    """On a busy machine the first page of a new worker takes longer than a release that is over."""
+    out = tmp_path / "requests.jsonl"
+    out.touch()
+    world = SimpleNamespace(places=SimpleNamespace(top=tmp_path), patience=1)
+    asked: list[int] = []
+
+    def seen(requests: Sequence[Request]) -> bool:
+        asked.append(len(requests))
+        with out.open("a") as file:
+            file.write(json.dumps(asdict(request("v2" if len(asked) == 2 else "v1", ""))) + "\n")
+        return _has_new_page(requests)
+
+    Rehearsal(cast(Any, world), 1, ()).wait_for_visitors(seen)
+    assert asked == [0, 1, 2]
 
 
 DUMMY = "django.core.mail.backends.dummy.EmailBackend"
