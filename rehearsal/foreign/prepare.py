@@ -38,7 +38,7 @@ class Wanted:
     folder: Path
     old: str | None
     new: str | None
-    environment_file: Path | None
+    environment: Mapping[str, str]
     fill: tuple[str, ...] = ()  # commands that fill its database, in the old release's checkout
     machines: bool = False  # hosts are machines
 
@@ -119,7 +119,7 @@ def _prepare(top: Path, wanted: Wanted, tools: Tools, say: Say) -> Prepared:
     node = [*before, *for_machines.fetch_node(top, tree, later)] if wanted.machines else []
     debian = for_machines.fetch(top, tree, node, say) if wanted.machines else []
     git(tree, "push", "--quiet", str(top / "origin.git"), f"{first}:refs/heads/main", f"{second}:refs/prepared/v2")
-    environment = _environment(wanted.environment_file)
+    environment = dict(wanted.environment)
     database = _database(repository, tree)
     pip, tools_know = _pip_settings(), tool_variables(os.environ, Path.home())
     fill = list(wanted.fill)
@@ -203,17 +203,6 @@ def _database(repository: Path, tree: Path) -> str:
         if "sqlite" in engine and file and (repository / file).is_file():
             return str(repository / file)
     return ""
-
-
-def _environment(file: Path | None) -> dict[str, str]:
-    if file is None:
-        return {}
-    try:
-        lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
-    except OSError as error:
-        raise Refusal(f"--environment-file: {file}: {error.strerror}") from None
-    pairs = [line.removeprefix("export ").partition("=") for line in lines if line and not line.startswith("#")]
-    return {name.strip(): value.strip().strip("'\"") for name, equals, value in pairs if equals}
 
 
 def tool_variables(environment: Mapping[str, str], home: Path) -> dict[str, str]:

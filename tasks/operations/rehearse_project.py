@@ -23,6 +23,7 @@ from ..hosts.shell.installation import building, installation
 from ..hosts.shell.remote_scripts import program
 from ..hosts.shell.scripts.dependencies import DESCRIBED, LOCKS, known, npm
 from .init import UNBUILT, Options, init
+from .init.looking import variables_of
 from .init.repository import repository
 
 _USUAL = ("requirements.txt",)  # the default of app.requirements
@@ -51,7 +52,8 @@ def prepare(module: str, subject: Subject, *, machines: bool = False) -> Path:
         raise SettingsError(f"--project: {folder} is no folder")
     preparing, sandbox = import_module(f"{module}.foreign.prepare"), import_module(f"{module}.sandbox")
     file = Path(subject.environment_file).expanduser().absolute() if subject.environment_file else None
-    wanted = preparing.Wanted(folder, subject.old, subject.new, file, subject.fill, machines)
+    environment = variables_of(str(file) if file else None)
+    wanted = preparing.Wanted(folder, subject.old, subject.new, environment, subject.fill, machines)
 
     def set_up(tree: Path, python: Path) -> list[str]:
         options = Options(True, False, str(python), subject.manage, subject.settings, str(file) if file else None, False)

@@ -22,8 +22,10 @@ from rehearsal.sandbox import Refusal
 from rehearsal.scenario import Rehearsal, _has_new_page
 from rehearsal.traffic import Request
 from tasks.decisions.release.stages import waiting_text
+from tasks.errors import SettingsError
 from tasks.hosts.shell.scripts.environment import parse
 from tasks.operations import rehearse_project
+from tasks.operations.rehearse_project import Subject
 
 
 def commit(folder: Path, *, tag: str = "") -> str:
@@ -70,7 +72,7 @@ def test_what_the_preparation_refuses_leaves_nothing(repository: Path, tmp_path:
     monkeypatch.setattr(prepare.tempfile, "tempdir", str(place))
     tools = prepare.Tools(lambda tree, python: [], lambda tree: [], lambda tree: "", lambda tree: [], lambda tree, venv: None)
     with pytest.raises(Refusal, match="there is no requirements file, and pyproject.toml names no dependencies"):
-        prepare.prepare(prepare.Wanted(repository, None, None, None), tools, lambda line: None)
+        prepare.prepare(prepare.Wanted(repository, None, None, {}), tools, lambda line: None)
     assert not list(place.iterdir())
 
 
@@ -103,7 +105,7 @@ def test_releases_are_prepared_of_a_repository_whose_history_is_not_there(
     monkeypatch.setattr(pythons, "complete", lambda *_: None)
     monkeypatch.setattr(prepare.tempfile, "tempdir", str(tmp_path_factory.mktemp("prepared")))
     tools = prepare.Tools(set_up, lambda tree: [], lambda tree: "", lambda tree: [], lambda tree, venv: None)
-    top = prepare.prepare(prepare.Wanted(repository, *revisions[1:], None), tools, lambda line: None)
+    top = prepare.prepare(prepare.Wanted(repository, *revisions[1:], {}), tools, lambda line: None)
     prepared = json.loads((top / prepare.PREPARED).read_text())
     shown = [commands.git(top / "origin.git", "show", f"{prepared[name]}:a.txt") for name in ("old", "new")]
     assert shown == ["old", "new"] and [prepared["of_old"], prepared["of_new"]] == revisions[1:]
@@ -254,6 +256,21 @@ def test_the_unit_is_that_of_the_server(tmp_path: Path, facts: dict[str, str], v
     assert isinstance(unit, ServiceUnit) and unit.start.argv[2] == server and unit.directory == "/h/app/app"
     assert unit.environment["REHEARSAL_APPLICATION"] == ("x.asgi:site" if facts is FACTS else "x.wsgi:application")
     assert ("--timeout-worker-healthcheck" in unit.start.argv) is (facts is FACTS)
+
+
+def test_an_environment_file_is_read_as_the_unit_reads_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "site.env").write_text('A="two \\"words\\""  \nB=say "hi"\n; C=1\n')
+    seen: list[prepare.Wanted] = []
+
+    def noted(wanted: prepare.Wanted, tools: prepare.Tools, say: prepare.Say) -> Path:
+        seen.append(wanted)
+        return tmp_path
+
+    monkeypatch.setattr(prepare, "prepare", noted)
+    rehearse_project.prepare("rehearsal", Subject(str(tmp_path), environment_file=str(tmp_path / "site.env")))
+    assert seen[0].environment == {"A": 'two "words"', "B": 'say "hi"'}
+    with pytest.raises(SettingsError, match="--environment-file: .*none: No such file"):
+        rehearse_project.prepare("rehearsal", Subject(str(tmp_path), environment_file=str(tmp_path / "none")))
 
 
 def test_an_environment_file_does_not_lead_to_the_real_site(tmp_path: Path) -> None:
