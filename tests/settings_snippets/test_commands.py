@@ -2,6 +2,8 @@
 
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,9 +25,15 @@ def run(commands: Commands, code: str, patience: float = 240.0) -> tuple[int, st
     )
 
 
-def start(commands: Commands) -> Forked:
+@contextmanager
+def started(commands: Commands) -> Iterator[Forked]:
+    # Open as long as it runs: the command itself opens it once more.
     with Path(os.devnull).open("wb") as log:
-        return commands.start([FOREVER], what="code", folder=Path("/"), environment=os.environ, umask=0o022, log=log)
+        child = commands.start([FOREVER], what="code", folder=Path("/"), environment=os.environ, umask=0o022, log=log)
+        try:
+            yield child
+        finally:
+            child.end()
 
 
 def children(process: int) -> list[str]:
@@ -44,14 +52,13 @@ def test_a_command_that_takes_too_long_is_killed_and_fails_alone(commands: Comma
 
 
 def test_the_commands_of_a_process_that_is_gone_can_still_be_ended(commands: Commands) -> None:
-    first = start(commands)
-    assert commands._process
-    os.kill(commands._process.pid, signal.SIGKILL)
-    with pytest.raises(Gone):
-        run(commands, "print(1)")
-    assert run(commands, "print(2)") == (0, "2\n", "")
-    assert first.poll() is None
-    first.end()
+    with started(commands) as first:
+        assert commands._process
+        os.kill(commands._process.pid, signal.SIGKILL)
+        with pytest.raises(Gone):
+            run(commands, "print(1)")
+        assert run(commands, "print(2)") == (0, "2\n", "")
+        assert first.poll() is None
     assert first.returncode == UNKNOWN and not Path(f"/proc/{first.pid}/exe").exists()
 
 
@@ -59,14 +66,13 @@ def test_what_interrupts_an_order_leaves_no_answer_for_the_next(commands: Comman
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    child = start(commands)
     before = signal.signal(signal.SIGALRM, interrupt)
-    try:
-        signal.setitimer(signal.ITIMER_REAL, 0.1)
-        with pytest.raises(KeyboardInterrupt):
-            commands.order("wait", child.pid)
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-    assert run(commands, "print(3)") == (0, "3\n", "")
-    child.end()
+    with started(commands) as child:
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                signal.setitimer(signal.ITIMER_REAL, 0.1)
+                commands.order("wait", child.pid)
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+        assert run(commands, "print(3)") == (0, "3\n", "")
