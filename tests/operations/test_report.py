@@ -51,7 +51,8 @@ def test_every_instance_has_a_lane_and_the_floor_was_kept(rolled: tuple[RollingW
     assert len(lanes) == 6 and new < {id for id, _ in lanes}
     for id, life in lanes:
         assert ("launched for" in life or "booting for" in life) == (id in new), life
-        assert life.endswith("gone for") or ("draining" in life) == (id not in new), life
+        # A drain of half a second may pass between two looks.
+        assert ("draining" in life or "gone" in life) == (id not in new), life
     assert "never fewer than 3 served; the floor is 3" in text
     assert "autoscaling TerminateInstanceInAutoScalingGroup" in text
     assert "point the group at version 2" in text

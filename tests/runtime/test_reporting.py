@@ -220,8 +220,7 @@ def test_a_service_that_does_not_answer_slows_nothing_but_the_end(
     context: Context, service: Service, capsys: pytest.CaptureFixture[str]
 ) -> None:
     service.hold.clear()
-    Path("fabric.yaml").write_text(SETTINGS + "notices: {timeout: 1}\n")
-    ended: list[float] = []
+    Path("fabric.yaml").write_text(SETTINGS + "notices: {timeout: 60}\n")
 
     @command(changes=True)
     def ship(run: Run) -> None:
@@ -229,14 +228,11 @@ def test_a_service_that_does_not_answer_slows_nothing_but_the_end(
         for _ in range(20):
             with run.step("git"):
                 pass
-        ended.append(time.monotonic())
+        service.hold.set()  # a step that waited for an answer would have ended with this warning
 
-    began = time.monotonic()
     ship(context)
-    assert ended[0] - began < 1  # before the service could have answered
-    service.hold.set()
     settle()
-    assert "notices" in capsys.readouterr().err
+    assert "no answer within" not in capsys.readouterr().err
 
 
 def test_a_service_that_does_not_answer_keeps_no_notice_from_the_others(
