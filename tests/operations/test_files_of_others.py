@@ -20,10 +20,7 @@ from tests.worlds.shop_world import ShopWorld, credentials
 
 PACKAGES = ("compressor", "appconf", "rcssmin", "rjsmin", "django_vite")
 SPECS = [importlib.util.find_spec(package) for package in PACKAGES]
-pytestmark = [
-    pytest.mark.long,
-    pytest.mark.skipif(not all(SPECS), reason="needs the packages: pip install django-vite django-compressor"),
-]
+pytestmark = pytest.mark.long
 SETTINGS = """
 INSTALLED_APPS += ["compressor", "django_vite"]
 COMPRESS_ENABLED = COMPRESS_OFFLINE = True
