@@ -97,19 +97,19 @@ def _name(target: Any, state: ModelState) -> Name:
 
 def _stub(state: ModelState) -> ModelState:
     """Return a model with nothing but what others can refer to."""
-    fields = {key: field for key, field in state.fields.items() if _referable(state, key, field)}
+    composite = (one.field_names for one in state.fields.values() if type(one).__name__ == "CompositePrimaryKey")
+    together = (*state.options.get("unique_together", ()), *(one.fields for one in _uniques(state)), *composite)
+    keys = {key for names in together for key in names}
+    fields = {key: field for key, field in state.fields.items() if _referable(field, key in keys)}
     options = {key: value for key, value in state.options.items() if key in _KEPT}
     return ModelState(state.app_label, state.name, fields, options, state.bases)
 
 
-def _referable(state: ModelState, key: str, field: Any) -> bool:
+def _referable(field: Any, in_key: bool) -> bool:
     if not isinstance(field, models.Field) or field.many_to_many:
         return False
-    composite = (one.field_names for one in state.fields.values() if type(one).__name__ == "CompositePrimaryKey")
     parent = field.remote_field is not None and getattr(field.remote_field, "parent_link", False)
-    alone = field.unique and field.remote_field is None
-    together = (*state.options.get("unique_together", ()), *(one.fields for one in _uniques(state)), *composite)
-    return bool(field.primary_key or parent or alone or any(key in names for names in together))
+    return bool(in_key or field.primary_key or parent or (field.remote_field is None and field.unique))
 
 
 def _uniques(state: ModelState) -> list[models.UniqueConstraint]:
