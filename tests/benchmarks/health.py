@@ -8,7 +8,6 @@ view returns a word behind the middleware of `startproject` and WhiteNoise. The 
 import argparse
 import json
 import os
-import platform
 import statistics
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import django
 
+from tests.benchmarks.machine import machine
 from tests.settings_snippets.postgresql import INSTALLED, Cluster, cluster
 from tests.settings_snippets.project import Project, ask, gunicorn
 
@@ -194,16 +194,6 @@ def goals(found: Mapping[str, float], without: Mapping[str, Mapping[str, tuple[i
     ]
 
 
-def machine() -> str:
-    """Return what it runs on: processor and how busy it is, kernel, user, and versions."""
-    text = Path("/proc/cpuinfo").read_text()
-    processor = next((line.partition(": ")[2] for line in text.splitlines() if line.startswith("model name")), platform.machine())
-    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
-    user = "root" if os.geteuid() == 0 else "an ordinary user"
-    versions = f"Python {platform.python_version()}, Django {django.get_version()}, PostgreSQL {INSTALLED[-1].parts[-3]}"
-    return f"{os.cpu_count()} x {processor}, load {load}, Linux {platform.release()}, {user}; {versions}"
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print the tables and the goals; return 1 where one is missed."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.health", description=__doc__)
@@ -212,7 +202,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not INSTALLED:
         print("no PostgreSQL here: apt-get install postgresql", file=sys.stderr)
         return 2
-    print(machine())
+    print(machine(f"Django {django.get_version()}", f"PostgreSQL {INSTALLED[-1].parts[-3]}"))
     with tempfile.TemporaryDirectory() as folder, cluster() as server:
         found, without = measure(given.rounds, server, Path(folder))
     print(f"load afterwards: {os.getloadavg()[0]:.1f}\n{'a request':34}{'µs':>10}{'of a trivial view':>20}")
