@@ -32,6 +32,15 @@ def has_star(text: str) -> bool:
     return any(alias.name == "*" for node in imports for alias in node.names)
 
 
+def routes(text: str) -> Iterator[str]:
+    """Yield what the calls of `path`, `re_path` and `url` in a URLconf have first: not their names, nor an application's."""
+    calls = (node for node in ast.walk(_tree(text)) if isinstance(node, ast.Call) and node.args)
+    for call in calls:
+        name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+        if name in ("path", "re_path", "url"):
+            yield from _strings(call.args[:1])
+
+
 def compiles(text: str) -> str | None:
     """Return what is wrong with a text as Python, or None."""
     try:

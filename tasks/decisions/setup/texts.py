@@ -8,6 +8,7 @@ from pathlib import PurePosixPath as Path
 
 from .blocks import without, wrapped
 from .layout import Layout
+from .source import routes
 
 _COMPILED = {"*.pyc", "*.py[cod]", "*.py[co]", "__pycache__", "__pycache__/", "**/__pycache__/"}
 IGNORED = ("/REVISION", "staticfiles.json", ".staticfiles.json.*")
@@ -39,8 +40,8 @@ urlpatterns = [_path("health/", _ApplicationStatus.as_view(), name="health"), *u
 
 
 def has_health(urls: str) -> bool:
-    """Return whether a URLconf has a path of its own that begins with health/."""
-    return re.search(r"""(?<!name=)["'^/]health/?["'$]""", without(urls)) is not None
+    """Return whether a URLconf has a path health/ of its own."""
+    return any(re.fullmatch(r"\^?health/?\??(?:\$|\\Z)?", route) for route in routes(without(urls)))
 
 
 def not_ignored(ignore: str, more: Sequence[str] = ()) -> list[str]:

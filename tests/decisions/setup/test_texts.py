@@ -50,10 +50,32 @@ def test_patterns_that_are_ignored_already_are_not_repeated() -> None:
 
 
 def test_a_health_path_of_the_projects_own_is_seen() -> None:
-    assert texts.has_health("path('health/', view)") and texts.has_health('re_path(r"^health/$", view)')
-    assert not texts.has_health("path('healthy/', view)")
-    assert not texts.has_health("""re_path(r"^_health/?", views.health, name="health")""")
-    assert not texts.has_health(wrapped('path("health/", view)'))
+    for own in (
+        "path('health/', view)",
+        're_path(r"^health/$", view)',
+        'urls.url(\n    r"^health/?", view)',
+        "path('health', view)",
+    ):
+        assert texts.has_health(own)
+
+
+@pytest.mark.parametrize(
+    "urls",
+    [
+        "path('healthy/', view)",
+        "path('api/health/', view)",
+        """re_path(r"^_health/?", views.health, name="health")""",
+        "path('_health/', view, name = 'health')",
+        "app_name = 'health'",
+        "path('status/', include(('health.urls', 'health'), namespace='health'))",
+        "path('status/', view, {'health': 1})",
+        "# path('health/', view)",
+        wrapped('path("health/", view)'),
+    ],
+)
+def test_what_is_only_called_health_is_no_path(urls: str) -> None:
+    """Such a site got no view, and nothing was said of it."""
+    assert not texts.has_health(urls)
 
 
 @pytest.mark.parametrize(
