@@ -16,7 +16,7 @@ _USUAL_HEADER = "X-Forwarded-Proto"
 # gunicorn reads these as well (secure_scheme_headers), and answers 400 where two of the three seem to differ.
 _OF_GUNICORN = {"X-Forwarded-Ssl", "X-Forwarded-Protocol"}
 _OTHER_VALUE = """
-# The value of SECURE_PROXY_SSL_HEADER; nginx sends no header with an empty one.
+# The value of SECURE_PROXY_SSL_HEADER; nginx sends no header with an empty value.
 map $visitors_scheme $visitors_secure {
     default "";
     https   "%s";
@@ -121,10 +121,15 @@ def secure_headers(header: Sequence[str]) -> dict[str, str]:
 
     `header`: SECURE_PROXY_SSL_HEADER of the settings; what cannot stand in a configuration of nginx is not taken.
     """
-    if len(header) != 2 or not re.fullmatch("HTTP_[A-Z0-9_]+", header[0]) or not re.fullmatch(r"[\w.-]+", header[1], re.ASCII):
+    if not is_plain(header):
         return {_USUAL_HEADER: "https"}
     name = "-".join(part.capitalize() for part in header[0].removeprefix("HTTP_").split("_"))
     return {_USUAL_HEADER: "" if name in _OF_GUNICORN else "https", name: header[1]}
+
+
+def is_plain(header: Sequence[str]) -> bool:
+    """Return whether a header's name, as in META, and its value can stand in a configuration of nginx as they are."""
+    return len(header) == 2 and bool(re.fullmatch("HTTP_[A-Z0-9_]+", header[0]) and re.fullmatch(r"[\w.-]+", header[1], re.ASCII))
 
 
 def in_yaml(value: str | Sequence[str]) -> str:

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath as Path
 
 from .facts import Facts
-from .host_files import DOMAIN, Names
+from .host_files import DOMAIN, Names, is_plain
 from .layout import Layout
 
 # The settings that others' packages have for a manifest, whose default is in STATIC_ROOT.
 _IMMUTABLE = "WHITENOISE_IMMUTABLE_FILE_TEST"
+_PROXY = "SECURE_PROXY_SSL_HEADER"
 
 
 def about_settings(layout: Layout, facts: Facts, at: Callable[[str], str]) -> Iterator[str]:
@@ -30,6 +31,8 @@ def about_settings(layout: Layout, facts: Facts, at: Callable[[str], str]) -> It
         yield f"{at('STORAGES')}: the storage of static files cannot be imported: {facts.storage_error}"
     elif not facts.local:
         yield f"{at('STORAGES')}: {facts.storage} keeps static files on no disk: it is left as it is, and `deploy` checks none"
+    if facts.proxy_header and not is_plain(facts.proxy_header):
+        yield f"{at(_PROXY)}: {_PROXY} cannot stand in nginx's files as it is: set its header in deploy/nginx/site.conf yourself"
     missing = [name for name in ("INSTALLED_APPS", "MIDDLEWARE") if name not in facts.own]
     if missing:
         lacking = " and no ".join(missing)

@@ -79,8 +79,8 @@ def _middleware(layout: Layout, facts: Facts) -> Iterator[str]:
     if any("whitenoise" in name.lower() or name.endswith(".StaticFilesMiddleware") for name in facts.middleware):
         yield f'MIDDLEWARE = ["{health}", *MIDDLEWARE]  # noqa: F405'
     elif SECURITY in facts.middleware:
-        found = 'number for number, name in enumerate(MIDDLEWARE, 1) if name.endswith(".SecurityMiddleware")'
-        yield f"_after = next(({found}), 0)  # noqa: F405"
+        yield f'_security = "{SECURITY}"'
+        yield "_after = MIDDLEWARE.index(_security) + 1 if _security in MIDDLEWARE else 0  # noqa: F405"
         yield "MIDDLEWARE = [  # noqa: F405"
         yield f'    "{health}",'
         yield "    *MIDDLEWARE[:_after],  # noqa: F405"

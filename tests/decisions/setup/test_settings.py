@@ -1,0 +1,50 @@
+"""What `init` says of a project's settings, and the block that it adds to them."""
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks.decisions.setup import left
+from tasks.decisions.setup.facts import Facts
+from tasks.decisions.setup.layout import Layout
+from tasks.decisions.setup.settings_block import SECURITY, WHITENOISE, settings_block
+
+EMPTY = {"str": "", "bool": False, "list[str]": [], "Mapping[str, str]": {}, "Mapping[str, list[str]]": {}}
+LAYOUT = Layout("manage.py", "bakery.settings", "", "", "bakery/settings.py", "bakery.wsgi", "", "bakery.deployment")
+
+
+def facts(**given: Any) -> Facts:
+    """Return what settings say that say nothing else."""
+    return Facts(**{**{field.name: EMPTY[str(field.type)] for field in fields(Facts)}, **given})
+
+
+@pytest.mark.parametrize(
+    "header, named",
+    [
+        (["HTTP_X_SCHEME", "https on"], True),
+        (["HTTP_X;", "https"], True),
+        (["wsgi.url_scheme", "https"], True),
+        (["HTTP_X_SCHEME", "on"], False),
+        ([], False),
+    ],
+)
+def test_a_header_of_the_proxy_that_nginx_does_not_get_is_left_to_do(header: list[str], named: bool) -> None:
+    """The site would redirect every request to itself for ever."""
+    said = left.about_settings(LAYOUT, facts(proxy_header=header), lambda name: "bakery/settings.py:9")
+    mend = "SECURE_PROXY_SSL_HEADER cannot stand in nginx's files as it is: set its header in deploy/nginx/site.conf yourself"
+    assert (f"bakery/settings.py:9: {mend}" in list(said)) is named
+
+
+@pytest.mark.parametrize("kind", [list, tuple])
+def test_whitenoise_comes_right_after_djangos_security_whatever_has_its_name(kind: type, tmp_path: Path) -> None:
+    """Before it, static files would get neither the redirect to HTTPS nor HSTS."""
+    own = ["config.csp.SecurityMiddleware", SECURITY, "x.Last"]
+    settings = {"__file__": str(tmp_path / "bakery/settings.py"), "INSTALLED_APPS": [], "MIDDLEWARE": kind(own)}
+    block = settings_block(LAYOUT, facts(middleware=own), str(tmp_path))
+    exec(block, settings)
+    assert settings["MIDDLEWARE"][1:] == [*own[:2], WHITENOISE, "x.Last"]
+    without = {**settings, "MIDDLEWARE": kind(["x.Last"])}  # those for developers
+    exec(block, without)
+    assert without["MIDDLEWARE"][1:] == [WHITENOISE, "x.Last"]
