@@ -359,7 +359,7 @@ def test_the_whitenoise_that_the_drop_ins_need_is_named(site: Path, tmp_path: Pa
     packages = next(venv.glob("lib/python3.*")) / "site-packages"
     for name in ("django", "asgiref", "sqlparse"):
         (packages / name).symlink_to(Path(import_module(name).__path__[0]))
-    with pytest.raises(DeployError, match=f"{venv}/bin/python -m pip install whitenoise"):
+    with pytest.raises(DeployError, match=f"uv pip install --python {venv}/bin/python whitenoise"):
         operation.init(site, Options(python=str(venv / "bin/python")))
 
 
@@ -394,10 +394,16 @@ def test_without_the_drop_ins_it_says_what_to_copy(tmp_path: Path, monkeypatch: 
         (Options(python="/bin/true"), "--python: /bin/true is no Python that can import Django"),
         (Options(manage="other/manage.py"), "--manage: there is no other/manage.py"),
         (Options(settings="bakery.other"), "--settings: there is no file of bakery.other"),
+        (
+            Options(environment_file="site.env"),
+            "--environment-file: DJANGO_SETTINGS_MODULE: there is no file of bakery.live in .; correct it there",
+        ),
         (Options(environment_file="/no/such"), "--environment-file: /no/such: No such file"),
     ],
 )
-def test_wrong_options_are_one_line(site: Path, options: Options, expected: str) -> None:
+def test_wrong_options_are_one_line(site: Path, options: Options, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (site / "site.env").write_text("DJANGO_SETTINGS_MODULE=bakery.live\n")
+    monkeypatch.chdir(site)
     before = texts(site)
     with pytest.raises(SettingsError, match=expected):
         operation.init(site, options)
@@ -431,7 +437,7 @@ def test_what_breaks_the_settings_of_developers_alone_is_refused(site: Path) -> 
     settings = site / "bakery/settings.py"
     text = settings.read_text().replace("DEBUG = True", 'import os\nDEBUG = os.environ.get("BAKERY_DEBUG", "True") == "True"')
     settings.write_text(text + "\nif DEBUG:\n    INSTALLED_APPS += ['other.deployment']\n")
-    with pytest.raises(Refused, match="nothing was written: .*deployment.*, as DEBUG is on"):
+    with pytest.raises(Refused, match="nothing was written: .*deployment.* .with DEBUG on, as on a developer's machine"):
         operation.init(site, YES)
 
 

@@ -6,6 +6,9 @@ import json
 import re
 import tomllib
 from collections.abc import Callable, Iterator
+from shlex import quote
+
+from .texts import LOCKS
 
 _WITHOUT_WHITENOISE = re.compile(r"No module named 'whitenoise[.']")
 _NO_MODULE = re.compile(r"ModuleNotFoundError: No module named '([A-Za-z0-9_]+)")
@@ -29,14 +32,19 @@ def advice(failure: str, pyproject: str, installing: Callable[[str], str]) -> st
     )
 
 
-def advice_for_drop_ins(failure: str, program: str) -> str:
-    """Return how to install what our drop-ins import, as a clause, where a proof failed for the lack of it.
+def lacks_whitenoise(failure: str) -> bool:
+    """Return whether a proof failed for the lack of what our drop-ins import."""
+    return _WITHOUT_WHITENOISE.search(failure) is not None
 
-    `program`: the project's own Python.
+
+def advice_for_drop_ins(tool: str, program: str, has_pip: bool) -> str:
+    """Return how to install what our drop-ins import, as a clause.
+
+    Args: tool: that installs the project. program: the project's own Python. has_pip: whether that has pip; one of uv has none.
     """
-    if not _WITHOUT_WHITENOISE.search(failure):
-        return ""
-    return f"; the drop-ins need WhiteNoise: `{program} -m pip install whitenoise`, then run `init` again"
+    by_pip = f"{quote(program)} -m pip install" if has_pip else f"uv pip install --python {quote(program)}"
+    command = next((command for command in LOCKS.values() if command.startswith(f"{tool} ")), by_pip)
+    return f"; the drop-ins need WhiteNoise: `{command} whitenoise`, then run `init` again"
 
 
 def _extras_with(module: str, pyproject: str) -> Iterator[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath as Path
 
 from ...errors import SettingsError
-from .source import named, settings_modules
+from .source import VARIABLE, named, settings_modules
 
 FOR_DEVELOPERS = {"dev", "development", "local", "debug", "test", "tests", "testing"}
 FOR_VISITORS = ("production", "prod", "live")
@@ -66,19 +66,26 @@ def choose_manage(found: Sequence[str]) -> str:
     return first
 
 
-def read_layout(texts: Mapping[str, str], names: Collection[str], manage: str, settings: str | None = None) -> Layout:
+def read_layout(texts: Mapping[str, str], names: Collection[str], manage: str, settings: str = "", by_file: str = "") -> Layout:
     """Return the layout of a project.
 
     Args: texts: the Python files that may name settings, by name. names: all files of the repository. manage: its manage.py.
-    settings: the settings module that serves, if it is known. Raises SettingsError where no settings can be found.
+    settings: the module that --settings names, by_file: the one of the environment file; "" for none. Raises SettingsError
+    where no settings can be found.
     """
     source = str(Path(manage).parent)
     of_manage = next(iter(settings_modules(texts[manage])), "")
     application, of_wsgi = _application(texts, source, "wsgi")
     asgi, of_asgi = _application(texts, source, "asgi")
     of_application = of_wsgi or of_asgi
-    served = settings or _served(of_application or of_manage, names, source)
+    # What the unit's environment names serves, whatever the application names for itself.
+    served = settings or by_file or _served(of_application or of_manage, names, source)
     file = _file_of(served, names, source) if is_module(served) else ""
+    if not file and by_file and not settings:
+        raise SettingsError(
+            f"--environment-file: {VARIABLE}: there is no file of {ascii(served)[1:-1]} in {source}; correct it there, or give"
+            " --settings"
+        )
     if not file:
         missing = f"there is no file of {ascii(served)[1:-1]} in {source}" if served else f"{manage} names no settings module"
         raise SettingsError(f"--settings: {missing}; name the settings module that serves")

@@ -65,9 +65,8 @@ def init(folder: Path, options: Options) -> None:
         return
     if options.manage and options.manage not in python_files:
         raise SettingsError(f"--manage: there is no {options.manage} in {found.top}")
-    # What the unit's environment names serves, whatever the application names for itself.
-    served = options.settings or variables_of(options.environment_file).get(VARIABLE)
-    layout = read_layout(python_files, found.names, options.manage or choose_manage(projects), served)
+    manage, by_file = options.manage or choose_manage(projects), variables_of(options.environment_file).get(VARIABLE, "")
+    layout = read_layout(python_files, found.names, manage, options.settings or "", by_file)
     with _temporary() as place:
         try:
             copied = scratch(found, layout, place, options.python, options.environment_file)

@@ -10,15 +10,15 @@ from pathlib import Path
 
 from ...decisions.release.answers import json_object
 from ...decisions.setup import blocks
-from ...decisions.setup.extras import advice, advice_for_drop_ins
-from ...decisions.setup.facts import MARK, Facts, debug_variables, end_of_traceback, of_ours, read_facts
+from ...decisions.setup.extras import advice, advice_for_drop_ins, lacks_whitenoise
+from ...decisions.setup.facts import DRIVERS, MARK, Facts, debug_variables, end_of_traceback, of_ours, read_facts
 from ...decisions.setup.layout import Layout
 from ...decisions.setup.source import VARIABLE
 from ...errors import DeployError, SettingsError
 from ...hosts.shell.installation import with_extra
 from ...hosts.shell.remote_scripts import program_of
 from ...hosts.shell.scripts.environment import file_of
-from .repository import Python, Repository, copy, drivers_of, find_python, tool_of
+from .repository import Python, Repository, copy, find_python, importable, tool_of
 from .writing import place
 
 _PROVEN = "ramped-proof:"
@@ -90,9 +90,11 @@ class Scratch:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(text.encode())
         if broken := self._of_developers():
-            return Proof(broken=f"{broken}, as DEBUG is on")
+            return Proof(broken=f"{broken} (with DEBUG on, as on a developer's machine)")
         printed, failure, ours = self._shell(program_of(__package__, "proof", _PROVEN, str(self.repository.top), host, ask))
-        failure += advice_for_drop_ins(failure, str(self.python.program))
+        if lacks_whitenoise(failure):
+            has_pip = bool(importable(self.python.program, ["pip"]))
+            failure += advice_for_drop_ins(tool_of(self.repository), str(self.python.program), has_pip)
         lines = [line for line in printed.split("\n") if line.startswith(_PROVEN)]
         answer = json_object(lines[-1].removeprefix(_PROVEN)) if lines else None
         if ours:
@@ -138,7 +140,7 @@ def scratch(found: Repository, layout: Layout, folder: Path, python: str | None,
     program = find_python(found.top, python)
     own = {name: value for name, value in os.environ.items() if name != VARIABLE}
     environment = {**own, **variables_of(environment_file)}
-    return Scratch(copied, layout, Python(program, environment, drivers_of(program)) if program else None)
+    return Scratch(copied, layout, Python(program, environment, importable(program, DRIVERS)) if program else None)
 
 
 def variables_of(file: str | None) -> Mapping[str, str]:

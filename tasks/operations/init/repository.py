@@ -6,12 +6,12 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...decisions.setup import texts
-from ...decisions.setup.facts import DRIVERS, missing_variable, placeholder
+from ...decisions.setup.facts import missing_variable, placeholder
 from ...errors import SettingsError
 from ...hosts.shell.scripts.dependencies import known
 
@@ -153,9 +153,9 @@ def _has_django(program: Path) -> bool:
     return done.stdout.startswith("(")
 
 
-def drivers_of(program: Path) -> frozenset[str]:
-    """Return the drivers of database servers that a Python can import."""
-    script = f"from importlib.util import find_spec; print(*filter(find_spec, {tuple(DRIVERS)!r}))"
+def importable(program: Path, modules: Iterable[str]) -> frozenset[str]:
+    """Return those of some modules that a Python can import."""
+    script = f"from importlib.util import find_spec; print(*filter(find_spec, {tuple(modules)!r}))"
     done = subprocess.run([str(program), "-c", script], capture_output=True, text=True, check=False)
     return frozenset(done.stdout.split()) if done.returncode == 0 else frozenset()
 

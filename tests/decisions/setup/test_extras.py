@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 import yaml
 
-from tasks.decisions.setup.extras import advice
+from tasks.decisions.setup.extras import advice, advice_for_drop_ins
 from tasks.hosts.shell.installation import with_extra
 
 BY_PIP = partial(with_extra, "pip")
@@ -47,3 +47,19 @@ def test_where_a_lock_file_installs_the_site_its_tool_installs_the_extra(tool: s
     said = advice(FAILURE, EXTRAS, partial(with_extra, tool))
     (command,) = yaml.safe_load(said.partition("fabric.yaml to ")[2])
     assert command.endswith(end) and tool in command.split() and "pip" not in command
+
+
+@pytest.mark.parametrize(
+    "tool, has_pip, command",
+    [
+        ("pip", True, "/v/bin/python -m pip install whitenoise"),
+        ("pip", False, "uv pip install --python /v/bin/python whitenoise"),
+        ("uv", False, "uv add whitenoise"),
+        ("poetry", True, "poetry add whitenoise"),
+        ("pdm", False, "pdm add whitenoise"),
+        ("pipenv", True, "pipenv install whitenoise"),
+    ],
+)
+def test_the_tool_that_installs_the_site_installs_whitenoise(tool: str, has_pip: bool, command: str) -> None:
+    """What pip installs beside a lock file is not on the hosts, and an environment of uv has no pip."""
+    assert f"`{command}`" in advice_for_drop_ins(tool, "/v/bin/python", has_pip)

@@ -116,12 +116,12 @@ def test_several_projects_need_a_name() -> None:
 @pytest.mark.parametrize(
     "text, settings, expected",
     [
-        (MANAGE.format("away.settings"), None, "--settings: there is no file of away.settings"),
-        (MANAGE.replace("os.environ", "nothing"), None, "--settings: there is no file of"),
+        (MANAGE.format("away.settings"), "", "--settings: there is no file of away.settings"),
+        (MANAGE.replace("os.environ", "nothing"), "", "--settings: there is no file of"),
         (MANAGE.format("shop.settings"), "shop.other", "--settings: there is no file of shop.other"),
     ],
 )
-def test_settings_that_are_not_there(text: str, settings: str | None, expected: str) -> None:
+def test_settings_that_are_not_there(text: str, settings: str, expected: str) -> None:
     with pytest.raises(SettingsError, match=expected):
         read_layout({"manage.py": text}, ["manage.py", "shop/settings.py"], "manage.py", settings)
 
