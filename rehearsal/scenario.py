@@ -20,6 +20,7 @@ from .world import World, end
 
 PATIENCE = 120.0  # seconds for the fleet to be as it should
 SETTLED = 2.0  # seconds of traffic before and after
+LOOK = 1.0  # seconds between two looks at all requests, which cost more the more there are
 SHOWN = 12  # pages that are named
 
 
@@ -140,7 +141,7 @@ class Rehearsal:
         """
         deadline = time.monotonic() + PATIENCE * self.world.patience
         while not seen(self.requests()) and time.monotonic() < deadline:
-            time.sleep(0.3)
+            time.sleep(LOOK)
 
     def _visitors(self, out: Path) -> "subprocess.Popen[bytes]":
         self.story.act("Act 2: visitors come")
