@@ -168,7 +168,8 @@ class LocalManifestStaticFilesStorage(_AtomicFiles, CompressedManifestStaticFile
     - allow_missing_references: patterns of paths such as "vendor/*": what these files reference and nobody has is left as it
       is, with a warning.
     - do_not_rewrite: patterns of paths: these files are hashed and published as they are.
-    - allow_shared_manifests: patterns of paths below STATIC_ROOT: files that look like manifests of others, and are none.
+    - allow_shared_manifests: patterns of paths below STATIC_ROOT or BASE_DIR: files that look like manifests of others, and are
+      none.
     """
 
     allow_missing_references: Sequence[str] = ()
@@ -298,13 +299,19 @@ class LocalManifestStaticFilesStorage(_AtomicFiles, CompressedManifestStaticFile
             f"{path} names files for the code of one release, and lies in STATIC_ROOT, which releases share: old code that "
             f"starts later would name the new release's files, or none. {mend}"
             for path, mend in found.items()
-            if path.is_relative_to(root) and not _matches(path.relative_to(root).as_posix(), self.allow_shared_manifests)
+            if path.is_relative_to(root) and not self._looks_like_one(path)
         ]
+
+    def _looks_like_one(self, place: Path) -> bool:
+        folders = (Path(os.path.realpath(folder)) for folder in (self.location, _manifest_root()))
+        below = [place.relative_to(folder).as_posix() for folder in folders if place.is_relative_to(folder)]
+        return any(_matches(name, self.allow_shared_manifests) for name in below)
 
     def manifests_of_others(self) -> list[Path]:
         """Return the manifests of others by which the code of this release names files, wherever they lie."""
         found = {Path(os.path.realpath(path)): path for path, _ in _manifests_of_others(self.location)}
-        return [path for place, path in found.items() if place != Path(os.path.realpath(self._manifest_place))]
+        own = Path(os.path.realpath(self._manifest_place))
+        return [path for place, path in found.items() if place != own and not self._looks_like_one(place)]
 
     def hashed_name(self, name: str, content: Any = None, filename: str | None = None) -> str:
         """Return the name with the hash of the content."""

@@ -87,12 +87,7 @@ def collect(run: Run, host: Host, sha: str) -> Manifest:
     if manifest is None:
         raise RemoteFailed(host.name, _ASKING, 0, gist(printed))
     run.out.say(f"collectstatic: {gist(printed.partition(MARK)[0]) or 'printed nothing'}")
-    if manifest.problem:
-        raise RemoteFailed(host.name, "manage.py collectstatic", 0, f"afterwards the manifest cannot be read: {manifest.problem}")
-    if lost := lost_names(manifest):
-        raise DeployError(f"{host.name}: {lost}")
-    if manifest.unarchived:
-        run.out.warn(f"this release's manifest is not archived, so prune-static will refuse to work: {manifest.unarchived}")
+    _require_whole(run, host, manifest, "manage.py collectstatic")
     if not manifest.hashed:
         run.out.warn("the static files have no hashed names (see settings_snippets/django): none of them can be checked")
     if manifest.unhashed:
@@ -104,14 +99,26 @@ def collect(run: Run, host: Host, sha: str) -> Manifest:
     return manifest
 
 
+def _require_whole(run: Run, host: Host, manifest: Manifest, step: str) -> None:
+    """Raise RemoteFailed or DeployError where the manifest cannot be what the release needs; warn where it is not archived."""
+    if manifest.problem:
+        raise RemoteFailed(host.name, step, 0, f"afterwards the manifest cannot be read: {manifest.problem}")
+    if lost := lost_names(manifest):
+        raise DeployError(f"{host.name}: {lost}")
+    if manifest.unarchived:
+        run.out.warn(f"this release's manifest is not archived, so prune-static will refuse to work: {manifest.unarchived}")
+
+
 def ask_after_steps(run: Run, host: Host, sha: str) -> Manifest:
     """Ask for the manifest once more, and archive its names, as the commands of app.after_collectstatic have written others.
 
-    Raises RemoteFailed.
+    Raises RemoteFailed and DeployError where one of these has spoilt it.
     """
     app = run.settings.app
     command = commands.manifest(app, git_directory(host, app), sha, archive=True)
-    return _manifest_in(host, change(host, app, command, _ASKING))
+    manifest = _manifest_in(host, change(host, app, command, _ASKING))
+    _require_whole(run, host, manifest, "app.after_collectstatic")
+    return manifest
 
 
 def ask_manifest(host: Host, app: App, sha: str) -> Manifest:

@@ -87,4 +87,6 @@ def _show(run: Run, seen: Archives, decided: Plan, answer: Archives) -> None:
     run.out.say(f"{len(decided.retired)} retired; {answer.files} files of {answer.size / 1e6:.1f} MB {verb}")
     if answer.unlisted:
         which = ", ".join(revision[:12] for revision in answer.unlisted)
-        run.out.say(f"what manifests of other tools name stays, as it is not known what these releases need of it: {which}")
+        run.out.say(
+            f"files that manifests of other tools name were kept: it is not known what these releases need of it: {which}"
+        )

@@ -272,6 +272,13 @@ def test_files_that_the_site_does_not_serve_are_named(world: ShopWorld) -> None:
     assert "ramped:revision" not in world.tags()
 
 
+def test_a_step_after_collectstatic_that_spoils_the_manifest_stops_the_deploy(world: ShopWorld) -> None:
+    run = world.run(app={"after_collectstatic": ("echo '{' > staticfiles.json",)})
+    with pytest.raises(DeployError, match=r"the manifest names no file; before it named 4"):
+        deploy_release(run, world.v2)
+    assert "ramped:revision" not in world.tags()
+
+
 def test_files_of_the_release_that_were_there_before_and_are_lost_are_named(world: ShopWorld) -> None:
     deploy_release(world.run(), world.v2)
     lossy = (world.disk() / "app/config/wsgi.py").read_text() + (

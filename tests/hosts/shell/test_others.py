@@ -77,61 +77,138 @@ def put(root: Path, *names: str, content: bytes = b"x") -> None:
         (root / name).write_bytes(content)
 
 
+def vite(root: Path, number: int = 0, **more: str) -> dict[str, Any]:
+    """Return settings by which django-vite reads a manifest."""
+    config = {"manifest_path": str(root.parent / f"manifest{number}.json"), **more}
+    return {"INSTALLED_APPS": ["django_vite"], "DJANGO_VITE": {"default": config}}
+
+
+def webpack(root: Path, **more: str) -> dict[str, Any]:
+    (root.parent / "webpack_loader").mkdir(exist_ok=True)
+    (root.parent / "webpack_loader/__init__.py").touch()
+    config = {"STATS_FILE": str(root.parent / "manifest0.json"), **more}
+    return {"INSTALLED_APPS": ["webpack_loader"], "WEBPACK_LOADER": {"DEFAULT": config}}
+
+
+def compressor(root: Path) -> dict[str, Any]:
+    storage = {"BACKEND": "compressor.storage.OfflineManifestFileStorage", "OPTIONS": {"location": str(root.parent)}}
+    stock = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    return {
+        "INSTALLED_APPS": ["compressor"],
+        "COMPRESS_OFFLINE_MANIFEST": "manifest0.json",
+        "COMPRESS_OFFLINE_MANIFEST_STORAGE_ALIAS": "compress",
+        "STORAGES": {"default": stock, "staticfiles": stock, "compress": storage},
+    }
+
+
 def test_vite(root: Path) -> None:
     names = {"a/main-x.js", "a/main-x.css", "a/part-x.js", "a/logo-x.svg"}
     put(root, "src/main.js", "a/part-x.js", "other/a/main-x.js")
-    found = ask(root, VITE)
+    found = ask(root, VITE, **vite(root))
     assert set(found) == names
     assert {name for name, digest in found.items() if digest} == {"a/part-x.js"}, "the missing are named too"
+    assert set(ask(root, VITE, own=("a/main-x.js", "a/main-x.css"), **vite(root))) == {"a/part-x.js", "a/logo-x.svg"}
     put(root, *(f"sub/{name}" for name in names))
-    vite = {"default": {"static_url_prefix": ""}, "second": {"static_url_prefix": "sub/"}}
-    assert set(ask(root, VITE, DJANGO_VITE=vite)) == {f"sub/{name}" for name in names}
-    assert set(ask(root, VITE, own=("a/main-x.js", "a/main-x.css"))) == {"a/part-x.js", "a/logo-x.svg"}
+    assert set(ask(root, VITE, **vite(root, static_url_prefix="sub/"))) == {f"sub/{name}" for name in names}
+
+
+def test_what_another_reads_by_itself_counts_where_it_is(root: Path) -> None:
+    """A site's own tag may put any folder before the names."""
+    put(root, "a/part-x.js", "dist/a/main-x.js")
+    assert set(ask(root, VITE)) == {"a/part-x.js"}
+    assert set(ask(root, VITE, WEBPACK)) == {"a/part-x.js"}
+
+
+def test_two_builds_have_each_its_own_folder(root: Path) -> None:
+    first, second = vite(root, 0, static_url_prefix="a"), vite(root, 1, static_url_prefix="b")
+    both = {**first, "DJANGO_VITE": {**first["DJANGO_VITE"], "other": second["DJANGO_VITE"]["default"]}}
+    build = {"main.js": {"file": "main.js"}}
+    for _ in range(3):
+        assert set(ask(root, build, build, **both)) == {"a/main.js", "b/main.js"}
 
 
 def test_webpack(root: Path) -> None:
     put(root, "bundles/img/x.png", "LICENSE")
-    loader = {"DEFAULT": {"BUNDLE_DIR_NAME": "bundles/"}}
-    (root.parent / "webpack_loader").mkdir()
-    (root.parent / "webpack_loader/__init__.py").touch()
-    found = ask(root, WEBPACK, WEBPACK_LOADER=loader, INSTALLED_APPS=["webpack_loader"])
+    found = ask(root, WEBPACK, **webpack(root, BUNDLE_DIR_NAME="bundles/"))
     assert set(found) == {"bundles/main-x.js", "far/more-x.js", "bundles/img/x.png"}
-    put(root, "webpack_bundles/main-x.js")
-    assert "webpack_bundles/main-x.js" in ask(root, WEBPACK, INSTALLED_APPS=["webpack_loader"])
+    assert "webpack_bundles/main-x.js" in ask(root, WEBPACK, **webpack(root))
+    page = {"chunks": {}, "assets": {"t.html": {"name": "t.html", "publicPath": "/static/dist/../t.html"}}}
+    assert ask(root, page, **webpack(root)) == {}, "what no chunk has may be anywhere"
 
 
 def test_compressor(root: Path) -> None:
     put(root, "CACHE/css/output.0a.css")
-    found = ask(root, COMPRESSED, own=("img/own.12.png",), **COMPRESSOR)
+    found = ask(root, COMPRESSED, own=("img/own.12.png",), **COMPRESSOR, **compressor(root))
     assert set(found) == {"CACHE/css/output.0a.css", "CACHE/js/a b.0b.js"} and found["CACHE/js/a b.0b.js"] == ""
     apart = {**COMPRESSOR, "COMPRESS_URL": "https://else.example.com/"}
+    put(root, "img/own.12.png")
     assert set(ask(root, COMPRESSED, **apart)) == {"img/own.12.png"}
     cdn = {**COMPRESSOR, "STATIC_URL": "https://cdn.example.com/s/", "COMPRESS_URL": "https://cdn.example.com/s/"}
-    assert set(ask(root, COMPRESSED, **cdn)) == set(found)
+    assert set(ask(root, COMPRESSED, **cdn, **compressor(root))) == set(found)
+
+
+def test_code_within_a_page_names_no_files(root: Path) -> None:
+    code = (
+        """var base = "/static/img/", one = `/static/img/${n}.png`, two = '<link href="/static/${n}.css">'; // /static/a.css,"""
+    )
+    put(root, "img/1.png", "css/b.css")
+    inline = {"57e0": f"<script>{code} see('/static/css/b.css')</script>"}
+    assert set(ask(root, inline, **COMPRESSOR, **compressor(root))) == {"css/b.css"}
 
 
 def test_any_other_manifest(root: Path) -> None:
-    put(root, "there.png", "i.png")
+    put(root, "there.png", "i.png", "main.77.js")
     assert set(ask(root, PLAIN)) == {"main.77.js", "there.png"}
     assert set(ask(root, ["/there.png", "/gone.png", "../x", "/../etc/passwd", "..", ""], STATIC_URL="/")) == {"there.png"}
     put(root.parent, "beside.png")
-    for content in ("{", "[]", "5", '{"a": {"file": 5}, "chunks": 7}', '["../beside.png", "/static/../beside.png", "/static/"]'):
-        assert ask(root, content) == {}
-    assert set(ask(root, PLAIN, VITE)) == {"main.77.js", "there.png", *ask(root, VITE)}
+    assert ask(root, '["../beside.png", "/static/../beside.png", "/static/"]') == {}
+    assert set(ask(root, PLAIN, VITE)) == {"main.77.js", "there.png"}
 
 
-@pytest.mark.parametrize("kind", ["md5", "sha256"])
-def test_a_file_that_lacks_its_end_is_known_by_the_hashes_in_the_names(root: Path, kind: str) -> None:
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        "[]",
+        "5",
+        '{"a": {"file": 5}, "chunks": 7}',
+        '{"chunks": {"main": [{"file": "x"}, 5, null], "more": null, "text": "main.js"}}',
+        '{"chunks": {"main": ["a.js"]}, "assets": ["b.js", null]}',
+        '{"chunks": {}, "assets": {"a.js": "a.js", "b.js": {"name": 5}}}',
+        '{"a": {"file": "gone.js", "css": null, "assets": 5}}',
+        '["http://[abc", "/static/a\\u0000b", "a\\u0000b", "\\ud800", "/static/\\ud800", "//[x"]',
+    ],
+)
+def test_whatever_it_holds_no_deploy_ends_by_it(root: Path, content: str) -> None:
+    (root / "m").touch()  # no letter of a text is a file
+    assert ask(root, content) == {}
+
+
+def test_a_file_that_lacks_its_end_is_known_by_the_hashes_in_the_names(root: Path) -> None:
     def name(content: bytes) -> str:
-        return f"c/o.{hashlib.new(kind, content).hexdigest()[:12]}.css"
+        return f"c/o.{hashlib.sha256(content).hexdigest()[:12]}.css"
 
-    put(root, name(b"one"), content=b"one")
-    put(root, name(b"two"), content=b"t")
-    found = ask(root, [f"/static/{name(b'one')}", f"/static/{name(b'two')}"])
-    assert found == {name(one): name(one)[4:16] for one in (b"one", b"two")}
-    own = {"c/p.000000000000.css": hashlib.md5(b"one").hexdigest()}
-    put(root, *own, content=b"one")
-    assert ask(root, [f"/static/{name}" for name in own]) == own, "these names are no hashes of the content"
+    def manifest(*names: str) -> dict[str, str]:
+        return {f"{number}": f'<link rel="stylesheet" href="/static/{one}" type="text/css">' for number, one in enumerate(names)}
+
+    whole, cut = (b"one", b"more"), b"two"
+    put(root, name(cut), content=b"t")
+    for content in whole:
+        put(root, name(content), content=content)
+    names = [name(content) for content in (*whole, cut)]
+    assert ask(root, manifest(*names), **compressor(root)) == {one: one[4:16] for one in names}
+    digest = {"c/p.000000000000.css": hashlib.md5(b"one").hexdigest()}
+    put(root, *digest, content=b"one")
+    assert ask(root, manifest(*digest), **compressor(root)) == digest, "these names are no hashes of the content"
+
+
+def test_hashes_of_other_tools_are_not_taken_for_those_of_the_content(root: Path) -> None:
+    """webpack names a script by a hash of its own, and an image, by a loader, by the MD5 of its content."""
+    image = f"{hashlib.md5(b'image').hexdigest()}.png"
+    put(root, image, content=b"image")
+    put(root, "main.0123456789ab.js", content=b"script")
+    found = ask(root, {"chunks": {"main": ["main.0123456789ab.js", image]}}, **webpack(root, BUNDLE_DIR_NAME=""))
+    assert found == {image: hashlib.md5(b"image").hexdigest(), "main.0123456789ab.js": hashlib.md5(b"script").hexdigest()}
 
 
 def test_the_sources_tell_what_was_to_be_collected(root: Path) -> None:
