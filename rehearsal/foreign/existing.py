@@ -90,7 +90,7 @@ class Existing:
 
     def static(self, endpoints: Mapping[str, Any], distribution: str) -> Mapping[str, Any]:
         """Return the path of its static files; they come through the load balancer."""
-        return {"url": self.settings["static"]["url"]}
+        return {"url": urlsplit(self.settings["static"]["url"]).path}
 
     def hosts(self) -> Mapping[str, Any]:
         """Return what nginx does: the path of its health middleware, unread requests again, its own headers for https."""

@@ -62,6 +62,7 @@ def split(site: Path) -> None:
     (settings / "dev.py").write_text("from .base import *\nSECRET_KEY = 'x'\n")
     production = "import os\nfrom .base import *\nDEBUG = False\nSECRET_KEY = os.environ['BAKERY_KEY']\n"
     production += "ALLOWED_HOSTS = ['.bread.example.org']\nSTATICFILES_DIRS = [BASE_DIR / 'assets']\n"
+    production += "STATIC_URL = 'https://static.bread.example.org/'\n"
     production += "STORAGES = {'default': {'BACKEND': 'django.core.files.storage.FileSystemStorage'},"
     production += " 'staticfiles': {'BACKEND': 'bakery.storage.Own', 'OPTIONS': {}}}\n"
     (settings / "production.py").write_text(production)
@@ -139,6 +140,7 @@ def test_split_settings_with_a_storage_of_their_own(site: Path, printed: Printed
     assert "server_name bread.example.org;" in (site / "deploy/nginx/site.conf").read_text()
     assert "the settings need BAKERY_KEY" in out and "DEBUG is on" not in out and "placeholder" not in out
     assert "proven: collectstatic twice" in out
+    assert yaml.safe_load((site / "fabric.yaml").read_text())["static"]["url"] == "https://static.bread.example.org/"
 
 
 def test_new_versions_are_merged_with_what_was_changed_by_hand(

@@ -106,7 +106,7 @@ def _fabric(project: Project, snippets: Path, found: Wanted) -> None:
         "app.services": [f"{project.names.server}.service"],
         "app.domain": project.names.domain,
         "app.deep_health_path": f"/health_check/{project.names.domain}/deep",
-        "static.url": _path_of(facts.static_url) if facts else "/static/",
+        "static.url": _url_of(facts.static_url) if facts else "/static/",
         "health_check.draining_file": f"/run/{project.names.site}/draining",
     }
     text = (snippets / "fabric.yaml").read_text(encoding="utf-8")
@@ -126,10 +126,9 @@ def _steps(project: Project) -> Steps:
     return build_steps(described, project.layout.manage, apps, npm(str(repository.top)))
 
 
-def _path_of(url: str) -> str:
-    """Return the path of STATIC_URL, which may be an address on another host."""
-    host_and_path = url.partition("://")[2]
-    return f"/{host_and_path.partition('/')[2]}" if host_and_path else url if url.startswith("/") else f"/{url}"
+def _url_of(url: str) -> str:
+    """Return STATIC_URL as fabric.yaml has it: an address on another host as it is."""
+    return url if url.startswith("/") or "://" in url else f"/{url}"
 
 
 def _ignore(project: Project, found: Wanted) -> None:

@@ -60,6 +60,13 @@ def test_the_static_files_of_a_page(html: str, files: list[str]) -> None:
     assert named_files(html, "/shop/", "/static/", HOSTS) == files
 
 
+def test_files_at_the_top_of_another_host_are_those_of_that_host_alone() -> None:
+    """STATIC_URL is https://cdn.example.net/: every page and every text of a page begins as its files do."""
+    html = '<meta name="viewport" content="width=device-width"><a href="/start"></a><img src="/a.png">'
+    assert named_files(f'{html}<script src="https://cdn.example.net/a.js">', "/", "/", HOSTS) == ["/a.js"]
+    assert named_files(html, "/", "/", HOSTS[:1]) == []
+
+
 SITE: dict[str, tuple[int, dict[str, str], str]] = {
     "/": (200, HTML, '<img src="/static/a.png">Welcome'),
     "/styled/": (200, {}, '<img src="/static/gone.png"><img src="/static/a.png">'),

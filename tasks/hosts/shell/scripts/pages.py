@@ -27,7 +27,7 @@ def faults(pages: Sequence[Mapping[str, Any]], get: Get, missing: Missing, stati
     """Return what is wrong with each page that is not as expected, by its path.
 
     `pages`: each with `path`, `status` and `text` or None, and `headers`, pairs of a name and a text that it contains; `static`:
-    the path of STATIC_URL; `hosts`: the site's own names.
+    the path of STATIC_URL; `hosts`: the site's own names, its domain first.
     """
     found, named = {}, {}
     for page in pages:
@@ -101,6 +101,8 @@ def named_files(html: str, here: str, static: str, hosts: Sequence[str]) -> list
     reader.close()
     base = urljoin(f"https://{hosts[0]}{here}", reader.base)
     found: dict[str, None] = {}
+    # Where STATIC_URL is the top of another host, no path tells one of its files from a page of the site, or from any other text.
+    names = hosts if static != "/" else hosts[1:]
     for url in reader.urls:
         try:
             split = urlsplit(urljoin(base, url.strip()))
@@ -108,7 +110,7 @@ def named_files(html: str, here: str, static: str, hosts: Sequence[str]) -> list
             continue
         # A folder, or a template of the browser's, is completed by a script.
         whole = not split.path.endswith("/") and "{" not in split.path
-        if whole and split.scheme in ("http", "https") and split.hostname in hosts and split.path.startswith(static):
+        if whole and split.scheme in ("http", "https") and split.hostname in names and split.path.startswith(static):
             found[split.path] = None
     return list(found)
 
