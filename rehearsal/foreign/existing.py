@@ -4,7 +4,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePath
@@ -139,7 +139,7 @@ class Existing:
             "PYTHONDONTWRITEBYTECODE": "1",
             **self.variables(),
             "DJANGO_SETTINGS_MODULE": "rehearsal_settings",
-            "PYTHONPATH": self.python_path(str(disk / PER_HOST)),
+            "PYTHONPATH": self.python_path(str(disk / PER_HOST), str(tree)),
             "REHEARSAL_SETTINGS": self.facts["settings"],
             "REHEARSAL_VALUES": str(disk / PER_HOST / "values.json"),
         }
@@ -150,9 +150,12 @@ class Existing:
         given = {**self.facts["variables"], **self.prepared.environment}
         return {name: value for name, value in given.items() if name not in _OURS}
 
-    def python_path(self, modules: str) -> str:
-        """Return PYTHONPATH with our modules before what the site has there; `modules`: their folder."""
-        return os.pathsep.join(filter(None, [modules, self.prepared.environment.get("PYTHONPATH")]))
+    def python_path(self, modules: str, checkout: str, written: Callable[[str], str] = str) -> str:
+        """Return PYTHONPATH with our modules before what the site has there.
+
+        Args: modules: their folder. checkout: the site's. written: how a name stands where it is used.
+        """
+        return os.pathsep.join([modules, *(f"{checkout}/{written(name)}" for name in self.facts["python_path"])])
 
     def values(self, shared: PurePath, endpoints: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return what `rehearsal_settings` has in place of production's; `shared`: where a host has what all share."""
@@ -170,7 +173,8 @@ class Existing:
         (disk / PER_HOST / "values.json").write_text(json.dumps(self.values(shared, endpoints)), encoding="utf-8")
         (disk / "site.env").write_text(environment_file(self.variables()), encoding="utf-8")
         (disk / "site.env").chmod(0o600)
-        unit = units.service(self.prepared.name, self.facts, PER_HOST, self.python_path(f"%h/{PER_HOST}"), disk / "venv")
+        path = self.python_path(f"%h/{PER_HOST}", "%h/app", units.quoted)
+        unit = units.service(self.prepared.name, self.facts, PER_HOST, path, disk / "venv")
         (disk / f"systemd/{PROCESSES.unit}").write_text(unit, encoding="utf-8")
         shutil.copy(shop.UNITS["socket"] / "shop.socket", disk / "systemd/shop.socket")
         _link_tools(disk / ".local/bin", self.prepared.tools)

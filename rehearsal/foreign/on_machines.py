@@ -11,7 +11,7 @@ from typing import Any
 from ..host_kinds import Kind
 from ..hosts.machines import disks, golden, image_files
 from ..sandbox import Refusal
-from . import databases, machine_files, moving, packages
+from . import databases, machine_files, moving, packages, units
 from .commands import run
 from .existing import PER_HOST, PROGRAMS, Existing, environment_file
 
@@ -118,7 +118,8 @@ class OnMachines(Existing):
         host = self.host
         modules = f"{host.home}/{machine_files.MODULES}"
         file = f"{modules}/site.env"
-        drop_in = machine_files.drop_in(host, self.facts, file, self.python_path(modules))
+        path = self.python_path(modules, host.directory, units.quoted)
+        drop_in = machine_files.drop_in(host, self.facts, file, path)
         texts = {f"etc/systemd/system/{host.service}.d/rehearsal.conf": drop_in}
         texts["etc/ld.so.conf.d/rehearsal.conf"] = "".join(f"{place}/lib\n" for place in self._python[1])
         texts |= {name.lstrip("/"): environment_file(self.variables()) for name in (file, *host.environment_files)}
@@ -173,7 +174,7 @@ class OnMachines(Existing):
             "PYTHONDONTWRITEBYTECODE": "1",
             **self.variables(),
             "DJANGO_SETTINGS_MODULE": "rehearsal_settings",
-            "PYTHONPATH": self.python_path(home),
+            "PYTHONPATH": self.python_path(home, self.host.directory),
             "REHEARSAL_SETTINGS": self.facts["settings"],
             "REHEARSAL_VALUES": f"{home}/values.json",
         }

@@ -58,6 +58,11 @@ def service(name: str, facts: Mapping[str, Any], programs: str, path: str, venv:
     )
 
 
+def quoted(text: str) -> str:
+    """Return a text that means itself between the double quotes of a unit's Environment=."""
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+
+
 def _version(venv: Path, package: str) -> tuple[int, ...]:
     """Return the first two numbers of a package's version in an environment; (0,) where it is not there."""
     found = sorted(venv.glob(f"lib/python*/site-packages/{package}-*.dist-info"))

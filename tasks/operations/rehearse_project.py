@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from ..decisions.release.dependencies import read_dependencies
+from ..decisions.setup.python_path import LEFT_OUT
 from ..decisions.setup.texts import requirements_files
 from ..errors import DeployError, Refused, SettingsError
 from ..hosts.shell.commands import INSTALLED
@@ -143,6 +144,9 @@ def _set_up(tree: Path, options: Options) -> list[str]:
             raise
         except DeployError as error:
             failed = str(error)
+    for line in said.getvalue().splitlines():
+        if line.strip().startswith(LEFT_OUT):
+            print(f"rehearsal: {line.strip()}", flush=True)
     if not (tree / ".ramped/project.json").exists():
         raise Refused(
             next((line for line in said.getvalue().splitlines() if line.startswith("not proven")), failed or "no project")

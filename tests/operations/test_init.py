@@ -341,6 +341,23 @@ def test_the_settings_that_the_environment_file_names_serve(site: Path, tmp_path
     assert "Environment=DJANGO_SETTINGS_MODULE=bakery.live" in (site / "deploy/systemd/gunicorn.service").read_text()
 
 
+@pytest.mark.parametrize("directory", ["/srv/bakery/app", "/opt/bread"])
+def test_the_python_path_of_the_environment_file_is_that_of_this_checkout(
+    site: Path, tmp_path: Path, directory: str, printed: Printed
+) -> None:
+    """Production's leads nowhere here, or to the real site's code."""
+    (site / "src").mkdir()
+    (site / "src/bread.py").write_text("APPS = []\n")
+    with (site / "bakery/settings.py").open("a") as settings:
+        settings.write("from bread import APPS\nINSTALLED_APPS += APPS\n")
+    if "srv" not in directory:
+        (site / "fabric.yaml").write_text(f"app: {{directory: {directory}}}\n")
+    (tmp_path / "site.env").write_text(f"PYTHONPATH={directory}/src:/etc/bread\n")
+    operation.init(site, Options(yes=True, python=sys.executable, environment_file=str(tmp_path / "site.env")))
+    assert json.loads((site / ".ramped/project.json").read_text())["python_path"] == ["src"]
+    assert f"PYTHONPATH of the environment file: /etc/bread is not in app.directory ({directory})" in printed()
+
+
 def test_changes_that_do_not_load_are_not_written(site: Path) -> None:
     """Here by an app label that the project has already."""
     (site / "other/deployment").mkdir(parents=True)

@@ -22,9 +22,11 @@ from rehearsal.sandbox import Refusal
 from rehearsal.scenario import Rehearsal, _has_new_page
 from rehearsal.traffic import Request
 from tasks.decisions.release.stages import waiting_text
-from tasks.errors import SettingsError
+from tasks.decisions.setup.python_path import python_path
+from tasks.errors import Refused, SettingsError
 from tasks.hosts.shell.scripts.environment import parse
 from tasks.operations import rehearse_project
+from tasks.operations.init import Options
 from tasks.operations.rehearse_project import Subject
 
 
@@ -275,16 +277,30 @@ def test_an_environment_file_is_read_as_the_unit_reads_it(tmp_path: Path, monkey
 
 def test_an_environment_file_does_not_lead_to_the_real_site(tmp_path: Path) -> None:
     """It wins over what the unit says, and production's names the settings with production's database."""
+    odd = '50% "off"\\n'
+    found = {**FACTS, "variables": {}, "python_path": [".", "src", odd]}
     (tmp_path / "gazette/.ramped").mkdir(parents=True)
-    (tmp_path / "gazette/.ramped/project.json").write_text(json.dumps({**FACTS, "variables": {}}))
-    given = {"DJANGO_SETTINGS_MODULE": "x.settings", "PYTHONPATH": "/etc/gazette", "REGION": "north"}
+    (tmp_path / "gazette/.ramped/project.json").write_text(json.dumps(found))
+    given = {"DJANGO_SETTINGS_MODULE": "x.settings", "PYTHONPATH": "/srv/gazette/app/src", "REGION": "north"}
     site = Existing(tmp_path, prepare.Prepared("gazette", "", "", "", "", "", given, [], [], [], [], "", {}, []))
-    text = units.service("gazette", site.facts, PER_HOST, site.python_path(f"%h/{PER_HOST}"), tmp_path)
+    path = site.python_path(f"%h/{PER_HOST}", "%h/app", units.quoted)
+    text = units.service("gazette", site.facts, PER_HOST, path, tmp_path)
     unit = parse_unit("shop.service", text, {"h": "/h", "t": "/t"})
     assert isinstance(unit, ServiceUnit)
-    found = {**unit.environment, **parse(environment_file(site.variables()))}
-    assert found["DJANGO_SETTINGS_MODULE"] == "rehearsal_settings" and found["REGION"] == "north"
-    assert found["PYTHONPATH"] == f"/h/{PER_HOST}:/etc/gazette"
+    has = {**unit.environment, **parse(environment_file(site.variables()))}
+    assert has["DJANGO_SETTINGS_MODULE"] == "rehearsal_settings" and has["REGION"] == "north"
+    assert has["PYTHONPATH"] == f"/h/{PER_HOST}:/h/app/.:/h/app/src:/h/app/{odd}"
+    assert site.python_path("/m", "/srv/gazette/app") == f"/m:/srv/gazette/app/.:/srv/gazette/app/src:/srv/gazette/app/{odd}"
+
+
+def test_what_init_leaves_out_of_the_python_path_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left = python_path("/etc/gazette", "/srv/gazette/app", ".").left[0]
+    monkeypatch.setattr(rehearse_project, "init", lambda tree, options: print(f"\nLeft to do:\n  {left}\n  other"))
+    with pytest.raises(Refused):
+        rehearse_project._set_up(tmp_path, Options())
+    assert capsys.readouterr().out == f"rehearsal: {left}\n"
 
 
 def test_a_database_that_a_rehearsal_has_not_is_named(tmp_path: Path) -> None:
@@ -344,7 +360,9 @@ def test_a_migration_that_waits_for_contract_is_not_lacking(tmp_path: Path) -> N
         "gazette/news/migrations/0001_a.py": MIGRATION.format([]),
         "gazette/news/migrations/0002_b.py": MIGRATION.format([("news", "0001_a")]),
         "gazette/news/migrations/0003_c.py": MIGRATION.format([("news", "0002_b")]),
-        "gazette/.ramped/project.json": json.dumps({"manage": "manage.py", "settings": "settings", "variables": {}}),
+        "gazette/.ramped/project.json": json.dumps(
+            {"manage": "manage.py", "settings": "settings", "variables": {}, "python_path": []}
+        ),
         "gazette/fabric.yaml": "app: {domain: example.com, databases: [default, other]}\n",
         f"disk/{PER_HOST}/values.json": json.dumps({"static_root": "", "media_root": "", "domain": "", "databases": {}}),
         f"disk/{PER_HOST}/rehearsal_settings.py": (PROGRAMS / "rehearsal_settings.py").read_text(),

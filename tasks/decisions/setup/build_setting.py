@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import yaml
-
 from .build_steps import Steps
+from .host_files import value_in
 
 
 @dataclass(frozen=True)
@@ -39,10 +38,7 @@ def build_setting(steps: Steps, current: str | None, base: str | None) -> BuildS
 
 def _value(text: str | None) -> list[str] | None:
     """Return app.build of a fabric.yaml; None where it is null or cannot be read."""
-    try:
-        value = (yaml.safe_load(text or "") or {})["app"]["build"]
-    except (yaml.YAMLError, ValueError, KeyError, TypeError):
-        return None
+    value = value_in(text, "app", "build")
     return value if isinstance(value, list) and all(isinstance(command, str) for command in value) else None
 
 

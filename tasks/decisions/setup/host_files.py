@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import yaml
 
@@ -44,13 +45,18 @@ def names_of(project: str, layout: Layout, facts: Facts | None, variables: tuple
     asgi = _asgi(layout, facts) if facts else ""
     uwsgi = "uwsgi" in versions and "gunicorn" not in versions
     return Names(
-        site=re.sub(r"[^a-z0-9]+", "-", project.lower()).strip("-")[:24] or "site",
+        site=site_of(project),
         domain=public[0] if public else DOMAIN,
         server="uvicorn" if asgi else "uwsgi" if uwsgi else "gunicorn",
         application=asgi or layout.application or "config.wsgi",
         settings="" if {layout.of_manage, layout.of_application} == {layout.settings} else layout.settings,
         variables=variables,
     )
+
+
+def site_of(project: str) -> str:
+    """Return what user, group and folders of a project are called; `project`: the name of its folder."""
+    return re.sub(r"[^a-z0-9]+", "-", project.lower()).strip("-")[:24] or "site"
 
 
 def _asgi(layout: Layout, facts: Facts) -> str:
@@ -138,6 +144,14 @@ def in_yaml(value: str | Sequence[str]) -> str:
         return f"[{', '.join(map(in_yaml, value))}]"
     plain = re.fullmatch(r"[A-Za-z/][A-Za-z0-9_./-]*", value) and yaml.safe_load(value) == value
     return value if plain else yaml.safe_dump(value, default_style='"', width=float("inf")).strip()
+
+
+def value_in(text: str | None, section: str, key: str) -> Any:
+    """Return a value of a fabric.yaml; None where it is null, is not there, or cannot be read."""
+    try:
+        return (yaml.safe_load(text or "") or {})[section][key]
+    except (yaml.YAMLError, ValueError, KeyError, TypeError):
+        return None
 
 
 def settings_file(text: str, values: Mapping[str, str]) -> str:

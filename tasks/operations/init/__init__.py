@@ -65,11 +65,11 @@ def init(folder: Path, options: Options) -> None:
         return
     if options.manage and options.manage not in python_files:
         raise SettingsError(f"--manage: there is no {options.manage} in {found.top}")
-    manage, by_file = options.manage or choose_manage(projects), variables_of(options.environment_file).get(VARIABLE, "")
-    layout = read_layout(python_files, found.names, manage, options.settings or "", by_file)
+    manage, variables = options.manage or choose_manage(projects), variables_of(options.environment_file)
+    layout = read_layout(python_files, found.names, manage, options.settings or "", variables.get(VARIABLE, ""))
     with _temporary() as place:
         try:
-            copied = scratch(found, layout, place, options.python, options.environment_file)
+            copied = scratch(found, layout, place, options.python, variables)
             _set_up(found, copied, snippets, options)
         except OSError as error:
             raise SettingsError(f"{error.filename}: {error.strerror}; nothing was written") from error
@@ -89,7 +89,7 @@ def _set_up(found: Repository, copied: Scratch, snippets: Path, options: Options
     layout, facts = copied.layout, copied.facts()
     placeholders = copied.python.placeholders if copied.python else {}
     names = names_of(found.top.name, layout, facts, tuple(placeholders))
-    project = Project(found, copied.repository.top, layout, facts, names, placeholders)
+    project = Project(found, copied.repository.top, layout, facts, names, placeholders, path=copied.path)
     while True:
         made, proof = _proposed(project, copied, snippets, options)
         broken = next(filter(None, map(broken_reference, proof.failed)), None)

@@ -12,7 +12,9 @@ from ...decisions.release.answers import json_object
 from ...decisions.setup import blocks
 from ...decisions.setup.extras import advice, advice_for_drop_ins, lacks_whitenoise
 from ...decisions.setup.facts import DRIVERS, MARK, Facts, debug_variables, end_of_traceback, of_ours, read_facts
+from ...decisions.setup.host_files import site_of, value_in
 from ...decisions.setup.layout import Layout
+from ...decisions.setup.python_path import NAME, PythonPath, python_path
 from ...decisions.setup.source import VARIABLE
 from ...errors import DeployError, SettingsError
 from ...hosts.shell.installation import with_extra
@@ -32,6 +34,7 @@ class Scratch:
     layout: Layout
     python: Python | None
     failure: str = ""
+    path: PythonPath = PythonPath()
     off: str = ""  # the variable that turns DEBUG off, where the settings load with it on, too
 
     def facts(self) -> Facts | None:
@@ -128,10 +131,10 @@ class Proof:
     skipped: str = ""
 
 
-def scratch(found: Repository, layout: Layout, folder: Path, python: str | None, environment_file: str | None) -> Scratch:
+def scratch(found: Repository, layout: Layout, folder: Path, python: str | None, variables: Mapping[str, str]) -> Scratch:
     """Copy a project into a folder, without our blocks.
 
-    Args: python: the project's own, where it is given. environment_file: variables for it. Raises SettingsError.
+    Args: python: the project's own, where it is given. variables: of an environment file, for it. Raises SettingsError.
     """
     copied = copy(found, folder / found.top.name)
     for name, text in copied.texts(copied.names).items():
@@ -139,8 +142,12 @@ def scratch(found: Repository, layout: Layout, folder: Path, python: str | None,
             place(copied.top, name).write_bytes(blocks.without(text).encode())
     program = find_python(found.top, python)
     own = {name: value for name, value in os.environ.items() if name != VARIABLE}
-    environment = {**own, **variables_of(environment_file)}
-    return Scratch(copied, layout, Python(program, environment, importable(program, DRIVERS)) if program else None)
+    directory = value_in(found.text("fabric.yaml"), "app", "directory") or f"/srv/{site_of(found.top.name)}/app"
+    path = python_path(variables.get(NAME, ""), str(directory), layout.source)
+    # The real site's own code is none of this checkout.
+    moved = {NAME: os.pathsep.join(str(copied.top / name) for name in path.folders)} if NAME in variables else {}
+    environment = {**own, **variables, **moved}
+    return Scratch(copied, layout, Python(program, environment, importable(program, DRIVERS)) if program else None, path=path)
 
 
 def variables_of(file: str | None) -> Mapping[str, str]:

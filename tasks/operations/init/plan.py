@@ -28,7 +28,7 @@ _PACKAGE_NOTE = (
 
 def wanted(project: Project, snippets: Path) -> Wanted:
     """Return everything that a project should have."""
-    found = Wanted()
+    found = Wanted(left=project.path.left)
     found.files.update(_drop_ins(project, snippets / "django"))
     found.files.update(_host_files(project, snippets))
     _ignore(project, found)
@@ -54,6 +54,7 @@ def _record(project: Project, facts: Facts) -> str:
             alias: [engine, _inside(project.scratch, file) if file else ""] for alias, (engine, file) in facts.databases.items()
         },
         "variables": dict(project.placeholders),
+        "python_path": list(project.path.folders),
     }
     return json.dumps(known, indent=2) + "\n"
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from ...decisions.setup.facts import Facts
 from ...decisions.setup.host_files import Names
 from ...decisions.setup.layout import Layout
+from ...decisions.setup.python_path import PythonPath
 from .repository import Repository
 from .writing import File
 
@@ -41,3 +42,4 @@ class Project:
     names: Names
     placeholders: Mapping[str, str]  # for variables that the settings need
     leave: tuple[str, ...] = ()  # static files whose broken references stay as they are
+    path: PythonPath = PythonPath()

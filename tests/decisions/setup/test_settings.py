@@ -9,6 +9,7 @@ import pytest
 from tasks.decisions.setup import left
 from tasks.decisions.setup.facts import Facts
 from tasks.decisions.setup.layout import Layout
+from tasks.decisions.setup.python_path import python_path
 from tasks.decisions.setup.settings_block import SECURITY, WHITENOISE, settings_block
 
 EMPTY = {"str": "", "bool": False, "list[str]": [], "Mapping[str, str]": {}, "Mapping[str, list[str]]": {}}
@@ -48,3 +49,12 @@ def test_whitenoise_comes_right_after_djangos_security_whatever_has_its_name(kin
     without = {**settings, "MIDDLEWARE": kind(["x.Last"])}  # those for developers
     exec(block, without)
     assert without["MIDDLEWARE"][1:] == [WHITENOISE, "x.Last"]
+
+
+def test_the_python_path_of_the_real_site_is_that_of_its_checkout_alone() -> None:
+    path = "/srv/bakery/app/src:/etc/bakery:/srv/bakery/app::lib:../apps:../../x:/srv/bakery/app/../apps:a\n[b]"
+    found = python_path(path, "/srv/bakery/app/", "backend")
+    assert found.folders == ("src", ".", "backend/lib", "apps")
+    assert found.elsewhere == ("/etc/bakery", "../../x", "/srv/bakery/app/../apps", "a\n[b]")
+    assert "PYTHONPATH of the environment file: a\\n[b] is not in app.directory" in found.left[-1]
+    assert python_path("/srv:lib", "~/app", ".").folders == ("lib",)
