@@ -76,7 +76,7 @@ def _host_files(project: Project, snippets: Path) -> Iterator[tuple[str, File]]:
     header = project.facts.proxy_header if project.facts else []
     conf = "site-asgi.conf" if names.server == "uvicorn" else "site.conf"
     yield "deploy/nginx/site.conf", File(nginx((snippets / "nginx" / conf).read_text(encoding="utf-8"), names, header))
-    for path in sorted((snippets / "systemd").iterdir()):
+    for path in sorted(path for path in (snippets / "systemd").iterdir() if path.is_file()):
         if path.stem in _SERVERS and path.stem != names.server:
             continue
         text = path.read_text(encoding="utf-8")
