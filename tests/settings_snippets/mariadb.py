@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.settings_snippets.freezing import freeze
+
 SERVER, INSTALLER = (shutil.which(name, path="/usr/sbin:/usr/bin:/usr/local/bin") for name in ("mariadbd", "mariadb-install-db"))
 PATIENCE = 60.0
 # Its files are thrown away: what a change of a table costs is waiting for the disk, most of all.
@@ -59,7 +61,7 @@ class Server:
     def freeze(self) -> None:
         """Let it accept connections, as the kernel does for it, and never answer; open ones freeze too."""
         assert self._process
-        self._process.send_signal(signal.SIGSTOP)
+        freeze(self._process.pid)
 
     def thaw(self) -> None:
         assert self._process

@@ -5,10 +5,12 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from tests.settings_snippets.freezing import freeze
 
 INSTALLED = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
 
@@ -50,21 +52,21 @@ class Cluster:
     def stop(self) -> None:
         self._run("pg_ctl", "--pgdata=data", "--wait", "--timeout=60", "--mode=immediate", "stop")
 
-    def _signal(self, number: signal.Signals) -> None:
+    def _each(self, act: Callable[[int], None]) -> None:
         # The postmaster first when it freezes, so that no child is born meanwhile.
         postmaster = int((self.folder / "data/postmaster.pid").read_text().split()[0])
         children = Path(f"/proc/{postmaster}/task/{postmaster}/children")
-        os.kill(postmaster, number)
+        act(postmaster)
         for child in map(int, children.read_text().split()):
-            with suppress(ProcessLookupError):
-                os.kill(child, number)
+            with suppress(ProcessLookupError, FileNotFoundError):
+                act(child)
 
     def freeze(self) -> None:
         """Let it accept connections, as the kernel does for it, and never answer; open ones freeze too."""
-        self._signal(signal.SIGSTOP)
+        self._each(freeze)
 
     def thaw(self) -> None:
-        self._signal(signal.SIGCONT)
+        self._each(lambda pid: os.kill(pid, signal.SIGCONT))
 
 
 @contextmanager

@@ -1,0 +1,22 @@
+"""Stop a process for a while, and be sure that it stands."""
+
+import os
+import signal
+import time
+from contextlib import suppress
+from pathlib import Path
+
+
+def freeze(pid: int) -> None:
+    """Stop a process and wait until each of its threads has stopped: one that runs on may still answer."""
+    os.kill(pid, signal.SIGSTOP)
+    while not _stands(pid):
+        time.sleep(0.01)
+
+
+def _stands(pid: int) -> bool:
+    states = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with suppress(FileNotFoundError):  # a thread that has just ended
+            states.append((task / "stat").read_text().rpartition(")")[2].split()[0])
+    return all(state in "TtZX" for state in states)
