@@ -6,11 +6,15 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+PATIENCE = 60.0  # seconds
+
 
 def freeze(pid: int) -> None:
     """Stop a process and wait until each of its threads has stopped: one that runs on may still answer."""
     os.kill(pid, signal.SIGSTOP)
+    end = time.monotonic() + PATIENCE
     while not _stands(pid):
+        assert time.monotonic() < end, f"process {pid} has not stopped in {PATIENCE:.0f} s"
         time.sleep(0.01)
 
 
