@@ -87,7 +87,7 @@ def project(root: Path) -> Project:
 
 @contextmanager
 def started(made: Project, name: str, place: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run the server as its unit does, on a socket that is open already."""
+    """Run the server as its unit does, on a socket that is open already; all its processes have loaded the site."""
     words = unit(f"{name}.service")["ExecStart"].split()
     program = {"/srv/shop/venv/bin/python": sys.executable, "/srv/shop/venv/bin/uwsgi": str(UWSGI)}[words[0]]
     options = [word.replace("/run/shop", str(made.root)) for word in words[1:]]
@@ -98,9 +98,11 @@ def started(made: Project, name: str, place: Path) -> Iterator["subprocess.Popen
     def up() -> bool:
         assert process.poll() is None, (made.root / "log").read_text()
         try:
-            return ask(place, "/version/").status == 200
+            answered = ask(place, "/version/").status == 200
         except OSError:
             return False
+        # uWSGI's reload passes over a worker that has not loaded yet, and it keeps the old code.
+        return answered and (name != "uwsgi" or (made.root / "log").read_text().count("WSGI app 0 (mountpoint='') ready") == 3)
 
     try:
         eventually(up)
