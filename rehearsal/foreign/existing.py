@@ -23,8 +23,18 @@ from .prepare import Prepared
 
 PROGRAMS = Path(__file__).parents[1] / "site/anyone"
 TOOLS = ("uv", "poetry", "pdm", "pipenv", "npm", "pnpm", "yarn", "node")
-# What the operator's own fabric.yaml says of the host, which is another here.
-_OF_THE_HOST = {"directory", "virtualenv", "services", "domain", "port", "boot_timeout", "health_path", "branch"}
+# What the operator's own fabric.yaml says of the host, which is another here: its unit has the whole environment.
+_OF_THE_HOST = {
+    "directory",
+    "virtualenv",
+    "services",
+    "domain",
+    "port",
+    "boot_timeout",
+    "health_path",
+    "branch",
+    "environment_file",
+}
 PER_HOST = "rehearsal"  # the folder on the disk with our two modules
 # What a rehearsal sets itself: an environment file wins over what a unit says (systemd.exec(5)), and would lead to the real site.
 _OURS = {"DJANGO_SETTINGS_MODULE", "PYTHONPATH"}
@@ -77,7 +87,8 @@ class Existing:
     @property
     def pages(self) -> tuple[str, ...]:
         """Where a crawl begins: "/" and what fabric.yaml names."""
-        return tuple(dict.fromkeys(["/", *self.settings["app"].get("pages", [])]))
+        named = (page["path"] if isinstance(page, Mapping) else page for page in self.settings["app"].get("pages") or ())
+        return tuple(dict.fromkeys(["/", *named]))
 
     def releases(self, top: Path) -> tuple[str, str]:
         """Return the revisions that were prepared."""

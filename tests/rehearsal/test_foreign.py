@@ -16,6 +16,7 @@ import pytest
 
 from rehearsal.foreign import acts, commands, databases, findings, prepare, pythons, units
 from rehearsal.foreign.existing import PER_HOST, PROGRAMS, Existing, _link_tools, _quoted, environment_file
+from rehearsal.host_kinds import PROCESSES
 from rehearsal.hosts.units import ServiceUnit
 from rehearsal.hosts.units import parse as parse_unit
 from rehearsal.sandbox import Refusal
@@ -291,6 +292,18 @@ def test_an_environment_file_does_not_lead_to_the_real_site(tmp_path: Path) -> N
     assert has["DJANGO_SETTINGS_MODULE"] == "rehearsal_settings" and has["REGION"] == "north"
     assert has["PYTHONPATH"] == f"/h/{PER_HOST}:/h/app/.:/h/app/src:/h/app/{odd}"
     assert site.python_path("/m", "/srv/gazette/app") == f"/m:/srv/gazette/app/.:/srv/gazette/app/src:/srv/gazette/app/{odd}"
+
+
+def test_what_fabric_yaml_says_of_the_site_is_taken_and_of_its_hosts_is_not(tmp_path: Path) -> None:
+    """A page may be a section with what it must answer; the environment file of production is none of a rehearsal's hosts."""
+    pages = ["/news/", {"path": "/search/?q=tea", "status": 200, "text": "Results"}, "/"]
+    app = {"domain": "example.com", "environment_file": "/etc/gazette.env", "pages": pages, "install": ["pip install ."]}
+    (tmp_path / "gazette").mkdir()
+    (tmp_path / "gazette/fabric.yaml").write_text(json.dumps({"app": app}))
+    site = Existing(tmp_path, prepare.Prepared("gazette", "", "", "", "", "", {}, [], [], [], [], "", {}, []))
+    assert site.pages == ("/", "/news/", "/search/?q=tea")
+    deep = "/health_check/example.com/deep"
+    assert site.app(PROCESSES) == {"pages": pages, "install": ["pip install ."], "deep_health_path": deep}
 
 
 def test_what_init_leaves_out_of_the_python_path_is_said(
