@@ -123,6 +123,7 @@ class Existing:
         self._write_host(disk, shared, endpoints)
         databases.bring(self.facts["databases"], self.prepared.database, shared, disk / "app", self.tree)
         for command in self.first_steps(str(disk / "venv")):
+            say_step(command)
             self._run(disk / "venv", disk / "app", disk, *command)
         return disk
 
@@ -191,6 +192,12 @@ class Existing:
         _link_tools(disk / ".local/bin", self.prepared.tools)
         (disk / ".config/pip").mkdir(parents=True)
         (disk / ".config/pip/pip.conf").write_text(self.prepared.pip, encoding="utf-8")
+
+
+def say_step(command: Sequence[str]) -> None:
+    """Print which command sets the old release up: a build or an empty database may take minutes."""
+    shown = command[2].splitlines()[0] if command[0] == "sh" else " ".join(command[1:3])
+    print(f"rehearsal: the old release: {shown}", flush=True)
 
 
 def _link_tools(folder: Path, variables: Mapping[str, str]) -> None:

@@ -13,7 +13,7 @@ from ..hosts.machines import disks, golden, image_files
 from ..sandbox import Refusal
 from . import databases, machine_files, moving, packages, units
 from .commands import run
-from .existing import PER_HOST, PROGRAMS, Existing, environment_file
+from .existing import PER_HOST, PROGRAMS, Existing, environment_file, say_step
 
 # $0: the disk. $1: as whom. $2: where in it. Then folders with where they are seen in it and how, "--", and the command.
 # Nothing of this computer may be changed from within: it has devices of its own, and sees Python as it is read.
@@ -79,6 +79,7 @@ class OnMachines(Existing):
             if self._python[1]:
                 self._within(merged, shared, "root", "/", "ldconfig")  # of a Python whose library is a file of its own
             for command in self.first_steps(self.host.virtualenv):
+                say_step(command)
                 self._within(merged, shared, image_files.USER, self.host.directory, *command)
             # The smoke boot of a rollback asks whether this image is whole, as of those that `ramped-image` has prepared.
             self._within(merged, shared, "root", "/", "/usr/local/sbin/ramped-whole", "record")

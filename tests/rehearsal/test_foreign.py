@@ -15,7 +15,7 @@ from typing import Any, cast
 import pytest
 
 from rehearsal.foreign import acts, commands, databases, findings, prepare, pythons, units
-from rehearsal.foreign.existing import PER_HOST, PROGRAMS, Existing, _link_tools, _quoted, environment_file
+from rehearsal.foreign.existing import PER_HOST, PROGRAMS, Existing, _link_tools, _quoted, environment_file, say_step
 from rehearsal.host_kinds import PROCESSES
 from rehearsal.hosts.units import ServiceUnit
 from rehearsal.hosts.units import parse as parse_unit
@@ -304,6 +304,12 @@ def test_what_fabric_yaml_says_of_the_site_is_taken_and_of_its_hosts_is_not(tmp_
     assert site.pages == ("/", "/news/", "/search/?q=tea")
     deep = "/health_check/example.com/deep"
     assert site.app(PROCESSES) == {"pages": pages, "install": ["pip install ."], "deep_health_path": deep}
+
+
+def test_each_command_that_sets_the_old_release_up_is_named_before_it_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in (("sh", "-c", "npm ci\nnpm run build"), ("/v/bin/python", "manage.py", "migrate", "--noinput")):
+        say_step(command)
+    assert capsys.readouterr().out == "rehearsal: the old release: npm ci\nrehearsal: the old release: manage.py migrate\n"
 
 
 def test_what_init_leaves_out_of_the_python_path_is_said(
