@@ -112,13 +112,13 @@ def management_stop(run: Run) -> None:
     stop(run)
 
 
-def stop(run: Run) -> None:
+def stop(run: Run, *, foreseen: bool = False) -> None:
     """Stop the management instance and wait until it has stopped.
 
-    Raises Refused when there is none, TimedOut.
+    `foreseen`: in a dry run, steps before this one would have started it. Raises Refused when there is none, TimedOut.
     """
     instance = find(run)
-    if instance.state == "stopped":
+    if instance.state == "stopped" and not foreseen:
         run.out.say(f"{instance.id} is stopped")
         return
     if run.dry:

@@ -52,7 +52,7 @@ class Releasing(AbstractContextManager["Releasing"]):
             order.ROLLOUT: self._rollout,
             order.INVALIDATE: self._invalidate,
             order.CONTRACT: self._contract,
-            order.STOP: lambda: stop(run),
+            order.STOP: lambda: stop(run, foreseen=run.dry),
         }
 
     def carry_out(self, ordered: Sequence[Part]) -> None:

@@ -9,7 +9,9 @@ import pytest
 
 from tasks.aws import autoscaling, instances, launch_templates
 from tasks.decisions.release import order
+from tasks.decisions.release.order import Part
 from tasks.operations import contract, drain, management, restart_all, ship
+from tasks.operations.releasing import Releasing
 from tasks.runtime.output import Output
 from tasks.runtime.run import Run
 from tasks.runtime.waiting import SystemClock
@@ -37,6 +39,11 @@ def contracting(run: Run) -> None:
     contract._carry_out(run, None, None, "abc", SimpleNamespace(waiting=("shop.0004",)))  # type: ignore[arg-type]
 
 
+def stopping(run: Run) -> None:
+    """Stop as the last part of a release, whose first would have started the instance."""
+    Releasing(run, None, yes=False).carry_out([Part(order.STOP, ())])
+
+
 @pytest.mark.parametrize(
     ("step", "act", "said"),
     [
@@ -46,6 +53,7 @@ def contracting(run: Run) -> None:
         ("management-instance", management.management_create, "would launch version 1 of lt-1"),
         ("management-instance", management.management_start, "would start i-9, which is stopped"),
         ("restart", restart_all.roll_settings, "would restart settings.service"),
+        ("stop-the-management-instance", stopping, "would stop i-9"),
     ],
 )
 def test_the_hooks_of_a_step_are_named(monkeypatch: pytest.MonkeyPatch, step: str, act: Callable[[Run], None], said: str) -> None:
