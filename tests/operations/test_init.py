@@ -341,6 +341,20 @@ def test_the_settings_that_the_environment_file_names_serve(site: Path, tmp_path
     assert "Environment=DJANGO_SETTINGS_MODULE=bakery.live" in (site / "deploy/systemd/gunicorn.service").read_text()
 
 
+def test_what_the_environment_file_gives_every_host_needs_too(site: Path, tmp_path: Path, printed: Printed) -> None:
+    """The settings load here with it, and miss nothing: without it on a host the unit would not start."""
+    settings = site / "bakery/settings.py"
+    settings.write_text(f"{settings.read_text()}import os\nSECRET_KEY = os.environ['BAKERY_KEY']\n")
+    (tmp_path / "site.env").write_text(
+        "BAKERY_KEY=known-to-nobody\nDJANGO_SETTINGS_MODULE=bakery.settings\nPYTHONPATH=/etc/bread\n"
+    )
+    operation.init(site, Options(yes=True, python=sys.executable, environment_file=str(tmp_path / "site.env")))
+    unit = (site / "deploy/systemd/gunicorn.service").read_text()
+    assert "# BAKERY_KEY, PYTHONPATH: a line NAME=VALUE each" in unit and "EnvironmentFile=/srv/bakery/bakery.env\n" in unit
+    assert "the settings need BAKERY_KEY, PYTHONPATH: /srv/bakery/bakery.env on every host" in printed()
+    assert not any("known-to-nobody" in text for text in map(str, texts(site).values()))
+
+
 @pytest.mark.parametrize("directory", ["/srv/bakery/app", "/opt/bread"])
 def test_the_python_path_of_the_environment_file_is_that_of_this_checkout(
     site: Path, tmp_path: Path, directory: str, printed: Printed

@@ -88,7 +88,7 @@ def _temporary() -> Iterator[Path]:
 def _set_up(found: Repository, copied: Scratch, snippets: Path, options: Options) -> None:
     layout, facts = copied.layout, copied.facts()
     placeholders = copied.python.placeholders if copied.python else {}
-    names = names_of(found.top.name, layout, facts, tuple(placeholders))
+    names = names_of(found.top.name, layout, facts, tuple(dict.fromkeys([*copied.given, *placeholders])))
     project = Project(found, copied.repository.top, layout, facts, names, placeholders, path=copied.path)
     while True:
         made, proof = _proposed(project, copied, snippets, options)

@@ -35,6 +35,7 @@ class Scratch:
     python: Python | None
     failure: str = ""
     path: PythonPath = PythonPath()
+    given: tuple[str, ...] = ()  # variables of the environment file, which hosts need as well
     off: str = ""  # the variable that turns DEBUG off, where the settings load with it on, too
 
     def facts(self) -> Facts | None:
@@ -146,8 +147,9 @@ def scratch(found: Repository, layout: Layout, folder: Path, python: str | None,
     path = python_path(variables.get(NAME, ""), str(directory), layout.source)
     # The real site's own code is none of this checkout.
     moved = {NAME: os.pathsep.join(str(copied.top / name) for name in path.folders)} if NAME in variables else {}
-    environment = {**own, **variables, **moved}
-    return Scratch(copied, layout, Python(program, environment, importable(program, DRIVERS)) if program else None, path=path)
+    tried = Python(program, {**own, **variables, **moved}, importable(program, DRIVERS)) if program else None
+    # The unit itself names the settings.
+    return Scratch(copied, layout, tried, path=path, given=tuple(name for name in variables if name != VARIABLE))
 
 
 def variables_of(file: str | None) -> Mapping[str, str]:
