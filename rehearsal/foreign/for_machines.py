@@ -8,7 +8,7 @@ import yaml
 
 from ..hosts.machines import golden, image_files
 from ..sandbox import Refusal
-from . import machine_files, moving, packages, pythons
+from . import libraries, machine_files, moving, packages, pythons
 
 
 def fetch_node(top: Path, tree: Path, build: Sequence[str]) -> list[str]:
@@ -28,10 +28,14 @@ def fetch(top: Path, tree: Path, node: Sequence[str], say: Callable[[str], None]
     packages.gather_wheels(top / packages.FOLDER, top / "new-venv", say)
     try:
         base = golden.layers(say, debian)[0]
+        if more := libraries.packages(top / "new-venv", base, say):
+            say(f"machines need {', '.join(more)} besides: programs or modules of the site are linked with it")
+            debian += more
+            base = golden.layers(say, debian)[0]
     except golden.GoldenError as error:
         raise Refusal(str(error)) from None
-    home, more = moving.python_on_machines(top / "new-venv", base)
-    say(f"machines have Python {golden.python_of(base)}" + (f"; the site's own is taken along as {home}" if more else ""))
+    home, taken = moving.python_on_machines(top / "new-venv", base)
+    say(f"machines have Python {golden.python_of(base)}" + (f"; the site's own is taken along as {home}" if taken else ""))
     facts = json.loads((tree / ".ramped/project.json").read_text(encoding="utf-8"))
     app = yaml.safe_load((tree / "fabric.yaml").read_text(encoding="utf-8"))["app"]
     machine_files.drop_in(machine_files.read(tree, app, facts["server"]), facts, "", "")  # what it refuses costs no minutes yet

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ..hosts.machines import golden
 from ..sandbox import Refusal
+from . import libraries
 from .commands import run
 
 _WHERE = "import sys; print(*sys.version_info[:2], sep='.'); print(sys.base_prefix)"
@@ -13,10 +14,11 @@ _WHERE = "import sys; print(*sys.version_info[:2], sep='.'); print(sys.base_pref
 def python_on_machines(venv: Path, base: Path) -> tuple[str, dict[str, str]]:
     """Return the folder with the Python of an environment on a machine, and the folders that machines need for it.
 
-    Args: base: the layer of Debian. Its own Python serves where it is of the same version; else this computer's is taken along.
+    Args: base: the layer of Debian. Its own Python serves where it is of the same version, and no program of the environment is
+    linked with that of this computer; else this computer's is taken along.
     """
     version, prefix = run(venv / "bin/python", "-c", _WHERE, cwd=venv, what="python").splitlines()
-    if version == golden.python_of(base):
+    if version == golden.python_of(base) and (prefix == "/usr" or not libraries.wants_its_python(venv, prefix)):
         return "/usr/bin", {}
     if prefix == "/usr":
         raise Refusal(

@@ -26,7 +26,7 @@ _OF_TOOLS = ("SSL_CERT_", "NODE_EXTRA_CA_CERTS", "UV_", "npm_config_", "NPM_CONF
 # Where a tool works, which is another place on a host.
 _OF_A_PROJECT = {"UV_PROJECT", "UV_PROJECT_ENVIRONMENT", "UV_PYTHON", "UV_WORKING_DIRECTORY", "PDM_PROJECT", "PIPENV_PIPFILE"}
 PREPARED = "prepared.json"
-# What has to be installed, by the server that `init` chose; gunicorn is in the place of uWSGI, too.
+# What has to be installed, by the server that `init` chose. Where hosts are processes, gunicorn is in the place of uWSGI.
 SERVED_BY = {"gunicorn": ["gunicorn"], "uwsgi": ["gunicorn"], "uvicorn": ["uvicorn", "websockets"]}
 Say = Callable[[str], None]
 
@@ -113,9 +113,13 @@ def _prepare(top: Path, wanted: Wanted, tools: Tools, say: Say) -> Prepared:
     _, install, build = _release(top, tree, old, "old", made, tools, say)
     first = _commit_of(tree, "old")
     before = for_machines.fetch_node(top, tree, build) if wanted.machines else []
+    was = _server(tree)
     findings, _, later = _release(top, tree, new, "new", made, tools, say)
     second = _commit_of(tree, "new", "-p", first)
     _require(tree)
+    # Not before `init` has seen both: it chooses the server by what is installed, and the second may be a copy of the first.
+    for name, server in (("old", was), ("new", _server(tree))):
+        _finish(top / f"{name}-venv", tree, server, wanted.machines, say)
     node = [*before, *for_machines.fetch_node(top, tree, later)] if wanted.machines else []
     debian = for_machines.fetch(top, tree, node, say) if wanted.machines else []
     git(tree, "push", "--quiet", str(top / "origin.git"), f"{first}:refs/heads/main", f"{second}:refs/prepared/v2")
@@ -178,13 +182,21 @@ def _release(
         made |= {digest: venv} if digest else {}
     say(f"{name} release {revision[:12]}: Python {pythons.version(venv / 'bin/python')}; what `init` changes in it")
     findings = tools.set_up(tree, venv / "bin/python")
-    server = json.loads((tree / ".ramped/project.json").read_text(encoding="utf-8"))["server"]
-    pythons.complete(venv, tree, SERVED_BY[server], say)
-    pythons.relocate(venv)
     tools.record(tree, venv)
     # The project may ignore names that `init` writes.
     git(tree, "add", "--all", "--force")
     return findings, [] if digest else install, tools.build(tree)
+
+
+def _server(tree: Path) -> str:
+    """Return the server that `init` chose for a tree."""
+    return str(json.loads((tree / ".ramped/project.json").read_text(encoding="utf-8"))["server"])
+
+
+def _finish(venv: Path, tree: Path, server: str, machines: bool, say: Say) -> None:
+    """Add the server to an environment where it lacks it, and let it be moved."""
+    pythons.complete(venv, tree, [] if machines and server == "uwsgi" else SERVED_BY[server], say)
+    pythons.relocate(venv)
 
 
 def _commit_of(tree: Path, name: str, *parents: str) -> str:

@@ -46,6 +46,19 @@ def repository(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def environment(folder: Path, *_: object) -> None:
+    (folder / "bin").mkdir(parents=True)
+    (folder / "bin/python").symlink_to(sys.executable)
+
+
+def set_up_for(server: str, tree: Path) -> list[str]:
+    """Leave what a rehearsal reads of what `init` writes."""
+    (tree / ".ramped").mkdir()
+    (tree / ".ramped/project.json").write_text(json.dumps({"server": server, "databases": {}}))
+    (tree / "fabric.yaml").write_text("app: {domain: a.example.com}\nstatic: {url: /static/}\n")
+    return []
+
+
 def test_without_tags_the_last_two_commits_are_rehearsed(repository: Path) -> None:
     first = commit(repository)
     assert prepare._revisions(repository, None, None) == (first, first)
@@ -94,25 +107,41 @@ def test_releases_are_prepared_of_a_repository_whose_history_is_not_there(
     blob = commands.git(repository, "rev-parse", f"{revisions[0]}:large.bin")
     (repository / f".git/objects/{blob[:2]}/{blob[2:]}").unlink()
 
-    def environment(folder: Path, *_: object) -> None:
-        (folder / "bin").mkdir(parents=True)
-        (folder / "bin/python").symlink_to(sys.executable)
-
-    def set_up(tree: Path, python: Path) -> list[str]:
-        (tree / ".ramped").mkdir()
-        (tree / ".ramped/project.json").write_text(json.dumps({"server": "gunicorn", "databases": {}}))
-        (tree / "fabric.yaml").write_text("app: {domain: a.example.com}\nstatic: {url: /static/}\n")
-        return []
-
     monkeypatch.setattr(pythons, "environment", environment)
     monkeypatch.setattr(pythons, "complete", lambda *_: None)
     monkeypatch.setattr(prepare.tempfile, "tempdir", str(tmp_path_factory.mktemp("prepared")))
-    tools = prepare.Tools(set_up, lambda tree: [], lambda tree: "", lambda tree: [], lambda tree, venv: None)
+    tools = prepare.Tools(
+        lambda tree, _: set_up_for("gunicorn", tree), lambda tree: [], lambda tree: "", lambda tree: [], lambda tree, venv: None
+    )
     top = prepare.prepare(prepare.Wanted(repository, *revisions[1:], {}), tools, lambda line: None)
     prepared = json.loads((top / prepare.PREPARED).read_text())
     shown = [commands.git(top / "origin.git", "show", f"{prepared[name]}:a.txt") for name in ("old", "new")]
     assert shown == ["old", "new"] and [prepared["of_old"], prepared["of_new"]] == revisions[1:]
     assert commands.git(top / "origin.git", "rev-list", prepared["new"]).split() == [prepared["new"], prepared["old"]]
+
+
+@pytest.mark.parametrize("machines, added", [(False, ["gunicorn"]), (True, [])])
+def test_the_server_is_added_when_init_has_chosen_it_for_both_releases(
+    repository: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, machines: bool, added: list[str]
+) -> None:
+    """The second environment is a copy of the first; with gunicorn in it, a site on uWSGI got gunicorn's unit."""
+
+    def complete(folder: Path, tree: Path, names: Sequence[str], say: object) -> None:
+        (folder / "added").write_text(" ".join(names))
+
+    def set_up(tree: Path, python: Path) -> list[str]:
+        assert not (python.parents[1] / "added").exists()
+        return set_up_for("uwsgi", tree)
+
+    commit(repository)
+    commit(repository)
+    monkeypatch.setattr(pythons, "environment", environment)
+    monkeypatch.setattr(pythons, "complete", complete)
+    monkeypatch.setattr(prepare.for_machines, "fetch", lambda *_: [])
+    monkeypatch.setattr(prepare.tempfile, "tempdir", str(tmp_path_factory.mktemp("prepared")))
+    tools = prepare.Tools(set_up, lambda tree: [], lambda tree: "the same", lambda tree: [], lambda tree, venv: None)
+    top = prepare.prepare(prepare.Wanted(repository, None, None, {}, machines=machines), tools, lambda line: None)
+    assert [(top / f"{name}-venv/added").read_text().split() for name in ("old", "new")] == [added, added]
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,16 @@
 """What of somebody's site comes onto machines, and where: its files under deploy/, its virtual environment, its packages."""
 
 import shlex
+import shutil
 import stat
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
 
-from rehearsal.foreign import for_machines, machine_files, moving, packages
+from rehearsal.foreign import for_machines, libraries, machine_files, moving, packages
 from rehearsal.hosts.machines import golden, image_files
 from rehearsal.hosts.units import ServiceUnit
 from rehearsal.hosts.units import parse as parse_unit
@@ -110,6 +112,36 @@ def test_the_python_of_the_machines_serves_where_it_is_of_the_same_version(tmp_p
         else:
             with pytest.raises(Refusal, match=f"the site wants Python {version}; machines have 3.1"):
                 moving.python_on_machines(tmp_path / "venv", base)
+
+
+@pytest.mark.skipif(not shutil.which("dpkg-query"), reason="this is no Debian")
+def test_what_the_programs_of_an_environment_are_linked_with_is_on_the_machines(tmp_path: Path) -> None:
+    """As uWSGI, which pip builds with the libraries that are here."""
+    programs, base, said = tmp_path / "venv/bin", tmp_path / "base", list[str]()
+    programs.mkdir(parents=True)
+    (programs / "hello").write_text("#!/bin/sh\n")
+    assert libraries.packages(tmp_path / "venv", base, said.append) == []
+    shutil.copy(shutil.which("git") or "", programs / "uwsgi")
+    wanted = libraries.packages(tmp_path / "venv", base, said.append)
+    assert {"zlib1g", "libc6"} <= set(wanted) and said == []
+    for library in Path("/lib").glob("*-linux-gnu/libz.so.1"):
+        (base / str(library).lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
+        (base / str(library).lstrip("/")).touch()
+    assert libraries.packages(tmp_path / "venv", base, said.append) == [name for name in wanted if name != "zlib1g"]
+
+
+def test_a_program_that_is_linked_with_its_python_takes_it_along(tmp_path: Path) -> None:
+    """uWSGI is, where Python has its library as a file of its own."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "venv")], check=True)
+    (tmp_path / "venv/bin/hello").write_text("#!/bin/sh\n")
+    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    (tmp_path / "base/usr/bin").mkdir(parents=True)
+    (tmp_path / f"base/usr/bin/python{version}").touch()
+    assert moving.python_on_machines(tmp_path / "venv", tmp_path / "base") == ("/usr/bin", {})
+    shutil.copy(Path(sys._base_executable).resolve(), tmp_path / "venv/bin/uwsgi")  # type: ignore[attr-defined]
+    own = sysconfig.get_config_var("Py_ENABLE_SHARED") and sys.base_prefix != "/usr"
+    expected = (f"/opt/python{version}/bin", {f"/opt/python{version}": sys.base_prefix}) if own else ("/usr/bin", {})
+    assert moving.python_on_machines(tmp_path / "venv", tmp_path / "base") == expected
 
 
 def test_releases_of_two_pythons_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

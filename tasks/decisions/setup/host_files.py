@@ -11,6 +11,7 @@ import yaml
 
 from .facts import Facts
 from .layout import Layout, is_module
+from .texts import UWSGI
 
 DOMAIN = "www.example.com"
 _USUAL_HEADER = "X-Forwarded-Proto"
@@ -43,7 +44,7 @@ def names_of(project: str, layout: Layout, facts: Facts | None, variables: tuple
     public = [host for host in hosts if re.fullmatch(r"(?:[a-z0-9-]+\.)+[a-z]{2,}", host)]
     versions = facts.versions if facts else {}
     asgi = _asgi(layout, facts) if facts else ""
-    uwsgi = "uwsgi" in versions and "gunicorn" not in versions
+    uwsgi = not UWSGI.isdisjoint(versions) and "gunicorn" not in versions
     return Names(
         site=site_of(project),
         domain=public[0] if public else DOMAIN,
@@ -64,7 +65,7 @@ def _asgi(layout: Layout, facts: Facts) -> str:
 
     A site with ASGI_APPLICATION wants it, unless it has installed nothing but a server of WSGI.
     """
-    able, other = facts.versions.keys() & {"uvicorn", "daphne", "hypercorn"}, facts.versions.keys() & {"gunicorn", "uwsgi"}
+    able, other = facts.versions.keys() & {"uvicorn", "daphne", "hypercorn"}, facts.versions.keys() & {"gunicorn", *UWSGI}
     if not (able and (facts.asgi or not other)) and not (facts.asgi and not other):
         return ""
     module, _, name = facts.asgi.rpartition(".")

@@ -14,7 +14,8 @@ _COMPILED = {"*.pyc", "*.py[cod]", "*.py[co]", "__pycache__", "__pycache__/", "*
 IGNORED = ("/REVISION", "staticfiles.json", ".staticfiles.json.*")
 # The server's unit has options of these versions.
 NEEDED = {"whitenoise": "whitenoise>=6.7", "gunicorn": "gunicorn>=22", "uvicorn": "uvicorn>=0.37", "websockets": "websockets"}
-SERVERS = {"gunicorn": {"gunicorn", "uvicorn", "daphne", "hypercorn", "uwsgi"}, "uwsgi": {"uwsgi"}, "uvicorn": {"uvicorn"}}
+UWSGI = {"uwsgi", "pyuwsgi"}
+SERVERS = {"gunicorn": {"gunicorn", "uvicorn", "daphne", "hypercorn", *UWSGI}, "uwsgi": UWSGI, "uvicorn": {"uvicorn"}}
 # Where projects keep what a server installs, the likeliest first.
 REQUIREMENTS = (
     "requirements.txt",

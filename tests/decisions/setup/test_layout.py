@@ -150,18 +150,21 @@ def test_a_module_that_is_none_is_not_in_the_files_of_hosts() -> None:
 
 
 @pytest.mark.parametrize(
-    "versions, setting, application",
+    "versions, setting, application, wsgi",
     [
-        ({"daphne", "gunicorn"}, "shop.routing.application", "shop.routing"),
-        ({"uvicorn"}, "", "shop.asgi"),
-        ({"gunicorn", "uvicorn"}, "", ""),
-        ({"gunicorn"}, "shop.asgi.application", ""),
-        ({"uvicorn"}, "shop\nExecStart=+x.application", "shop.asgi"),
-        (set(), "shop.asgi.site", "shop.asgi:site"),
-        (set(), "", ""),
+        ({"daphne", "gunicorn"}, "shop.routing.application", "shop.routing", ""),
+        ({"uvicorn"}, "", "shop.asgi", ""),
+        ({"gunicorn", "uvicorn"}, "", "", "gunicorn"),
+        ({"gunicorn"}, "shop.asgi.application", "", "gunicorn"),
+        ({"uvicorn"}, "shop\nExecStart=+x.application", "shop.asgi", ""),
+        (set(), "shop.asgi.site", "shop.asgi:site", ""),
+        (set(), "", "", "gunicorn"),
+        ({"uwsgi"}, "shop.asgi.application", "", "uwsgi"),
+        ({"pyuwsgi"}, "shop.asgi.application", "", "uwsgi"),
+        ({"pyuwsgi", "gunicorn"}, "", "", "gunicorn"),
     ],
 )
-def test_a_site_is_asgi_where_it_wants_it_and_can(versions: set[str], setting: str, application: str) -> None:
+def test_a_site_is_served_by_what_it_wants_and_has(versions: set[str], setting: str, application: str, wsgi: str) -> None:
     asgi = WSGI.format('.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")').replace("wsgi", "asgi")
     files = {"manage.py": MANAGE.format("shop.settings"), "shop/asgi.py": asgi, "shop/settings.py": ""}
     layout = read_layout(files, files, "manage.py")
@@ -169,7 +172,7 @@ def test_a_site_is_asgi_where_it_wants_it_and_can(versions: set[str], setting: s
     values = dict.fromkeys(Facts.__dataclass_fields__) | {"allowed_hosts": [], "asgi": setting}
     facts = Facts(**values | {"versions": dict.fromkeys(versions, "1")})  # type: ignore[arg-type]
     names = names_of("shop", layout, facts, ())
-    assert (names.server, names.application) == (("uvicorn", application) if application else ("gunicorn", "config.wsgi"))
+    assert (names.server, names.application) == (wsgi or "uvicorn", application or "config.wsgi")
     assert filled("-m uvicorn config.asgi:application", names).endswith(
         f" {names.application}" if "site" in setting else ":application"
     )

@@ -27,7 +27,8 @@ def test_requirements_are_read_through_their_includes() -> None:
     names = texts.required("requirements.txt", files)
     assert names == {"django", "gunicorn", "zope-interface"}
     assert texts.requirement_lines(names, "gunicorn") == ["whitenoise>=6.7"]
-    assert texts.requirement_lines({"whitenoise", "uwsgi"}, "uwsgi") == []
+    for name in ("uwsgi", "pyuwsgi"):
+        assert texts.requirement_lines({"whitenoise", name}, "uwsgi") == []
     assert texts.requirement_lines({"whitenoise", "daphne"}, "uvicorn") == ["uvicorn>=0.37", "websockets"]
 
 

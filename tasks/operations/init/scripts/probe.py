@@ -20,7 +20,7 @@ NAMES = (
     "INSTALLED_APPS",
     "DJANGO_VITE",
 )
-PACKAGES = ("django", "whitenoise", "gunicorn", "uvicorn", "daphne", "hypercorn", "websockets", "uwsgi")
+PACKAGES = ("django", "whitenoise", "gunicorn", "uvicorn", "daphne", "hypercorn", "websockets", "uwsgi", "pyuwsgi")
 
 
 def main(mark: str) -> None:
