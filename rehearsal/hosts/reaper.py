@@ -18,13 +18,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 VARIABLE = "REHEARSAL_MARK"
+REAPER = "reaper"  # its own mark, which no token begins with
 
 
 def find(prefix: str) -> list[int]:
-    """Return the ids of the live processes whose mark begins with the prefix, and of their descendants."""
-    wanted = f"{VARIABLE}={prefix}".encode()
-    parents = dict(_parents())
-    found = {pid for pid in parents if _bears(pid, wanted)}
+    """Return the ids of the live processes whose mark begins with the prefix, and of their descendants.
+
+    Without reapers: a part that is killed has one of its own, which must clean up behind it.
+    """
+    marked = [(pid, parent, _mark(pid)) for pid, parent in _parents()]
+    parents = {pid: parent for pid, parent, mark in marked if mark != REAPER}
+    found = {pid for pid, _, mark in marked if mark.startswith(prefix)}
     size = -1
     while found and size != len(found):
         size = len(found)
@@ -45,12 +49,14 @@ def _parents() -> Iterator[tuple[int, int]]:
             yield int(entry.name), int(fields[1])
 
 
-def _bears(pid: int, wanted: bytes) -> bool:
+def _mark(pid: int) -> str:
     try:
         environment = Path("/proc", str(pid), "environ").read_bytes()
     except OSError:
-        return False
-    return any(entry.startswith(wanted) for entry in environment.split(b"\0"))
+        return ""
+    start = f"{VARIABLE}=".encode()
+    marks = (entry.removeprefix(start) for entry in environment.split(b"\0") if entry.startswith(start))
+    return next(marks, b"").decode(errors="replace")
 
 
 def send(pids: Iterable[int], number: int) -> None:
@@ -92,7 +98,8 @@ class Reaper:
     def __init__(self, token: str, folders: Iterable[Path], within: Sequence[str] = ()) -> None:
         """Start it; `within` is a command that runs the command that follows it, in namespaces of its own."""
         command = [*within, sys.executable, "-IS", __file__, token, *map(str, folders)]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, cwd="/")
+        own = {**os.environ, VARIABLE: REAPER}
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, cwd="/", env=own)
         self.pid = self._process.pid
 
     def close(self) -> None:

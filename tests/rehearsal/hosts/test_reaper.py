@@ -57,6 +57,32 @@ def test_a_killed_server_leaves_no_process_and_no_folder(tmp_path: Path, key: Ke
     until(lambda: not list(tmp_path.iterdir()) and not Path(run_folder).exists())
 
 
+def test_the_reaper_of_a_part_that_another_kills_cleans_up(tmp_path: Path) -> None:
+    """As of the server of the stand-in cloud, when the rehearsal that has started it is killed."""
+    outer, inner = tmp_path / "outer", tmp_path / "inner"
+    for folder in (outer, inner):
+        folder.mkdir()
+    (inner / "socket").touch()
+    part = [
+        "import subprocess, sys, time",
+        "from pathlib import Path",
+        "from rehearsal.hosts.reaper import Reaper, VARIABLE",
+        "reaper = Reaper(sys.argv[1], [Path(sys.argv[2])])",
+        "subprocess.run('(setsid sleep 1003 >/dev/null &)', shell=True, env={VARIABLE: sys.argv[1] + '/i-1/'})",
+        "print('ready', flush=True)",
+        "time.sleep(1000)",
+    ]
+    command = [sys.executable, "-c", "\n".join(part), f"{TOKEN}-inner", str(inner)]
+    above = reaper.Reaper(f"{TOKEN}-outer", [outer])
+    environment = {**os.environ, reaper.VARIABLE: f"{TOKEN}-outer/part/"}
+    with subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout and process.stdout.readline() == "ready\n"
+        assert len(reaper.find(f"{TOKEN}-inner/")) == 1
+        above.close()
+    assert not outer.exists()
+    until(lambda: not inner.exists() and not reaper.find(f"{TOKEN}-inner/"))
+
+
 def test_closing_leaves_no_process_and_no_folder(tmp_path: Path, key: Key, disk: Path) -> None:
     fleet = Fleet(tmp_path / "hosts", key)
     try:
