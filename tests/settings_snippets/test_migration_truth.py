@@ -106,6 +106,14 @@ def test_an_index_that_is_dropped_by_its_name_may_be_a_unique_one() -> None:
         assert "duplicates that u on shop_book refused" in found["unique"].why
 
 
+def test_an_index_on_expressions_is_told_by_its_table_alone() -> None:
+    made = Constraint("i", "index", None, detail="(lower(title))", as_index=True)
+    step = Step("shop", "0002", "Create index", (Effect("add_constraint", "shop_book", constraint=made),))
+    used = {"shop_book": Table("shop_book", {"title": Column("title")})}
+    told = verdicts(used, [step], "postgresql")[0].locks
+    assert told == "writes of shop_book wait (SHARE lock) while the index on shop_book is built."
+
+
 def test_both_roads_and_locks_are_told(told: dict[str, Any]) -> None:
     assert "INSERT leaves out shop_book.isbn" in " ".join(told["add column"]["why"])
     assert told["index"]["locks"] and "SHARE lock" in told["index"]["locks"][0]

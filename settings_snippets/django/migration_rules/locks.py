@@ -116,8 +116,9 @@ def _scan(table: str) -> str:
     return f"every row of {table} is checked"
 
 
-def _build(table: str, name: str) -> str:
-    return f"the index on {table} ({name}) is built"
+def _build(table: str, names: str) -> str:
+    # An index on expressions names no columns.
+    return f"the index on {table}{f' ({names})' if names else ''} is built"
 
 
 def _added(table: str, column: Column) -> Iterator[Wait]:
