@@ -283,6 +283,7 @@ def test_importing_the_tasks_imports_nothing_heavy(folder: Folder) -> None:
     libraries = ("boto3", "botocore", "django", "moto", "rich", "asyncssh", "uuid", "random")
     heavy = (*libraries, *(f"ops.{room}" for room in ("aws", "decisions", "fleet", "hosts", "settings.model", "settings.schema")))
     # Coverage, under `bash tests/run --all`, has imported some of them already.
-    code = f"import sys; before = {{*sys.modules}}; import ops; print([name for name in {heavy} if name in {{*sys.modules}} - before])"
+    code = "import sys; before = {*sys.modules}; import ops; "
+    code += f"print([name for name in {heavy} if name in {{*sys.modules}} - before])"
     with folder.start("python", "-c", code, stderr=subprocess.STDOUT) as process:
         assert process.communicate(timeout=120)[0] == "[]\n"
