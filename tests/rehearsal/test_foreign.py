@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -431,6 +431,35 @@ def test_a_migration_that_waits_for_contract_is_not_lacking(tmp_path: Path) -> N
     assert [said.rpartition(": ")[2] for said in findings.migrated(site, disk, "")] == ["no database"] * 2
 
 
+def settings_of(own: str, given: dict[str, dict[str, object]], folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Return the settings with which a site runs in a rehearsal; `given`: its databases there."""
+    (folder / "own_settings.py").write_text(own)
+    values = {"static_root": "", "media_root": "", "domain": "", "databases": given}
+    (folder / "values.json").write_text(json.dumps(values))
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.delitem(sys.modules, "own_settings", raising=False)
+    monkeypatch.setenv("REHEARSAL_SETTINGS", "own_settings")
+    monkeypatch.setenv("REHEARSAL_VALUES", str(folder / "values.json"))
+    return runpy.run_path(str(PROGRAMS / "rehearsal_settings.py"))
+
+
+@pytest.mark.parametrize("version, mode", [((5, 1), {"transaction_mode": "IMMEDIATE"}), ((4, 2), {})])
+def test_a_transaction_waits_for_another_in_the_file_that_all_share(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: tuple[int, int], mode: dict[str, str]
+) -> None:
+    """One that has read and then writes failed at once beside another that wrote: status 500, database is locked."""
+    monkeypatch.setattr("django.VERSION", version)
+    own = "DATABASES = {'default': {'ENGINE': 'django.db.backends.sqlite3'}, 'other': {'ENGINE': 'django.db.backends.mysql'}}"
+    path, served = PurePosixPath("/shared"), {"mariadb": {"host": "h", "user": "u", "password": "p"}}
+    given = {
+        alias: dict(databases.settings(alias, engine, path, served))
+        for alias, engine in (("default", "sqlite3"), ("other", "mysql"))
+    }
+    found = settings_of(own, given, tmp_path, monkeypatch)["DATABASES"]
+    assert found["default"]["OPTIONS"] == {"timeout": 20, **mode} and found["default"]["NAME"].startswith("/shared/")
+    assert found["other"]["OPTIONS"] == {"connect_timeout": 5} and found["other"]["USER"] == "u"
+
+
 @pytest.mark.parametrize(
     "own, sent",
     [
@@ -442,13 +471,7 @@ def test_no_mail_leaves_by_either_setting_of_django(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: str, sent: dict[str, object]
 ) -> None:
     """Django 6.1 refuses settings with both."""
-    (tmp_path / "mailing_site.py").write_text(own)
-    (tmp_path / "values.json").write_text(json.dumps({"static_root": "", "media_root": "", "domain": "", "databases": {}}))
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "mailing_site", raising=False)
-    monkeypatch.setenv("REHEARSAL_SETTINGS", "mailing_site")
-    monkeypatch.setenv("REHEARSAL_VALUES", str(tmp_path / "values.json"))
-    found = runpy.run_path(str(PROGRAMS / "rehearsal_settings.py"))
+    found = settings_of(own, {}, tmp_path, monkeypatch)
     assert {name: found[name] for name in ("EMAIL_BACKEND", "MAILERS") if name in found} == sent
 
 
