@@ -179,6 +179,7 @@ application = rehearsal_worker.application()
 for path in sys.argv[2:]:
     rehearsal_worker.begin(path)
     application(path)
+    print(*(name for name, _ in rehearsal_worker.headers()))
 """
 SITE = """
 from pathlib import Path
@@ -200,9 +201,12 @@ def test_a_file_by_which_code_names_others_is_found_by_its_being_read(tmp_path: 
     names = {"REHEARSAL_CHECKOUT": str(tmp_path), "REHEARSAL_APPLICATION": "site_app:application"}
     environment = {**os.environ, **names, "REHEARSAL_VALUES": str(tmp_path / "values.json"), "PYTHONPATH": str(tmp_path)}
     command = [sys.executable, "-c", WORKER, str(PROGRAMS), "/static/x.json", "/", "/"]
-    subprocess.run(command, env=environment, check=True)
+    said = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
     (found,) = findings.manifests(tmp_path / "shared")
     assert found.startswith("the site reads read.json in STATIC_ROOT")
+    # Of a page alone is it told how large its worker is: that is looked up each time.
+    page = "X-Rehearsal-Release X-Rehearsal-Worker"
+    assert said.splitlines() == ["X-Rehearsal-Release", page, page]
 
 
 def test_tools_on_a_host_know_what_those_of_this_user_know(tmp_path: Path) -> None:
