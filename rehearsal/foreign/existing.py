@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePath
 from shlex import quote
+from textwrap import shorten
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -35,6 +36,7 @@ _OF_THE_HOST = {
     "branch",
     "environment_file",
 }
+WIDTH = 100  # of a command that is named
 PER_HOST = "rehearsal"  # the folder on the disk with our two modules
 # What a rehearsal sets itself: an environment file wins over what a unit says (systemd.exec(5)), and would lead to the real site.
 _OURS = {"DJANGO_SETTINGS_MODULE", "PYTHONPATH"}
@@ -197,7 +199,7 @@ class Existing:
 def say_step(command: Sequence[str]) -> None:
     """Print which command sets the old release up: a build or an empty database may take minutes."""
     shown = command[2].splitlines()[0] if command[0] == "sh" else " ".join(command[1:3])
-    print(f"rehearsal: the old release: {shown}", flush=True)
+    print(f"rehearsal: the old release: {shorten(shown, WIDTH, placeholder='...')}", flush=True)
 
 
 def _link_tools(folder: Path, variables: Mapping[str, str]) -> None:

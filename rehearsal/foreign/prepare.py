@@ -178,7 +178,8 @@ def _release(
         # Installing the same again takes most of the time of a first run.
         shutil.copytree(made[digest], venv, symlinks=True)
     else:
-        pythons.environment(venv, tree, pythons.choose(tree), install, say)
+        before = top / "old-venv/bin/python" if name == "new" else None
+        pythons.environment(venv, tree, pythons.choose(tree, before), install, say)
         made |= {digest: venv} if digest else {}
     say(f"{name} release {revision[:12]}: Python {pythons.version(venv / 'bin/python')}; what `init` changes in it")
     findings = tools.set_up(tree, venv / "bin/python")

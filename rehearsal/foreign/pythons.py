@@ -22,11 +22,14 @@ _BESIDE = b"""#!/bin/sh
 _VERSION = "import sys; print(*sys.version_info[:2])"
 
 
-def choose(tree: Path) -> list[Path]:
-    """Return the Pythons here that may run a project, the best first: the version that it names, this one, newer ones."""
-    wanted = _wanted(tree)
+def choose(tree: Path, before: Path | None = None) -> list[Path]:
+    """Return the Pythons here that may run a project, the best first: the version that it names, this one, newer ones.
+
+    `before`: that of its old release's environment, which is better than this one: what that refused would be tried once more.
+    """
+    wanted, served = _wanted(tree), _version(before) if before else None
     found = {version: path for path in _pythons() if (version := _version(path)) is not None}
-    order = sorted(found, key=lambda version: (version != wanted, version < sys.version_info[:2], version))
+    order = sorted(found, key=lambda version: (version != wanted, version != served, version < sys.version_info[:2], version))
     if not order:
         raise Refusal("there is no Python here that runs")
     return [found[version] for version in order]

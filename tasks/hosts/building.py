@@ -12,7 +12,7 @@ from ..runtime.run import Run
 from ..runtime.text import gist
 from .checkout import change, git_directory
 from .shell import commands
-from .shell.installation import building, installation
+from .shell.installation import building, called, installation
 from .ssh import QUICK, Host
 
 
@@ -33,7 +33,7 @@ def install_and_build(run: Run, host: Host, sha: str) -> bool:
     app, needed = run.settings.app, _dependencies(run, host)
     installs = _installation(run, host, needed)
     built = building(needed.npm) if app.build is None else app.build
-    _run(run, host, sha, [*installs, *(_Step(f"app.build: {gist(step)}", step) for step in built)])
+    _run(run, host, sha, [*installs, *(_Step(f"app.build: {gist(called(step))}", step) for step in built)])
     if installs:
         change(host, app, commands.record_installed(app, needed.digest), "recording the requirements", QUICK)
     return bool(installs)

@@ -164,6 +164,20 @@ def test_without_a_wish_this_python_comes_first(tmp_path: Path) -> None:
     assert pythons._version(Path("/bin/false")) is None
 
 
+def test_a_new_release_has_the_python_of_the_old_one_where_it_names_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The old one's requirements may want another than this one: that took pip seconds to find out, for each of both."""
+    found = [tmp_path / f"python{minor}" for minor in (8, 9, *range(sys.version_info[1], 17))]
+    for path in found:
+        path.write_text(f"#!/bin/sh\necho 3 {path.name.removeprefix('python')}\n")
+        path.chmod(0o755)
+    monkeypatch.setattr(pythons, "_pythons", lambda: iter(found))
+    this = tmp_path / f"python{sys.version_info[1]}"
+    assert pythons.choose(tmp_path) == [this, *found[3:], *found[:2]]
+    assert pythons.choose(tmp_path, found[1]) == [found[1], this, *found[3:], found[0]]
+    (tmp_path / ".python-version").write_text("3.8")
+    assert pythons.choose(tmp_path, found[1])[0] == found[0]
+
+
 @pytest.mark.parametrize("value", ["plain", "two words", 'with "quotes" and \\', "$HOME `x`", ""])
 def test_a_value_comes_out_of_the_environment_file_as_it_went_in(value: str) -> None:
     assert parse(f"NAME={_quoted(value)}\n") == {"NAME": value}

@@ -53,5 +53,10 @@ def building(npm: bool) -> tuple[str, ...]:
     return (f"{_present('npm', missing)} && {NPM[0]}", NPM[1]) if npm else ()
 
 
+def called(command: str) -> str:
+    """Return what a command that builds is called: npm's installation by its name, a project's own command as it is."""
+    return "npm ci, if package-lock.json has changed" if command in building(npm=True)[:1] else command
+
+
 def _present(program: str, missing: str) -> str:
     return f"{{ command -v {program} >/dev/null || {{ echo {quote(missing)} >&2; exit 127; }}; }}"

@@ -7,11 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from tasks.hosts.shell.installation import TOOLS, installation
+from tasks.hosts.shell.installation import TOOLS, building, called, installation
 from tasks.hosts.shell.remote_scripts import program
 from tasks.hosts.shell.scripts.dependencies import known
 
 Checkout = Callable[[str], str]
+
+
+def test_npm_s_installation_is_called_so_and_a_project_s_command_as_it_is() -> None:
+    own = ["make css", "npm ci"]
+    assert [called(command) for command in (*building(npm=True), *own)] == [
+        "npm ci, if package-lock.json has changed",
+        "npm run build",
+        *own,
+    ]
 
 
 @pytest.fixture
