@@ -123,7 +123,7 @@ def _fitting(noted: Noted) -> tuple[list[ScheduledAction], list[ScheduledAction]
     for action in sorted(noted.actions, key=lambda action: (action.recurs, action.at)):
         if (needs := len(_word(action)) + 1) > room or action.at >= until:
             left.append(action)
-            until = action.at if action.recurs and action.at < until else until
+            until = min(until, action.at) if action.recurs else until
         else:
             kept.append(action)
             room -= needs

@@ -70,6 +70,12 @@ def test_each_part_of_the_estimate_counts_once() -> None:
     assert described(found, "10 min", "20 min")[2] == "about 0.7 instance hours in addition: about 0.31"
 
 
+@pytest.mark.parametrize(("cost", "said"), [(0.01, "about 0.01"), (0.0099, "less than 0.01"), (0.0, "less than 0.01")])
+def test_a_cost_below_a_hundredth_is_said_to_be_that(cost: float, said: str) -> None:
+    found = replace(estimate([1], History((100.0,)), Policy()), extra=0.1, cost=cost)
+    assert described(found, "", "")[-1] == f"about 0.1 instance hours in addition: {said}"
+
+
 def test_without_launches_nothing_ends_and_without_ends_none_is_waited_for() -> None:
     none = estimate([], History((100.0,), (30.0,), 10.0), Policy())
     assert (none.launches, none.waves, none.expected, none.longest, none.extra) == (0, 0, 0.0, 0.0, 0.0)

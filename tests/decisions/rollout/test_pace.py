@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tasks.decisions.rollout.pace import Pace
+from tasks.decisions.rollout.pace import Pace, longest
 from tasks.decisions.rollout.snapshot import FleetInstance
 
 POLL, POLLS = 10.0, 3
@@ -68,6 +68,7 @@ def test_before_the_first_one_the_launches_of_the_past_count(since: float, rest:
 def test_failures_and_alarms_are_seen_within_half_a_minute_or_a_poll(poll: float, rest: float) -> None:
     pace = learned((1000, "initial"), (1590, "initial"), (1600, "healthy"))
     assert pace.after([new("initial", id="i-2")], 2000).rest([new("initial", id="i-2")], POLLS, 2010, poll) == rest
+    assert longest(poll) == max(poll, 30)
 
 
 def test_what_was_ready_at_first_sight_teaches_nothing() -> None:

@@ -134,7 +134,9 @@ def test_what_has_not_begun_to_recur_was_not_due() -> None:
     assert len(since([HOURLY], NOW - 5 * HOUR, NOW)) == 5
     yearly = replace(HOURLY, cron="0 8 15 1 *")
     assert [one.at for one in since([yearly], NOW - 366 * 86400, NOW)] == [MORNING.at - 365 * 86400]
-    assert [one.at for one in since([HOURLY], MORNING.at, MORNING.at + 5)] == [MORNING.at], "AWS may name a time that has passed"
+    for passed in (0, 5):
+        due = since([HOURLY], MORNING.at, MORNING.at + passed)
+        assert [one.at for one in due] == [MORNING.at], "AWS may name a time that has passed"
 
 
 def test_what_was_due_and_set_again_since_needs_no_room() -> None:
@@ -157,6 +159,20 @@ def test_what_is_due_once_has_room_first_and_is_named_where_there_is_none() -> N
 
 
 BEFORE = Sizes(2, 10, 4)
+
+
+@pytest.mark.parametrize(("digits", "length", "left"), [(241, 256, 0), (242, 8, 1)])
+def test_a_tag_is_filled_to_its_last_character(digits: int, length: int, left: int) -> None:
+    noted = Noted(BEFORE, (action(5, desired=10 ** (digits - 1)),))
+    assert len(to_tag(noted)) == length and len(not_in_tag(noted)) == left
+
+
+def test_one_that_is_too_long_leaves_its_room_to_those_after_it() -> None:
+    long, short = action(5, desired=10**250), action(6, minimum=3)
+    recurs = replace(action(7, minimum=4), cron="* * * * *")
+    noted = Noted(BEFORE, (long, short, recurs))
+    found = from_tag(to_tag(noted))
+    assert found is not None and found.actions == (short, replace(recurs, cron="")) and not_in_tag(noted) == [long]
 
 
 def action(at: int = 5, name: str = "", **sizes: int) -> ScheduledAction:
