@@ -24,6 +24,11 @@ MEMORY, ROOM = Path("/dev/shm"), 400e6  # bytes
 class Server:
     """What the test may do to the server."""
 
+    program = SERVER
+    options = NO_DISK
+    # Locks of metadata are kept in a table only where they are asked for.
+    shows_locks = ("--performance-schema=ON", "--performance-schema-instrument=wait/lock/metadata/sql/mdl=ON")
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         # MariaDB refuses to run as root.
@@ -41,17 +46,17 @@ class Server:
     def _run(self, command: Any) -> None:
         subprocess.run(command, **self._who, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self.folder)
 
-    def start(self) -> None:
+    def start(self, *more: str) -> None:
         users = [f"shop@{host}" for host in ("localhost", "127.0.0.1")]
         lines = ["CREATE DATABASE IF NOT EXISTS shop", *(f"CREATE USER IF NOT EXISTS {user}" for user in users)]
         lines += [f"GRANT ALL ON *.* TO {user}" for user in users]
         (self.folder / "init.sql").write_text("".join(f"{line};\n" for line in lines))
         options = [f"--datadir={self.folder}/data", f"--socket={self.folder}/s", f"--port={self.port}"]
         options += ["--bind-address=127.0.0.1", f"--init-file={self.folder}/init.sql", f"--pid-file={self.folder}/pid"]
-        options += ["--innodb-buffer-pool-size=16M", "--innodb-flush-log-at-trx-commit=0", *NO_DISK]
+        options += ["--innodb-buffer-pool-size=16M", "--innodb-flush-log-at-trx-commit=0", *self.options, *more]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [str(SERVER), "--no-defaults", *options], **self._who, cwd=self.folder, stdout=log, stderr=log
+                [str(self.program), "--no-defaults", *options], **self._who, cwd=self.folder, stdout=log, stderr=log
             )
         deadline = time.monotonic() + PATIENCE
         while "ready for connections" not in (text := (self.folder / "log").read_text(errors="replace")):
@@ -78,13 +83,13 @@ def _has_room(folder: str | Path) -> bool:
 
 
 @contextmanager
-def server() -> Iterator[Server]:
+def server(kind: type[Server] = Server, *options: str) -> Iterator[Server]:
     """Run a server, and remove it."""
     with tempfile.TemporaryDirectory(prefix="my", dir=MEMORY if _has_room(MEMORY) else None) as name:
-        it = Server(Path(name))
+        it = kind(Path(name))
         try:
             it.create()
-            it.start()
+            it.start(*options)
             yield it
         finally:
             it.stop()

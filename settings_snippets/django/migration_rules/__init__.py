@@ -8,7 +8,7 @@ Copy this folder beside `management/`. Three things are looked at apart:
 
 Verdicts: `none` (nothing changes in the database), `compatible` (old code works), `review` (it depends on what the code does, or
 the rules do not know), `incompatible` (old code fails, or the new one does). Sources: PostgreSQL, "ALTER TABLE", "CREATE INDEX",
-"Explicit Locking"; Django, "Migration Operations", "SchemaEditor".
+"Explicit Locking"; MySQL, "ALTER TABLE"; Django, "Migration Operations", "SchemaEditor".
 """
 
 from __future__ import annotations
@@ -17,11 +17,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from . import locks, on_remains, on_rows, on_schema
-from .schema import UNKNOWN, VERDICTS, Column, Constraint, Effect, Step, Table, Verdict, worst
+from .schema import UNKNOWN, VERDICTS, Column, Constraint, Effect, Server, Step, Table, Verdict, worst
 from .sql import read_sql
 from .world import World, keepers
 
-__all__ = ["UNKNOWN", "VERDICTS", "Column", "Constraint", "Effect", "Step", "Table", "Verdict", "read_sql", "verdicts", "worst"]
+__all__ = [
+    "UNKNOWN",
+    "VERDICTS",
+    "Column",
+    "Constraint",
+    "Effect",
+    "Server",
+    "Step",
+    "Table",
+    "Verdict",
+    "read_sql",
+    "verdicts",
+    "worst",
+]
 
 Problems = dict[Verdict, int]  # the step since which each stands
 BEFORE = -1
@@ -34,18 +47,19 @@ def verdicts(
     *,
     real: Mapping[str, Table | None] | None = None,
     keeps_defaults: bool = False,
+    server: Server | None = None,
 ) -> list[Verdict]:
     """Return a verdict for each operation of a plan.
 
     `old`: the tables that the running release uses, by name; `steps`: in the order in which they run; `vendor`: `postgresql`,
     `sqlite`, `mysql`, `oracle`; `real`: what the database has instead where models are unmanaged, None where that is unknown;
-    `keeps_defaults`: `migraterolling` carries the migrations out.
+    `keeps_defaults`: `migraterolling` carries the migrations out; `server`: which MySQL it is.
     """
     if not old:
         # Nobody is there yet whom anything could break.
         return [Verdict("compatible" if step.effects else "none", "no release uses this database yet") for step in steps]
     kept = keepers(old, (effect for step in steps for effect in step.effects), vendor) if keeps_defaults else set[str]()
-    world = World(old, real or {}, vendor, kept)
+    world = World(old, real or {}, vendor, kept, server)
     result, standing = [], dict[str, Problems]()
     waits = locks.Waits(world)
     for number, step in enumerate(steps):
@@ -69,7 +83,7 @@ def _problems(world: World, table: str) -> list[Verdict]:
 
 def _of_step(world: World, waits: locks.Waits, step: Step) -> Verdict:
     found = [Verdict("none", "nothing changes in the database")]
-    for effect in map(world.kept, step.effects):
+    for effect in map(world.meant, step.effects):
         waits.add(effect)
         found.append(on_schema.verdict(world, effect))
         world.apply([effect], real=True, models=step.state is None)

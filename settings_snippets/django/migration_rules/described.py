@@ -45,6 +45,8 @@ def _column(field: Any, editor: Any) -> Column | None:
         null=field.null,
         default=automatic or (given is not NOT_PROVIDED and value is not None),
         generated=getattr(field, "generated", False),
+        stored=bool(getattr(field, "db_persist", False)),
+        collation=str(parameters.get("collation") or ""),
         primary=field.primary_key,
         unique=field.unique,
         check=str(parameters.get("check") or "").replace(f'"{field.column}"', "it"),
@@ -53,7 +55,7 @@ def _column(field: Any, editor: Any) -> Column | None:
         indexed=bool(field.db_index),
         value=UNKNOWN if value is None else value,
         volatile=automatic or (given is not NOT_PROVIDED and value is UNKNOWN and not _stable(given)),
-        fallback=_falls_back(field, editor),
+        fallback=given is NOT_PROVIDED and _falls_back(field, editor),
         fallback_value=field.default if isinstance(field.default, _CONSTANTS) else UNKNOWN,
     )
 
@@ -93,7 +95,7 @@ def _made(model: type[models.Model], one: Any, editor: Any) -> Constraint | None
     if sql is None:
         return None
     if isinstance(one, models.Index):
-        return Constraint(name, "index", columns_of(model, one.fields), detail=sql)
+        return Constraint(name, "index", columns_of(model, one.fields), detail=sql, expressions=bool(one.expressions))
     if isinstance(one, models.UniqueConstraint):
         fields = one.fields or _names(one.expressions)
         plain = not (one.expressions or one.condition or one.include or one.opclasses)

@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from . import locks_mysql
 from .schema import Column, Constraint, Effect, Step
 from .types import plain, widening
 from .world import SQL_CHANGES, World, changed
 
 ALL, WRITES, BUILD = "ACCESS EXCLUSIVE", "SHARE ROW EXCLUSIVE", "SHARE lock"  # the strongest first
 _RANK = (BUILD, WRITES, ALL)
-_MYSQL = (
-    "whether visitors wait while {} is changed is unknown here: see what the server does with this ALTER TABLE (ALGORITHM, LOCK)."
-)
 
 
 @dataclass
@@ -39,14 +37,11 @@ class Waits:
         self._batches: list[_Batch] = []
         self._last: tuple[str, str] | None = None
         self._steps = 0
-        self._unknown: dict[int, str] = {}
+        self._mysql: dict[int, list[str]] = {}
 
     def begin(self, step: Step) -> None:
         """Begin with the next step."""
-        number, self._steps = self._steps, self._steps + 1
-        if self._world.vendor == "mysql":
-            tables = sorted({effect.table for effect in step.effects if effect.table in self._world.old})
-            self._unknown[number] = _MYSQL.format(", ".join(tables)) if tables else ""
+        self._steps += 1
         name = (step.app, step.migration)
         if name != self._last or not step.atomic:
             self._batches.append(_Batch())
@@ -54,6 +49,8 @@ class Waits:
 
     def add(self, effect: Effect) -> None:
         """Add the locks of an effect of this step."""
+        if self._world.vendor == "mysql":
+            self._mysql.setdefault(self._steps - 1, []).extend(locks_mysql.sentences(self._world, effect))
         if self._world.vendor != "postgresql":
             return
         for table, mode, work in _of(self._world, effect):
@@ -64,7 +61,7 @@ class Waits:
 
     def sentences(self) -> list[str]:
         """Return a text for each step; "" where nobody waits for long."""
-        texts = [self._unknown.get(number, "") for number in range(self._steps)]
+        texts = [" ".join(dict.fromkeys(self._mysql.get(number, ()))) for number in range(self._steps)]
         for batch in self._batches:
             for number, work in batch.work.items():
                 texts[number] = " ".join(_sentences(batch.held, " and ".join(dict.fromkeys(work))))
@@ -90,6 +87,8 @@ def _of(world: World, effect: Effect) -> Iterator[Wait]:
     elif effect.kind in ("drop_table", "rename_table", "drop_column", "rename_column"):
         yield table, ALL, ""
         yield from ((one.target, ALL, "") for one in _gone(world, effect) if one.target)
+        if effect.kind == "rename_column" and effect.after:
+            yield from _referred(table, world.column(table, effect.column), effect.after)
     elif effect.kind == "alter_column" and effect.before:
         yield from _altered(table, effect.before, column)
     elif effect.kind in SQL_CHANGES:
@@ -140,6 +139,8 @@ def _altered(table: str, before: Column, after: Column) -> Iterator[Wait]:
         yield table, ALL, _scan(table)
     if (before.null, before.default) != (after.null, after.default) or before.value != after.value:
         yield table, ALL, ""
+    if before.collation != after.collation:
+        yield table, ALL, _build(table, after.name) if after.indexed or after.unique else ""
     if plain(before.type) != plain(after.type):
         rewritten = widening(before.type, after.type) is not False
         yield table, ALL, f"every row of {table} is rewritten" if rewritten else ""

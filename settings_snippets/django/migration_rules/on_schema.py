@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from . import locks_mysql, on_collation
 from .conditions import outcomes
 from .schema import UNKNOWN, Column, Constraint, Effect, Table, Verdict, worst
 from .types import plain, widening
@@ -15,7 +16,13 @@ LATER = "let this release keep to it; add {} in the next"
 
 def verdict(world: World, effect: Effect) -> Verdict:
     """Return the verdict on an effect, before it is applied."""
-    return _RULES[effect.kind](world, effect)
+    found = _RULES[effect.kind](world, effect)
+    if effect.online and any(locks_mysql.sentences(world, effect)):
+        refused = Verdict(
+            "review", f"the server refuses it: it cannot do this to {effect.table} while others write", "leave LOCK out"
+        )
+        return worst([found, refused])
+    return found
 
 
 def _fine(text: str) -> Verdict:
@@ -109,7 +116,20 @@ def _alter_column(world: World, effect: Effect) -> Verdict:
     if not world.uses(effect.table, effect.column):
         # This plan itself has added it, or it remains from a release before: old code leaves it out.
         return _add_column(world, replace(effect, kind="add_column", after=after))
-    return worst([*_changes(world.old[effect.table], world.old[effect.table].columns[effect.column], after)])
+    old = world.old[effect.table]
+    before = old.columns[effect.column]
+    return worst([*_changes(old, before, after), *on_collation.verdicts(world, old, before, after)])
+
+
+def _modify_column(world: World, effect: Effect) -> Verdict:
+    found, before, after = [_alter_column(world, effect)], effect.before, effect.after
+    name = f"{effect.table}.{effect.column}"
+    referred = any(one.references in (name, f"{effect.table}.?") for table in world.real.values() if table
+                   for one in table.columns.values())  # fmt: skip
+    if before and after and plain(before.type) != plain(after.type) and (before.target or referred):
+        why = f"MySQL refuses another type of {name} as long as a foreign key is there"
+        found.append(Verdict("review", why, "use AlterField: Django drops the foreign key first, and makes it anew"))
+    return worst(found)
 
 
 def _changes(old: Table, before: Column, after: Column) -> Iterator[Verdict]:
@@ -268,6 +288,7 @@ _RULES: dict[str, Callable[[World, Effect], Verdict]] = {
     "drop_column": _drop_column,
     "rename_column": _rename_column,
     "alter_column": _alter_column,
+    "modify_column": _modify_column,
     "add_constraint": _add_constraint,
     "drop_constraint": _drop_constraint,
     "opaque": _opaque,

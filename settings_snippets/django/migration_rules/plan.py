@@ -18,7 +18,7 @@ from django.db.migrations.state import ProjectState
 from .described import describe
 from .differences import Key, Renaming, differences
 from .rendering import Face, Name, Rendering
-from .schema import Column, Effect, Step, Table
+from .schema import Column, Effect, Server, Step, Table
 from .sql import read_sql
 
 Tables = dict[Key, Table]
@@ -51,6 +51,7 @@ class Reader:
         # django-tenants: what the router refuses in one schema is made in those of the tenants.
         self._tenants = hasattr(self.connection, "set_tenant")
         self._editor = self.connection.SchemaEditorClass(self.connection, collect_sql=True)
+        self.server = _server(self.connection) if self.connection.vendor == "mysql" else Server()
 
     def pending(self) -> tuple[ProjectState, list[Migration], MigrationGraph]:
         """Return the state of the applied migrations, the pending ones in order, and the graph of all."""
@@ -177,6 +178,17 @@ class _Following:
     def _python(self, operation: operations.RunPython) -> Iterator[Effect]:
         if self._allowed(operation) and operation.code is not operations.RunPython.noop:
             yield Effect("opaque", text="what Python code does to the data is unknown")
+
+
+def _server(connection: Any) -> Server:
+    """Ask which MySQL it is, and how long a character may be: what else the rules know of a column the models say."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT table_name, column_name, character_octet_length DIV character_maximum_length FROM information_schema.columns"
+            " WHERE table_schema = DATABASE() AND character_maximum_length > 0"
+        )
+        octets = {(table, column): int(size) for table, column, size in cursor.fetchall()}
+    return Server(connection.mysql_is_mariadb, tuple(connection.mysql_version), octets)
 
 
 def _unread(migrations: Iterable[Migration]) -> Iterator[Step]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 VERDICTS = ("none", "compatible", "review", "incompatible")
@@ -13,6 +14,7 @@ UNKNOWN: Any = "unknown value"  # of a default that is no constant
 class Column:
     """A column: `default` and `generated` say that the database fills it in; `references` a foreign key that it enforces.
 
+    `stored`: it is generated, and kept in the table; `collation`: "" for that of the table;
     `deletes`: what the database does when the referenced row is deleted (Django 6.1): CASCADE, SET NULL, SET DEFAULT;
     `value`: the constant of the default; `volatile`: each row gets a default of its own; `fallback`: Django fills the rows that
     are there from the models when it adds the column, and drops that default again.
@@ -24,6 +26,8 @@ class Column:
     null: bool = True
     default: bool = False
     generated: bool = False
+    stored: bool = False
+    collation: str = ""
     primary: bool = False
     unique: bool = False
     check: str = ""
@@ -70,6 +74,7 @@ class Constraint:
     deletes: str = ""
     concurrently: bool = False
     as_index: bool = False  # made as an index, not as a constraint
+    inline: bool = False  # in the definition of a new column
     valid: bool = True  # rows that are there are checked
 
     @property
@@ -120,6 +125,7 @@ class Effect:
     created: Table | None = None
     constraint: Constraint | None = None
     text: str = ""
+    online: bool = False  # SQL that MySQL is to refuse where writes would have to wait
 
 
 @dataclass(frozen=True)
@@ -132,6 +138,15 @@ class Step:
     effects: tuple[Effect, ...]
     state: tuple[Effect, ...] | None = None
     atomic: bool = True
+
+
+@dataclass(frozen=True)
+class Server:
+    """Which server of the vendor `mysql` it is; `octets`: how many bytes a character takes in a column, by table and column."""
+
+    mariadb: bool = False
+    version: tuple[int, ...] = ()
+    octets: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from .conditions import Condition
-from .schema import UNKNOWN, Column, Constraint, Effect, Table
+from .definitions import check_of, column_of, columns_of, constraint_of, expression, name_of
+from .schema import Constraint, Effect, Table
 
 _LONGEST = 256 * 1024  # characters: some seconds for sqlglot
 _DIALECTS = {"postgresql": "postgres", "mysql": "mysql", "sqlite": "sqlite", "oracle": "oracle"}
@@ -45,20 +45,20 @@ def _opaque(text: str, why: str = "what this SQL means for old code is unknown")
 
 def _statement(tree: Any) -> Iterable[Effect]:
     kind, what = type(tree).__name__, str(tree.args.get("kind") or "").upper()
-    if kind == "Alter" and what == "TABLE":
-        return [_placed(effect, tree) for action in tree.args["actions"] for effect in _action(_name(tree.this), action, tree)]
+    if kind == "Alter" and what == "TABLE" and tree.args.get("actions"):
+        return [_placed(effect, tree) for action in tree.args["actions"] for effect in _action(name_of(tree.this), action, tree)]
     if kind == "Create" and what == "INDEX":
         return [_index(tree)]
     if kind == "Create" and what == "VIEW" and not tree.args.get("replace"):
-        return [Effect("create_table", _name(tree.this))]
+        return [Effect("create_table", name_of(tree.this))]
     if kind == "Create" and what == "TABLE":
         return [_created(tree)]
     if kind == "Drop" and what in ("TABLE", "VIEW"):
-        return [Effect("drop_table", _name(one)) for one in tree.args["tables"]]
+        return [Effect("drop_table", name_of(one)) for one in tree.args["tables"]]
     if kind == "Drop" and what == "INDEX":
         on = tree.args.get("cluster")  # MySQL names the table
-        table = _name(on.this) if type(on).__name__ == "OnProperty" else ""
-        return [Effect("drop_constraint", table, constraint=Constraint(_name(one), "index")) for one in tree.args["tables"]]
+        table = name_of(on.this) if type(on).__name__ == "OnProperty" else ""
+        return [Effect("drop_constraint", table, constraint=Constraint(name_of(one), "index")) for one in tree.args["tables"]]
     harmless = kind in _HARMLESS or (kind == "Alter" and what == "INDEX")
     harmless |= kind == "Create" and what in _MADE
     harmless |= kind == "Select" and not _calls(tree) and tree.args.get("into") is None
@@ -71,22 +71,15 @@ def _calls(tree: Any) -> bool:
     return any("Func" in {base.__name__ for base in type(node).__mro__} or type(node).__name__ == "Lock" for node in tree.walk())
 
 
+# MySQL refuses what it cannot do so; what makes it do more than it has to is not read.
+_ONLINE = {("AlgorithmProperty", "INPLACE"), ("LockProperty", "NONE")}
+
+
 def _placed(effect: Effect, tree: Any) -> Effect:
-    return _opaque(tree.sql()) if tree.args.get("options") and effect.kind != "rename_column" else effect
-
-
-def _name(node: Any) -> str:
-    """Return the last part of a name; what is not quoted is in lower case."""
-    found = node.find(_expression("Identifier")) if type(node).__name__ != "Identifier" else node
-    name = node.this if type(node).__name__ in ("Table", "Column") else found
-    identifier = name if type(name).__name__ == "Identifier" else found
-    if identifier is None:
-        return ""
-    return str(identifier.this) if identifier.args.get("quoted") else str(identifier.this).lower()
-
-
-def _expression(name: str) -> Any:
-    return getattr(importlib.import_module("sqlglot.expressions"), name)
+    options = {(type(one).__name__, str(one.this).upper()) for one in tree.args.get("options") or ()}
+    if options and options <= _ONLINE:
+        return replace(effect, online=True)
+    return _opaque(tree.sql()) if options and effect.kind != "rename_column" else effect
 
 
 _DROPPED = {"CONSTRAINT": "other", "INDEX": "index"}
@@ -96,22 +89,24 @@ def _action(table: str, action: Any, tree: Any) -> Iterator[Effect]:
     kind, arguments = type(action).__name__, action.args
     moved = tree.args.get("options") or []
     if kind == "AlterRename" and not moved:
-        yield Effect("rename_table", table, to=_name(action.this))
+        yield Effect("rename_table", table, to=name_of(action.this))
     elif kind == "AlterRename" and type(moved[0]).__name__ == "ToTableProperty":
-        yield Effect("rename_column", table, _name(action.this), _name(moved[0].this))
+        yield Effect("rename_column", table, name_of(action.this), name_of(moved[0].this))
     elif kind == "RenameColumn":
-        yield Effect("rename_column", table, _name(action.this), _name(arguments["to"]))
+        yield Effect("rename_column", table, name_of(action.this), name_of(arguments["to"]))
     elif kind == "ColumnDef":
         yield from _added(table, action)
     elif kind == "Drop" and str(arguments.get("kind")).upper() == "COLUMN":
-        yield from (Effect("drop_column", table, _name(one)) for one in arguments["tables"])
+        yield from (Effect("drop_column", table, name_of(one)) for one in arguments["tables"])
     elif kind == "Drop" and (dropped := _DROPPED.get(str(arguments.get("kind")).upper())):
-        yield from (Effect("drop_constraint", table, constraint=Constraint(_name(one), dropped)) for one in arguments["tables"])
+        yield from (Effect("drop_constraint", table, constraint=Constraint(name_of(one), dropped)) for one in arguments["tables"])
+    elif kind == "ModifyColumn":
+        yield from _modified(table, action)
     elif kind == "AlterColumn" and (change := _change(arguments)):
-        yield Effect(change, table, _name(action.this))
+        yield Effect(change, table, name_of(action.this))
     elif kind == "AddConstraint":
         for one in action.expressions:
-            made = replace(_constraint(one), valid=not tree.args.get("not_valid"))
+            made = replace(constraint_of(one), valid=not tree.args.get("not_valid"))
             yield Effect("add_constraint", table, constraint=made)
     else:
         yield _opaque(tree.sql())
@@ -128,128 +123,39 @@ def _change(arguments: dict[str, Any]) -> str:
 
 
 def _added(table: str, definition: Any) -> Iterator[Effect]:
-    column = _column(definition)
+    column = column_of(definition)
     if column is None:
         yield _opaque(f"ALTER TABLE {table} ADD {definition.sql()}")
         return
     yield Effect("add_column", table, column.name, after=column)
-    for kind in definition.find_all(_expression("CheckColumnConstraint")):
-        yield Effect("add_constraint", table, constraint=_check("", kind))
+    yield from _checks(table, definition, inline=True)
 
 
-_TYPES = {"SERIAL", "BIGSERIAL", "SMALLSERIAL"}
+def _modified(table: str, action: Any) -> Iterator[Effect]:
+    """MODIFY and CHANGE of MySQL: the definition is the whole column; keys and references stay as they are."""
+    definition, renamed = action.this, action.args.get("rename_from")
+    column = column_of(definition, "mysql")
+    if column is None or column.references:
+        yield _opaque(f"ALTER TABLE {table} MODIFY {definition.sql()}")
+        return
+    if renamed is not None and name_of(renamed) != column.name:
+        yield Effect("rename_column", table, name_of(renamed), column.name)
+    yield Effect("modify_column", table, column.name, after=column)
+    yield from _checks(table, definition)
 
 
-def _column(definition: Any) -> Column | None:
-    """Read the definition of a column; None where it says what is not known here."""
-    kinds = {type(one.args["kind"]).__name__: one.args["kind"] for one in definition.args.get("constraints") or []}
-    serial = str(getattr(definition.args.get("kind"), "this", "")).rpartition(".")[2] in _TYPES
-    known = {"NotNullColumnConstraint", "DefaultColumnConstraint", "PrimaryKeyColumnConstraint", "UniqueColumnConstraint",
-             "Reference", "CheckColumnConstraint", "CollateColumnConstraint", "CommentColumnConstraint",
-             "GeneratedAsIdentityColumnConstraint", "ComputedColumnConstraint"}  # fmt: skip
-    if kinds.keys() - known:
-        return None
-    identity = kinds.get("GeneratedAsIdentityColumnConstraint")
-    computed = "ComputedColumnConstraint" in kinds or (identity is not None and identity.args.get("expression") is not None)
-    required, primary = kinds.get("NotNullColumnConstraint"), "PrimaryKeyColumnConstraint" in kinds
-    default = kinds.get("DefaultColumnConstraint")
-    value = _constant(default.this) if default is not None else UNKNOWN
-    empty = default is not None and value is None
-    automatic = serial or (identity is not None and not computed)
-    reference = kinds.get("Reference")
-    return Column(
-        _name(definition.this),
-        null=not primary and not automatic and (required is None or bool(required.args.get("allow_null"))),
-        default=(default is not None and not empty) or automatic,
-        generated=computed,
-        unique="UniqueColumnConstraint" in kinds or primary,
-        references=f"{_name(reference.this)}.?" if reference is not None else "",
-        deletes=_deletes(reference),
-        value=UNKNOWN if empty else value,
-        volatile=automatic or (default is not None and value is UNKNOWN),
-    )
-
-
-def _constant(node: Any) -> Any:
-    kind = type(node).__name__
-    if kind == "Literal":
-        text = str(node.this)
-        return text if node.args["is_string"] else int(text) if text.lstrip("-").isdigit() else UNKNOWN
-    if kind == "Boolean":
-        return bool(node.this)
-    if kind in ("RawString", "Heredoc"):
-        return str(node.this)
-    return None if kind == "Null" else UNKNOWN
-
-
-def _deletes(reference: Any) -> str:
-    options = " ".join(str(one).upper() for one in (reference.args.get("options") or [])) if reference is not None else ""
-    return next((rule for rule in ("CASCADE", "SET NULL", "SET DEFAULT") if f"ON DELETE {rule}" in options), "")
-
-
-def _columns(nodes: Sequence[Any]) -> tuple[str, ...] | None:
-    """Return the names of columns; None where one is an expression."""
-    plain = [node.this if type(node).__name__ == "Ordered" else node for node in nodes]
-    if all(type(node).__name__ in ("Identifier", "Column") for node in plain) and plain:
-        return tuple(_name(node) for node in plain)
-    return None
-
-
-def _constraint(tree: Any) -> Constraint:
-    name = ""
-    if type(tree).__name__ == "Constraint":
-        name, tree = _name(tree.this), tree.expressions[0] if len(tree.expressions) == 1 else None
-    kind = type(tree).__name__
-    if kind == "UniqueColumnConstraint" and type(tree.this).__name__ == "Schema":
-        return Constraint(name, "unique", _columns(tree.this.expressions), nulls_distinct=not tree.args.get("nulls"))
-    if kind == "PrimaryKey":
-        return Constraint(name, "unique", _columns(tree.expressions))
-    if kind == "ForeignKey":
-        reference = tree.args["reference"]
-        options = [*(tree.args.get("options") or []), *(reference.args.get("options") or [])]
-        rule = " ".join(str(one).upper() for one in options)
-        deletes = next((one for one in ("CASCADE", "SET NULL", "SET DEFAULT") if f"ON DELETE {one}" in rule), "")
-        return Constraint(name, "foreign", _columns(tree.expressions), references=_name(reference.this), deletes=deletes)
-    return _check(name, tree) if kind == "CheckColumnConstraint" else Constraint(name, "other")
-
-
-def _check(name: str, tree: Any) -> Constraint:
-    names = tuple(dict.fromkeys(_name(one) for one in tree.find_all(_expression("Column"))))
-    return Constraint(name, "check", names or None, condition=_condition(tree.this), detail=tree.sql())
-
-
-def _only(node: Any, *known: str) -> bool:
-    """Return whether nothing else is said than what is read here."""
-    return all(value in (None, False, []) or name in known for name, value in node.args.items())
-
-
-_COMPARED = {"GT": "gt", "GTE": "gte", "LT": "lt", "LTE": "lte", "EQ": "exact"}
-
-
-def _condition(node: Any) -> Condition:
-    """Return what a check demands, as `conditions` reads it."""
-    kind = type(node).__name__
-    if kind == "Paren":
-        return _condition(node.this)
-    if kind in ("And", "Or"):
-        return (kind.lower(), _condition(node.this), _condition(node.expression))
-    if kind == "Not":
-        return ("not", _condition(node.this))
-    column = type(node.this).__name__ == "Column"
-    if kind == "Is" and column and type(node.expression).__name__ == "Null" and _only(node, "this", "expression", "negate"):
-        return ("is", _name(node.this), "isnull", not node.args.get("negate"))
-    if kind in _COMPARED and column and (value := _constant(node.expression)) is not UNKNOWN:
-        return ("is", _name(node.this), _COMPARED[kind], value)
-    return ("other", node.sql())
+def _checks(table: str, definition: Any, *, inline: bool = False) -> Iterator[Effect]:
+    for kind in definition.find_all(*expression("CheckColumnConstraint")):
+        yield Effect("add_constraint", table, constraint=replace(check_of("", kind), inline=inline))
 
 
 def _index(tree: Any) -> Effect:
     index, unique = tree.this, bool(tree.args.get("unique"))
     parameters = index.args.get("params")
-    columns = _columns(parameters.args.get("columns") or []) if parameters is not None else None
+    columns = columns_of(parameters.args.get("columns") or []) if parameters is not None else None
     partial = parameters is not None and parameters.args.get("where") is not None
     made = Constraint(
-        _name(index.this) if index.this is not None else "",
+        name_of(index.this) if index.this is not None else "",
         "unique" if unique else "index",
         columns,
         detail=parameters.sql() if partial or columns is None else "",
@@ -257,15 +163,15 @@ def _index(tree: Any) -> Effect:
         concurrently=bool(tree.args.get("concurrently")),
         as_index=True,
     )
-    return Effect("add_constraint", _name(index.args["table"]), constraint=made)
+    return Effect("add_constraint", name_of(index.args["table"]), constraint=made)
 
 
 def _created(tree: Any) -> Effect:
     schema = tree.this
     if type(schema).__name__ != "Schema":
-        return Effect("create_table", _name(schema))
+        return Effect("create_table", name_of(schema))
     definitions = [one for one in schema.expressions if type(one).__name__ == "ColumnDef"]
-    columns = [_column(one) for one in definitions]
+    columns = [column_of(one) for one in definitions]
     whole = len(definitions) == len(schema.expressions) and all(columns)
-    made = Table(_name(schema.this), {one.name: one for one in columns if one}) if whole else None
-    return Effect("create_table", _name(schema.this), created=made)
+    made = Table(name_of(schema.this), {one.name: one for one in columns if one}) if whole else None
+    return Effect("create_table", name_of(schema.this), created=made)

@@ -57,7 +57,7 @@ class Staging:
 
     def __init__(self, reader: Reader, parents: Parents, *, keeps_defaults: bool) -> None:
         self._reader, self._parents, self._keeps_defaults = reader, parents, keeps_defaults
-        self._vendor = reader.connection.vendor
+        self._vendor, self._server = reader.connection.vendor, reader.server
 
     def split(self, state: ProjectState, migrations: Sequence[Migration], plan: Plan, found: Sequence[Verdict]) -> Staged | None:
         """Return the plan in two stages; None where nothing has to wait.
@@ -129,7 +129,12 @@ class Staging:
         later = [replace(step, effects=(), state=_of_models(step)) for step in contract]
         together = [*expand.steps, *later]
         found = verdicts(
-            expand.old, together, self._vendor, real=self._reader.real, keeps_defaults=self._keeps_defaults
+            expand.old,
+            together,
+            self._vendor,
+            real=self._reader.real,
+            keeps_defaults=self._keeps_defaults,
+            server=self._server,
         )  # fmt: skip
         own = self._by_new_code(self._reader.follow(final, ()), self._world(expand).real, contract)
         marked = {_key(migration) for migration in held if mark(migration) == AFTER}
@@ -152,7 +157,7 @@ class Staging:
         """Return the database as it is until the contracting migrations run."""
         effects = [effect for step in expand.steps for effect in step.effects]
         kept = keepers(expand.old, effects, self._vendor) if self._keeps_defaults else set[str]()
-        world = World(expand.old, self._reader.real, self._vendor, kept)
+        world = World(expand.old, self._reader.real, self._vendor, kept, self._server)
         for step in expand.steps:
             world.apply(step.effects, real=True, models=step.state is None)
             world.apply(step.state or (), real=False, models=True)
@@ -166,6 +171,7 @@ class Staging:
             [replace(step, effects=_without_opaque(step.effects), state=()) for step in contract],
             self._vendor,
             real={**dict.fromkeys(new.old), **real},
+            server=self._server,
             keeps_defaults=self._keeps_defaults,
         )
 
@@ -174,7 +180,7 @@ class Staging:
         world = self._world(expand)
         for step in contract:
             found = [Verdict("none", "nothing changes in the database")]
-            for effect in map(world.kept, step.effects):
+            for effect in map(world.meant, step.effects):
                 verdict = on_schema.verdict(world, effect)
                 if effect.kind == "opaque":
                     found.append(_AS_MARKED if (step.app, step.migration) in marked else _unknown(effect.text))

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from .conditions import Condition, follows
-from .schema import Column, Constraint, Effect, Step, Table
+from .schema import Column, Constraint, Effect, Server, Step, Table
+from .types import is_large
 
 Tables = dict[str, Table | None]  # None: what the table is like is unknown
 SQL_CHANGES = {
@@ -20,9 +21,17 @@ SQL_CHANGES = {
 class World:
     """`old`: what the running release uses; `real`: the database; `models`: what the new release takes it for."""
 
-    def __init__(self, old: Mapping[str, Table], real: Mapping[str, Table | None], vendor: str, keepers: set[str]) -> None:
+    def __init__(
+        self,
+        old: Mapping[str, Table],
+        real: Mapping[str, Table | None],
+        vendor: str,
+        keepers: set[str],
+        server: Server | None = None,
+    ) -> None:
         self.old = old
         self.vendor = vendor
+        self.server = server or Server()
         self.keepers = keepers  # tables whose new columns keep their default in the database
         self.real: Tables = {**old, **real}
         self.models: Tables = dict(old)
@@ -45,7 +54,7 @@ class World:
         for effect in effects:
             self.unsure |= effect.kind == "opaque"
             for tables in [self.real] * real + [self.models] * models:
-                apply(tables, self.kept(effect) if tables is self.real else effect)
+                apply(tables, self.meant(effect) if tables is self.real else effect)
             for name in (effect.table, effect.to):
                 if table := self.real.get(name):
                     self._refers(table)
@@ -59,12 +68,19 @@ class World:
         name = constraint.name if constraint else ""
         return next((table.name for table in self.real.values() if table and table.named(name)), "")
 
-    def kept(self, effect: Effect) -> Effect:
-        """Return the effect as it is when the default of an added column stays in the database."""
+    def meant(self, effect: Effect) -> Effect:
+        """Return what an effect does here: a new column may keep its default in the database, MODIFY leaves keys as they are."""
         column = effect.after
-        if effect.table in self.keepers and effect.kind == "add_column" and column and column.fallback and not column.filled:
+        if effect.kind == "modify_column" and column:
+            before = self.column(effect.table, effect.column)
+            return replace(effect, before=before, after=modified(before, column))
+        added = effect.kind == "add_column" and column and column.fallback and not column.filled
+        if column and added and (effect.table in self.keepers or self._stays(column)):
             return replace(effect, after=replace(column, default=True, value=column.fallback_value))
         return effect
+
+    def _stays(self, column: Column) -> bool:
+        return self.vendor == "mysql" and not self.server.mariadb and self.server.version >= (8, 0, 13) and is_large(column.type)
 
     def _refers(self, table: Table) -> None:
         for column in table.columns.values():
@@ -111,7 +127,7 @@ def _changed_table(table: Table, effect: Effect) -> Table:
             constraints = tuple(_with_column(one, column, effect.to) for one in constraints)
         else:
             constraints = tuple(one for one in constraints if column not in (one.columns or ()))
-    elif kind in ("add_column", "alter_column") and effect.after:
+    elif kind in ("add_column", "alter_column", "modify_column") and effect.after:
         columns[column] = effect.after
     elif kind in SQL_CHANGES and column in columns:
         columns[column] = changed(columns[column], kind)
@@ -145,6 +161,24 @@ def changed(column: Column, kind: str) -> Column:
     """Return a column after ALTER COLUMN SET or DROP."""
     name, value = SQL_CHANGES[kind]
     return replace(column, null=value) if name == "null" else replace(column, default=value)
+
+
+def modified(column: Column, definition: Column) -> Column:
+    """Return a column after MODIFY."""
+    return replace(
+        column,
+        type=definition.type,
+        null=definition.null and not column.primary,
+        default=definition.default,
+        generated=definition.generated,
+        stored=definition.stored,
+        collation=definition.collation,
+        unique=column.unique or definition.unique,
+        check="",
+        value=definition.value,
+        volatile=definition.volatile,
+        fallback=False,
+    )
 
 
 def kept_to(table: Table, constraint: Constraint) -> bool:

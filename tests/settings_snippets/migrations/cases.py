@@ -80,6 +80,7 @@ case(
 case("add and drop", book(), AddField("Book", "isbn", text(default="")), RemoveField("Book", "isbn"))
 case("drop column", book(), RemoveField("Book", "pages"))
 case("rename column", book(), RenameField("Book", "pages", "length"))
+case("rename foreign key", with_author(), RenameField("Book", "author", "writer"))
 case(
     "rename field that keeps its column",
     [model("Book", pages=models.IntegerField(db_column="pp"))],
@@ -278,6 +279,11 @@ case("extension", book(), GIST)
 case("comment", book(), RunSQL("comment on column shop_book.title is 'x'"))
 if FIVE:
     case("collation", book(), AlterField("Book", "title", text(db_collation="C")))
+    case(
+        "collation of a text with an index",
+        [model("Book", title=text(db_index=True))],
+        AlterField("Book", "title", text(db_index=True, db_collation="C")),
+    )
 
 # -- state alone
 case("forget nullable column", book(), separate([], [RemoveField("Book", "pages")]))

@@ -13,6 +13,7 @@ __all__ = ["CASES", "CHOSEN", "cases", "more_cases", "rolling_cases", "row_cases
 ALWAYS = (
     "add and drop",
     "add nullable foreign key",
+    "another primary key",
     "check: a new column is NULL or",
     "check: another message",
     "check: bounds wider",

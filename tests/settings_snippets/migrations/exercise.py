@@ -15,6 +15,8 @@ from django.db.migrations.state import ProjectState
 # "again" is "full" once more: what is not unique may come twice; "orphaned": what the row refers to is deleted. Besides these,
 # "crossed": of columns that are unique together the first one differs, where in the others it is the last one.
 VARIANTS = ("sparse", "full", "again", "orphaned")
+# On MySQL besides: texts that differ in case alone, and one with a character of four bytes.
+_TEXTS = ("text", "TEXT", "\N{SNAKE}")
 Model = type[models.Model]
 _COUNT = count(1)
 _MAKING: list[Model] = []  # the rows that are on their way, each because the one before refers to it
@@ -39,10 +41,14 @@ def _has_table(model: Model) -> bool:
 def usable(model: Model) -> list[str]:
     """Return the variants of rows that live on the model's table as it is, one beside the other; nothing stays."""
     found: list[str] = []
-    for number in map(str, range(len(VARIANTS))):
+    for number in map(str, range(len(_variants()))):
         if not exercise(model, [*found, number]):
             found.append(number)
     return found
+
+
+def _variants() -> tuple[str, ...]:
+    return (*VARIANTS, *_TEXTS) if connection.vendor == "mysql" else VARIANTS
 
 
 def exercise(model: Model, variants: list[str]) -> str:
@@ -89,7 +95,7 @@ def _live(model: Model, variants: list[str]) -> None:
     list(_rows(model))
     for row in _rows(model):
         row.save()
-    wanted = [VARIANTS[int(number)] for number in variants]
+    wanted = [_variants()[int(number)] for number in variants]
     made = [_insert(model, one) for one in wanted if one != "orphaned"]
     connection.check_constraints()
     for row in made:
@@ -198,6 +204,8 @@ def _of_kind(field: Any, variant: str) -> Any:
     if field.choices and not unique:
         flat = [c for key, value in field.choices for c in (value if isinstance(value, list | tuple) else [(key, value)])]
         return flat[0][0]
+    if variant in _TEXTS and type(field) in (models.CharField, models.TextField):
+        return variant[: getattr(field, "max_length", None)]
     if isinstance(field, models.UUIDField):
         return some
     if isinstance(field, models.BooleanField):

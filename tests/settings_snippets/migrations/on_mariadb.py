@@ -96,15 +96,16 @@ def tried(first: Any, second: Any, *, rolling: bool = False) -> dict[str, Any]:
     from settings_snippets.django.migration_rules import verdicts
     from settings_snippets.django.migration_rules.keeping import keep_defaults
     from settings_snippets.django.migration_rules.plan import Reader
-    from tests.settings_snippets.migrations import exercise
+    from tests.settings_snippets.migrations import copied, exercise
 
     if lacks := begun(first):
         return {"lacks": lacks}
     state = first.mutate_state(ProjectState())
-    plan = Reader("default").follow(state, [second])
+    reader = Reader("default")
+    plan = reader.follow(state, [second])
     if rolling:
         keep_defaults(connection)
-    found = verdicts(plan.old, plan.steps, connection.vendor, real=plan.real, keeps_defaults=rolling)
+    found = verdicts(plan.old, plan.steps, connection.vendor, real=plan.real, keeps_defaults=rolling, server=reader.server)
     said = max((one.verdict for one in found), key=("none", "compatible", "review", "incompatible").index, default="none")
     before = exercise.ordered(truth.fresh(state))
     exercise.fill(before)
@@ -113,13 +114,16 @@ def tried(first: Any, second: Any, *, rolling: bool = False) -> dict[str, Any]:
     before = [model for model in before if model._meta.label not in broken]
     variants = {model: exercise.usable(model) for model in before}
     known = truth._known(before, [], None)
-    wrong, after = "", state
+    wrong, after, carried = "", state, copied.Carried()
     try:
-        after = apply(state.clone(), second)
+        with connection.execute_wrapper(carried):
+            after = apply(state.clone(), second)
     except UNABLE as error:
         wrong = str(error).splitlines()[0]
         if lacks := begun(first, second):
             return {"lacks": lacks}
+    # What SQL has set for its session is not there for the others.
+    connection.close()
     old = "" if wrong else truth._first(exercise.exercise(model, variants[model]) for model in before)
     unfit = {model._meta.label for model in before if "0" not in variants[model]}
     models = [model for model in exercise.ordered(truth.fresh(after)) if model._meta.label not in broken]
@@ -129,6 +133,9 @@ def tried(first: Any, second: Any, *, rolling: bool = False) -> dict[str, Any]:
         "lacks": "",
         "verdict": said,
         "why": [one.why for one in found],
+        "locks": [one.locks for one in found if one.locks],
+        "ways": carried.ways,
+        "used": sorted(plan.old),
         "failed": wrong,
         "old": old,
         "new": new,

@@ -398,6 +398,17 @@ case(
     ],
     separate([], [RemoveConstraint("Book", "c"), RemoveField("Book", "a")]),
 )
+# SQL that names the column to which it refers, too.
+for words, statement in {
+    "reference": "alter table shop_book add column author_id bigint null references shop_author (id)",
+    "foreign key": "alter table shop_book add column author_id bigint null,"
+    " add constraint f foreign key (author_id) references shop_author (id)",
+}.items():
+    case(
+        f"sql: {words} of a new column",
+        two(),
+        RunSQL(statement, state_operations=[AddField("Book", "author", to("Author", null=True))]),
+    )
 if FIVE:
     case("remains: default in the models alone", book(), separate([], [AlterField("Book", "title", text(db_default="x"))]))
     case(

@@ -57,7 +57,7 @@ def database_verdicts(alias: str, *, keeps_defaults: bool) -> dict[str, Any]:
     reader = Reader(alias)
     state, migrations, graph = reader.pending()
     plan, vendor = reader.follow(state, migrations), reader.connection.vendor
-    found = verdicts(plan.old, plan.steps, vendor, real=plan.real, keeps_defaults=keeps_defaults)
+    found = verdicts(plan.old, plan.steps, vendor, real=plan.real, keeps_defaults=keeps_defaults, server=reader.server)
     split = Staging(reader, _parents(graph), keeps_defaults=keeps_defaults).split(state, migrations, plan, found)
     shown = _shown(plan.steps, found)
     answer = {"alias": alias, "vendor": vendor, "verdict": _worst(one["verdict"] for one in shown), "operations": shown}
