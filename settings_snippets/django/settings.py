@@ -18,7 +18,7 @@ REVISION = _revision.read_text().strip() if _revision.exists() else None
 # --- Static files ------------------------------------------------------------------------------------------------------------
 # One directory for all instances: on EFS. Best a folder *inside* the mounted volume (mount /srv/shop/shared, STATIC_ROOT
 # /srv/shop/shared/static): the storage then keeps unfinished files beside it, where no starting WhiteNoise meets them.
-STATIC_ROOT = os.environ.get("STATIC_ROOT", BASE_DIR.parent / "shared" / "static")
+STATIC_ROOT = Path(os.environ.get("STATIC_ROOT", BASE_DIR.parent / "shared" / "static"))
 
 # With a CDN, whose origin is the load balancer: its address ("https://d111111abcdef8.cloudfront.net/static/").
 STATIC_URL = os.environ.get("STATIC_URL", "/static/")

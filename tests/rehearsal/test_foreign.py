@@ -452,7 +452,7 @@ def test_a_migration_that_waits_for_contract_is_not_lacking(tmp_path: Path) -> N
 def settings_of(own: str, given: dict[str, dict[str, object]], folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Return the settings with which a site runs in a rehearsal; `given`: its databases there."""
     (folder / "own_settings.py").write_text(own)
-    values = {"static_root": "", "media_root": "", "domain": "", "databases": given}
+    values = {"static_root": "/shared/static", "media_root": "/shared/media", "domain": "", "databases": given}
     (folder / "values.json").write_text(json.dumps(values))
     monkeypatch.syspath_prepend(folder)
     monkeypatch.delitem(sys.modules, "own_settings", raising=False)
@@ -491,6 +491,23 @@ def test_no_mail_leaves_by_either_setting_of_django(
     """Django 6.1 refuses settings with both."""
     found = settings_of(own, {}, tmp_path, monkeypatch)
     assert {name: found[name] for name in ("EMAIL_BACKEND", "MAILERS") if name in found} == sent
+
+
+def test_the_folders_of_files_stay_what_they_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A site that asked whether its MEDIA_ROOT is a folder ended: it was a text then; what it keeps below stayed outside."""
+    own = "from pathlib import Path\nMEDIA_ROOT = Path('/srv/media')\nTHUMBS = MEDIA_ROOT / 'thumbs'\nOTHER = '/srv/media2'\n"
+    own += "STATIC_ROOT = '/static'\nSTATIC_URL = '/static/'\nCOMPRESS_ROOT = STATIC_ROOT\n"
+    found = settings_of(own, {}, tmp_path, monkeypatch)
+    assert (found["MEDIA_ROOT"], found["THUMBS"]) == (Path("/shared/media"), Path("/shared/media/thumbs"))
+    assert found["OTHER"] == "/srv/media2"
+    assert (found["STATIC_ROOT"], found["COMPRESS_ROOT"]) == ("/shared/static",) * 2 and found["STATIC_URL"] == "/static/"
+
+
+def test_paths_stay_where_the_code_lies_among_the_files_of_visitors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = "from pathlib import Path\nMEDIA_ROOT = Path(__file__).resolve().parent\nTEMPLATES_ARE_IN = MEDIA_ROOT / 'templates'\n"
+    found = settings_of(own, {}, tmp_path, monkeypatch)
+    assert found["MEDIA_ROOT"] == Path("/shared/media")
+    assert found["TEMPLATES_ARE_IN"] == tmp_path.resolve() / "templates"
 
 
 def test_workers_that_are_slow_or_grow_are_found() -> None:

@@ -14,11 +14,17 @@ _NO_MAIL = "django.core.mail.backends.dummy.EmailBackend"
 _LOCAL = ("LocMemCache", "DummyCache", "DatabaseCache", "FileBasedCache")
 
 
-def _moved(value: Any, old: str, new: str) -> Any:
-    """Return a path below a folder as the same path below another; anything else as it is."""
-    if old and isinstance(value, str | Path) and (str(value) == old or str(value).startswith(f"{old}/")):
-        return type(value)(f"{new}{str(value)[len(old) :]}")
-    return value
+def _moved(own: dict[str, Any], name: str, new: str) -> dict[str, Any]:
+    """Return settings with another folder for the one of that name, and the same paths below it; a Path stays one."""
+    values, old = dict(own), str(own.get(name) or "").rstrip("/")
+    # Where the code lies in it, all other paths may be below it.
+    if old and not Path(_site.__file__ or "").resolve().is_relative_to(old):
+        for key, value in own.items():
+            # In a container the folder /static may have the address /static/.
+            if isinstance(value, str | Path) and f"{value}/".startswith(f"{old}/") and not key.endswith("_URL"):
+                values[key] = type(value)(f"{new}{str(value)[len(old) :]}")
+    values[name] = Path(new) if isinstance(own.get(name), Path) else new
+    return values
 
 
 def _database(own: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
@@ -35,10 +41,7 @@ def _database(own: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
 
 def _settings(site: dict[str, Any]) -> dict[str, Any]:
     own = {name: value for name, value in site.items() if name.isupper()}
-    old = str(own.get("STATIC_ROOT") or "")
-    values = {name: _moved(value, old, _given["static_root"]) for name, value in own.items()}
-    values["STATIC_ROOT"] = _given["static_root"]
-    values["MEDIA_ROOT"] = _given["media_root"]
+    values = _moved(_moved(own, "STATIC_ROOT", _given["static_root"]), "MEDIA_ROOT", _given["media_root"])
     values["DEBUG"] = False
     values["ALLOWED_HOSTS"] = [*own.get("ALLOWED_HOSTS", []), _given["domain"]]
     values["SECRET_KEY"] = own.get("SECRET_KEY") or "a key of the rehearsal: nothing here is secret, and nothing lasts" * 2

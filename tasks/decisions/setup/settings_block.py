@@ -96,7 +96,7 @@ def _middleware(layout: Layout, facts: Facts) -> Iterator[str]:
 def _static(layout: Layout, facts: Facts, top: str, leave: Sequence[str]) -> Iterator[str]:
     if not facts.static_root or _within(facts.static_root, top):
         yield "# One folder for all instances, on the shared disk: no checkout."
-        yield 'STATIC_ROOT = _os.environ.get("STATIC_ROOT", _checkout.parent / "shared" / "static")'
+        yield 'STATIC_ROOT = _Path(_os.environ.get("STATIC_ROOT", _checkout.parent / "shared" / "static"))'
     if facts.base_dir != top:
         yield "# The manifest of this release, which stays with its code."
         yield "STATICFILES_MANIFEST_ROOT = _checkout"
