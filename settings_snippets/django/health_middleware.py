@@ -9,6 +9,8 @@ ALLOWED_HOSTS nor SECURE_SSL_REDIRECT, neither a session nor a database is invol
             together, which does not help, and an Auto Scaling group with ELB health checks would replace all of them.
     deep    does the release work? For the deployment. Asks every database each time: 503 if one fails, or lacks migrations.
 
+A process that answers has imported the URLconf, with the site's views: else its first visitor would wait for that.
+
 Each reports the release and the hash of its static files' manifest. Requests that were forwarded for a visitor (X-Forwarded-For)
 get only the status, and 404 for deep. The settings, with their defaults:
 
@@ -38,6 +40,7 @@ from django.conf import settings
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.db.migrations.loader import MigrationLoader
 from django.http import HttpRequest, HttpResponse
+from django.urls import get_resolver
 
 from .health import databases_answer, migrations, round_trip
 
@@ -70,6 +73,7 @@ class HealthMiddleware:
         self._is_async = iscoroutinefunction(get_response)
         if self._is_async:
             markcoroutinefunction(self)
+        _import_urls()
 
     def __call__(self, request: HttpRequest) -> Any:
         """Answer or pass on; a coroutine where the next middleware is one."""
@@ -159,6 +163,14 @@ def _migrations() -> tuple[list[Key], dict[Key, list[Key]]]:
     loader = MigrationLoader(None)
     replaces = {key: [(app, name) for app, name in m.replaces] for key, m in loader.disk_migrations.items() if m.replaces}
     return list(loader.graph.nodes), replaces
+
+
+def _import_urls() -> None:
+    """Import the URLconf while the process starts: Django does it at the first page, and the visitor would wait for all views."""
+    try:
+        get_resolver().url_patterns  # noqa: B018
+    except Exception:  # noqa: BLE001  (of the site's own code: its pages fail with it, and health still answers)
+        logger.exception("Health check: the URLconf cannot be imported")
 
 
 def _release() -> dict[str, str | None]:

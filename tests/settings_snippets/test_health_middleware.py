@@ -125,6 +125,16 @@ def test_a_process_that_starts_during_an_outage_is_ready_where_the_host_remember
         assert get(place, READY).status == (200 if remembered else 503)
 
 
+def test_no_visitor_waits_for_the_views_to_be_imported(project: Project) -> None:
+    """A process that starts has them before it is ready; where they cannot be imported, health still answers."""
+    loaded = "import sys; from config import wsgi; print('config.urls' in sys.modules)"
+    assert project.python("-c", loaded).out == "True\n"
+    (project.base / "config/urls.py").write_text("raise RuntimeError('no such view')\n")
+    with gunicorn(project) as (place, log):
+        assert (get(place, LIVE).status, get(place, READY).status) == (200, 200)
+        assert "the URLconf cannot be imported" in text_of(log) and "no such view" in text_of(log)
+
+
 def test_a_state_folder_that_is_missing_is_a_warning_and_no_failure(project: Project) -> None:
     (project.root / "run").rmdir()
     with gunicorn(project) as (place, log):
