@@ -78,6 +78,13 @@ class Facts:
     debug_variable: str = ""  # what has to be False in the environment, so that DEBUG is off
 
     @property
+    def old_storages(self) -> bool:
+        """Whether storages are named as before Django 4.2, which allows no STORAGES beside it; Django 5.1 passes that over."""
+        version = tuple(int(part) for part in re.findall(r"\d+", self.versions.get("django", ""))[:2])
+        named = "STORAGES" not in self.own and bool({"STATICFILES_STORAGE", "DEFAULT_FILE_STORAGE"} & set(self.own))
+        return named and version < (5, 1)
+
+    @property
     def stock(self) -> bool:
         """Whether the storage of static files is one of Django's or WhiteNoise's own."""
         return self.storage in STOCK

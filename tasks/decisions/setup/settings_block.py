@@ -109,7 +109,7 @@ def _static(layout: Layout, facts: Facts, top: str, leave: Sequence[str]) -> Ite
 
 def _storage(layout: Layout, facts: Facts, leave: Sequence[str]) -> Iterator[str]:
     name = storage_name(layout, facts)
-    if "STORAGES" not in facts.own and {"STATICFILES_STORAGE", "DEFAULT_FILE_STORAGE"} & set(facts.own):
+    if facts.old_storages:
         yield f'    STATICFILES_STORAGE = "{name}"'
         return
     # Some settings have it in production alone: on a developer's machine the block meets none.

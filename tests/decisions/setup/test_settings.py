@@ -51,6 +51,19 @@ def test_whitenoise_comes_right_after_djangos_security_whatever_has_its_name(kin
     assert without["MIDDLEWARE"][1:] == [WHITENOISE, "x.Last"]
 
 
+@pytest.mark.parametrize("name", ["STATICFILES_STORAGE", "DEFAULT_FILE_STORAGE"])
+@pytest.mark.parametrize("version, read", [("4.2.30", True), ("5.0", True), ("5.1", False), ("6.1.2", False)])
+def test_the_storage_is_named_where_this_django_looks(name: str, version: str, read: bool, tmp_path: Path) -> None:
+    """Since 5.1 Django passes a STATICFILES_STORAGE over: collectstatic would make no manifest, and say nothing."""
+    given = {"INSTALLED_APPS": [], "MIDDLEWARE": [], name: "of.Before"}
+    settings = {"__file__": str(tmp_path / "bakery/settings.py"), **given}
+    block = settings_block(LAYOUT, facts(own=list(given), versions={"django": version}), str(tmp_path))
+    exec(block.replace('"pytest" not in _sys.modules', "True"), settings)
+    ours = "bakery.deployment.local_manifest_storage.LocalManifestStaticFilesStorage"
+    assert ("STORAGES" not in settings) is read
+    assert (settings["STATICFILES_STORAGE"] if read else settings["STORAGES"]["staticfiles"]["BACKEND"]) == ours
+
+
 def test_the_python_path_of_the_real_site_is_that_of_its_checkout_alone() -> None:
     path = "/srv/bakery/app/src:/etc/bakery:/srv/bakery/app::lib:../apps:../../x:/srv/bakery/app/../apps:a\n[b]"
     found = python_path(path, "/srv/bakery/app/", "backend")
