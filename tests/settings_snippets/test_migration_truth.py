@@ -21,6 +21,10 @@ ROOT = Path(__file__).parents[2]
 # Rightly so, although nothing fails here: between two migrations of the plan old code would; the second row of new code would not
 # let old code change the first one; it deletes other rows than it means to.
 ALARMS = {"add and drop", "exclusion with a new nullable column", "database does otherwise on delete"}
+# And what the rows here do not try: to swap what is unique at the end of a transaction, to search by another collation, to make a
+# row of new code like another.
+ALARMS |= {"unique: at once again", "unique: where a new column is true, by default False"}
+ALARMS |= {"collation: not all texts apart", "collation: not all texts apart, unique"}
 # Indexes that are no longer there when the migration ends, a NOT NULL that was there before it, and rows that are all NULL, which
 # PostgreSQL looks through only where the foreign key is not in the definition of the column.
 UNSEEN = {"rows: foreign key that is made and dropped", "rows: NULL and back", "sql: foreign key of a new column"}

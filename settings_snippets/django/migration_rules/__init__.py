@@ -38,6 +38,7 @@ __all__ = [
 
 Problems = dict[Verdict, int]  # the step since which each stands
 BEFORE = -1
+_UNDONE = Verdict("compatible", "its migration leaves the tables as they were, in one transaction")
 
 
 def verdicts(
@@ -85,7 +86,7 @@ def _of_step(world: World, waits: locks.Waits, step: Step) -> Verdict:
     found = [Verdict("none", "nothing changes in the database")]
     for effect in map(world.meant, step.effects):
         waits.add(effect)
-        found.append(on_schema.verdict(world, effect))
+        found.append(_UNDONE if step.undone else on_schema.verdict(world, effect))
         world.apply([effect], real=True, models=step.state is None)
     world.apply(step.state or (), real=False, models=True)
     return worst(found)

@@ -32,6 +32,12 @@ def follows(known: Iterable[Condition], demanded: Condition) -> bool:
     return demanded[0] == "or" and any(follows(premises, part) for part in demanded[1:])
 
 
+def columns_in(condition: Condition) -> set[str]:
+    """Return the columns of which a condition is known to say something."""
+    kind, *parts = condition
+    return {parts[0]} if kind == "is" else {name for part in parts if kind != "other" for name in columns_in(part)}
+
+
 def _implies(known: Condition, demanded: Condition) -> bool:
     if known == demanded:
         return True

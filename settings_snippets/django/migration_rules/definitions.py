@@ -120,10 +120,9 @@ def constraint_of(tree: Any) -> Constraint:
         return Constraint(name_of(tree.this) if tree.this else "", "index", columns_of(tree.expressions), detail=detail)
     if kind == "UniqueColumnConstraint" and type(tree.this).__name__ == "Schema":
         name = name or (name_of(tree.this.this) if tree.this.this is not None else "")
-        found = columns_of(tree.this.expressions)
-        return Constraint(
-            name, "unique", found, nulls_distinct=not tree.args.get("nulls"), expressions=_computes(tree.this.expressions)
-        )
+        found, later = columns_of(tree.this.expressions), "DEFERRABLE" in map(str, tree.args.get("options") or [])
+        return Constraint(name, "unique", found, nulls_distinct=not tree.args.get("nulls"), detail="DEFERRABLE" * later,
+                          expressions=_computes(tree.this.expressions), of_all=True, deferrable=later)  # fmt: skip
     if kind == "PrimaryKey":
         return Constraint(name, "unique", columns_of(tree.expressions))
     if kind == "ForeignKey":

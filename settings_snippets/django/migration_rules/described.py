@@ -24,7 +24,7 @@ def describe(model: type[models.Model], editor: Any) -> Table:
     meta = model._meta
     columns = [_column(field, editor) for field in meta.local_concrete_fields]
     made = (_made(model, one, editor) for one in (*meta.constraints, *meta.indexes))
-    constraints = (*_together(model), *(one for one in made if one))
+    constraints = (*_key(model), *_together(model), *(one for one in made if one))
     return Table(meta.db_table, {column.name: column for column in columns if column}, constraints)
 
 
@@ -82,6 +82,13 @@ def _falls_back(field: Any, editor: Any) -> bool:
     return field.remote_field is not None or not editor.skip_default(field)
 
 
+def _key(model: type[models.Model]) -> Iterator[Constraint]:
+    """Yield the primary key where it is of several columns (Django 5.2): none of these is one by itself."""
+    columns = [field.column for field in getattr(model._meta, "pk_fields", ())]
+    if len(columns) > 1:
+        yield Constraint("", "unique", tuple(columns), detail="PRIMARY KEY", of_all=True)
+
+
 def _together(model: type[models.Model]) -> Iterator[Constraint]:
     for fields in model._meta.unique_together:
         yield Constraint("", "unique", columns_of(model, fields))
@@ -95,13 +102,18 @@ def _made(model: type[models.Model], one: Any, editor: Any) -> Constraint | None
     if sql is None:
         return None
     if isinstance(one, models.Index):
-        return Constraint(name, "index", columns_of(model, one.fields), detail=sql, expressions=bool(one.expressions))
+        may_fail = editor.connection.features.supports_expression_indexes and not all(map(_total, one.expressions))
+        return Constraint(name, "index", columns_of(model, one.fields), detail=sql, expressions=bool(one.expressions),
+                          may_fail=may_fail)  # fmt: skip
     if isinstance(one, models.UniqueConstraint):
         fields = one.fields or _names(one.expressions)
-        plain = not (one.expressions or one.condition or one.include or one.opclasses)
+        of_all, indexed = not (one.expressions or one.condition), bool(one.include or one.opclasses)
+        simple = of_all and not indexed and not one.deferrable
         distinct = getattr(one, "nulls_distinct", None) is not False
-        return Constraint(name, "unique", columns_of(model, fields), distinct, detail="" if plain else sql,
-                          expressions=bool(one.expressions), as_index=not plain)  # fmt: skip
+        condition = read_condition(model, flattened(one.condition)) if one.condition else None
+        return Constraint(name, "unique", columns_of(model, fields), distinct, condition, detail="" if simple else sql,
+                          expressions=bool(one.expressions), as_index=indexed or not of_all, of_all=of_all,
+                          deferrable=bool(one.deferrable))  # fmt: skip
     if isinstance(one, models.CheckConstraint):
         given = flattened(condition_of(one))
         read = read_condition(model, given)
@@ -110,6 +122,18 @@ def _made(model: type[models.Model], one: Any, editor: Any) -> Constraint | None
         fields = _names([expression for expression, _ in one.expressions])
         return Constraint(name, "exclude", columns_of(model, fields), detail=sql)
     return Constraint(name, "other", None, detail=sql)
+
+
+# Functions that have a value for every value of their sources.
+_TOTAL = {"F", "Col", "Value", "OrderBy", "Collate", "OpClass", "IndexExpression", "Lower", "Upper", "Trim", "LTrim", "RTrim"}
+_TOTAL |= {"Length", "Coalesce", "Concat", "ConcatPair", "NullIf", "MD5", "SHA1", "SHA224", "SHA256", "SHA384", "SHA512"}
+_TOTAL |= {"Left", "Right", "Reverse", "KeyTransform", "KeyTextTransform", "KT", "SearchVector", "SearchConfig"}
+
+
+def _total(expression: Any) -> bool:
+    """Return whether an expression is known to have a value, whatever its columns hold."""
+    sources = expression.get_source_expressions() if hasattr(expression, "get_source_expressions") else []
+    return type(expression).__name__ in _TOTAL and all(_total(one) for one in sources if one is not None)
 
 
 def condition_of(check: Any) -> Any:

@@ -46,9 +46,9 @@ class Renaming:
 
 
 def differences(
-    before: Mapping[Key, Table], after: Mapping[Key, Table], names: Renaming, *, concurrently: bool
+    before: Mapping[Key, Table], after: Mapping[Key, Table], names: Renaming, *, concurrently: bool, valid: bool = True
 ) -> Iterator[Effect]:
-    """Return the effects that make the tables before into those after."""
+    """Return the effects that make the tables before into those after; `valid`: rows that are there are checked."""
     kept = {names.key(key): table for key, table in before.items()}
     for key, table in kept.items():
         if key not in after:
@@ -58,10 +58,27 @@ def differences(
             yield Effect("create_table", table.name, created=table)
         elif kept[key] != table:
             fields = {name: names.field(key, name) for name in (column.field for column in kept[key].columns.values())}
-            yield from _altered(kept[key], table, fields, concurrently=concurrently)
+            for effect in _altered(kept[key], table, fields):
+                made = effect.constraint if effect.kind == "add_constraint" else None
+                yield replace(effect, constraint=replace(made, concurrently=concurrently, valid=valid)) if made else effect
 
 
-def _altered(old: Table, new: Table, fields: Mapping[str, str], *, concurrently: bool) -> Iterator[Effect]:
+def alike(before: Mapping[Key, Table], after: Mapping[Key, Table]) -> bool:
+    """Return whether the database has the same tables, whatever the models are called."""
+    return _seen(before) == _seen(after)
+
+
+def _seen(tables: Mapping[Key, Table]) -> Mapping[str, Any]:
+    return {
+        table.name: (
+            {name: _essence(column) for name, column in table.columns.items()},
+            {(one.name, *one.essence) for one in table.constraints},
+        )
+        for table in tables.values()
+    }
+
+
+def _altered(old: Table, new: Table, fields: Mapping[str, str]) -> Iterator[Effect]:
     """Compare two descriptions of one table; `fields`: what each field of the old one is called in the new one."""
     if old.name != new.name:
         yield Effect("rename_table", old.name, to=new.name)
@@ -84,7 +101,7 @@ def _altered(old: Table, new: Table, fields: Mapping[str, str], *, concurrently:
     known = {_renamed(constraint, renamed).essence for constraint in old.constraints}
     for constraint in new.constraints:
         if constraint.essence not in known:
-            yield Effect("add_constraint", new.name, constraint=replace(constraint, concurrently=concurrently))
+            yield Effect("add_constraint", new.name, constraint=constraint)
 
 
 def _dropped(old: Table, new: Table, renamed: Mapping[str, str]) -> Iterator[Effect]:

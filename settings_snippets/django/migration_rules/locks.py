@@ -91,6 +91,8 @@ def _of(world: World, effect: Effect) -> Iterator[Wait]:
             yield from _referred(table, world.column(table, effect.column), effect.after)
     elif effect.kind == "alter_column" and effect.before:
         yield from _altered(table, effect.before, column)
+        if effect.before.collation != column.collation:
+            yield table, ALL, _build(table, column.name) if _is_indexed(world, table, column) else ""
     elif effect.kind in SQL_CHANGES:
         before = world.column(table, effect.column)
         yield from _altered(table, before, changed(before, effect.kind))
@@ -101,6 +103,12 @@ def _of(world: World, effect: Effect) -> Iterator[Wait]:
         yield from _constrained(table, effect.constraint, drops=effect.kind == "drop_constraint")
     elif effect.kind == "opaque":
         yield "", "", "Python or SQL runs whose duration is unknown"
+
+
+def _is_indexed(world: World, table: str, column: Column) -> bool:
+    known = world.real.get(table)
+    over = known is not None and any(one.kind != "check" and column.name in (one.columns or ()) for one in known.constraints)
+    return column.indexed or column.unique or over
 
 
 def _gone(world: World, effect: Effect) -> list[Column]:
@@ -139,8 +147,6 @@ def _altered(table: str, before: Column, after: Column) -> Iterator[Wait]:
         yield table, ALL, _scan(table)
     if (before.null, before.default) != (after.null, after.default) or before.value != after.value:
         yield table, ALL, ""
-    if before.collation != after.collation:
-        yield table, ALL, _build(table, after.name) if after.indexed or after.unique else ""
     if plain(before.type) != plain(after.type):
         rewritten = widening(before.type, after.type) is not False
         yield table, ALL, f"every row of {table} is rewritten" if rewritten else ""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from .schema import Column, Table, Verdict
 from .types import octets
 from .world import World
+
+# PostgreSQL, "Collation Support": only what CREATE COLLATION has made may take texts that differ for the same.
+_TELLS_APART = re.compile(r"|C|POSIX|default|ucs_basic|unicode|pg_\w+|C\.\S+|[a-z]{2,3}_[A-Z]{2}\S*|\S+-x-icu")
 
 
 def verdicts(world: World, old: Table, before: Column, after: Column) -> Iterator[Verdict]:
@@ -20,12 +24,11 @@ def verdicts(world: World, old: Table, before: Column, after: Column) -> Iterato
             f"old code may write characters into {what} that {after.collation} does not have",
             "add a new column, write both, and drop the old one releases later",
         )
-    unique = before.unique or any(before.name in names for names in old.unique_sets())
-    if world.vendor == "postgresql" and not unique:
-        # Unless it is not deterministic, it tells the same texts apart as any other.
+    held = {name for one in old.constraints if one.kind in ("unique", "exclude") for name in one.columns or ()}
+    if world.vendor == "postgresql" and _TELLS_APART.fullmatch(after.collation):
         yield Verdict("compatible", f"{what} is sorted by {after.collation or 'the collation of the database'}")
         return
-    refused = ", and may write what is a duplicate then" if unique else ""
+    refused = ", and may write what is a duplicate then" if before.unique or before.primary or before.name in held else ""
     yield Verdict(
         "review",
         f"{what} is compared by {after.collation or 'the collation of its table'}: old code may find other texts{refused}",

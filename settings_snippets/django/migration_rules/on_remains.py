@@ -61,6 +61,8 @@ def _columns(models: Table, real: Table) -> Iterator[Verdict]:
             yield _fails(f"it may write duplicates into {what}, which is unique in the database")
         if now.check and now.check != column.check:
             yield _fails(f"it may write into {what} what the check {now.check} in the database refuses")
+        if now.target and not column.target:
+            yield _fails(f"it may write into {what} what {now.target} does not have: the foreign key stays", _UNREFERENCED)
         if now.target and column.target and now.target != column.target:
             yield _fails(f"it refers with {what} to {column.target}, which refers to {now.target} in the database")
         if column.deletes and now.target and not now.deletes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .schema import Table, Verdict
-from .types import widening
+from .types import plain, widening
 from .world import World, kept_to
 
 
@@ -77,7 +77,12 @@ def _arrays(old: Table, real: Table) -> Iterator[Verdict]:
     """Django casts what it writes into an array to the type that the models name."""
     for name, column in old.columns.items():
         now = real.columns.get(name)
-        if now and column.type.endswith("[]") and column.type != now.type and widening(column.type, now.type) is not None:
+        if (
+            now
+            and column.type.endswith("[]")
+            and plain(column.type) != plain(now.type)
+            and widening(column.type, now.type) is not None
+        ):
             yield Verdict(
                 "review",
                 f"old code that saves a row of new code casts {old.name}.{name} to {column.type}: longer elements are cut off,"
@@ -87,13 +92,13 @@ def _arrays(old: Table, real: Table) -> Iterator[Verdict]:
 
 
 def _uniques(world: World, old: Table, real: Table) -> Iterator[Verdict]:
-    kept = real.unique_sets()
+    kept, later = real.unique_sets(), real.unique_sets(deferred=True)
     for names in old.unique_sets():
         if names in kept or not names <= real.columns.keys() or any(old.columns[one].primary for one in names):
             continue
         columns = ", ".join(sorted(names))
         duplicates = (
-            "" if any(one < names for one in kept) else ", and get() finds more than one of the rows that new code may write"
+            "" if any(one <= names for one in later) else ", and get() finds more than one of the rows that new code may write"
         )
         if world.vendor == "mysql" and not duplicates:
             continue  # its upserts name nothing
@@ -105,7 +110,8 @@ def _uniques(world: World, old: Table, real: Table) -> Iterator[Verdict]:
         )
     for constraint in old.constraints:
         there = set(constraint.columns or ()) <= real.columns.keys()
-        if constraint.kind == "unique" and not constraint.plain and there and not kept_to(real, constraint):
+        alone = not constraint.plain or constraint.deferrable
+        if constraint.kind == "unique" and alone and there and not kept_to(real, constraint):
             yield Verdict(
                 "review",
                 f"new code may write duplicates that {constraint.name} on {old.name} refused: old code may find two rows for one",

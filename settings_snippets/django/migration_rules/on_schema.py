@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from . import locks_mysql, on_collation
-from .conditions import outcomes
-from .schema import UNKNOWN, Column, Constraint, Effect, Table, Verdict, worst
+from . import locks_mysql, on_collation, on_constraints
+from .on_constraints import LATER, fine
+from .schema import Column, Constraint, Effect, Table, Verdict, worst
 from .types import plain, widening
 from .world import SQL_CHANGES, World, changed, kept_to
-
-LATER = "let this release keep to it; add {} in the next"
 
 
 def verdict(world: World, effect: Effect) -> Verdict:
@@ -25,17 +23,13 @@ def verdict(world: World, effect: Effect) -> Verdict:
     return found
 
 
-def _fine(text: str) -> Verdict:
-    return Verdict("compatible", text)
-
-
 def _create_table(world: World, effect: Effect) -> Verdict:
-    return _fine(f"old code does not know the new table {effect.table}")
+    return fine(f"old code does not know the new table {effect.table}")
 
 
 def _drop_table(world: World, effect: Effect) -> Verdict:
     if effect.table not in world.old:
-        return _views(world, effect.table) or _fine(f"the running release does not use {effect.table}")
+        return _views(world, effect.table) or fine(f"the running release does not use {effect.table}")
     return Verdict(
         "incompatible",
         f"old code reads and writes {effect.table}, which is dropped",
@@ -54,7 +48,7 @@ def _views(world: World, table: str) -> Verdict | None:
 
 def _rename_table(world: World, effect: Effect) -> Verdict:
     if effect.table not in world.old:
-        return _fine(f"the running release does not use {effect.table}")
+        return fine(f"the running release does not use {effect.table}")
     return Verdict(
         "incompatible",
         f"old code asks for {effect.table}, which is called {effect.to} then",
@@ -65,7 +59,7 @@ def _rename_table(world: World, effect: Effect) -> Verdict:
 def _add_column(world: World, effect: Effect) -> Verdict:
     column, what = effect.after or Column(effect.column), f"{effect.table}.{effect.column}"
     if effect.table not in world.old:
-        return _fine(f"{effect.table} is not used by the running release")
+        return fine(f"{effect.table} is not used by the running release")
     if not column.filled:
         return Verdict(
             "incompatible",
@@ -81,14 +75,14 @@ def _add_column(world: World, effect: Effect) -> Verdict:
     if column.generated:
         return Verdict("review", f"whether the expression of {what} works for all values of old code is unknown")
     if column.fallback and not column.null:
-        return _fine(f"rows of old code, which does not know {what}, get the default of the models, which stays in the database")
-    return _fine(f"old code does not know {what}, and may leave it out")
+        return fine(f"rows of old code, which does not know {what}, get the default of the models, which stays in the database")
+    return fine(f"old code does not know {what}, and may leave it out")
 
 
 def _drop_column(world: World, effect: Effect) -> Verdict:
     what = f"{effect.table}.{effect.column}"
     if not world.uses(effect.table, effect.column):
-        return _views(world, effect.table) or _fine(f"the running release does not use {what}")
+        return _views(world, effect.table) or fine(f"the running release does not use {what}")
     return Verdict(
         "incompatible",
         f"old code names {what} in every SELECT and INSERT, and it is dropped",
@@ -101,7 +95,7 @@ def _drop_column(world: World, effect: Effect) -> Verdict:
 def _rename_column(world: World, effect: Effect) -> Verdict:
     what = f"{effect.table}.{effect.column}"
     if not world.uses(effect.table, effect.column):
-        return _fine(f"the running release does not use {what}")
+        return fine(f"the running release does not use {what}")
     return Verdict(
         "incompatible",
         f"old code asks for {what}, which is called {effect.to} then",
@@ -112,7 +106,7 @@ def _rename_column(world: World, effect: Effect) -> Verdict:
 def _alter_column(world: World, effect: Effect) -> Verdict:
     after = effect.after or world.column(effect.table, effect.column)
     if effect.table not in world.old:
-        return _fine(f"{effect.table} is not used by the running release")
+        return fine(f"{effect.table} is not used by the running release")
     if not world.uses(effect.table, effect.column):
         # This plan itself has added it, or it remains from a release before: old code leaves it out.
         return _add_column(world, replace(effect, kind="add_column", after=after))
@@ -134,7 +128,7 @@ def _modify_column(world: World, effect: Effect) -> Verdict:
 
 def _changes(old: Table, before: Column, after: Column) -> Iterator[Verdict]:
     table, what = old.name, f"{old.name}.{before.name}"
-    yield _fine(f"old code works with {what} as it will be")
+    yield fine(f"old code works with {what} as it will be")
     if before.null and not after.null:
         yield Verdict(
             "incompatible",
@@ -184,7 +178,7 @@ def _new_demands(old: Table, before: Column, after: Column) -> Iterator[Verdict]
 
 def _delete_change(what: str, before: Column, after: Column) -> Verdict:
     if not before.deletes:
-        return _fine(f"old code does by itself what the database does then with {what}")
+        return fine(f"old code does by itself what the database does then with {what}")
     if not after.deletes:
         return Verdict(
             "incompatible",
@@ -206,55 +200,7 @@ def _type_change(what: str, before: str, after: str) -> Verdict:
             f"{what} changes from {before} to {after}: what old code writes may not fit, what it reads may be of another kind",
             "add a new column, write both, and drop the old column releases later",
         )
-    return _fine(f"{what} is widened from {before} to {after}: all that old code writes fits")
-
-
-def _add_constraint(world: World, effect: Effect) -> Verdict:
-    constraint, table = effect.constraint or Constraint("", "other"), effect.table
-    if table not in world.old:
-        return _fine(f"{table} is not used by the running release")
-    if constraint.kind == "index":
-        return _fine("an index changes no answer")
-    if constraint.kind == "other" or constraint.columns is None:
-        return Verdict("review", f"what the new constraint {constraint.name} on {table} demands is unknown")
-    where = f"{constraint.name or 'the constraint'} on {table} ({', '.join(constraint.columns)})"
-    refused = Verdict("incompatible", f"old code may write what {where} refuses", LATER.format("the constraint"))
-    fresh = [world.column(table, name) for name in constraint.columns if not world.uses(table, name)]
-    if kept_to(world.old[table], constraint):
-        return _fine(f"what {where} refuses was refused before")
-    if not fresh:
-        return refused
-    found = (
-        _of_check(constraint, fresh, where, refused)
-        if constraint.kind == "check"
-        else _of_unique(constraint, fresh, where, refused)
-    )
-    if found.verdict == "compatible" and len(fresh) < len(constraint.columns):
-        return Verdict(
-            "review",
-            f"when old code changes a row of new code, {where} may refuse it",
-            "make sure that old code does not change those columns; or add the constraint in the next release",
-        )
-    return found
-
-
-def _of_unique(constraint: Constraint, fresh: list[Column], where: str, refused: Verdict) -> Verdict:
-    # NULL is distinct from NULL: rows of old code, which leave the new columns out, never clash.
-    if any(column.left_empty for column in fresh) and constraint.nulls_distinct and constraint.kind != "foreign":
-        return _fine(f"rows of old code are NULL where {where} looks")
-    if constraint.kind == "foreign" and all(column.left_empty for column in fresh):
-        return _fine(f"rows of old code are NULL where {where} looks")
-    return refused
-
-
-def _of_check(constraint: Constraint, fresh: list[Column], where: str, refused: Verdict) -> Verdict:
-    if constraint.condition is None:
-        return replace(refused, verdict="review", why=f"whether rows of old code pass {where} is unknown")
-    known = {column.name: None if column.left_empty else column.value for column in fresh}
-    possible = outcomes(constraint.condition, {name: value for name, value in known.items() if value is not UNKNOWN})
-    if False not in possible:
-        return _fine(f"rows of old code, which leave the new columns out, pass {where}")
-    return refused if possible == {False} else replace(refused, verdict="review")
+    return fine(f"{what} is widened from {before} to {after}: all that old code writes fits")
 
 
 def _drop_constraint(world: World, effect: Effect) -> Verdict:
@@ -264,7 +210,7 @@ def _drop_constraint(world: World, effect: Effect) -> Verdict:
     if world.vendor == "mysql" and table and dropped and not nameless and not table.named(dropped.name):
         why = f"whether {dropped.name} on {table.name} is unique is unknown: old code may count on it"
         return Verdict("review", why, "drop it by an operation of Django's")
-    return _fine("code that obeyed the constraint works without it")
+    return fine("code that obeyed the constraint works without it")
 
 
 def _opaque(world: World, effect: Effect) -> Verdict:
@@ -272,7 +218,7 @@ def _opaque(world: World, effect: Effect) -> Verdict:
 
 
 def _harmless(world: World, effect: Effect) -> Verdict:
-    return _fine(effect.text)
+    return fine(effect.text)
 
 
 def _sql_change(world: World, effect: Effect) -> Verdict:
@@ -289,7 +235,7 @@ _RULES: dict[str, Callable[[World, Effect], Verdict]] = {
     "rename_column": _rename_column,
     "alter_column": _alter_column,
     "modify_column": _modify_column,
-    "add_constraint": _add_constraint,
+    "add_constraint": on_constraints.verdict,
     "drop_constraint": _drop_constraint,
     "opaque": _opaque,
     "harmless": _harmless,

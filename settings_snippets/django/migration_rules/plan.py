@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
 from .described import describe
-from .differences import Key, Renaming, differences
+from .differences import Key, Renaming, alike, differences
 from .rendering import Face, Name, Rendering
 from .schema import Column, Effect, Server, Step, Table
 from .sql import read_sql
@@ -73,12 +73,17 @@ class Reader:
 
     def _steps(self, state: ProjectState, described: Described, migrations: Iterable[Migration]) -> Iterator[Step]:
         for migration in migrations:
+            made, seen = list[Step](), [described]
             for operation in migration.operations:
                 following = _Following(self, migration.app_label, state, described)
                 effects, of_models = following.step(operation)
                 atomic = migration.atomic
-                yield Step(migration.app_label, migration.name, operation.describe(), effects, of_models, atomic)
+                made.append(Step(migration.app_label, migration.name, operation.describe(), effects, of_models, atomic))
                 state, described = following.state, following.described
+                seen.append(described)
+            whole = migration.atomic and self.connection.features.can_rollback_ddl
+            undone = _undone(migration.operations, made, [one.tables for one in seen]) if whole else range(0)
+            yield from (replace(step, undone=number in undone) for number, step in enumerate(made))
 
     def _described(self, state: ProjectState, before: Described) -> Described:
         """Describe every model that has a table; those that are as before are not described again."""
@@ -162,8 +167,9 @@ class _Following:
     def _difference(self, operation: Operation, before: Described, *, unmanaged: bool) -> Iterator[Effect]:
         """Return what differs from before: of the tables that migrations make, or of all that models use."""
         old, new = (_used(one.tables) if unmanaged else _made(one.tables) for one in (before, self.described))
-        concurrently = type(operation).__name__.endswith("Concurrently")
-        return differences(old, new, Renaming(operation, self._app), concurrently=concurrently)
+        kind = type(operation).__name__
+        concurrently, valid = kind.endswith("Concurrently"), not kind.endswith("NotValid")
+        return differences(old, new, Renaming(operation, self._app), concurrently=concurrently, valid=valid)
 
     def _allowed(self, operation: Any) -> bool:
         return self._reader._tenants or bool(router.allow_migrate(self._reader.alias, self._app, **operation.hints))
@@ -203,6 +209,22 @@ def _filled(operation: Operation, effect: Effect) -> Effect:
     if isinstance(operation, operations.AddField) and not operation.preserve_default and effect.after:
         return replace(effect, after=replace(effect.after, fallback=True))
     return effect
+
+
+def _undone(made: Sequence[Operation], steps: Sequence[Step], seen: Sequence[Tables]) -> range:
+    """Return the numbers of operations that rename something and end where they began: a model renamed that keeps its table, say.
+
+    `seen`: the tables before each operation, and after the last one.
+    """
+    own = (operations.RunSQL, operations.RunPython, operations.SeparateDatabaseAndState)
+    renaming = [number for number, step in enumerate(steps) if any(one.kind.startswith("rename_") for one in step.effects)]
+    for first, last in ((first, last) for first in renaming for last in reversed(renaming) if first < last):
+        between = made[first : last + 1]
+        if any(isinstance(one, own) or _does_its_own(one) for one in between):
+            continue
+        if alike(_made(seen[first]), _made(seen[last + 1])):
+            return range(first, last + 1)
+    return range(0)
 
 
 def _does_its_own(operation: Operation) -> bool:

@@ -59,8 +59,8 @@ class Column:
 class Constraint:
     """`kind`: unique, check, exclude, foreign, index or other; `columns`: None where unknown.
 
-    `condition`: what a check demands, as `conditions` reads it; `detail`: what distinguishes it from others of its kind over the
-    same columns, "" when plain.
+    `condition`: what a check demands, or in which rows something is unique, as `conditions` reads it; `detail`: what
+    distinguishes it from others of its kind over the same columns, "" when plain; `of_all`: it is unique in all rows.
     """
 
     name: str
@@ -76,6 +76,9 @@ class Constraint:
     as_index: bool = False  # made as an index, not as a constraint
     inline: bool = False  # in the definition of a new column
     valid: bool = True  # rows that are there are checked
+    of_all: bool = False
+    deferrable: bool = False  # checked at the end of a transaction; no upsert can name it
+    may_fail: bool = False  # the expression of an index is not known to have a value for all that a column may hold
 
     @property
     def essence(self) -> tuple[Any, ...]:
@@ -85,7 +88,7 @@ class Constraint:
     @property
     def plain(self) -> bool:
         """Return whether it is unique over columns: no condition, no expression."""
-        return self.kind == "unique" and not self.detail and self.columns is not None
+        return self.kind == "unique" and (not self.detail or self.of_all) and self.columns is not None
 
 
 @dataclass(frozen=True)
@@ -106,10 +109,11 @@ class Table:
         """Return whether a constraint or an index of the table bears a name."""
         return any(one.name == name for one in self.constraints if name)
 
-    def unique_sets(self) -> set[frozenset[str]]:
-        """Return the sets of columns that an upsert may name."""
+    def unique_sets(self, *, deferred: bool = False) -> set[frozenset[str]]:
+        """Return the sets of columns that an upsert may name; `deferred`: those too that are checked at its transaction's end."""
         alone = {frozenset([name]) for name, column in self.columns.items() if column.unique or column.primary}
-        return alone | {frozenset(one.columns or ()) for one in self.constraints if one.plain}
+        made = (one for one in self.constraints if one.plain and (deferred or not one.deferrable))
+        return alone | {frozenset(one.columns or ()) for one in made}
 
 
 @dataclass(frozen=True)
@@ -130,7 +134,10 @@ class Effect:
 
 @dataclass(frozen=True)
 class Step:
-    """A pending operation: its effects on the database, and those on the models where they differ (None: the same)."""
+    """A pending operation: its effects on the database, and those on the models where they differ (None: the same).
+
+    `undone`: its migration leaves the tables as they were, in one transaction: nobody sees them otherwise.
+    """
 
     app: str
     migration: str
@@ -138,6 +145,7 @@ class Step:
     effects: tuple[Effect, ...]
     state: tuple[Effect, ...] | None = None
     atomic: bool = True
+    undone: bool = False
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import logging
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -15,7 +16,13 @@ from .schema import Constraint, Effect, Table
 _LONGEST = 256 * 1024  # characters: some seconds for sqlglot
 _DIALECTS = {"postgresql": "postgres", "mysql": "mysql", "sqlite": "sqlite", "oracle": "oracle"}
 # What they do is over when the migration is, and changes no table.
-_HARMLESS = ("Analyze", "Comment", "Set", "Show", "Transaction", "Commit")
+_HARMLESS = ("Analyze", "Comment", "Show", "Transaction", "Commit")
+# Of SET: what changes neither where the next statements do their work, nor as whom.
+_SET = re.compile(
+    r"SET\s+(?:LOCAL\s+|SESSION\s+)?(?:\w+_timeout|\w*work_mem|client_min_messages|foreign_key_checks|unique_checks|enable_\w+"
+    r"|synchronous_commit|names)\b",
+    re.IGNORECASE,
+)
 _MADE = ("SCHEMA", "SEQUENCE", "TYPE")
 
 
@@ -63,6 +70,7 @@ def _statement(tree: Any) -> Iterable[Effect]:
     harmless |= kind == "Create" and what in _MADE
     harmless |= kind == "Select" and not _calls(tree) and tree.args.get("into") is None
     text = tree.sql()
+    harmless |= kind == "Set" and bool(_SET.match(text))
     return [Effect("harmless", text=f"old code does not notice: {text[:60]}") if harmless else _opaque(text)]
 
 
@@ -149,6 +157,9 @@ def _checks(table: str, definition: Any, *, inline: bool = False) -> Iterator[Ef
         yield Effect("add_constraint", table, constraint=replace(check_of("", kind), inline=inline))
 
 
+_FAILING = ("Cast", "TryCast", "Div", "IntDiv", "Mod", "Sqrt", "Ln", "Log")
+
+
 def _index(tree: Any) -> Effect:
     index, unique = tree.this, bool(tree.args.get("unique"))
     parameters = index.args.get("params")
@@ -162,6 +173,7 @@ def _index(tree: Any) -> Effect:
         expressions=columns is None,
         concurrently=bool(tree.args.get("concurrently")),
         as_index=True,
+        may_fail=columns is None and any(type(node).__name__ in _FAILING for node in parameters.walk()) if parameters else False,
     )
     return Effect("add_constraint", name_of(index.args["table"]), constraint=made)
 

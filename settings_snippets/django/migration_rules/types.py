@@ -17,6 +17,7 @@ def plain(kind: str) -> str:
     if text != "tinyint(1)":
         text = re.sub(_WIDTH, r"\1", text)
     text = re.sub(r"^int\b", "integer", text).replace("decimal(", "numeric(")
+    text = re.sub(r"\[\d+\]", "[]", text)  # PostgreSQL enforces no size of an array
     return _PLAIN.get(text, text)
 
 

@@ -195,7 +195,7 @@ def kept_to(table: Table, constraint: Constraint) -> bool:
     if not constraint.nulls_distinct and any(name not in table.columns or table.columns[name].null for name in names):
         return False
     # Where all is unique, what a condition selects is.
-    return any(one <= names for one in table.unique_sets())
+    return any(one <= names for one in table.unique_sets(deferred=constraint.deferrable))
 
 
 def facts(table: Table) -> list[Condition]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.operations import AddConstraintNotValid, CreateCollation
 from django.db import models
 from django.db.migrations.operations import (
     AddConstraint,
@@ -10,15 +11,30 @@ from django.db.migrations.operations import (
     AddIndex,
     AlterField,
     AlterModelOptions,
+    AlterModelTable,
     RemoveConstraint,
     RemoveField,
+    RenameField,
+    RenameModel,
     RunPython,
     RunSQL,
 )
 from django.db.models.expressions import RawSQL
-from django.db.models.functions import Length, Lower
+from django.db.models.functions import Cast, Length, Lower
 
-from tests.settings_snippets.migrations.shapes import CONDITION, FIVE, book, case, check, model, separate, text, to, unique
+from tests.settings_snippets.migrations.shapes import (
+    CONDITION,
+    FIVE,
+    book,
+    case,
+    check,
+    model,
+    separate,
+    text,
+    to,
+    unique,
+    with_author,
+)
 
 Q = models.Q
 
@@ -353,4 +369,88 @@ case(
     book(options={"constraints": [check("c", pages__gt=0)]}),
     RemoveConstraint("Book", "c"),
     AddIndex("Book", models.Index(fields=["title"], name="i")),
+)
+
+# -- the same columns, otherwise unique
+BY_TITLE = book(options={"constraints": [unique("u", "title")]})
+LATER = {"deferrable": models.Deferrable.DEFERRED}
+for name, options in {"with another column": {"include": ["pages"]}, "at the end of a transaction": LATER}.items():
+    case(f"unique: {name}", BY_TITLE, RemoveConstraint("Book", "u"), AddConstraint("Book", unique("u", "title", **options)))
+case(
+    "unique: at once again",
+    book(options={"constraints": [unique("u", "title", **LATER)]}),
+    RemoveConstraint("Book", "u"),
+    AddConstraint("Book", unique("u", "title")),
+)
+case(
+    "unique: no longer at the end of a transaction",
+    book(options={"constraints": [unique("u", "title", **LATER)]}),
+    RemoveConstraint("Book", "u"),
+)
+case(
+    "unique: at the end of a transaction, by SQL",
+    BY_TITLE,
+    RunSQL("alter table shop_book drop constraint u, add constraint u unique (title) deferrable initially deferred"),
+)
+if FIVE:
+    for given in (False, True):
+        case(
+            f"unique: where a new column is true, by default {given}",
+            book(),
+            AddField("Book", "main", models.BooleanField(db_default=given)),
+            AddConstraint("Book", unique("u", "title", condition=Q(main=True))),
+        )
+CI = CreateCollation("ci", provider="icu", locale="und-u-ks-level2", deterministic=False)
+case("collation: like that of the system", book(), AlterField("Book", "title", text(db_collation="de-x-icu")))
+case("collation: one more, for a new column", book(), CI, AddField("Book", "n", text(null=True, db_collation="ci")))
+case("collation: not all texts apart", [CI, *book()], AlterField("Book", "title", text(db_collation="ci")))
+case("collation: not all texts apart, unique", [CI, *BY_TITLE], AlterField("Book", "title", text(db_collation="ci")))
+case(
+    "collation: indexed",
+    [model("Book", title=text(db_index=True))],
+    AlterField("Book", "title", text(db_index=True, db_collation="C")),
+)
+
+# -- renamed and back, in one transaction
+case(
+    "back: model keeps its table",
+    [*book(), model("Note", book=to("Book"))],
+    RenameModel("Book", "Work"),
+    AlterModelTable("Work", "shop_book"),
+)
+case(
+    "back: and a column",
+    book(),
+    AddField("Book", "n", text(null=True)),
+    RenameModel("Book", "Work"),
+    AlterModelTable("Work", "shop_book"),
+)
+case(
+    "back: field keeps its column",
+    book(),
+    RenameField("Book", "pages", "length"),
+    AlterField("Book", "length", models.IntegerField(null=True, db_column="pages")),
+)
+case(
+    "back: with SQL between",
+    book(),
+    RenameModel("Book", "Work"),
+    RunSQL("update shop_work set pages = 1"),
+    AlterModelTable("Work", "shop_book"),
+)
+
+# -- what remains, what may fail, what SQL does beside
+case(
+    "remains: field is no foreign key any more, its column is",
+    with_author(null=True),
+    separate([], [AlterField("Book", "author", models.BigIntegerField(null=True, db_column="author_id"))]),
+)
+case("index: of what not every text is", book(), AddIndex("Book", models.Index(Cast("title", models.IntegerField()), name="i")))
+case("sql: index of what not every text is", book(), RunSQL("create index i on shop_book ((title::int))"))
+case("sql: index of a function", book(), RunSQL("create index i on shop_book (lower(title))"))
+case("sql: another schema first", book(), RunSQL("set local search_path to other"), AddField("Book", "n", text(null=True)))
+case("sql: patience first", book(), RunSQL("set local lock_timeout = '2s'"), AddField("Book", "n", text(null=True)))
+case("check: of new rows alone", book(), AddConstraintNotValid("Book", check("c", pages__gt=0)))
+case(
+    "type: array of a size", [model("Book", tags=ArrayField(text(20)))], AlterField("Book", "tags", ArrayField(text(20), size=3))
 )

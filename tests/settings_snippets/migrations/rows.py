@@ -232,10 +232,12 @@ def _unique(model: Model) -> Iterator[list[str]]:
     """Return the columns, by attribute, that are unique together."""
     meta = model._meta
     yield from ([f.attname] for f in meta.local_concrete_fields if f.unique and not f.primary_key)
+    enforced = connection.features.supports_deferrable_unique_constraints
     plain = [
         c.fields
         for c in meta.constraints
         if isinstance(c, models.UniqueConstraint) and c.fields and not (c.condition or c.include or c.opclasses)
+        if enforced or not c.deferrable
     ]
     yield from ([meta.get_field(name).attname for name in names] for names in (*meta.unique_together, *plain))
 
