@@ -28,7 +28,7 @@ def fetch(top: Path, tree: Path, node: Sequence[str], say: Callable[[str], None]
     packages.gather_wheels(top / packages.FOLDER, top / "new-venv", say)
     try:
         base = golden.layers(say, debian)[0]
-        if more := libraries.packages(top / "new-venv", base, say):
+        if more := libraries.packages([top / "old-venv", top / "new-venv"], base, say):
             say(f"machines need {', '.join(more)} besides: programs or modules of the site are linked with it")
             debian += more
             base = golden.layers(say, debian)[0]

@@ -11,19 +11,19 @@ from pathlib import Path
 
 _BATCH = 100  # files at a time: command lines have an end
 _FOUND = re.compile(r"^\t\S+ => (/.+) \(0x[0-9a-f]+\)$", re.MULTILINE)
-_PACKAGE = re.compile(r"^([a-z0-9][a-z0-9.+-]+)(?::\w+)?: (/.+)$", re.MULTILINE)
+_PACKAGE = re.compile(r"^([a-z0-9][a-z0-9.+-]+)(?::\w+)?(?:, \S+)*: (/.+)$", re.MULTILINE)
 
 
-def packages(venv: Path, base: Path, say: Callable[[str], None]) -> list[str]:
-    """Return the packages of Debian that an environment needs and a layer lacks; says which library is in none.
+def packages(venvs: Sequence[Path], base: Path, say: Callable[[str], None]) -> list[str]:
+    """Return the packages of Debian that environments need and a layer lacks; says which library is in none.
 
     Args: base: the layer of Debian.
     """
     lacking = {}
-    for library in sorted(_linked(_compiled(venv))):
+    for library in sorted(_linked(path for venv in venvs for path in _compiled(venv))):
         of_debian = any(name.startswith("/usr/lib/") for name in _names(library))
         # What a wheel brings lies beside it; and with the library of a Python that is not Debian's, that Python is taken along.
-        if not library.is_relative_to(venv) and (of_debian or not _of_python(library)) and not _in(base, library):
+        if not any(map(library.is_relative_to, venvs)) and (of_debian or not _of_python(library)) and not _in(base, library):
             lacking[library] = ""
     lacking |= _owners(lacking)
     for library in (library for library, package in lacking.items() if not package):

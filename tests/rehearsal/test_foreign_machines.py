@@ -120,14 +120,14 @@ def test_what_the_programs_of_an_environment_are_linked_with_is_on_the_machines(
     programs, base, said = tmp_path / "venv/bin", tmp_path / "base", list[str]()
     programs.mkdir(parents=True)
     (programs / "hello").write_text("#!/bin/sh\n")
-    assert libraries.packages(tmp_path / "venv", base, said.append) == []
+    assert libraries.packages([tmp_path / "venv"], base, said.append) == []
     shutil.copy(shutil.which("git") or "", programs / "uwsgi")
-    wanted = libraries.packages(tmp_path / "venv", base, said.append)
+    wanted = libraries.packages([tmp_path / "venv"], base, said.append)
     assert {"zlib1g", "libc6"} <= set(wanted) and said == []
     for library in Path("/lib").glob("*-linux-gnu/libz.so.1"):
         (base / str(library).lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
         (base / str(library).lstrip("/")).touch()
-    assert libraries.packages(tmp_path / "venv", base, said.append) == [name for name in wanted if name != "zlib1g"]
+    assert libraries.packages([tmp_path / "venv"], base, said.append) == [name for name in wanted if name != "zlib1g"]
 
 
 def test_a_program_that_is_linked_with_its_python_takes_it_along(tmp_path: Path) -> None:
