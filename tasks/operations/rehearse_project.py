@@ -26,6 +26,7 @@ from ..hosts.shell.scripts.dependencies import DESCRIBED, LOCKS, known, npm
 from .init import UNBUILT, Options, init
 from .init.looking import variables_of
 from .init.repository import repository
+from .init.requirements import install_commands
 
 _USUAL = ("requirements.txt",)  # the default of app.requirements
 
@@ -83,9 +84,11 @@ def _same(tree: Path) -> str:
 def _wanted(tree: Path) -> tuple[list[str], list[str]]:
     """Return the commands that install a tree, if fabric.yaml has some, and the names of its requirements files."""
     app = _app(tree)
-    names = app.get("requirements")
+    names, files = app.get("requirements"), repository(tree).names
     commands = [str(command) for command in app.get("install") or ()]
-    return commands, [str(name) for name in names] if names is not None else requirements_files(repository(tree).names)
+    if names is None:
+        return commands or install_commands(files), requirements_files(files)
+    return commands, [str(name) for name in names]
 
 
 def _installing(tree: Path, machines: bool) -> list[str]:

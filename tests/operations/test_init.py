@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tasks.decisions.setup import texts as setup_texts
 from tasks.errors import DeployError, Refused, SettingsError
 from tasks.operations import init as operation
 from tasks.operations.init import Options, writing
@@ -192,6 +193,36 @@ def test_all_is_written_or_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with pytest.raises(DeployError, match="No space left on device: nothing was written"):
         writing.write_all(tmp_path, {name: writing.File("new") for name in ("old", "a/b/c", "a/d")})
     assert moved == ["old", "c"] and texts(tmp_path) == {"old": b"as before"} and not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize(
+    "name, requirements, install, said",
+    [
+        ("backend/requirements.txt", ["backend/requirements.txt"], None, "+++ b/backend/requirements.txt"),
+        ("backend/uv.lock", ["requirements.txt"], "cd backend && uv sync", "backend/uv.lock: uv add 'whitenoise"),
+        ("environment.yml", [], None, "fabric.yaml: app.install: environment.yml says what the site needs: name the commands"),
+    ],
+)
+def test_what_installs_a_site_is_found_and_not_made_up(
+    site: Path,
+    name: str,
+    requirements: list[str],
+    install: str | None,
+    said: str,
+    printed: Printed,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In a monorepo it lies beside manage.py: a requirements.txt of ours, with Django alone, would install the site wrongly."""
+    monkeypatch.setattr(setup_texts, "requirement_lines", lambda *_: ["whitenoise>=6.7"])  # this machine has it
+    (site / "backend").mkdir()
+    for part in ("manage.py", "bakery"):
+        (site / part).rename(site / "backend" / part)
+    (site / name).write_text("django\n")
+    operation.init(site, YES)
+    app = yaml.safe_load((site / "fabric.yaml").read_text())["app"]
+    assert app["requirements"] == requirements and not (site / "requirements.txt").exists()
+    assert (app["install"] or [""])[0].startswith(install or "") and bool(app["install"]) is bool(install)
+    assert said in printed()
 
 
 def test_a_link_stays_a_link(tmp_path: Path) -> None:

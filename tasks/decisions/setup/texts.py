@@ -17,13 +17,16 @@ NEEDED = {"whitenoise": "whitenoise>=6.7", "gunicorn": "gunicorn>=22", "uvicorn"
 UWSGI = {"uwsgi", "pyuwsgi"}
 SERVERS = {"gunicorn": {"gunicorn", "uvicorn", "daphne", "hypercorn", *UWSGI}, "uwsgi": UWSGI, "uvicorn": {"uvicorn"}}
 # Where projects keep what a server installs, the likeliest first.
+_KINDS = ("production", "prod", "live", "requirements", "base", "common", "main")
 REQUIREMENTS = (
     "requirements.txt",
-    "requirements/production.txt",
-    "requirements/prod.txt",
-    "requirements/requirements.txt",
-    "requirements/base.txt",
-    "requirements/main.txt",
+    *(f"requirements/{kind}.txt" for kind in _KINDS),
+    *(f"requirements{sign}{kind}.txt" for kind in ("production", "prod", "live", "base", "common") for sign in "-_."),
+)
+# What says that a site needs packages, in a form that no line can be added to here.
+_DESCRIBED = re.compile(
+    r"requirements/[\w.-]+\.(?:txt|in)|[\w.-]*req(?:s|uirements)?(?![A-Za-z])[\w.-]*\.(?:txt|in)|pyproject\.toml|Pipfile"
+    r"|setup\.(?:py|cfg)|(?:conda-)?environment\.ya?ml|(?:uv|poetry|pdm|Pipfile|pixi)\.lock"
 )
 LOCKS = {"uv.lock": "uv add", "poetry.lock": "poetry add", "pdm.lock": "pdm add", "Pipfile.lock": "pipenv install"}
 
@@ -63,8 +66,31 @@ def requirements_block(lines: Sequence[str]) -> str:
 
 
 def requirements_files(names: Sequence[str]) -> list[str]:
-    """Return the requirements file of a server among the names of files; [] where there is none."""
-    return [name for name in REQUIREMENTS if name in names][:1]
+    """Return the requirements file of a server among the names of files; [] where there is none, or a lock file instead of it."""
+    for folder in _places(names):
+        if found := [folder + name for name in REQUIREMENTS if folder + name in names]:
+            return found[:1]
+        if any(folder + name in names for name in LOCKS):
+            break
+    return []
+
+
+def described(names: Sequence[str]) -> str:
+    """Return the file that says which packages a site needs, at the top or beside manage.py; "" where there is none."""
+    found = (name for folder in _places(names) for name in sorted(names) if _is_described(name, folder))
+    return next(found, "")
+
+
+def _is_described(name: str, folder: str) -> bool:
+    return name.startswith(folder) and bool(_DESCRIBED.fullmatch(name.removeprefix(folder)))
+
+
+def _places(names: Sequence[str]) -> list[str]:
+    """Return the folders in which a project says what it needs, each with a slash at its end: the top, then that of manage.py."""
+    beside = sorted(
+        {str(Path(name).parent) for name in names if Path(name).name == "manage.py"}, key=lambda name: (name.count("/"), name)
+    )
+    return ["", *(f"{folder}/" for folder in beside if folder != ".")]
 
 
 def required(file: str, texts: Mapping[str, str]) -> set[str]:
@@ -115,5 +141,7 @@ def _beside(file: str, other: str) -> Path:
 
 
 def lock_files(names: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield each lock file at the top, and the command that adds a package to it."""
-    yield from ((name, command) for name, command in LOCKS.items() if name in names)
+    """Yield each lock file, at the top or beside manage.py, and the command that adds a package to it."""
+    yield from (
+        (folder + name, command) for folder in _places(names) for name, command in LOCKS.items() if folder + name in names
+    )

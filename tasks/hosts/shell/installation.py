@@ -40,6 +40,11 @@ def installation(tool: str, requirements: Sequence[str]) -> str:
     return f"{_present(tool, missing)} && {_LOCKED[tool]}"
 
 
+def locked(tool: str) -> str:
+    """Return the command that installs what a tool's lock file has."""
+    return _LOCKED[tool]
+
+
 def with_extra(tool: str, extra: str) -> str:
     """Return the command that installs a checkout with an extra of its pyproject.toml."""
     if tool in _EXTRA:

@@ -17,7 +17,7 @@ from ...decisions.setup.settings_block import SITE_STORAGE, settings_block, site
 from ...decisions.setup.source import has_star, line_of
 from ...hosts.shell.scripts.dependencies import npm
 from .project import Project, Wanted, record_of
-from .requirements import require
+from .requirements import install_commands, require
 from .writing import File
 
 _SERVERS = ("gunicorn", "uvicorn", "uwsgi")
@@ -99,6 +99,7 @@ def _fabric(project: Project, snippets: Path, found: Wanted) -> None:
         "app.manage": layout.manage,
         # Left as it is where a lock file installs the site.
         **({} if not requirements and list(texts.lock_files(repository.names)) else {"app.requirements": requirements}),
+        **({"app.install": install} if (install := install_commands(repository.names)) else {}),
         **({"app.build": build.commands} if build.commands else {}),
         **(
             {"app.after_collectstatic": [f"python {quote(layout.manage)} compress --force"]} if facts and facts.compressed else {}

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import PurePosixPath as Path
+from shlex import quote
+
 from ...decisions.setup import texts
 from ...decisions.setup.blocks import without
+from ...hosts.shell.installation import locked
+from ...hosts.shell.scripts.dependencies import LOCKS
 from .project import Project, Wanted
 from .writing import File
 
@@ -33,6 +39,13 @@ def require(project: Project, found: Wanted) -> None:
         found.blocks[file] = texts.requirements_block(lacking)
 
 
+def install_commands(names: Sequence[str]) -> list[str]:
+    """Return the commands that install a site whose lock file lies beside its manage.py; [] where `deploy` knows by itself."""
+    lock = next((name for name, _ in texts.lock_files(names)), "")
+    folder, tool = str(Path(lock).parent), LOCKS.get(Path(lock).name, "")
+    return [f"cd {quote(folder)} && {locked(tool)}"] if folder != "." and not texts.requirements_files(names) else []
+
+
 def _without_requirements(project: Project, found: Wanted) -> None:
     """Name what a lock file lacks, or write requirements.txt where nothing says what the site needs."""
     versions = project.facts.versions if project.facts else {}
@@ -40,8 +53,8 @@ def _without_requirements(project: Project, found: Wanted) -> None:
     if locks := list(texts.lock_files(project.repository.names)):
         name, command = locks[0]
         found.left += [f"{name}: {command} {' '.join(map(repr, lacking))}"] if lacking else []
-    elif "pyproject.toml" in project.repository.names or "Pipfile" in project.repository.names:
-        found.left.append("fabric.yaml: app.requirements: there is no requirements file: say how the site is installed")
+    elif described := texts.described(project.repository.names):
+        found.left.append(f"fabric.yaml: app.install: {described} says what the site needs: name the commands that install it")
     elif versions:
         lines = [f"django=={versions['django']}", *texts.requirement_lines(set(), project.names.server)]
         found.files["requirements.txt"] = File("\n".join(lines) + "\n")
