@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from . import links
 from .traffic import Answer, Site, Visitor
@@ -41,7 +41,7 @@ def _onward(site: Site, answer: Answer) -> set[str]:
     if _TYPE not in answer.headers.get("content-type", ""):
         return found
     for link in links.of_page(answer.body.decode(errors="replace")).pages:
-        parts = urlsplit(urljoin(answer.url, link))
+        parts = urlsplit(links.joined(answer.url, link))
         own = parts.hostname == site.domain or f"{parts.scheme}://{parts.netloc}" == site.balancer
         if own and not parts.query and not any(word in parts.path.lower() for word in _LAST):
             found.add(parts.path or "/")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from urllib.parse import quote, urljoin
 
 # Attributes that make a browser fetch a file at once.
 _FETCHED = {
@@ -34,6 +35,14 @@ def of_page(text: str) -> Links:
     reader.feed(text)
     reader.close()
     return reader.links
+
+
+def joined(base: str, link: str) -> str:
+    """Return the address to which a link leads, as a browser sends it; "" for a link that is none, which leads nowhere."""
+    try:
+        return quote(urljoin(base, link.strip()), safe="!#$%&'()*+,-./:;=?@[\\]^_|~")
+    except ValueError:
+        return ""
 
 
 class _Reader(HTMLParser):

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from http.cookies import SimpleCookie
 from pathlib import Path
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from . import links
 
@@ -95,16 +95,16 @@ class Visitor:
         yield Request(answer.at, "page", page, answer.status, version, problem, answer.headers.get(WORKER, ""))
         if not problem:
             for link in sorted(links.of_page(answer.body.decode(errors="replace")).files):
-                url = urljoin(answer.url, link)
+                url = links.joined(answer.url, link)
                 if self._site.static in urlsplit(url).path:
                     yield from self._file(url, version)
 
     def page(self, page: str) -> Answer:
         """Return the answer to a page, after its redirects within the site."""
-        url = urljoin(f"{self._site.balancer}/", page)
+        url = links.joined(f"{self._site.balancer}/", page)
         for _ in range(REDIRECTS):
             answer = self._get(url)
-            target = urljoin(url, answer.headers.get("location", ""))
+            target = links.joined(url, answer.headers.get("location", ""))
             if answer.status not in (301, 302, 303, 307, 308) or self._site.asks(target) is None:
                 return answer
             url = target
@@ -134,7 +134,7 @@ class Visitor:
         yield Request(answer.at, "file", url, answer.status, version, problem)
         if answer.status == 200 and urlsplit(url).path.endswith(".css"):
             for inner in sorted({match.decode(errors="replace") for match in _INNER.findall(answer.body)}):
-                yield from self._file(urljoin(url, inner), page_version)
+                yield from self._file(links.joined(url, inner), page_version)
 
     def _get(self, url: str) -> Answer:
         asked = self._site.asks(url)

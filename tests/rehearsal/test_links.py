@@ -20,6 +20,20 @@ def test_links_of_a_page() -> None:
     assert found.pages == {"/about/", "https://www.example.com/shop/"}
 
 
+@pytest.mark.parametrize(
+    "link, address",
+    [
+        ("/static/My Photo.png", "http://shop/static/My%20Photo.png"),
+        ("/über-uns/?q=käse", "http://shop/%C3%BCber-uns/?q=k%C3%A4se"),
+        ("/a%20b/[1]", "http://shop/a%20b/[1]"),
+        ("http://[your-domain]/start", ""),
+        (" ../x ", "http://shop/x"),
+    ],
+)
+def test_a_link_leads_where_a_browser_goes(link: str, address: str) -> None:
+    assert links.joined("http://shop/news/", link) == address
+
+
 SITE = Site("http://127.0.0.3:8080", "http://127.0.0.4:8080", "www.example.com", ("/",), "/static/", {}, "files.example.net")
 
 

@@ -26,6 +26,11 @@ HTML = {"content-type": "text/html; charset=utf-8"}
             '<img srcset="/static/1.png 1x, /static/2.png 2x"><link imagesrcset="/static/3.png">',
             ["/static/1.png", "/static/2.png", "/static/3.png"],
         ),
+        (
+            '<img srcset="/static/w_9,h_9/1.png 1x,/static/2.png 2x, data:image/png,A,B 3x,/static/3.png 9w, /static/4.png">',
+            ["/static/w_9,h_9/1.png", "/static/2.png", "/static/3.png", "/static/4.png"],
+        ),
+        ('<img src="/static/My Photo.png"><img src="/static/ü%20b.png">', ["/static/My%20Photo.png", "/static/%C3%BC%20b.png"]),
         ('<video poster="/static/a.jpg"><source src="/static/a.mp4"></video>', ["/static/a.jpg", "/static/a.mp4"]),
         (
             '<svg><use xlink:href="/static/icons.svg#cart"></use></svg><object data="/static/a.pdf"></object>',
@@ -72,6 +77,7 @@ SITE: dict[str, tuple[int, dict[str, str], str]] = {
     "/styled/": (200, {}, '<img src="/static/gone.png"><img src="/static/a.png">'),
     "/old/": (301, {"location": "/"}, ""),
     "/login/": (200, by_name([*HTML.items(), *TWICE]), ""),
+    "/m%C3%A4rz/": (302, {"location": "/old/"}, ""),
     "/away/": (302, {"location": "https://login.example/"}, ""),
     "/loop/": (302, {"location": "?again"}, ""),
     "/loop/?again": (302, {"location": "https://shop.example.com/loop/"}, ""),
@@ -109,6 +115,7 @@ def missing(names: Sequence[str]) -> dict[str, str]:
         ("/old/", {"text": "Welcome"}, None),
         ("/old/", {"status": 301}, None),
         ("/old/", {"status": 200}, "answered 301, not 200"),
+        ("/märz/", {}, None),
         ("/away/", {}, None),
         ("/loop/", {}, "more than 5 redirects, the last to /loop/"),
         ("/gone/", {}, None),

@@ -1,6 +1,7 @@
 """Ask a site for pages and for the static files that they name; imported by `hosts.pages`, and run on a host by `serving`.
 
-Sources: HTML Living Standard, "Attributes" (those with URLs), "srcset"; RFC 9110, sections 15.4 (redirects) and 5.3 (headers).
+Sources: HTML Living Standard, "Attributes" (those with URLs), "Parsing a srcset attribute"; URL Standard, "Percent-encoded
+bytes"; RFC 9110, sections 15.4 (redirects) and 5.3 (headers).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from html.parser import HTMLParser
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 Get = Callable[[str], "tuple[int, Mapping[str, str], bytes]"]  # of a path; header names in lower case; raises OSError
 Missing = Callable[[Sequence[str]], Mapping[str, str]]  # of paths: what each of those that are not served answers
@@ -20,6 +21,8 @@ LONGEST = 100  # characters of a header that are shown
 SECRET = ("set-cookie", "cookie", "authorization", "proxy-authorization")  # headers whose values are never shown
 NAMING = ("href", "xlink:href", "src", "poster", "data", "content")
 SETS = ("srcset", "imagesrcset")
+IN_A_SET = re.compile(r"[\s,]*(\S+)")
+AFTER_ONE = re.compile(r"[^,(]*(?:\([^)]*\)[^,(]*)*")  # its descriptors
 STYLED = re.compile(r"url\(\s*(?:\"([^\"]*)\"|'([^']*)'|([^\"')\s]+))\s*\)")
 
 
@@ -53,7 +56,7 @@ def ask(page: Mapping[str, Any], get: Get, static: str, hosts: Sequence[str]) ->
     path, wanted, text = page["path"], page["status"], page["text"]
     here = path
     for _ in range(REDIRECTS + 1):
-        status, headers, body = get(here)
+        status, headers, body = get(sent(here))
         onward = target(here, headers.get("location", ""), hosts) if status in (301, 302, 303, 307, 308) else None
         if wanted is not None or onward is None:
             break
@@ -75,6 +78,11 @@ def ask(page: Mapping[str, Any], get: Get, static: str, hosts: Sequence[str]) ->
             return f"answered {status}{via} with {shown}, without {part!r}", ()
     html = "html" in headers.get("content-type", "html")
     return "", tuple(named_files(content, here, static, hosts)) if html else ()
+
+
+def sent(path: str) -> str:
+    """Return a path as a browser sends it: blanks and what is not ASCII are quoted, what is quoted already stays."""
+    return quote(path, safe="!$%&'()*+,-./:;=?@[\\]^_|~")
 
 
 def by_name(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -111,7 +119,7 @@ def named_files(html: str, here: str, static: str, hosts: Sequence[str]) -> list
         # A folder, or a template of the browser's, is completed by a script.
         whole = not split.path.endswith("/") and "{" not in split.path
         if whole and split.scheme in ("http", "https") and split.hostname in names and split.path.startswith(static):
-            found[split.path] = None
+            found[sent(split.path)] = None
     return list(found)
 
 
@@ -132,7 +140,7 @@ class Reader(HTMLParser):
         elif tag != "param":
             self.urls += [values[name] for name in NAMING if values.get(name)]
         for name in SETS:
-            self.urls += [part.split()[0] for part in values.get(name, "").split(",") if part.split()]
+            self.urls += candidates(values.get(name, ""))
         self.urls += styled(values.get("style", ""))
         self._text = "style" if tag == "style" else "importmap" if (tag, values.get("type")) == ("script", "importmap") else ""
 
@@ -149,6 +157,17 @@ class Reader(HTMLParser):
                 self.urls += list(texts(json.loads(data)))
             except ValueError:  # browsers ignore such a map
                 return
+
+
+def candidates(text: str) -> Iterator[str]:
+    """Return the URLs of a srcset, which may contain commas."""
+    at = 0
+    while match := IN_A_SET.match(text, at):
+        url, at = match[1].rstrip(","), match.end()
+        if url:
+            yield url
+        if url == match[1] and (rest := AFTER_ONE.match(text, at)):
+            at = rest.end()
 
 
 def styled(css: str) -> list[str]:
