@@ -107,6 +107,29 @@ def test_a_checkout_says_by_what_it_is_installed(tmp_path: Path, files: dict[str
     assert digests[1] != after[1]["digest"] and (digests[0] == after[0]["digest"]) == bool(missing)
 
 
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        (b"-e .\n", "pyproject.toml"),
+        (b".[prod]  # the site itself\n", "setup.cfg"),
+        (b"--editable ./lib\n", "lib/setup.py"),
+        (b"./wheels/a-1.0-py3-none-any.whl ; python_version > '3'\n", "wheels/a-1.0-py3-none-any.whl"),
+        (b"-r 'more packages.txt'\n", "more packages.txt"),
+        ("-r more.txt\n".encode("utf-16"), "more.txt"),
+        ("# für alle\n-c more.txt\n".encode("latin-1"), "more.txt"),
+    ],
+)
+def test_what_pip_reads_counts(tmp_path: Path, text: bytes, name: str) -> None:
+    """Else a package that only pyproject.toml names anew is not installed, or its encoding ends the deploy."""
+    (tmp_path / "requirements.txt").write_bytes(text + b"-r ${LISTS}/missing.txt\n" * (text[:1] == b"."))
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("one")
+    before = known(["requirements.txt"], [], str(tmp_path))
+    assert known(["requirements.txt"], [], str(tmp_path)) == before
+    (tmp_path / name).write_text("two")
+    assert known(["requirements.txt"], [], str(tmp_path))["digest"] != before["digest"]
+
+
 @pytest.mark.parametrize(("lock", "package", "builds"), [
     ("package-lock.json", '{"scripts": {"build": "vite build"}}', True),
     ("package-lock.json", '{"scripts": {"lint": "eslint"}}', False),

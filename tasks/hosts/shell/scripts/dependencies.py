@@ -10,7 +10,9 @@ import sys
 
 LOCKS = {"uv.lock": "uv", "poetry.lock": "poetry", "pdm.lock": "pdm", "Pipfile.lock": "pipenv"}
 DESCRIBED = ("pyproject.toml", "Pipfile", "setup.py", "setup.cfg")
-NAMED = re.compile(r"^\s*(?:-r|-c|--requirement|--constraint)[ =]?\s*([^\s#]+)", re.M)
+NAMED = re.compile(r"^\s*(?:-r|-c|--requirement|--constraint)[ =]?\s*(\"[^\"]+\"|'[^']+'|[^\s#]+)", re.M)
+# A project or an archive in the checkout: ".", "-e ./lib[extra]", "../wheels/x.whl".
+LOCAL = re.compile(r"^\s*(?:(?:-e|--editable)[ =]?\s*)?[\"']?(\.{1,2}(?:/[^\s;#\[\"']*)?)(?=[\s;#\[\"']|$)", re.M)
 
 
 def main(names: list[str], commands: list[str]) -> None:
@@ -38,18 +40,30 @@ def known(names: list[str], commands: list[str], folder: str = ".") -> dict[str,
 
 
 def digest(names: list[str], commands: list[str], folder: str) -> str:
-    """Return the hash; files named by -r and -c count too, relative to the file that names them; URLs are not followed."""
+    """Return the hash; files named by -r and -c count too, relative to the file that names them; URLs are not followed.
+
+    So do archives and what describes projects in the checkout: relative to it. What cannot be read is pip's to say.
+    """
     sums, seen, left = hashlib.sha256("\0".join([sys.version, *commands]).encode()), set(), list(names)
     while left:
         path = os.path.normpath(left.pop(0))
         if path in seen:
             continue
         seen.add(path)
-        with open(os.path.join(folder, path), "rb") as file:
-            text = file.read()
-        sums.update(path.encode() + b"\0" + text + b"\0")
-        if not path.endswith((".lock", ".toml", ".py", ".cfg", "Pipfile")):
-            left += [os.path.join(os.path.dirname(path), name) for name in NAMED.findall(text.decode()) if "://" not in name]
+        try:
+            with open(os.path.join(folder, path), "rb") as file:
+                content = file.read()
+        except OSError:
+            content = b""
+        sums.update(path.encode() + b"\0" + content + b"\0")
+        if not path.endswith((".lock", ".toml", ".py", ".cfg", "Pipfile", ".whl", ".gz", ".zip")):
+            # As pip, which knows UTF-16 by its first bytes: PowerShell writes it.
+            text = content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8", errors="replace")
+            named = (name.strip("\"'") for name in NAMED.findall(text))
+            left += [os.path.join(os.path.dirname(path), name) for name in named if "://" not in name]
+            for name in LOCAL.findall(text):
+                inside = os.path.isdir(os.path.join(folder, name))
+                left += [os.path.join(name, one) for one in DESCRIBED] if inside else [name]
     return sums.hexdigest()
 
 
