@@ -37,7 +37,7 @@ def doctor(run: Run, json: bool = False) -> None:
 
 @command
 def check_static(run: Run) -> None:
-    """Request every hashed file of the running releases from every instance and the CDN; compare the bytes.
+    """Request every static file of the running releases from every instance and the CDN; compare the bytes.
 
     The releases are those of the management instance and of every in-service web instance.
     """
@@ -48,7 +48,7 @@ def check_static(run: Run) -> None:
 
 @command(changes=True)
 def prune_static(run: Run) -> None:
-    """Delete hashed static files that no running, bootable or recent release references.
+    """Delete static files of old releases that no running, bootable or recent release references.
 
     Each deploy archives its manifest beside STATIC_ROOT; only names in such an archive are ever deleted. Refuses when a release
     that is needed has none. `--dry` shows what would be deleted, and how much. See static.keep_releases and static.grace.

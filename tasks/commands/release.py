@@ -79,7 +79,7 @@ def restart_all(run: Run, batch: str | None = None, only_if_needed: bool = False
     restart_all.restart_all(run, batch, only_if_needed=only_if_needed, settings=settings)
 
 
-@command(changes=True, help={"whole": "fetch every hashed file of the release, not only those that it added"})
+@command(changes=True, help={"whole": "fetch every static file of the release, not only those that it added"})
 def warm_cdn(run: Run, whole: bool = False) -> None:
     """Fetch the new static files through the CDN; invalidate and fetch again what it answers with an error.
 
@@ -143,10 +143,10 @@ def contract(run: Run, now: bool = False, lock_wait: str | None = None) -> None:
 @command(
     changes=True,
     iterable=["path"],
-    help={"path": "a path such as /static/css/*; repeatable. Default: new hashed files that the CDN answers with an error"},
+    help={"path": "a path such as /static/css/*; repeatable. Default: new static files that the CDN answers with an error"},
 )
 def invalidate(run: Run, path: Sequence[str] | None = None) -> None:
-    """Invalidate CloudFront paths, or every hashed file that the CDN answers with an error; waits for completion."""
+    """Invalidate CloudFront paths, or every static file that the CDN answers with an error; waits for completion."""
     from ..operations import invalidate
 
     invalidate.invalidate(run, path)

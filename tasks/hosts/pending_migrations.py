@@ -43,8 +43,9 @@ def ask_pending_migrations(host: Host, app: App, sha: str) -> tuple[migrations.P
         if _disagrees(str(error)):
             raise DeployError(
                 f"{error}; a package that the site uses fails there. pip keeps what is installed wherever the requirements allow"
-                " it: name the package with its version in them, or set app.install to"
-                ' ["pip install --upgrade --upgrade-strategy eager -r requirements.txt"]'
+                " it, and so does uv: name the package with its version in them, or set app.install to"
+                ' ["python -m pip install --upgrade --upgrade-strategy eager -r requirements.txt"]; where the virtual'
+                ' environment has no pip: ["uv pip install --upgrade -r requirements.txt"]'
             ) from error
         raise
     return _read(host, app, answer.stdout), answer.stdout

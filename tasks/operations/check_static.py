@@ -1,4 +1,4 @@
-"""`check-static`: whether every hashed file of the running releases is served everywhere, with the right bytes."""
+"""`check-static`: whether every static file of the running releases is served everywhere, with the right bytes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _WIDTH = 4  # hosts at a time
 
 
 def check_static(run: Run) -> None:
-    """Request every hashed file of the running releases from every instance and the CDN; compare the bytes.
+    """Request every static file of the running releases from every instance and the CDN; compare the bytes.
 
     The releases are those of the management instance and of every in-service web instance.
     """
@@ -50,7 +50,7 @@ def _check(run: Run, management: Host, webs: Sequence[Host]) -> None:
             return
         releases = {m.names for m in manifests.values()}
         paths = [url_path(static.url, name) for name in sorted({name for files in releases for name in files})]
-        run.out.say(f"{len(paths)} hashed files of {len(releases)} releases, requested from {len(manifests)} instances")
+        run.out.say(f"{len(paths)} static files of {len(releases)} releases, requested from {len(manifests)} instances")
         _say_unhashed(run, manifests.values())
         contents = Contents(digest_paths(static.url, *manifests.values()))
         # The first host defines the right bytes, and shows whether names are hashes on this site.

@@ -102,7 +102,7 @@ def _foresee(run: Run, revision: str | None) -> Release:
     run.out.say(
         f"would {checked}{_installation(app)}, {snapshot}migrate if needed, collectstatic{_listed(app.after_collectstatic)}"
     )
-    run.out.say(f"would restart {', '.join(app.services)}, then request {app.health_path} and every hashed file")
+    run.out.say(f"would restart {', '.join(app.services)}, then request {app.health_path} and every static file")
     run.hooks.foresee("management-instance", "ssh", "git", "migrate", "collectstatic", "restart", "verify")
     return Release(sha, instance.id, ())
 

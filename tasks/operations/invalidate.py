@@ -17,12 +17,12 @@ from ..runtime.waiting import Waiting
 
 
 def invalidate(run: Run, path: Sequence[str] | None = None) -> None:
-    """Invalidate CloudFront paths, or every hashed file that the CDN answers with an error; waits for completion."""
+    """Invalidate CloudFront paths, or every static file that the CDN answers with an error; waits for completion."""
     invalidate_paths(run, path or ())
 
 
 def invalidate_paths(run: Run, paths: Sequence[str] = ()) -> None:
-    """Invalidate paths and wait; by default the hashed files of the deployed release that the CDN answers with an error.
+    """Invalidate paths and wait; by default the static files of the deployed release that the CDN answers with an error.
 
     Raises SettingsError without a distribution, Refused for an invalid path, TimedOut, DeployError when a file is still an
     error afterwards.
@@ -33,7 +33,7 @@ def invalidate_paths(run: Run, paths: Sequence[str] = ()) -> None:
     with run.step("invalidate"):
         wanted = url_paths(paths) if paths else _failing(run)
         if not wanted:
-            run.out.say("the CDN serves every hashed file of this release: nothing to invalidate")
+            run.out.say("the CDN serves every static file of this release: nothing to invalidate")
             return
         if run.dry:
             run.out.say(f"would invalidate {len(wanted)} paths: {', '.join(wanted[:10])}")
@@ -64,7 +64,7 @@ def require_cdn(run: Run, instead: str = "") -> str:
 
 
 def _failing(run: Run) -> list[str]:
-    """Return the hashed files of the release on the management instance that the CDN answers with an error."""
+    """Return the static files of the release on the management instance that the CDN answers with an error."""
     static = run.settings.static
     base = require_cdn(run, "; or give --path")
     _, host = open_management(run)

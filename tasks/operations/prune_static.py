@@ -1,4 +1,4 @@
-"""`prune-static`: delete hashed files of old releases from the shared disk."""
+"""`prune-static`: delete static files of old releases from the shared disk."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TRIES = 5
 
 
 def prune_static(run: Run) -> None:
-    """Delete hashed static files that no running, bootable or recent release references.
+    """Delete static files of old releases that no running, bootable or recent release references.
 
     Each deploy archives its manifest beside STATIC_ROOT; only names in such an archive are ever deleted. Refuses when a
     release that is needed has none. `--dry` shows what would be deleted. See static.keep_releases and static.grace.

@@ -121,7 +121,7 @@ class Releasing(AbstractContextManager["Releasing"]):
     def _invalidate(self) -> None:
         if self._run.dry:
             static = self._run.settings.static
-            self._run.out.say(f"would invalidate every hashed file of the release that {static.cdn} answers with an error")
+            self._run.out.say(f"would invalidate every static file of the release that {static.cdn} answers with an error")
             self._run.hooks.foresee("invalidate")
         else:
             invalidate_paths(self._run)

@@ -65,7 +65,7 @@ def restart_fleet(
 ) -> int:
     """Reload every in-service web instance of all groups; return their number.
 
-    `added`: the hashed files that the release added, below static.url; `batch`: None for restart.batch;
+    `added`: the static files that the release added, below static.url; `batch`: None for restart.batch;
     `only_if_needed`: skip instances that serve all of them; `settings`: restart with new settings. Raises Resumable at the
     first failure.
     """

@@ -1,4 +1,4 @@
-"""Whether a server sends the right bytes for a hashed file."""
+"""Whether a server sends the right bytes for a static file."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Digest:
 
 
 class Contents:
-    """The content of hashed files, as the management instance sent it; other servers are compared with it.
+    """The content of static files, as the management instance sent it; other servers are compared with it.
 
     A site may hash in its own way: names count only where that of some file fits. `known`: by path the beginning of the MD5
     or SHA256 of files whose names need not tell it, "" where it is not known. Used from several threads.

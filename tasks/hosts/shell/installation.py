@@ -45,11 +45,11 @@ def locked(tool: str) -> str:
     return _LOCKED[tool]
 
 
-def with_extra(tool: str, extra: str) -> str:
-    """Return the command that installs a checkout with an extra of its pyproject.toml."""
+def with_extra(tool: str, has_pip: bool, extra: str) -> str:
+    """Return the command that installs a checkout with an extra of its pyproject.toml; an environment of uv has no pip."""
     if tool in _EXTRA:
         return f"{_LOCKED[tool]} {_EXTRA[tool]} {quote(extra)}"
-    return f"pip install -e {quote(f'.[{extra}]')}"
+    return f"{'python -m pip install' if has_pip else _UV_PIP} -e {quote(f'.[{extra}]')}"
 
 
 def building(npm: bool) -> tuple[str, ...]:

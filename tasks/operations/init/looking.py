@@ -52,9 +52,13 @@ class Scratch:
             raise DeployError(f"A fault of ramped itself, not of the project; nothing was written. Report it: {failure}")
         if facts is None:
             described = self.repository.text("pyproject.toml") or ""
-            mended = advice(failure, described, partial(with_extra, tool_of(self.repository)))
+            mended = advice(failure, described, partial(with_extra, tool_of(self.repository), self._has_pip()))
             self.failure = f"{self.layout.settings} cannot be loaded by {self.python.program}: {failure}{mended}"
         return facts
+
+    def _has_pip(self) -> bool:
+        assert self.python
+        return bool(importable(self.python.program, ["pip"]))
 
     def _probe(self) -> tuple[Facts | None, str, bool]:
         printed, failure, ours = self._shell(program_of(__package__, "probe", MARK))
@@ -97,8 +101,7 @@ class Scratch:
             return Proof(broken=f"{broken} (with DEBUG on, as on a developer's machine)")
         printed, failure, ours = self._shell(program_of(__package__, "proof", _PROVEN, str(self.repository.top), host, ask))
         if lacks_whitenoise(failure):
-            has_pip = bool(importable(self.python.program, ["pip"]))
-            failure += advice_for_drop_ins(tool_of(self.repository), str(self.python.program), has_pip)
+            failure += advice_for_drop_ins(tool_of(self.repository), str(self.python.program), self._has_pip())
         lines = [line for line in printed.split("\n") if line.startswith(_PROVEN)]
         answer = json_object(lines[-1].removeprefix(_PROVEN)) if lines else None
         if ours:

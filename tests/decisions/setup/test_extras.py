@@ -8,15 +8,17 @@ import yaml
 from tasks.decisions.setup.extras import advice, advice_for_drop_ins
 from tasks.hosts.shell.installation import with_extra
 
-BY_PIP = partial(with_extra, "pip")
+BY_PIP = partial(with_extra, "pip", True)
 FAILURE = "ModuleNotFoundError: No module named 'environ' (sandbox/settings.py:2)"
 EXTRAS = '[project.optional-dependencies]\ndocs = ["Sphinx>=5"]\ntest = ["pytz", "django-environ>=0.4,<0.13"]\n'
 
 
 def test_an_extra_that_has_the_module_is_named_with_its_command() -> None:
-    assert advice(FAILURE, EXTRAS, BY_PIP) == (
-        "; environ is in the extra test of pyproject.toml: set app.install in fabric.yaml to [\"pip install -e '.[test]'\"]"
-    )
+    begin = "; environ is in the extra test of pyproject.toml: set app.install in fabric.yaml to "
+    assert advice(FAILURE, EXTRAS, BY_PIP) == begin + "[\"python -m pip install -e '.[test]'\"]"
+    # An environment of uv has no pip.
+    by_uv = advice(FAILURE, EXTRAS, partial(with_extra, "pip", False)).removeprefix(begin)
+    assert yaml.safe_load(by_uv) == ["uv pip install --quiet --python \"$VIRTUAL_ENV/bin/python\" -e '.[test]'"]
 
 
 @pytest.mark.parametrize(
@@ -44,7 +46,7 @@ def test_another_failure_is_left_as_it_is() -> None:
 @pytest.mark.parametrize(("tool", "end"), [("uv", " --extra test"), ("poetry", " --extras test"), ("pdm", " --group test")])
 def test_where_a_lock_file_installs_the_site_its_tool_installs_the_extra(tool: str, end: str) -> None:
     """pip would install other versions than those of the lock file."""
-    said = advice(FAILURE, EXTRAS, partial(with_extra, tool))
+    said = advice(FAILURE, EXTRAS, partial(with_extra, tool, False))
     (command,) = yaml.safe_load(said.partition("fabric.yaml to ")[2])
     assert command.endswith(end) and tool in command.split() and "pip" not in command
 

@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +25,18 @@ settings.configure(**asked["settings"])
 django.setup()
 storage = SimpleNamespace(hashed_files=asked["own"], manifests_of_others=lambda: asked["manifests"])
 print(json.dumps([named(storage, asked["collected"]), named(SimpleNamespace(hashed_files=dict()), False)]))
+"""
+REAL = Path(__file__).parents[2] / "worlds/webpack"  # a project, and what webpack-bundle-tracker writes when webpack builds it
+TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates"}]
+RENDER = """
+import json, sys
+from django.conf import settings
+import django
+settings.configure(**json.loads(sys.argv[1]))
+django.setup()
+from django.template import engines
+page = "{% load render_bundle from webpack_loader %}{% render_bundle 'main' %}{% render_bundle 'admin' %}"
+print(engines["django"].from_string(page).render({}))
 """
 VITE = {
     "src/main.js": {"file": "a/main-x.js", "src": "src/main.js", "css": ["a/main-x.css"], "imports": ["_part.js"]},
@@ -84,8 +99,6 @@ def vite(root: Path, number: int = 0, **more: str) -> dict[str, Any]:
 
 
 def webpack(root: Path, **more: str) -> dict[str, Any]:
-    (root.parent / "webpack_loader").mkdir(exist_ok=True)
-    (root.parent / "webpack_loader/__init__.py").touch()
     config = {"STATS_FILE": str(root.parent / "manifest0.json"), **more}
     return {"INSTALLED_APPS": ["webpack_loader"], "WEBPACK_LOADER": {"DEFAULT": config}}
 
@@ -134,6 +147,62 @@ def test_webpack(root: Path) -> None:
     assert "webpack_bundles/main-x.js" in ask(root, WEBPACK, **webpack(root))
     page = {"chunks": {}, "assets": {"t.html": {"name": "t.html", "publicPath": "/static/dist/../t.html"}}}
     assert ask(root, page, **webpack(root)) == {}, "what no chunk has may be anywhere"
+
+
+@pytest.fixture(params=["stats.json", "stats-with-addresses.json"])
+def stats(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Return what webpack-bundle-tracker has written of a build of ours: see `REAL`."""
+    return dict(json.loads((REAL / request.param).read_text()))
+
+
+def test_webpack_as_it_is(root: Path, stats: dict[str, Any]) -> None:
+    """Two entries with a script in common, styles, a picture, and a part that is loaded later; each with a source map."""
+    served = {f"webpack_bundles/{name}" for name in stats["assets"] if not name.endswith(".map")}
+    in_pages = rendered(root, stats)
+    assert len(served) == 8 and len(in_pages) == 6 and in_pages < served
+    assert ask(root, stats, **webpack(root)) == dict.fromkeys(in_pages, ""), "what no page asks for need not be there"
+    put(root, *served)
+    assert set(ask(root, stats, **webpack(root))) == served
+    assert set(ask(root, {**stats, "status": "compile", "chunks": {}, "assets": {}}, **webpack(root))) == set()
+
+
+@pytest.mark.long
+def test_webpack_writes_it_so(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("no npm here: apt-get install npm")
+    build = shutil.copytree(REAL, tmp_path_factory.mktemp("build") / "assets", ignore=shutil.ignore_patterns("stats*"))
+    done = subprocess.run([npm, "install", "--no-audit", "--no-fund"], cwd=build, capture_output=True, text=True)
+    if "ENOTFOUND" in done.stderr or "ECONNREFUSED" in done.stderr:
+        pytest.skip("npm reaches no registry from here")
+    assert done.returncode == 0, done.stderr
+    for name, more in {"stats.json": {}, "stats-with-addresses.json": {"PUBLIC_PATH": "/static/webpack_bundles/"}}.items():
+        done = subprocess.run(
+            ["node_modules/.bin/webpack"], cwd=build, env={**os.environ, **more}, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout
+        made = json.loads((build / name).read_text())
+        assert shape(made) == shape(json.loads((REAL / name).read_text()))
+        shutil.copytree(build / "webpack_bundles", root / "webpack_bundles", dirs_exist_ok=True)
+        found = ask(root, made, **webpack(root))
+        assert len(found) == 8 and all(found.values()) and rendered(root, made) < found.keys()
+
+
+def shape(stats: dict[str, Any]) -> Any:
+    """Return a manifest without what another version of a tool, or another folder, writes otherwise."""
+    text = re.sub(r"-[0-9a-f]{20}\b", "-HASH", json.dumps(stats))
+    text = re.sub(r'sha256-[^"]+', "sha256-HASH", re.sub(r'"path": "[^"]*/webpack_bundles/', '"path": "', text))
+    return json.loads(text)
+
+
+def rendered(root: Path, stats: dict[str, Any]) -> set[str]:
+    """Return what django-webpack-loader has pages ask for, below STATIC_URL."""
+    (root.parent / "manifest0.json").write_text(json.dumps(stats))
+    known = {"STATIC_URL": "/static/", "STATIC_ROOT": str(root), "TEMPLATES": TEMPLATES, **webpack(root)}
+    command = [sys.executable, "-c", RENDER, json.dumps(known)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=root.parent)
+    assert done.returncode == 0, done.stderr
+    return set(re.findall(r'(?:src|href)="/static/([^"]+)"', done.stdout))
 
 
 def test_compressor(root: Path) -> None:

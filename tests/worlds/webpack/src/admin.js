@@ -1,0 +1,1 @@
+import { price } from "./price.js"; import "./admin.css"; console.log(price(1));

@@ -1,0 +1,1 @@
+import logo from "./logo.svg"; export const show = () => { document.body.dataset.logo = logo; };
