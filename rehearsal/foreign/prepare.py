@@ -19,7 +19,7 @@ from pathlib import Path
 import yaml
 
 from ..sandbox import Refusal
-from . import for_machines, packages, pythons
+from . import for_machines, packages, pythons, repositories
 from .commands import git, run
 
 _OF_TOOLS = ("SSL_CERT_", "NODE_EXTRA_CA_CERTS", "UV_", "npm_config_", "NPM_CONFIG_", "POETRY_", "PDM_", "PIPENV_")
@@ -101,20 +101,20 @@ def _interruptible() -> Iterator[None]:
 
 def _prepare(top: Path, wanted: Wanted, tools: Tools, say: Say) -> Prepared:
     repository = Path(git(wanted.folder, "rev-parse", "--show-toplevel"))
-    old, new = _revisions(repository, wanted.old, wanted.new)
+    old, new = repositories.revisions(repository, wanted.old, wanted.new)
     if git(repository, "status", "--porcelain", "--untracked-files=no"):
         say("what is not committed is not rehearsed")
     tree = top / repository.name
     if wanted.machines:
         (top / packages.FOLDER).mkdir()
-    run("git", "clone", "--quiet", "--no-checkout", repository, tree, cwd=top)
+    repositories.clone(repository, tree, (old, new))
     run("git", "init", "--quiet", "--bare", "--initial-branch=main", top / "origin.git", cwd=top)
     made: dict[str, Path] = {}
-    _, install, build = _release(top, tree, old, "old", made, tools, say)
+    _, install, build = _release(top, repository, tree, old, "old", made, tools, say)
     first = _commit_of(tree, "old")
     before = for_machines.fetch_node(top, tree, build) if wanted.machines else []
     was = _server(tree)
-    findings, _, later = _release(top, tree, new, "new", made, tools, say)
+    findings, _, later = _release(top, repository, tree, new, "new", made, tools, say)
     second = _commit_of(tree, "new", "-p", first)
     _require(tree)
     # Not before `init` has seen both: it chooses the server by what is installed, and the second may be a copy of the first.
@@ -144,25 +144,8 @@ def _require(tree: Path) -> None:
             raise Refusal(f"{tree.name}/fabric.yaml: {section}.{key} is missing")
 
 
-def _revisions(repository: Path, old: str | None, new: str | None) -> tuple[str, str]:
-    """Return full revisions: those given, else of the last two tags, else of HEAD and the commit before it."""
-    tags = [tag for tag in git(repository, "tag", "--merged", "HEAD", "--sort=-creatordate").splitlines() if tag]
-    commits = list(dict.fromkeys(git(repository, "rev-parse", f"{tag}^{{commit}}") for tag in tags[:5]))
-    later = _commit(repository, new) if new else commits[0] if len(commits) > 1 else _commit(repository, "HEAD")
-    if old:
-        return _commit(repository, old), later
-    if not new and len(commits) > 1:
-        return commits[1], later
-    has_parent = len(git(repository, "rev-list", "--max-count=2", later).splitlines()) > 1
-    return (_commit(repository, f"{later}~1") if has_parent else later), later
-
-
-def _commit(repository: Path, revision: str) -> str:
-    return git(repository, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
-
-
 def _release(
-    top: Path, tree: Path, revision: str, name: str, made: dict[str, Path], tools: Tools, say: Say
+    top: Path, repository: Path, tree: Path, revision: str, name: str, made: dict[str, Path], tools: Tools, say: Say
 ) -> tuple[list[str], list[str], list[str]]:
     """Check a revision out, make its virtual environment, and stage what `init` changes in it.
 
@@ -171,6 +154,7 @@ def _release(
     """
     git(tree, "checkout", "--quiet", "--force", "--detach", revision)
     git(tree, "clean", "-ffdxq")
+    repositories.unfold(repository, tree)
     venv = top / f"{name}-venv"
     say(f"{name} release {revision[:12]}: a virtual environment with its requirements")
     digest, install = tools.digest(tree), tools.install(tree)

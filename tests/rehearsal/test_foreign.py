@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import pytest
 
-from rehearsal.foreign import acts, commands, databases, findings, prepare, pythons, units
+from rehearsal.foreign import acts, commands, databases, findings, prepare, pythons, repositories, units
 from rehearsal.foreign.existing import PER_HOST, PROGRAMS, Existing, _link_tools, _quoted, environment_file, say_step
 from rehearsal.host_kinds import PROCESSES
 from rehearsal.hosts.units import ServiceUnit
@@ -61,24 +61,88 @@ def set_up_for(server: str, tree: Path) -> list[str]:
 
 def test_without_tags_the_last_two_commits_are_rehearsed(repository: Path) -> None:
     first = commit(repository)
-    assert prepare._revisions(repository, None, None) == (first, first)
+    assert repositories.revisions(repository, None, None) == (first, first)
     second, third = commit(repository), commit(repository)
-    assert prepare._revisions(repository, None, None) == (second, third)
-    assert prepare._revisions(repository, None, second[:9]) == (first, second)
-    assert prepare._revisions(repository, first, None) == (first, third)
+    assert repositories.revisions(repository, None, None) == (second, third)
+    assert repositories.revisions(repository, None, second[:9]) == (first, second)
+    assert repositories.revisions(repository, first, None) == (first, third)
 
 
 def test_with_tags_the_last_two_are_rehearsed(repository: Path) -> None:
     first, second = commit(repository, tag="v1"), commit(repository, tag="v2")
     commit(repository)
-    assert set(prepare._revisions(repository, None, None)) == {first, second}
-    assert prepare._revisions(repository, "v1", "v2") == (first, second)
+    assert set(repositories.revisions(repository, None, None)) == {first, second}
+    assert repositories.revisions(repository, "v1", "v2") == (first, second)
+
+
+def test_tags_come_in_the_order_of_their_commits(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whenever they were made: a release would be rehearsed backwards, over migrations that it does not know."""
+    monkeypatch.setenv("GIT_COMMITTER_DATE", "2026-01-01T00:00:00+0000")
+    commits = [commit(repository, tag=name) for name in ("a", "b", "c")]
+    assert repositories.revisions(repository, None, None) == (commits[1], commits[2])
+    last = commit(repository, tag="last")
+    monkeypatch.setenv("GIT_COMMITTER_DATE", "2026-02-01T00:00:00+0000")
+    commands.git(repository, "tag", "-a", "-m", "x", "late", commits[0])
+    assert repositories.revisions(repository, None, None) == (commits[2], last)
+
+
+def test_the_files_of_both_releases_are_there_whatever_the_clone_lacks(tmp_path: Path) -> None:
+    """In a shallow clone, a partial one, and with submodules in each other."""
+
+    def made(name: str, text: str = "") -> Path:
+        folder = tmp_path / name
+        if not folder.exists():
+            subprocess.run(["git", "init", "-q", "-b", "main", str(folder)], check=True)
+        (folder / "a.txt").write_text(text)
+        commands.git(folder, "add", "--all")
+        commit(folder)
+        return folder
+
+    def copied(name: str, *options: str) -> tuple[Path, Path]:
+        commands.run("git", "clone", "-q", *options, f"file://{tmp_path / 'site'}", tmp_path / name, cwd=tmp_path)
+        return tmp_path / name, tmp_path / f"{name}-tree"
+
+    site = made("site", "one")
+    made("site", "two")
+    commands.git(site, "config", "uploadpack.allowFilter", "true")
+    partial, tree = copied("partial", "--filter=blob:none")
+    old, new = repositories.revisions(partial, None, None)
+    repositories.clone(partial, tree, (old, new))
+    commands.git(tree, "checkout", "-q", "--detach", old)
+    assert (tree / "a.txt").read_text() == "one"
+
+    shallow, tree = copied("shallow", "--depth=1")
+    commands.git(site, "checkout", "-q", "-b", "other")
+    made("site", "other")
+    commands.git(shallow, "fetch", "-q", "--depth=1", "origin", "other:refs/remotes/origin/other")
+    old, new = repositories.revisions(shallow, "HEAD", "origin/other")
+    repositories.clone(shallow, tree, (old, new))
+    commands.git(tree, "checkout", "-q", "--detach", new)
+    assert (tree / "a.txt").read_text() == "other"
+
+    for inner, outer in (("deepest", "lib"), ("lib", "site")):
+        made(inner, inner)
+        more = ["-c", "protocol.file.allow=always", "submodule", "add", "-q", str(tmp_path / inner), f"vendor/{inner}"]
+        commands.git(made(outer, outer), *more)
+        made(outer, outer)
+    commands.git(site, "-c", "protocol.file.allow=always", "submodule", "update", "-q", "--init", "--recursive")
+    tree = tmp_path / "tree"
+    repositories.clone(site, tree, ())
+    commands.git(tree, "checkout", "-q", "other")
+    repositories.unfold(site, tree)
+    commands.git(tree, "add", "--all", "--force")
+    listed = commands.git(tree, "ls-files", "-s")
+    assert "vendor/lib/vendor/deepest/a.txt" in listed and "160000" not in listed
+    commands.run("git", "clone", "-q", site, tmp_path / "without", cwd=tmp_path)
+    commands.git(tree, "checkout", "-q", "--force", "other")
+    with pytest.raises(Refusal, match="the submodule vendor/lib is not there: git submodule update --init --recursive"):
+        repositories.unfold(tmp_path / "without", tree)
 
 
 def test_a_revision_that_is_not_there_is_named(repository: Path) -> None:
     commit(repository)
     with pytest.raises(Refusal, match="git rev-parse exited 128"):
-        prepare._revisions(repository, "nothing", None)
+        repositories.revisions(repository, "nothing", None)
 
 
 def test_what_the_preparation_refuses_leaves_nothing(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
