@@ -191,8 +191,7 @@ def _replace(view: View) -> Iterator[Step]:
 
 def _returning(view: View, ids: tuple[str, ...]) -> Record:
     record = view.record
-    taken = record.surge + (record.extra if record.back else 0)
-    return replace(record, returned=taken - view.owed, returning=ids)
+    return replace(record, returned=record.surge + record.extra - view.owed, returning=ids)
 
 
 def _victims(view: View) -> list[FleetInstance]:
@@ -226,10 +225,9 @@ def _order(view: View) -> list[FleetInstance]:
     resumed in the end, would begin to launch and to terminate. The others go evenly, for a replacement may come up in another
     zone, and as long as every zone has an old instance left there is a choice for the last.
     """
-    zones = Counter(dict.fromkeys(view.fleet.zones, 0))
-    zones.update(i.zone for i in view.fleet.members)
-    for _ in range(view.coming if zones else 0):
-        zones[min(zones, key=lambda zone: (zones[zone], zone))] += 1
+    zones = Counter(i.zone for i in view.fleet.members)
+    for _ in range(view.coming):
+        zones[min(view.fleet.zones, key=lambda zone: (zones[zone], zone), default="")] += 1
     # By kind, each in its order: finding the next instance takes the same time in a large fleet.
     alike: _Alike = {}
     for i in sorted(view.old, key=lambda i: i.id):

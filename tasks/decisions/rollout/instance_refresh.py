@@ -100,9 +100,10 @@ def preferences(fleet: Fleet, policy: Policy, alarms: Sequence[str] = ()) -> dic
         # As in a rollout of ours: an old instance is protected from scaling in, not from being replaced.
         "ScaleInProtectedInstances": "Refresh",
     }
-    if fleet.left_aside("") and policy.standby != "refuse":
+    standby = {"ignore": "Ignore", "replace": "Terminate"}.get(policy.standby)
+    if standby and any(i.aside for i in fleet.instances):
         # Else AWS waits an hour for them, and fails.
-        asked["StandbyInstances"] = {"ignore": "Ignore", "replace": "Terminate"}[policy.standby]
+        asked["StandbyInstances"] = standby
     if policy.warm_up:
         # Else the group's own warm-up counts: any number here overrides it, 0 too.
         asked["InstanceWarmup"] = int(policy.warm_up)
@@ -156,7 +157,7 @@ def follow(fleet: Fleet, refresh: Refresh | None, policy: Policy, goal: Goal, al
     if refresh.status == "Successful":
         return _successful(view, done)
     if not refresh.under_way:
-        return Stop(f"{done}: {refresh.reason.rstrip('.')}; {waiting(view)}")
+        return Stop(f"{done}: {refresh.reason.removesuffix('.')}; {waiting(view)}")
     if late:
         return Stop(f"not finished in time; AWS continues the refresh: {done}; {waiting(view)}")
     trouble = (policy.stop or view.trouble()) if refresh.status in _GOING else None
@@ -179,7 +180,7 @@ def _successful(view: View, done: str) -> Step:
     trouble = view.policy.stop or view.trouble()
     if trouble and (view.policy.stop or view.policy.rollback):
         # A refresh that has ended cannot be rolled back: a new refresh goes back to the old version.
-        return Start(view.record.source, preferences(view.fleet, replace(view.policy, pauses=(), pause=0)), trouble)
+        return Start(view.record.source, preferences(view.fleet, replace(view.policy, pauses=())), trouble)
     if trouble:
         return Stop(f"{done}, but {trouble}")
     if view.missing or view.old:
@@ -208,4 +209,4 @@ def view_of(fleet: Fleet, refresh: Refresh, policy: Policy, goal: Goal, now: flo
         desired=fleet.desired,
     )
     # AWS handles alarms, pauses and pace; the preferences bound the capacity.
-    return View(replace(fleet, record=record, alarms=()), replace(policy, pause=0, together=False), record, now)
+    return View(replace(fleet, alarms=()), replace(policy, pause=0, together=False), record, now)

@@ -117,4 +117,4 @@ def passes(message: str) -> bool:
 def explained(message: str) -> str:
     """Return AWS's message about a failed launch, with a hint where the reason is known."""
     reason = reason_of(message)
-    return f"{message.rstrip('.')} ({reason.hint})" if reason else message
+    return f"{message.removesuffix('.')} ({reason.hint})" if reason else message

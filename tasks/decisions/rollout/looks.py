@@ -64,8 +64,9 @@ def is_booting(members: Mapping[str, str], seen: Fleet, ids: frozenset[str]) -> 
 def unread(fleet: Fleet, seen: Fleet, groups: int, *, blind: bool) -> Fleet:
     """Return a fleet with the health that an earlier poll found; what was not there then is registered nowhere."""
     before = {i.id: i for i in seen.instances}
-    new = FleetInstance("", "", "", "", targets=("unused",) * groups)
-    return replace(fleet, instances=tuple(_as_in(i, before.get(i.id, new)) for i in fleet.instances), blind=blind)
+    unused = ("unused",) * groups
+    instances = tuple(_as_in(i, before.get(i.id) or replace(i, targets=unused)) for i in fleet.instances)
+    return replace(fleet, instances=instances, blind=blind)
 
 
 def only_health(seen: Fleet, health: Mapping[str, FleetInstance]) -> Fleet:

@@ -73,7 +73,7 @@ def _narrowed(took: tuple[float, float] | None, last: float, ready: float) -> tu
 
     The first look within the last window is not at its beginning, and may have found it ready: it tells no more than that.
     """
-    if took is None or last >= took[0] or ready <= took[0]:
+    if took is None or ready <= took[0]:
         return last, ready
     early, late = took
     return max(last, early if ready < late else 2 * early - ready), ready

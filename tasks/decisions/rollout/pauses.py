@@ -42,7 +42,7 @@ def last_pause(view: View) -> Iterator[Step]:
         return
     size = max(1, view.record.size)
     rest = _rest(view, min(size, len(view.new))) if view.new else 0
-    if view.policy.pause and rest and rest > 0:
+    if view.policy.pause and (rest or 0) > 0:
         yield Wait(f"all are new and bake, {rest:.0f} s to go; {waiting(view)}")
     if view.policy.hold:
         yield Hold(f"{view.fleet.group} is ready and waits for the other groups")

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
 from dateutil.rrule import DAILY, rrule, rruleset
 
-_BOUNDS = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _WEEKDAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
+# The least and the most of each field, and its names, of which the first means the least.
+_FIELDS: tuple[tuple[int, int, tuple[str, ...]], ...] = (
+    (0, 59, ()),
+    (0, 23, ()),
+    (1, 31, ()),
+    (1, 12, _MONTHS),
+    (0, 7, _WEEKDAYS),
+)
 _WEEK = 7
 _DAY = timedelta(days=1)
 
@@ -33,14 +40,15 @@ def times(cron: str, zone: str, begin: float, end: float) -> list[float]:
     ValueError where either is not known here.
     """
     fields, clock = _parsed(cron, zone)
-    first, last = (datetime.fromtimestamp(at, clock).replace(tzinfo=None) for at in (begin, end))
+    first, last = (datetime.fromtimestamp(at, UTC).replace(tzinfo=None) for at in (begin, end))
     walls = _days(cron.split(), fields, first - _DAY, last + _DAY)
-    found = {wall.replace(tzinfo=clock).astimezone(UTC).timestamp() for wall in walls}
+    found = {wall.replace(tzinfo=clock).timestamp() for wall in walls}
     return sorted(at for at in found if begin < at <= end)
 
 
 def _parsed(cron: str, zone: str) -> tuple[list[list[int]], ZoneInfo]:
-    fields = [_values(text, *bounds) for text, bounds in zip(_numbered(cron), _BOUNDS, strict=True)]
+    words = zip(cron.upper().split(), _FIELDS, strict=True)
+    fields = [_values(_numbered(word, names, least), least, most) for word, (least, most, names) in words]
     try:
         return fields, ZoneInfo(zone)
     except (KeyError, OSError) as error:
@@ -59,14 +67,10 @@ def _days(words: list[str], fields: list[list[int]], first: datetime, last: date
     return found
 
 
-def _numbered(cron: str) -> list[str]:
-    words = cron.upper().split()
-    if len(words) != len(_BOUNDS):
-        raise ValueError(f"{cron!r} has not five fields")
-    for place, names, first in ((3, _MONTHS, 1), (4, _WEEKDAYS, 0)):
-        for number, name in enumerate(names, first):
-            words[place] = words[place].replace(name, str(number))
-    return words
+def _numbered(word: str, names: Sequence[str], first: int) -> str:
+    for number, name in enumerate(names, first):
+        word = word.replace(name, str(number))
+    return word
 
 
 def _values(text: str, least: int, most: int) -> list[int]:
@@ -74,7 +78,7 @@ def _values(text: str, least: int, most: int) -> list[int]:
     found: list[int] = []
     for part in text.split(","):
         whole, _, step = part.partition("/")
-        low, dash, high = (str(least), "-", str(most)) if whole == "*" else whole.partition("-")
+        low, dash, high = (f"{least}-{most}" if whole == "*" else whole).partition("-")
         last = int(high) if dash else most if step else int(low)
         if not (least <= int(low) <= most and least <= last <= most):
             raise ValueError(f"{part!r} is not from {least} to {most}")

@@ -38,13 +38,18 @@ class ScheduledAction:
         return self.minimum, self.maximum, self.desired
 
     @property
+    def sets(self) -> dict[str, int]:
+        """Return the sizes that it sets, by name."""
+        sizes = {"min": self.minimum, "desired": self.desired, "max": self.maximum}
+        return {name: size for name, size in sizes.items() if size is not None}
+
+    @property
     def recurs(self) -> bool:
         """Return whether its further times are known, from its expression."""
         return bool(self.cron) and is_read(self.cron, self.zone)
 
     def __str__(self) -> str:
-        sizes = {"min": self.minimum, "desired": self.desired, "max": self.maximum}
-        words = ", ".join(f"{name} {size}" for name, size in sizes.items() if size is not None)
+        words = ", ".join(f"{name} {size}" for name, size in self.sets.items())
         when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(self.at))
         return f"{f'{self.name} ' if self.name else ''}at {when} ({words or 'sets nothing'})"
 
@@ -76,7 +81,7 @@ class Noted:
 
     def due(self, now: float) -> list[ScheduledAction]:
         """Return the actions whose time has come, in order."""
-        return between(self.actions, 0.0, now)
+        return between(self.actions, -math.inf, now)
 
     def with_actions(self, more: Sequence[ScheduledAction]) -> Noted:
         """Return a copy with more actions; of the same time, those with a name replace those of a tag."""
@@ -86,12 +91,11 @@ class Noted:
     def lasting(self, now: float) -> Noted:
         """Return a copy without the actions that were due and all of whose sizes a later one has set since."""
         found: list[ScheduledAction] = []
-        later = [False, False, False]
+        later: set[str] = set()
         for action in reversed(self.due(now)):
-            sets = [size is not None for size in action.sizes]
-            if any(new and not there for new, there in zip(sets, later, strict=True)):
+            if action.sets.keys() - later:
                 found.insert(0, action)
-            later = [new or there for new, there in zip(sets, later, strict=True)]
+            later |= action.sets.keys()
         return replace(self, actions=(*found, *(action for action in self.actions if action.at > now)))
 
 

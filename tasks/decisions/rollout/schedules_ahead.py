@@ -11,7 +11,9 @@ from .schedules import ScheduledAction, between
 
 _DAY = 86400.0
 _LONGEST_PAUSE = 7 * _DAY  # seconds for which a rollout may wait for somebody
-_RARE = 8 * 366  # days in which whatever recurs is due: 29 February
+# Days in which the next time is looked for: few first, for each minute of years would be many times. In the last whatever recurs
+# is due, on 29 February too.
+_AHEAD = (1, 31, 8 * 366)
 
 
 def horizon(timeout: float, *, waits: bool) -> float:
@@ -28,8 +30,7 @@ def upcoming(actions: Sequence[ScheduledAction], begin: float, end: float) -> li
     found = list(actions)
     for action in actions:
         if action.recurs:
-            # Exclusive, and times of cron are whole minutes.
-            later = times(action.cron, action.zone, max(action.at, begin - 1), min(end, action.until))
+            later = times(action.cron, action.zone, action.at, min(end, action.until))
             found += [replace(action, at=at) for at in later]
     return between(found, begin, end)
 
@@ -39,15 +40,15 @@ def since(actions: Sequence[ScheduledAction], begin: float, now: float) -> list[
     found: list[ScheduledAction] = []
     for action in actions:
         if begin <= now and action.recurs and _has_begun(action, now):
+            # Exclusive, and times of cron are whole minutes.
             due = times(action.cron, action.zone, begin - 1, min(now, action.until))
             found += [replace(action, at=at) for at in due]
-    return between(found, begin - 1, now)
+    return sorted(found, key=lambda action: action.at)
 
 
 def _has_begun(action: ScheduledAction, now: float) -> bool:
     """Return whether AWS's next time follows now by the expression: else it is the time at which the action begins to recur."""
-    # Few days first: each minute of years would be many times.
-    for days in (1, 31, _RARE):
+    for days in _AHEAD:
         if following := times(action.cron, action.zone, now, min(action.at, now + days * _DAY)):
             return following[0] == action.at
     return action.at <= now
@@ -56,9 +57,9 @@ def _has_begun(action: ScheduledAction, now: float) -> bool:
 def telling(actions: Sequence[ScheduledAction]) -> list[ScheduledAction]:
     """Return the actions, in order, without those that set no other sizes than all before them: a tag has little room."""
     found: list[ScheduledAction] = []
-    before: list[int | None] = [None, None, None]
+    before: dict[str, int] = {}
     for action in actions:
-        after = [there if new is None else new for new, there in zip(action.sizes, before, strict=True)]
+        after = before | action.sets
         if after != before or not found:
             found.append(action)
         before = after

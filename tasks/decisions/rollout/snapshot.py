@@ -205,7 +205,7 @@ def unlowered(fleet: Fleet, record: Record) -> bool:
 def count(value: int | str, of: int) -> int:
     """Resolve a count or a percentage such as "25%" against a size: rounded down, at least 1."""
     if isinstance(value, str):
-        return max(1, of * int(value.rstrip("%")) // 100)
+        return max(1, of * int(value.removesuffix("%")) // 100)
     return max(1, value)
 
 

@@ -65,7 +65,7 @@ class View:
     @property
     def lowered(self) -> bool:
         """Return whether desired was lowered by the surge (weights only), as far as the group shows it after a crash."""
-        return self.record.lowering != 0 and not unlowered(self.fleet, self.record)
+        return not unlowered(self.fleet, self.record)
 
     @property
     def returnable(self) -> int:

@@ -89,7 +89,7 @@ class World:
             box = aside[number % len(aside)]
             # ExitStandby raises desired. What uses the max that a rollout has raised keeps that max; so it stays within its own.
             if self.own + box.weight <= self.maximum:
-                box.aside, box.launched, box.serves_from = False, group.now, max(box.serves_from, group.now + 2)
+                box.aside, box.launched, box.serves_from = False, group.now, max(box.serves_from, group.now + box.pending)
                 group.desired, self.own = group.desired + box.weight, self.own + box.weight
         elif kind == "dry" and group.now > group.dry_until + 100:
             group.dry_until = group.now + min(45 * number, self.longest)

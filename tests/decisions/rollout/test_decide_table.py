@@ -7,7 +7,9 @@ import pytest
 
 from tasks.decisions.rollout.snapshot import FleetInstance, Policy, Record
 from tasks.decisions.rollout.steps import (
+    Abort,
     Begin,
+    Copy,
     Done,
     Forget,
     Point,
@@ -52,7 +54,9 @@ REST = surged(*PAIR, record=None, version="1", desired=2, maximum=4, suspended=f
         ({"protects_new": True}, {}, {"protect": False}),
         ({"suspended": frozenset()}, {}, {"suspended": OURS}),
         ({"heaviest": 2, "lightest": 1}, {}, {"surge": 3, "raised": 7}),
+        ({}, {"canary": 2}, {}),
         ({"instances": ()}, {}, {"surge": 0, "raised": 4, "size": 0}),
+        ({"instances": (), "heaviest": 2, "lightest": 1}, {}, {"surge": 0, "raised": 4, "size": 0}),
         ({"instances": (*PAIR, new()), "desired": 3}, {}, {"desired": 3}),  # what is new already is not replaced
     ],
 )
@@ -132,6 +136,23 @@ def test_one_for_one_until_the_rest_is_the_surge() -> None:
     assert last.record == replace(RECORD, returning=("i-2",))
 
 
+def test_a_batch_goes_together() -> None:
+    four = (*PAIR, old("i-3", "c"), old("i-4", "c"))
+    record = replace(RECORD, surge=2, size=4, desired=4, raised=6)
+    fleet = surged(*four, new("i-7"), new("i-8"), desired=6, maximum=6, record=record)
+    assert step(fleet, replace(POLICY, batch=2)) == Terminate(("i-1", "i-2"))
+    assert step(fleet) == Terminate(("i-1",))
+
+
+@pytest.mark.parametrize(("serving", "goes"), [(3, False), (4, True)])
+def test_with_weights_the_group_may_end_as_much_besides_as_launches_exceed_desired(serving: int, goes: bool) -> None:
+    """Of four units the surge is seven; scale-in may take up to three for the one unit that goes."""
+    record = replace(RECORD, surge=7, maximum=11, raised=18, size=2, desired=4)
+    members = [old("i-1", weight=1), old("i-2", weight=3), *(new(f"i-{n}", weight=1) for n in range(5, 5 + serving))]
+    answer = step(surged(*members, record=record, desired=11, maximum=18, heaviest=4, lightest=1))
+    assert answer == Terminate(("i-1",)) if goes else isinstance(answer, Wait)
+
+
 def test_no_kill_while_the_last_one_drains_or_the_next_one_boots() -> None:
     drains = old("i-1", lifecycle="Terminating:Wait", targets=("draining",))
     assert isinstance(step(surged(drains, old("i-2", "b"), new(), new("i-8"))), Wait)
@@ -151,6 +172,33 @@ def test_nobody_goes_while_nothing_of_the_new_version_serves() -> None:
 def test_the_fullest_zone_gives_first() -> None:
     crowd = (old("i-1", "a"), old("i-2", "b"), old("i-3", "b"), old("i-4", "b"), new("i-9", "c"))
     assert step(surged(*crowd, desired=5, maximum=9, record=replace(RECORD, size=4, desired=4, raised=9))) == Terminate(("i-2",))
+
+
+@pytest.mark.parametrize(
+    ("zones", "olds", "news", "weight", "surge", "desired", "ids"),
+    [
+        ("ab", "baabcba", "cc", 1, 4, 10, ("i-1", "i-2", "i-4")),  # the last of zone c is kept, and what comes is to be in a
+        ("abc", "abbbaba", "bac", 1, 3, 11, ("i-2", "i-1")),  # one is still to come, in c
+        ("", "ccbabbb", "bab", 1, 4, 12, ("i-1", "i-2")),  # where its zones are not known
+        ("ab", "bba", "cac", 2, 4, 12, ("i-1", "i-2")),  # with weights none is kept for the surge
+        ("", "bbba", "ba", 2, 4, 12, ("i-1", "i-2")),
+    ],
+)
+def test_old_ones_go_evenly_and_those_for_the_surge_are_kept_where_it_is_fullest(
+    zones: str, olds: str, news: str, weight: int, surge: int, desired: int, ids: tuple[str, ...]
+) -> None:
+    crowd = [old(f"i-{n}", zone, weight=weight) for n, zone in enumerate(olds, 1)]
+    crowd += [new(f"i-{n}", zone, weight=weight) for n, zone in enumerate(news, 8)]
+    record = replace(RECORD, surge=surge, maximum=20, raised=20 + surge, size=len(olds), desired=desired - surge)
+    fleet = surged(*crowd, record=record, desired=desired, maximum=20 + surge, heaviest=weight, lightest=weight)
+    assert step(replace(fleet, zones=tuple(zones)), replace(POLICY, batch=4)) == Terminate(ids)
+
+
+def test_where_no_old_one_is_left_the_newest_of_the_fullest_zone_gives_the_surge_back() -> None:
+    crowd = [new(f"i-{n}", zone, since=float(n)) for n, zone in enumerate("bbaaa", 1)]
+    record = replace(RECORD, surge=3, raised=7)
+    answer = step(surged(*crowd, record=record, desired=5, maximum=7))
+    assert isinstance(answer, Return) and answer.ids == ("i-5", "i-4", "i-2")
 
 
 def test_standby_is_not_counted_and_not_touched() -> None:
@@ -177,6 +225,9 @@ def test_a_lack_of_capacity_is_waited_for_until_the_deadline() -> None:
     assert isinstance(step(replace(dry, short_since=700.0)), Wait)
     answer = step(replace(dry, short_since=699.0))
     assert isinstance(answer, TurnBack) and "short of instances for more than 300 s: We do not" in answer.why
+    silent = step(replace(dry, short_since=699.0, failures=()))
+    assert isinstance(silent, TurnBack)
+    assert silent.why == "the group is short of instances for more than 300 s: no launch has failed"
 
 
 @pytest.mark.parametrize(
@@ -199,6 +250,8 @@ def test_new_instances_that_end_before_they_serve(departed: int) -> None:
         assert answer.why == "3 new instances ended before they served: i-0, i-1, i-2"
     both = step(surged(*PAIR, departed=("i-1", "i-2"), failures=("no such image",)))
     assert isinstance(both, TurnBack) and both.why == "3 launches failed: no such image"
+    four = step(surged(*PAIR, departed=("i-1", "i-2", "i-3", "i-4")))
+    assert isinstance(four, TurnBack) and four.why == "4 new instances ended before they served: i-1, i-2, i-3"
 
 
 @pytest.mark.parametrize("batch", [1, 2])
@@ -253,7 +306,13 @@ def test_the_surge_that_is_still_there_carries_over() -> None:
 def test_a_surge_that_was_given_back_is_taken_again() -> None:
     given = replace(RECORD, returned=1)
     record = turned(new(), new("i-8"), old("i-1"), desired=3, record=replace(given, size=3))
-    assert (record.surge, record.extra, record.raised) == (0, 1, 6)
+    assert (record.surge, record.extra, record.raised, record.returned) == (0, 1, 6, 0)
+    fixed = turned(
+        new(), new("i-8"), old("i-1"), desired=3, record=replace(given, size=3), policy=replace(POLICY, raise_max=False)
+    )
+    assert (fixed.extra, fixed.raised) == (1, 5)
+    lowered = turned(new(), new("i-8"), old("i-1"), desired=3, record=replace(RECORD, lowering=4))
+    assert (lowered.surge, lowered.extra, lowered.lowering) == (0, 1, 0)
 
 
 def test_a_surge_that_could_not_be_launched_is_given_up() -> None:
@@ -272,17 +331,42 @@ def test_one_that_could_be_launched_after_all_is_not_given_up() -> None:
     assert step(replace(back, record=answer.record)) == Point("1", 3, 5)
 
 
+@pytest.mark.parametrize("aborted", [False, True])
+def test_of_a_surge_that_was_given_up_only_what_is_still_missing_stays_so(aborted: bool) -> None:
+    record = replace(RECORD, surge=3, raised=7, back=True, aborted=aborted, extra=-2)
+    fleet = surged(*PAIR, booting("i-8"), booting("i-9"), desired=5, maximum=7, record=record)
+    more = replace(record, extra=-1)
+    assert step(fleet) == (Abort(more) if aborted else TurnBack(more, "the group could launch more after all"))
+    assert step(replace(fleet, record=more)) == Point("1", 4, 7)
+
+
 def test_only_what_was_never_launched_is_given_up() -> None:
     wide = replace(RECORD, surge=3, raised=7)
     record = turned(*PAIR, booting(), desired=5, maximum=7, record=wide)
     assert (record.surge, record.extra) == (3, -2)
     fewer = turned(old(), booting(), desired=5, maximum=7, record=wide)
     assert (fewer.surge, fewer.extra) == (3, -2), "the old one that died is launched again"
+    assert turned(old(), booting(), desired=3).extra == 0, "one is short, and it is none of the surge"
 
 
 def test_before_the_surge_there_is_nothing_to_give_up() -> None:
     record = turned(*PAIR, version="1", desired=2, maximum=4)
     assert (record.surge, record.extra) == (0, 0)
+    early = turned(old(), new(), desired=2, maximum=4, record=replace(RECORD, pointed=True))
+    assert (early.surge, early.extra) == (0, 0), "the group named the new version before, and has launched one"
+
+
+@pytest.mark.parametrize(("version", "extra"), [("2", -1), ("1", 0)])
+def test_an_abort_gives_up_what_was_not_launched_by_the_call_that_points_back(version: str, extra: int) -> None:
+    record = replace(RECORD, surged=True, returned=1, surge=2, lowering=0)
+    answer = step(surged(*PAIR, version=version, record=record), replace(POLICY, abort=True))
+    assert answer == Abort(replace(record, back=True, aborted=True, surge=1, returned=0, extra=extra))
+
+
+def test_an_abort_after_desired_was_lowered_has_nothing_to_give_back() -> None:
+    record = replace(RECORD, lowering=4)
+    answer = step(surged(*PAIR, new(), record=record), replace(POLICY, abort=True))
+    assert answer == Abort(replace(record, back=True, aborted=True, surge=0, lowering=0))
 
 
 BACK = replace(RECORD, back=True, started=950.0)
@@ -294,6 +378,12 @@ def test_on_the_way_back_bad_ones_lose_their_protection_and_go() -> None:
     assert step(surged(*PAIR, bad, record=BACK, version="1")) == Unprotect(("i-9",))
     answer = step(surged(*PAIR, replace(bad, protected=False), record=BACK, version="1"))
     assert isinstance(answer, Return) and answer.ids == ("i-9",)
+
+
+@pytest.mark.parametrize(("latest", "aborted", "copies"), [("2", False, True), ("3", False, False), ("2", True, False)])
+def test_on_the_way_back_latest_is_made_good_again(latest: str, aborted: bool, copies: bool) -> None:
+    fleet = surged(*PAIR, new(), record=replace(BACK, aborted=aborted), version="1", latest=latest)
+    assert (step(fleet) == Copy("1", "r")) is copies
 
 
 def test_trouble_on_the_way_back_stops() -> None:
@@ -335,6 +425,34 @@ def test_what_is_not_ours_stays() -> None:
     assert step(replace(fleet, maximum=20, record=replace(DONE, suspended=()))) == Forget()
     crowd = tuple(new(f"i-{n}", protected=False) for n in range(5))
     assert step(replace(fleet, instances=crowd, desired=5, record=replace(DONE, suspended=()))) == Forget()
+
+
+@pytest.mark.parametrize(
+    ("more", "waits"),
+    [
+        (old("i-1", lifecycle="Terminating"), True),
+        (old("i-1", lifecycle="Terminating:Retained"), False),
+        (old("i-1", lifecycle="Standby"), False),
+        (new("i-1", lifecycle="Terminating"), False),
+    ],
+)
+def test_what_returns_to_the_pool_is_waited_for(more: FleetInstance, waits: bool) -> None:
+    """Of the old version it would come into service again."""
+    fleet = surged(new(), new("i-8"), more, desired=2, record=DONE)
+    assert isinstance(step(replace(fleet, reuses=True)), Wait) is waits
+    assert step(fleet) == Unprotect(("i-9", "i-8"))
+
+
+@pytest.mark.parametrize(
+    ("version", "aborted", "expected"), [("2", False, Retire(("i-2",))), ("7", False, Resume(OURS)), ("2", True, Resume(OURS))]
+)
+def test_on_the_way_back_only_what_the_rollout_brought_is_terminated_in_standby(
+    version: str, aborted: bool, expected: Step
+) -> None:
+    record = replace(RECORD, surged=True, back=True, aborted=aborted, returned=1, protect=False)
+    fleet = surged(old("i-3"), old("i-4"), new("i-2", lifecycle="Standby"), record=record, desired=2, version="1")
+    aside = replace(fleet, instances=tuple(replace(i, version=version) if i.aside else i for i in fleet.instances))
+    assert step(aside, replace(POLICY, standby="replace")) == expected
 
 
 def test_protection_is_not_fought_over_where_nothing_is_owed() -> None:

@@ -154,6 +154,22 @@ def test_the_preferences_are_those_of_a_rollout_of_ours() -> None:
     assert preferences(replace(HALF, desired=3), everything)["CheckpointPercentages"] == [67, 100]
 
 
+@pytest.mark.parametrize(
+    ("rule", "lifecycle", "asked"),
+    [
+        ("ignore", "Standby", "Ignore"),
+        ("replace", "EnteringStandby", "Terminate"),
+        ("refuse", "Standby", None),
+        ("ignore", "InService", None),
+    ],
+)
+def test_aws_is_told_what_to_do_with_instances_in_standby_where_there_are_any(
+    rule: str, lifecycle: str, asked: str | None
+) -> None:
+    fleet = surged(old(), new("i-8", lifecycle=lifecycle), record=None, desired=2)
+    assert preferences(fleet, replace(POLICY, standby=rule)).get("StandbyInstances") == asked
+
+
 def test_each_limit_is_said_with_its_setting() -> None:
     most = tuple(map(str, range(10)))
     assert list(unfit(replace(POLICY, pauses=(1,), pause=172_800), most, frozenset({"AZRebalance"}))) == []
@@ -207,10 +223,21 @@ def test_after_its_end_instances_may_still_come_or_be_too_late() -> None:
     )
 
 
+def test_instances_that_do_not_stay_alive_go_back() -> None:
+    """Two to replace, and three may fail."""
+    for launches, kind in ((5, Wait), (6, GoBack)):
+        answer = step(replace(HALF, launches=launches))
+        assert isinstance(answer, kind), launches
+    assert str(answer) == "roll the instance refresh back: 6 launches for 2 instances: they do not stay alive"
+
+
 def test_aws_watches_alarms_and_pauses_and_this_does_not() -> None:
     """The refresh has them in its preferences."""
     assert isinstance(step(replace(HALF, alarms=("5xx",))), Wait)
     assert isinstance(step(replace(WHOLE, alarms=("5xx",)), status("Successful"), pause=600), Done)
+    for rules in ({"pause": 600}, {"together": True}):
+        over = step(replace(WHOLE, exceeded=("slow",)), status("Successful"), **rules)
+        assert isinstance(over, Done), "all are replaced, and AWS has watched as long as it was asked to"
     back = step(
         surged(new("i-8", revision="b"), record=None, desired=1),
         status("Successful"),

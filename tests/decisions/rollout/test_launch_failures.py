@@ -80,7 +80,12 @@ def test_the_word_capacity_alone_is_no_lack_that_passes(text: str) -> None:
     assert not passes(text) and explained(text) == text
 
 
+def test_words_of_aws_are_known_however_they_are_written() -> None:
+    assert not passes("VCPULIMITEXCEEDED") and "Service Quotas" in explained("vcpulimitexceeded")
+
+
 def test_the_hint_stands_behind_the_words_of_aws() -> None:
     assert explained("The key pair 'team' does not exist.") == (
         "The key pair 'team' does not exist (something that the template names was deleted)"
     )
+    assert explained("UnauthorizedOperation: XX").startswith("UnauthorizedOperation: XX (a policy")

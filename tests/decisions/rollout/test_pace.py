@@ -40,7 +40,7 @@ def test_one_that_has_become_ready_is_confirmed_quickly(polls: int, rest: float)
         (185, 5 + 10 / 3),  # the look is put soon after the first one was not ready yet
         (189, 1 + 10 / 3),
         (195, 10 / 3),
-        (209, 10 / 3),
+        (210, 10 / 3),
         (211, POLL),  # this one takes longer: nothing is known any more
     ],
 )
@@ -59,9 +59,25 @@ def test_within_a_wide_window_a_third_of_it_is_close_enough() -> None:
 
 @pytest.mark.parametrize(("since", "rest"), [(0, 30.0), (100, 30.0), (135, 15.0), (145, POLL), (200, POLL)])
 def test_before_the_first_one_the_launches_of_the_past_count(since: float, rest: float) -> None:
-    begun = Pace(launch=150).after([new("initial")], 1000)
+    begun = Pace(launch=150).after([new("initial")], 1000).after([new("initial")], 1000 + since)
     assert begun.rest([new("initial")], POLLS, 1000 + since, POLL) == rest
     assert Pace(launch=150).rest([], POLLS, 1000, POLL) == POLL, "none is launched yet"
+
+
+@pytest.mark.parametrize(
+    ("launch", "lifecycle", "poll", "rest"),
+    [
+        (150, "Pending:Wait", POLL, 2 * POLL),
+        (150, "Pending", 20.0, 30.0),  # never later than failures are to be seen
+        (150, "InService", POLL, POLL),
+        (0, "Pending", POLL, POLL),
+    ],
+)
+def test_one_that_boots_longer_than_those_before_it_is_not_ready_at_once(
+    launch: float, lifecycle: str, poll: float, rest: float
+) -> None:
+    late = replace(new("unused"), lifecycle=lifecycle)
+    assert Pace(launch=launch).after([late], 1000).rest([late], POLLS, 1200, poll) == rest
 
 
 @pytest.mark.parametrize(("poll", "rest"), [(5.0, 15.0), (10.0, 30.0), (20.0, 30.0), (60.0, 60.0)])
@@ -87,6 +103,8 @@ def test_one_that_falls_ill_or_goes_does_not_unlearn() -> None:
         (52, 54, (52, 54)),
         (92, 95, (92, 95)),
         (105, 110, (105, 110)),
+        (60, 80, (60, 80)),
+        (60, 90, (60, 90)),  # as the last window begins
         (60, 94, (90, 94)),  # found by the first look within the window
         (60, 100, (80, 100)),  # the window is as wide as before: the next look is put before it
         (85, 102, (85, 102)),

@@ -248,6 +248,7 @@ LAST = Advance(replace(FOUR, passed=4))
     ("seen", "steps"),
     [
         (view(*ALL, desired=4), [Wait("all are new and bake, 30 s to go; 4 of 3 serve; 4 new, 0 old"), LAST]),
+        (view(*ALL, desired=4, pause=71), [Wait("all are new and bake, 1 s to go; 4 of 3 serve; 4 new, 0 old"), LAST]),
         (view(*ALL, desired=4, pause=70), [LAST]),
         (view(*ALL[:3], booting("i-3"), desired=4, pause=10), [LAST]),  # where fewer serve, that is waited for elsewhere
         (view(*ALL, desired=4, pause=0), []),

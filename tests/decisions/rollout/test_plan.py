@@ -1,7 +1,9 @@
 """The plan is what a run does, where nothing interferes."""
 
 from dataclasses import replace
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +18,7 @@ from tasks.decisions.rollout.steps import (
     Protect,
     RestoreMax,
     Resume,
+    Retire,
     Return,
     Rewrite,
     Step,
@@ -145,7 +148,47 @@ def test_launches_are_planned_in_the_emptiest_zone_and_by_the_weight_of_most() -
     weighted = replace(three, instances=heavy, desired=5, maximum=12, heaviest=2, lightest=1, zones=("a",))
     protected = [step.ids for step in plan(weighted, policy(), GOAL) if isinstance(step, Protect)]
     assert protected[0] == ("new-1", "new-2"), "three units of the surge are two instances of weight two"
+    assert [str(step) for step in plan(replace(weighted, heaviest=4), policy(), GOAL)] == [
+        "record run r1: version 1 to 2, surge 7",
+        "point the group at version 2, desired 12, max 19",
+        "protect new-1, new-2, new-3, new-4 from scale-in",
+        "terminate i-0; the group replaces it",
+        "protect new-5 from scale-in",
+        "terminate i-1; the group replaces it",
+        "protect new-6 from scale-in",
+        "terminate i-2; the group replaces it",
+        "lower desired to 5, max 12: the surge is given back",
+        "unprotect new-1, new-2, new-3, new-4, new-5, new-6",
+        "drop the run's tags",
+        "every instance of web runs version 2",
+    ]
     assert plan(replace(weighted, instances=(), desired=0), policy(), GOAL)[-1] == Done("every instance of web runs version 2")
+
+
+def test_a_plan_of_many_is_planned_to_its_end_and_no_two_launches_have_one_name() -> None:
+    steps = plan(Group.settled(1, 20, 12).observe(), policy(), GOAL)
+    assert isinstance(steps[-1], Done)
+    launched = [id for step in steps if isinstance(step, Protect) for id in step.ids]
+    assert launched == [f"new-{number}" for number in range(1, 13)]
+
+
+@pytest.mark.parametrize("state", [{"lifecycle": "Pending:Wait"}, {"health": "Unhealthy"}, {"targets": ("initial",)}])
+def test_what_does_not_serve_yet_does_so_in_a_plan(state: dict[str, Any]) -> None:
+    boots = replace(HALF, instances=(*HALF.instances[:2], replace(HALF.instances[2], **state)))
+    assert plan(boots, policy(), GOAL) == plan(HALF, policy(), GOAL)
+
+
+def test_what_is_about_to_be_in_standby_is_planned_as_if_it_were() -> None:
+    entering = replace(HALF, instances=(*HALF.instances, old("i-2", lifecycle="EnteringStandby")))
+    assert Retire(("i-2",)) in plan(entering, policy(standby="replace"), GOAL)
+
+
+def test_launches_and_tags_of_before_do_not_count_on_the_planned_way_back() -> None:
+    """As many launches would be a crash loop, were they made on the way back."""
+    many = replace(HALF, launches=9)
+    assert names(plan(many, policy(turn_back="asked"), GOAL)) == names(plan(HALF, policy(turn_back="asked"), GOAL))
+    missing = replace(HALF, vanished=True)
+    assert plan(missing, policy(abort=True), GOAL) == plan(HALF, policy(abort=True), GOAL)
 
 
 def test_what_is_planned_waits_for_nobody() -> None:

@@ -234,6 +234,16 @@ standing = st.lists(
 )
 
 
+# What comes back from standby is pending, and serves only after that.
+@example(
+    {"desired": 1, "below": 0, "above": 1, "surge": 1, "batch": 1, "boot": 20.0, "drain": 0.0},
+    (1,),
+    0,
+    0,
+    [("kill", 0), ("quiet", 0), ("quiet", 0), ("quiet", 0), ("aside", 0), ("return", 0)],
+    "ignore",
+    False,
+)
 @given(sizes, weights, st.integers(0, 2), st.integers(0, 99), standing, st.sampled_from(["ignore", "replace"]), st.booleans())
 def test_with_every_kind_of_member_at_once_it_ends_and_the_next_run_finds_what_came_back(
     numbers: dict, of: tuple[int, ...], pool: int, seed: int, disturbances: list, standby: str, bad: bool

@@ -31,7 +31,7 @@ records = st.builds(
     returned=small,
     aborted=st.booleans(),
     passed=small,
-    lowering=small,
+    lowering=st.integers(-99_999, 99_999),
     returning=st.lists(st.text("0123456789abcdef", min_size=17, max_size=17).map("i-{}".format), max_size=MOST_RETURNING).map(
         tuple
     ),
@@ -59,7 +59,7 @@ LARGEST = Record(
     returned=99_999,
     returning=("i-0123456789abcdef0",) * MOST_RETURNING,
     passed=99_999,
-    lowering=99_999,
+    lowering=-99_999,
 )
 
 
@@ -77,6 +77,11 @@ def test_a_record_survives_its_tags_and_fits_into_them(record: Record) -> None:
 def test_parts_of_a_second_are_cut_off() -> None:
     record = Record("r", "1", "2", 1, 4, 5, 1234.9)
     assert from_tags(to_tags(record)) == replace(record, started=1234.0)
+
+
+def test_a_name_may_hold_what_separates_the_parts_of_a_field() -> None:
+    record = Record("a=b=c", "1", "2", 1, 4, 5, 0.0)
+    assert from_tags(to_tags(record)) == record
 
 
 def test_other_tags_are_no_record() -> None:
@@ -106,6 +111,12 @@ def test_the_record_of_an_older_version_is_continued() -> None:
 def test_an_edited_record_is_an_error(text: str) -> None:
     with pytest.raises(ValueError, match="."):
         from_tags({MAIN: text})
+
+
+def test_what_was_edited_is_shown() -> None:
+    whole = to_tags(Record("r", "1", "2", 1, 4, 5, 0.0))[MAIN]
+    with pytest.raises(ValueError, match="^tag ramped:rollout: surge is 'many'$"):
+        from_tags({MAIN: whole.replace("surge=1", "surge=many")})
 
 
 def test_a_missing_part_is_named() -> None:

@@ -67,6 +67,11 @@ def test_of_a_day_of_the_month_and_a_day_of_the_week_either_is_enough() -> None:
     assert shown("0 0 1 1,6,12 *", "UTC", "2026-11-28", "2026-12-02") == ["12-01 00:00"]
 
 
+def test_a_step_without_an_end_goes_on_to_the_last_and_months_have_names() -> None:
+    assert shown("0 5/9 * * *", "UTC", "2026-11-09", "2026-11-10") == ["11-09 05:00", "11-09 14:00", "11-09 23:00"]
+    assert shown("0 0 1 Jan,DEC *", "UTC", "2026-11-28", "2027-02-02") == ["12-01 00:00", "01-01 00:00"]
+
+
 @pytest.mark.parametrize("weekdays", ["FRI-SUN", "fri-0", "5-7", "FRI,SAT,SUN"])
 def test_a_range_of_weekdays_may_end_with_sunday(weekdays: str) -> None:
     assert shown(f"0 9 * * {weekdays}", "UTC", "2026-11-09", "2026-11-16") == ["11-13 09:00", "11-14 09:00", "11-15 09:00"]
@@ -83,7 +88,8 @@ def test_both_ends_are_as_said() -> None:
 @pytest.mark.parametrize(
     ("cron", "zone"),
     [("8 * * *", "UTC"), ("60 8 * * *", "UTC"), ("5-1 8 * * *", "UTC"), ("* 8 * FOO *", "UTC"), ("0 8 * * *", "Mars/Base"),
-     ("*/0 8 * * *", "UTC"), ("0 8 0 * *", "UTC"), ("0 8 * * *", "../etc/passwd")],
+     ("*/0 8 * * *", "UTC"), ("0 8 0 * *", "UTC"), ("0 8 * * *", "../etc/passwd"), ("0-60 8 * * *", "UTC"),
+     ("0 8 * * * *", "UTC")],
 )  # fmt: skip
 def test_what_is_not_understood_is_refused(cron: str, zone: str) -> None:
     assert not is_read(cron, zone)

@@ -49,9 +49,11 @@ def test_a_rollout_under_way_is_named_with_what_is_left() -> None:
     assert found(fleet) == [
         "a rollout from version 1 to 2 is under way or was interrupted: 1 of 2 instances are left; `rollout` continues it"
     ]
-    assert found(replace(fleet, record=replace(RECORD, back=True, size=3))) == [
+    two = replace(fleet, instances=(*fleet.instances, old("i-2")))
+    assert found(replace(two, record=replace(RECORD, back=True, size=3))) == [
         "a rollout back from version 2 to 1 is under way or was interrupted: 1 of 3 instances are left; `rollout` continues it"
     ]
+    assert "2 of 3 instances are left" in found(replace(two, record=replace(RECORD, size=3)))[0]
     assert found(replace(fleet, record=replace(RECORD, back=True, aborted=True))) == [
         "the rollout to version 2 is being aborted, or the abort was interrupted; `abort` continues it"
     ]

@@ -132,6 +132,7 @@ def test_what_has_not_begun_to_recur_was_not_due() -> None:
     assert since([replace(HOURLY, at=MORNING.at + 60)], NOW - WEEK, NOW) == []
     assert since([MORNING], NOW, NOW + HOUR) == [] == since([HOURLY], NOW + HOUR, NOW)
     assert len(since([HOURLY], NOW - 5 * HOUR, NOW)) == 5
+    assert since([HOURLY], MORNING.at + 1, MORNING.at + 5) == [], "it was due before"
     yearly = replace(HOURLY, cron="0 8 15 1 *")
     assert [one.at for one in since([yearly], NOW - 366 * 86400, NOW)] == [MORNING.at - 365 * 86400]
     for passed in (0, 5):
@@ -140,8 +141,10 @@ def test_what_has_not_begun_to_recur_was_not_due() -> None:
 
 
 def test_what_was_due_and_set_again_since_needs_no_room() -> None:
-    noted = Noted(BEFORE, (action(1, minimum=1), action(2, maximum=9), action(3, minimum=2), action(7, minimum=3)))
-    assert [one.at for one in noted.lasting(5).actions] == [2, 3, 7]
+    up, down = action(3, minimum=2, desired=2), action(4, desired=5)
+    noted = Noted(BEFORE, (action(1, minimum=1), action(2, maximum=9), up, down, action(7, minimum=3)))
+    assert [one.at for one in noted.lasting(5).actions] == [2, 3, 4, 7]
+    assert [one.at for one in noted.lasting(7).actions] == [2, 4, 7], "due at that moment: once"
     assert noted.lasting(0) == noted
 
 
@@ -173,6 +176,27 @@ def test_one_that_is_too_long_leaves_its_room_to_those_after_it() -> None:
     noted = Noted(BEFORE, (long, short, recurs))
     found = from_tag(to_tag(noted))
     assert found is not None and found.actions == (short, replace(recurs, cron="")) and not_in_tag(noted) == [long]
+
+
+def test_what_recurs_is_noted_up_to_one_time_whatever_fits_beyond_it() -> None:
+    first, long, same, later = (
+        replace(one, cron="* * * * *")
+        for one in (action(4, minimum=4), action(5, desired=10**250), action(5, minimum=5), action(6, minimum=6))
+    )
+    found = from_tag(to_tag(Noted(BEFORE, (first, long, same, later), 99.0)))
+    assert found == Noted(BEFORE, (replace(first, cron=""),), 5.0)
+
+
+def test_what_others_have_changed_is_named() -> None:
+    due = [action(minimum=8, maximum=12, desired=1)]
+    assert still_meant(Noted(BEFORE, tuple(due)), Sizes(3, 11, 5), due) == (
+        Sizes(3, 11, 5),
+        [
+            "min stays 3, not 8: it was 2 when the rollout began, and others have changed it",
+            "max stays 11, not 12: it was 10 when the rollout began, and others have changed it",
+            "desired stays 5, not 1: it was 4 when the rollout began, and others have changed it",
+        ],
+    )
 
 
 def action(at: int = 5, name: str = "", **sizes: int) -> ScheduledAction:

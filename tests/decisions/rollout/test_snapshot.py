@@ -75,6 +75,13 @@ def test_a_group_is_short_since_the_first_look_of_a_row() -> None:
     assert seen((5, short), (9, whole)).short_since is None
 
 
+def test_two_looks_a_moment_apart_count_as_one() -> None:
+    well = remember(None, fleet(member()), 0.0, POLICY)
+    assert [remember(well, fleet(member()), 1.0, POLICY, again=again).instances[0].polls for again in (True, False)] == [1, 2]
+    sick = remember(None, fleet(SICK), 0.0, POLICY)
+    assert remember(sick, fleet(member()), 1.0, POLICY, again=True).instances[0].polls == 1, "this look has found it ready"
+
+
 def test_another_instance_has_no_past() -> None:
     assert seen((1, fleet(member("i-1"))), (5, fleet(member("i-2")))).instances[0].polls == 1
 
@@ -214,6 +221,10 @@ def test_the_warm_pool_holds_what_is_outdated() -> None:
 )
 def test_the_version_at_the_end(pointed: bool, back: bool, aborted: bool, wanted: str) -> None:
     assert Record("r", "1", "2", 1, 4, 5, 0.0, pointed=pointed, back=back, aborted=aborted).wanted == wanted
+
+
+def test_on_the_way_back_launches_fail_for_the_rollout_until_the_group_has_acted() -> None:
+    assert [replace(RUN, started=100.0, back=back).failing_since for back in (False, True)] == [100, 130]
 
 
 @pytest.mark.parametrize(

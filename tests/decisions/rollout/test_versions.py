@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tasks.decisions.rollout.snapshot import Fleet, FleetInstance
-from tasks.decisions.rollout.versions import Candidate, choose, differences, live, previous, revision_between
+from tasks.decisions.rollout.versions import Candidate, as_outdated, choose, differences, live, previous, revision_between
 from tasks.errors import Refused
 
 A, B, C = "aaaa1" + "0" * 35, "aaaa2" + "0" * 35, "1234" + "0" * 36
@@ -80,6 +80,29 @@ def test_the_one_before_is_one_that_served_and_never_one_that_failed(outcomes: d
     found = [Candidate(n, n * 40, f"ami-{n}", outcome=outcomes.get(n, "")) for n in ("6", "5", "4")]
     before = previous(found, "6")
     assert (before.number if before else None) == expected
+
+
+def test_one_whose_code_the_database_has_left_behind_is_named_where_none_is_left() -> None:
+    found = [
+        Candidate(number, A, f"ami-{number}", exists=number != "8", outdated=f"release {number}")
+        for number in ("10", "9", "8", "7", "6")
+    ]
+    with pytest.raises(Refused) as refused:
+        choose(found, "9", None)
+    assert str(refused.value) == (
+        "no version of ours before 9 has served and has its image still (version 7 (aaaa10000000): its code needs what "
+        "`contract` has taken out of the database (release 7). Bring the database back first, and remove the image's tag "
+        "ramped:outdated); there are: no others"
+    )
+
+
+def test_what_others_made_before_an_outdated_version_boots_unknown_code() -> None:
+    def made(number: str, revision: str | None, outdated: str = "") -> Candidate:
+        return Candidate(number, revision, f"ami-{number}", outdated=outdated)
+
+    found = [made("11", None), made("9", None), made("6", C), made("4", A, "release 4"), made("10", B, "release 10")]
+    assert [c.outdated for c in as_outdated(found)] == ["", "release 10", "", "release 4", "release 10"]
+    assert as_outdated(found[:3]) == found[:3]
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,10 @@ def test_more_than_the_group_desires_spares_none() -> None:
     assert view(replace(four, instances=four.instances[:1])).spare == -1
 
 
+def test_an_old_instance_serves_when_it_is_ready_and_a_new_one_when_it_has_passed() -> None:
+    assert view(surged(old("i-1", polls=0), old("i-2", polls=1), new("i-8", polls=1), new("i-9", polls=2))).strength == 3
+
+
 def test_launches_to_come_are_as_few_as_the_heaviest_type_allows() -> None:
     short = surged(old("i-1"), desired=6)
     assert (view(short).short, view(short).coming, view(replace(short, heaviest=2)).coming) == (5, 5, 3)
@@ -85,13 +89,14 @@ def test_what_it_waits_for_is_one_line() -> None:
         old("i-1"),
         old("i-2", lifecycle="Terminating:Wait"),
         old("i-3", lifecycle="Terminating:Retained"),
+        old("i-4", lifecycle="Terminating:Retained"),
         new("i-8", polls=1, revision="0123456789abcdef", targets=("healthy", "healthy")),
         new("i-9", targets=("unhealthy", "initial"), reason="Target.Timeout", polls=0),
         *(replace(booting(f"i-{n}"), targets=()) for n in (5, 6)),
         failures=("no such image",),
     )
     assert waiting(view(fleet)) == (
-        "1 of 2 serve; 4 new, 1 old; 1 draining; i-3 Terminating:Retained, not waited for: terminate what was inspected; "
+        "1 of 2 serve; 4 new, 1 old; 1 draining; i-3, i-4 Terminating:Retained, not waited for: terminate what was inspected; "
         "last failed launch: no such image; i-8 InService, healthy, ready in 1 looks, revision 0123456789ab; "
         "i-9 InService, initial/unhealthy (Target.Timeout), ready in 0 looks; i-5 Pending, no target group, ready in 0 looks"
     )
@@ -102,7 +107,7 @@ def test_what_it_waits_for_is_one_line() -> None:
     ("record", "rules", "watched"),
     [
         ({}, {}, False),
-        ({}, {"pause": 60}, True),
+        ({}, {"pause": 1}, True),
         ({}, {"together": True}, True),
         ({"back": True}, {"pause": 60}, False),
         ({"passed": 1}, {"pause": 60}, True),
@@ -130,6 +135,16 @@ def test_what_is_wrong_counts_while_it_can_still_go_back() -> None:
     assert view(bad, replace(back, aborted=True)).trouble() is None
 
 
+def test_revisions_are_told_by_their_first_twelve_characters() -> None:
+    reports = surged(old("i-1"), new("i-9", revision="0123456789abcdef"))
+    said = view(reports, revisions={"2": "fedcba9876543210"}).trouble()
+    assert said == "i-9 reports revision 0123456789ab, not fedcba987654"
+
+
+def test_one_that_is_ready_and_still_to_be_confirmed_is_not_late() -> None:
+    assert view(surged(old("i-1"), new("i-9", since=100.0, in_service_since=120.0, polls=1))).trouble() is None
+
+
 def test_an_instance_that_reports_no_revision_is_late_from_when_it_came_into_service() -> None:
     silent = surged(old("i-1"), new("i-9", since=100.0, in_service_since=690.0))
     assert view(silent).trouble() is None, "nobody asks"
@@ -151,3 +166,7 @@ def test_a_crash_loop_of_weights_is_counted_in_light_instances() -> None:
     assert view(replace(loops, launches=14), record, surge=8).trouble() is not None
     assert view(loops, record, surge=8).trouble() is None
     assert view(loops, replace(record, size=0)).trouble() is None
+    wider = replace(record, surge=9, raised=13)
+    assert [view(replace(fleet, desired=11, launches=n), wider).trouble() is None for n in (14, 15)] == [True, False]
+    narrow = replace(record, surge=3, raised=7)
+    assert [view(replace(fleet, desired=5, launches=n), narrow).trouble() is None for n in (12, 13)] == [True, False]

@@ -64,6 +64,15 @@ def test_the_group_takes_the_surplus_where_it_may() -> None:
         assert not isinstance(step(over(*THREE[:2], protects_new=protects)), Wait | Terminate), "there is no surplus"
 
 
+def test_after_an_abort_too_no_more_goes_than_is_surplus_and_none_that_is_needed() -> None:
+    """Then what does not serve is not waited for."""
+    aborted = replace(LOWERED, back=True, aborted=True, pointed=True)
+    enough = replace(over(THREE[0], replace(SICK, protected=True)), record=aborted)
+    assert not isinstance(step(enough), Wait | Terminate)
+    bulky = over(replace(SICK, weight=3), new("i-7", weight=1), new("i-8", weight=1), lightest=1, protects_new=True)
+    assert not isinstance(step(replace(bulky, record=aborted)), Wait | Terminate)
+
+
 def test_what_it_may_not_take_is_terminated_and_first_what_does_not_serve() -> None:
     """By its own default all are protected, or by ours what passed and turned sick."""
     assert step(over(*THREE[:2], SICK, protects_new=True)) == Terminate(("i-9",))
