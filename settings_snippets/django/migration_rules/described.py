@@ -102,9 +102,10 @@ def _made(model: type[models.Model], one: Any, editor: Any) -> Constraint | None
     if sql is None:
         return None
     if isinstance(one, models.Index):
-        may_fail = editor.connection.features.supports_expression_indexes and not all(map(_total, one.expressions))
+        made = one.expressions if editor.connection.features.supports_expression_indexes else ()
+        failing = frozenset[Any]().union(*map(_failing, made))
         return Constraint(name, "index", columns_of(model, one.fields), detail=sql, expressions=bool(one.expressions),
-                          may_fail=may_fail)  # fmt: skip
+                          failing=failing)  # fmt: skip
     if isinstance(one, models.UniqueConstraint):
         fields = one.fields or _names(one.expressions)
         of_all, indexed = not (one.expressions or one.condition), bool(one.include or one.opclasses)
@@ -130,10 +131,12 @@ _TOTAL |= {"Length", "Coalesce", "Concat", "ConcatPair", "NullIf", "MD5", "SHA1"
 _TOTAL |= {"Left", "Right", "Reverse", "KeyTransform", "KeyTextTransform", "KT", "SearchVector", "SearchConfig"}
 
 
-def _total(expression: Any) -> bool:
-    """Return whether an expression is known to have a value, whatever its columns hold."""
+def _failing(expression: Any) -> frozenset[Any]:
+    """Return the parts of an expression that are not known to have a value, whatever columns hold."""
+    if type(expression).__name__ not in _TOTAL:
+        return frozenset([expression])
     sources = expression.get_source_expressions() if hasattr(expression, "get_source_expressions") else []
-    return type(expression).__name__ in _TOTAL and all(_total(one) for one in sources if one is not None)
+    return frozenset[Any]().union(*(_failing(one) for one in sources if one is not None))
 
 
 def condition_of(check: Any) -> Any:

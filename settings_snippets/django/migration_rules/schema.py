@@ -78,7 +78,9 @@ class Constraint:
     valid: bool = True  # rows that are there are checked
     of_all: bool = False
     deferrable: bool = False  # checked at the end of a transaction; no upsert can name it
-    may_fail: bool = False  # the expression of an index is not known to have a value for all that a column may hold
+    failing: frozenset[Any] = (
+        frozenset()
+    )  # expressions of an index that are not known to have a value for all that columns may hold
 
     @property
     def essence(self) -> tuple[Any, ...]:

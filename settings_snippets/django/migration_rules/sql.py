@@ -165,6 +165,8 @@ def _index(tree: Any) -> Effect:
     parameters = index.args.get("params")
     columns = columns_of(parameters.args.get("columns") or []) if parameters is not None else None
     partial = parameters is not None and parameters.args.get("where") is not None
+    nodes = parameters.walk() if parameters is not None and columns is None else ()
+    failing = [node.sql() for node in nodes if type(node).__name__ in _FAILING]
     made = Constraint(
         name_of(index.this) if index.this is not None else "",
         "unique" if unique else "index",
@@ -173,7 +175,7 @@ def _index(tree: Any) -> Effect:
         expressions=columns is None,
         concurrently=bool(tree.args.get("concurrently")),
         as_index=True,
-        may_fail=columns is None and any(type(node).__name__ in _FAILING for node in parameters.walk()) if parameters else False,
+        failing=frozenset(failing),
     )
     return Effect("add_constraint", name_of(index.args["table"]), constraint=made)
 

@@ -14,6 +14,7 @@ from django.db.migrations.operations import (
     AlterModelTable,
     RemoveConstraint,
     RemoveField,
+    RemoveIndex,
     RenameField,
     RenameModel,
     RunPython,
@@ -446,6 +447,12 @@ case(
     separate([], [AlterField("Book", "author", models.BigIntegerField(null=True, db_column="author_id"))]),
 )
 case("index: of what not every text is", book(), AddIndex("Book", models.Index(Cast("title", models.IntegerField()), name="i")))
+case(
+    "index: of what an index has computed before",
+    book(options={"indexes": [models.Index(Cast("pages", models.SmallIntegerField()), name="i")]}),
+    AddIndex("Book", models.Index(Cast("pages", models.SmallIntegerField()).desc(), "id", name="j")),
+    RemoveIndex("Book", "i"),
+)
 case("sql: index of what not every text is", book(), RunSQL("create index i on shop_book ((title::int))"))
 case("sql: index of a function", book(), RunSQL("create index i on shop_book (lower(title))"))
 case("sql: another schema first", book(), RunSQL("set local search_path to other"), AddField("Book", "n", text(null=True)))
