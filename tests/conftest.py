@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
+from tests.drawing import pytest_runtest_setup, pytest_terminal_summary
 from tests.made_once import keep_imports, pytest_collection_finish, share_models
 from tests.policies.recorder import policies_allow_every_call, policies_recorded
 from tests.scheduling import pytest_collection_modifyitems, pytest_xdist_make_scheduler
@@ -17,6 +18,8 @@ __all__ = [
     "policies_recorded",
     "pytest_collection_finish",
     "pytest_collection_modifyitems",
+    "pytest_runtest_setup",
+    "pytest_terminal_summary",
     "pytest_xdist_make_scheduler",
 ]
 

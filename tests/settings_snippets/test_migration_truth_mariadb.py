@@ -4,12 +4,12 @@ Those in which it is unlike PostgreSQL, and others that each run draws anew; all
 """
 
 import importlib.util
-import os
 import random
 from typing import Any
 
 import pytest
 
+from tests.drawing import SEED
 from tests.settings_snippets import mariadb
 from tests.settings_snippets.migrations import held, mariadb_cases
 from tests.settings_snippets.migrations.every_case import CASES
@@ -48,8 +48,6 @@ CHOSEN = (
     "unmanaged: required column",
     "unique under a condition",
 )
-# To draw the same again: MIGRATIONS_SEED=... before pytest.
-SEED = os.environ.get("MIGRATIONS_SEED") or str(random.randrange(10**6))
 DRAWN = random.Random(SEED).sample(sorted(EVERY.keys() - set(CHOSEN)), 40)
 
 pytestmark = [
@@ -81,4 +79,4 @@ def test_verdicts_and_locks_are_right(told: dict[str, Any], name: str) -> None:
 def test_no_verdict_on_others_that_are_drawn_does(told: dict[str, Any]) -> None:
     there = [name for name in DRAWN if not told[name]["lacks"]]
     found = {name: why for name in there if (why := held.wrong(told[name]) or held.untold(told[name]))}
-    assert there and not found, f"drawn by MIGRATIONS_SEED={SEED}: {found}"
+    assert there and not found, f"drawn by TESTS_SEED={SEED}: {found}"
