@@ -37,6 +37,10 @@ def test_words_of_systemctl_are_unquoted(value: str) -> None:
 
 
 SYSTEMCTL = """#!/bin/sh
+if test "$1" = show-environment; then
+    printf '%s\\n' LANG=C.UTF-8 PATH=/systemd 'OF_ALL=$'"'"'it\\'"'"'s all'"'"'' KEPT=1
+    exit
+fi
 test "$1 $2" = "show shop.service" || exit 9
 cat <<'END'
 LoadState={load}
@@ -44,6 +48,8 @@ Environment=DJANGO_SETTINGS_MODULE=shop.production "DATABASE_URL=postgres://shop
 EnvironmentFiles={folder}/shop.env (ignore_errors=no)
 EnvironmentFiles={folder}/more.env (ignore_errors=yes)
 UnsetEnvironment=GONE KEPT=3
+RuntimeDirectory=
+StateDirectory=shop shop/more
 END
 """
 SHOW = "import json, os, sys; print(json.dumps([sys.argv[1:], dict(os.environ)]))"
@@ -69,8 +75,11 @@ def test_a_command_has_the_environment_of_the_unit(tmp_path: Path) -> None:
         "DATABASE_URL": "postgres://real",
         "SECRET_KEY": "s3cret $x",
         "KEPT": "2",
+        "OF_ALL": "it's all",
+        "STATE_DIRECTORY": "/var/lib/shop:/var/lib/shop/more",
     }
-    assert wanted.items() <= found.items() and found["OWN"] == "1" and "GONE" not in found
+    assert wanted.items() <= found.items() and found["OWN"] == "1" and not {"GONE", "RUNTIME_DIRECTORY"} & found.keys()
+    assert found["PATH"].startswith(str(tmp_path))
 
 
 def test_a_command_ends_with_its_own_code(tmp_path: Path) -> None:

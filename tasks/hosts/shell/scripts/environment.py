@@ -1,6 +1,7 @@
 """Run a command in the environment of a systemd unit's service: no secrets in command lines or logs.
 
-Source: systemd.exec(5), "Environment"; systemctl(1), "show".
+Sources: systemd.exec(5), "Environment", "RuntimeDirectory=", "Environment variables set"; systemctl(1), "show" and
+"show-environment".
 """
 
 from __future__ import annotations
@@ -17,7 +18,15 @@ if TYPE_CHECKING:
 
     State = Callable[[str], "State"]
 
-WANTED = ("LoadState", "Environment", "EnvironmentFiles", "UnsetEnvironment")
+# The folders that systemd makes for a unit: by property, the variable that names them to the service, and where they lie.
+FOLDERS = {
+    "RuntimeDirectory": ("RUNTIME_DIRECTORY", "/run"),
+    "StateDirectory": ("STATE_DIRECTORY", "/var/lib"),
+    "CacheDirectory": ("CACHE_DIRECTORY", "/var/cache"),
+    "LogsDirectory": ("LOGS_DIRECTORY", "/var/log"),
+    "ConfigurationDirectory": ("CONFIGURATION_DIRECTORY", "/etc"),
+}
+WANTED = ("LoadState", "Environment", "EnvironmentFiles", "UnsetEnvironment", *FOLDERS)
 # What a service has without its unit's doing, or systemctl needs (systemd.exec(5), "Environment variables set").
 LOGIN = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "XDG_RUNTIME_DIR")
 UNREADABLE = 78  # sysexits.h: EX_CONFIG
@@ -69,7 +78,10 @@ def environment_of(unit: str, own: dict[str, str]) -> dict[str, str]:
         return own  # a machine without systemd has no units
     if shown.get("LoadState") != ["loaded"]:
         return own
-    values = dict(own)
+    values = own | {name: value for name, value in of_all_units().items() if name not in LOGIN}
+    for property, (name, place) in FOLDERS.items():
+        if folders := [word for line in shown.get(property, []) for word in words(line)]:
+            values[name] = ":".join(f"{place}/{folder}" for folder in folders)
     values.update(assignments(word for line in shown.get("Environment", []) for word in words(line)))
     for line in shown.get("EnvironmentFiles", []):
         path, _, how = line.rpartition(" (ignore_errors=")
@@ -79,6 +91,21 @@ def environment_of(unit: str, own: dict[str, str]) -> dict[str, str]:
         if name in values and (not equals or values[name] == value):
             del values[name]
     return values
+
+
+def of_all_units() -> dict[str, str]:
+    """Return what systemd gives every service: of DefaultEnvironment= in system.conf, and of `systemctl set-environment`."""
+    asked = subprocess.run(["systemctl", "show-environment"], capture_output=True, text=True, errors="surrogateescape")
+    lines = asked.stdout.splitlines() if asked.returncode == 0 else []
+    return {name: shell_word(value) for name, value in assignments(lines).items() if NAME.fullmatch(name)}
+
+
+def shell_word(text: str) -> str:
+    """Return a word that is in $'' where a shell would not take it as it is, as `show-environment` prints it."""
+    if not (text.startswith("$'") and text.endswith("'")):
+        return text
+    ends = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
+    return re.sub(r"\\(.)", lambda found: ends.get(found[1], found[1]), text[2:-1], flags=re.DOTALL)
 
 
 def properties(printed: str) -> dict[str, list[str]]:
