@@ -225,6 +225,26 @@ def test_what_installs_a_site_is_found_and_not_made_up(
     assert said in printed()
 
 
+def test_settings_in_classes_are_left_to_do(site: Path, printed: Printed) -> None:
+    """As django-configurations leaves them: the module has what is in its classes only after its last line."""
+    (site / "configurations.py").write_text(
+        "import sys\nfrom importlib.abc import MetaPathFinder\nfrom importlib.machinery import PathFinder, SourceFileLoader\n\n\n"
+        "class Loader(SourceFileLoader):\n    def exec_module(self, module):\n        super().exec_module(module)\n"
+        "        vars(module).update({k: v for k, v in vars(module.Production).items() if k.isupper()}, CONFIGURATION='x')\n\n\n"
+        "class Finder(MetaPathFinder):\n    def find_spec(self, name, path, target=None):\n"
+        "        spec = PathFinder.find_spec(name, path) if name == 'bakery.settings' else None\n"
+        "        if spec:\n            spec.loader = Loader(name, spec.origin)\n        return spec\n\n\n"
+        "sys.meta_path.insert(0, Finder())\n"
+    )
+    settings, manage_py = site / "bakery/settings.py", site / "manage.py"
+    body = settings.read_text().replace("\n", "\n    ")
+    settings.write_text(f"class Production:\n    {body}\n")
+    manage_py.write_text(manage_py.read_text().replace("import sys", "import sys\nimport configurations", 1))
+    operation.init(site, YES)
+    assert "bakery/settings.py: has no INSTALLED_APPS and no MIDDLEWARE of its own (settings in classes?)" in printed()
+    assert (site / "bakery/deployment/health.py").exists() and "ramped: begin" not in settings.read_text()
+
+
 def test_a_link_stays_a_link(tmp_path: Path) -> None:
     (tmp_path / "real").write_text("a")
     (tmp_path / "link").symlink_to("real")

@@ -11,7 +11,8 @@ from shlex import quote
 from .texts import LOCKS
 
 _WITHOUT_WHITENOISE = re.compile(r"No module named 'whitenoise[.']")
-_NO_MODULE = re.compile(r"ModuleNotFoundError: No module named '([A-Za-z0-9_]+)")
+# Of a package that is there, but lacks a module, another version or a file of the project's own is missing.
+_NO_MODULE = re.compile(r"ModuleNotFoundError: No module named '([A-Za-z0-9_]+)'")
 
 
 def advice(failure: str, pyproject: str, installing: Callable[[str], str]) -> str:

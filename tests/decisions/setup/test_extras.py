@@ -41,6 +41,8 @@ def test_without_such_an_extra_the_requirements_are(pyproject: str) -> None:
 
 def test_another_failure_is_left_as_it_is() -> None:
     assert advice("KeyError: 'DATABASE_URL'", EXTRAS, BY_PIP) == ""
+    # A local_settings.py that git ignores, for example: no requirement has it.
+    assert advice("ModuleNotFoundError: No module named 'environ.local_settings' (environ/settings.py:9)", EXTRAS, BY_PIP) == ""
 
 
 @pytest.mark.parametrize(("tool", "end"), [("uv", " --extra test"), ("poetry", " --extras test"), ("pdm", " --group test")])

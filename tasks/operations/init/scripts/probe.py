@@ -32,7 +32,8 @@ def main(mark: str) -> None:
         "python": sys.version.split()[0],
         "versions": versions(),
         "file": os.path.realpath(module.__file__ or ""),
-        "own": [name for name in NAMES if hasattr(module, name)],
+        # django-configurations puts those of its classes into the module, after the last line of it.
+        "own": [] if hasattr(module, "CONFIGURATION") else [name for name in NAMES if hasattr(module, name)],
         "debug": bool(settings.DEBUG),
         "secret": bool(getattr(module, "SECRET_KEY", "")),
         "secret_file": file_with(str(getattr(module, "SECRET_KEY", "")), os.path.dirname(module.__file__ or "")),
