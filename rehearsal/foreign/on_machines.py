@@ -37,6 +37,7 @@ done
 shift
 exec chroot "$disk" setpriv --reuid="$user" --regid="$user" --init-groups sh -c 'cd "$0" && exec "$@"' "$place" "$@"
 """
+NOTHING = "nothing"  # an empty folder
 _OWN = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-ec", _WITHIN)
 
 
@@ -52,6 +53,12 @@ class OnMachines(Existing):
     def _python(self) -> tuple[str, dict[str, str]]:
         return moving.python_on_machines(self.top / "new-venv", golden.layers(more=self.prepared.debian)[0])
 
+    @property
+    def _readable(self) -> dict[str, str]:
+        """The Python that is taken along, without the packages that this computer has in it: none of them is the site's."""
+        nothing = {f"{place}/lib/{PurePosixPath(place).name}/site-packages": str(self.top / NOTHING) for place in self._python[1]}
+        return {**self._python[1], **nothing}
+
     def app(self, kind: Kind) -> Mapping[str, Any]:
         """Return what its fabric.yaml says of the site, and of its machines."""
         of_host = {"directory": self.host.directory, "virtualenv": self.host.virtualenv, "services": [self.host.service]}
@@ -61,13 +68,15 @@ class OnMachines(Existing):
         """Return what machines have besides: what all share, the packages, and where Debian's own does not suit a Python."""
         mounted = {packages.PLACE: str(self.top / packages.FOLDER)}
         shared = str(PurePosixPath(self.host.home, machine_files.SHARED))
-        return {"shared_at": shared, "mounted": mounted, "readable": self._python[1], "packages": list(self.prepared.debian)}
+        return {"shared_at": shared, "mounted": mounted, "readable": self._readable, "packages": list(self.prepared.debian)}
 
     def disk(self, top: Path, shared: Path, endpoints: Mapping[str, Any]) -> Path:
         """Set the old release up as a person does who follows deploy/, on the disk of a machine; raises Refusal."""
         if lacking := machine_files.missing(self.tree, self.host.service):
             raise Refusal(f"{self.tree.name}: deploy/ lacks {', '.join(lacking)}, which `ramped init` writes")
         disk = top / "base"
+        (self.top / NOTHING).mkdir()
+        (self.top / NOTHING).chmod(0o755)
         self._check_out(disk, top, endpoints["origin"])
         self._share(shared, top / "base" / self.host.directory.lstrip("/"))
         # For what is asked from outside of the machines, about the same databases.

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal.foreign import for_machines, libraries, machine_files, moving, packages
+from rehearsal.foreign import for_machines, libraries, machine_files, moving, packages, prepare
+from rehearsal.foreign.on_machines import OnMachines
 from rehearsal.hosts.machines import golden, image_files
 from rehearsal.hosts.units import ServiceUnit
 from rehearsal.hosts.units import parse as parse_unit
@@ -142,6 +143,21 @@ def test_a_program_that_is_linked_with_its_python_takes_it_along(tmp_path: Path)
     own = sysconfig.get_config_var("Py_ENABLE_SHARED") and sys.base_prefix != "/usr"
     expected = (f"/opt/python{version}/bin", {f"/opt/python{version}": sys.base_prefix}) if own else ("/usr/bin", {})
     assert moving.python_on_machines(tmp_path / "venv", tmp_path / "base") == expected
+
+
+def test_a_python_that_is_taken_along_comes_without_the_packages_of_this_computer(tmp_path: Path) -> None:
+    """None of them is the site's, and `ramped-scan` found example keys in them."""
+    site = OnMachines(tmp_path, prepare.Prepared("gazette", "", "", "", "", "", {}, [], [], [], [], "", {}, []))
+    host = machine_files.read(tree(tmp_path), APP, "gunicorn")
+    for place, expected in (
+        (
+            {"/opt/python3.12": "/p"},
+            {"/opt/python3.12": "/p", "/opt/python3.12/lib/python3.12/site-packages": f"{tmp_path}/nothing"},
+        ),
+        ({}, {}),
+    ):
+        vars(site).update(_python=("", place), host=host)
+        assert site.hosts()["readable"] == expected
 
 
 def test_releases_of_two_pythons_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
