@@ -162,6 +162,8 @@ def test_launches_are_planned_in_the_emptiest_zone_and_by_the_weight_of_most() -
         "drop the run's tags",
         "every instance of web runs version 2",
     ]
+    kept = [str(step) for step in plan(replace(weighted, maximum=20), policy(raise_max=False), GOAL)]
+    assert kept[-4] == "lower desired to 5, max 20: the surge is given back" != kept[-5]
     assert plan(replace(weighted, instances=(), desired=0), policy(), GOAL)[-1] == Done("every instance of web runs version 2")
 
 
