@@ -62,6 +62,8 @@ SHOWN = 20  # files with unhashed references that collectstatic prints
 _PATH = re.compile(r"""(?:["'`]|url\()([^"'`\s()<>{}\\|?#]+\.[A-Za-z0-9]{1,11})(?=["'`)?#])""")
 _ATTRIBUTE = re.compile(r"""(?i:href|src|data|poster)\s*=\s*["']([^"'\s?#]+)""")  # of SVG and HTML
 _COMMENT_LINE = re.compile(r"^[ \t]*(?://|\*|/\*[^\n]*\*/[ \t]*$).*", re.MULTILINE)
+# In what JSON files by which code names others are called, or in their settings.
+_OF_BUILDS = ("manifest", "stats", "asset", "bundle", "entrypoint", "importmap")
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:|//")
 
 
@@ -651,7 +653,7 @@ def _manifests_of_others(static_root: str) -> Iterator[tuple[Path, str]]:
     """Yield manifests by which the site's code names files, by its settings, and what moves each into the checkout."""
     # Not by attribute: that warns of settings that are going to be removed.
     for name, path in _json_files({name: value for name, value in vars(settings._wrapped).items() if name.isupper()}):
-        if "manifest" in f"{name}{path.name}".lower() or "stats" in f"{name}{path.name}".lower():
+        if any(word in f"{name}{path.name}".lower() for word in _OF_BUILDS):
             yield path, f"Set {name} to a path in the checkout: BASE_DIR / ..."
     if apps.is_installed("django_vite"):
         for app, config in (getattr(settings, "DJANGO_VITE", None) or {"default": {}}).items():

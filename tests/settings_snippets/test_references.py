@@ -245,6 +245,7 @@ INSTALLED_APPS += ["django_vite"]
 OTHER = {"manifest_path": BASE_DIR / "manifest.json", "static_url_prefix": "x"}
 DJANGO_VITE = {"default": {}, "other": OTHER, "dev": {"dev_mode": True}}
 WEBPACK_LOADER = {"DEFAULT": {"STATS_FILE": str(STATIC_ROOT / "webpack-stats.json")}}
+ENCORE = {"files": [STATIC_ROOT / "build/entrypoints.json"]}
 PLACES = [STATIC_ROOT / "places.json", "/elsewhere/manifest.json", "manifest.json"]
 """
 
@@ -259,6 +260,7 @@ def test_manifests_of_others_in_the_shared_root_are_refused_with_what_moves_them
     ran = collect(project)
     assert ran.code == 1 and not project.static.exists() and "Traceback" not in ran.err
     assert [line.split()[0 if line[0] == "/" else 1] for line in ran.err.splitlines()] == [
+        f"{project.static}/build/entrypoints.json",
         f"{project.static}/webpack-stats.json",
         f"{project.static}/manifest.json",
     ]
