@@ -71,6 +71,8 @@ def fresh(state: Any) -> Any:
     for model in models.values():
         # Some old states are ordered by what they do not have.
         model.options = {name: value for name, value in model.options.items() if name != "ordering"}
+        # taggit's has an index twice, which its database has once.
+        model.options["indexes"] = list({one.name: one for one in model.options.get("indexes", ())}.values())
     return ProjectState(models, real_apps=state.real_apps)
 
 
