@@ -1,6 +1,7 @@
 """How a unit starts the application: what is read from the command lines of the servers."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -27,6 +28,7 @@ from tasks.hosts.shell.scripts.serving import of_words
         ("/usr/bin/waitress-serve --port=8000 config.wsgi:application", "module", "config.wsgi:application"),
         ("/usr/bin/uwsgi --ini site.ini", "module", "config.wsgi:application"),
         ("/usr/bin/uwsgi --socket 127.0.0.1:8000 --wsgi-file=config/wsgi.py", "file", "config/wsgi.py"),
+        ("/usr/bin/docker run site gunicorn config.wsgi", "", ""),
         ("/usr/bin/uwsgi --ini placeholders.ini", "", ""),
         ("/usr/bin/uwsgi --ini missing.ini", "", ""),
         ("/srv/start.sh --port 8000", "", ""),
@@ -48,6 +50,17 @@ def test_the_python_beside_the_server_loads_it(tmp_path: Path) -> None:
     (tmp_path / "python").symlink_to(sys.executable)
     assert of_words([f"{tmp_path}/uvicorn", "a:b"], "/")["python"] == f"{tmp_path}/python"
     assert of_words(["/other/bin/python3.12", "-m", "uvicorn", "a:b"], "/")["python"] == "/other/bin/python3.12"
+
+
+def test_what_a_shell_does_before_the_server_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the application is not found, or loaded with other settings than it serves with."""
+    monkeypatch.setenv("FIRST", "")
+    monkeypatch.setenv("SECOND", "")
+    line = "/bin/sh -c . /srv/venv/bin/activate; export FIRST=a; cd src && SECOND=b=c exec gunicorn config.wsgi THIRD=d"
+    found = of_words(line.split(), str(tmp_path))
+    assert (found["directory"], found["python"]) == (str(tmp_path / "src"), "/srv/venv/bin/python")
+    assert (os.environ["FIRST"], os.environ["SECOND"], os.environ.get("THIRD")) == ("a", "b=c", None)
+    assert of_words(["/usr/bin/env", "SECOND=e", "uvicorn", "a:b"], "/")["target"] == "a:b" and os.environ["SECOND"] == "e"
 
 
 SITE = """

@@ -13,6 +13,8 @@ import sys
 from typing import Any
 
 SERVERS = ("gunicorn", "uvicorn", "daphne", "hypercorn", "granian", "waitress-serve", "uwsgi")
+AWAY = ("docker", "podman", "ssh", "chroot")  # what they start has files of its own
+ASSIGNED = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*?);?")
 TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*(?:\(\))?")
 SECONDS = 150.0  # for loading the application and asking for pages
 
@@ -58,21 +60,28 @@ def described(unit: str) -> dict[str, Any]:
 
 
 def of_words(words: list[str], directory: str) -> dict[str, Any]:
-    """Return what a command line says about the application."""
+    """Return what a command line says about the application; what it sets in the environment is set."""
     at = next((number for number, word in enumerate(words) if os.path.basename(word) in SERVERS), None)
-    if at is None:
+    if at is None or any(os.path.basename(word) in AWAY for word in words[:at]):
         return {}
-    server, arguments = os.path.basename(words[at]), words[at + 1 :]
+    server, arguments, before = os.path.basename(words[at]), words[at + 1 :], words[:at]
+    os.environ.update({found[1]: found[2] for found in map(ASSIGNED.fullmatch, before) if found})
+    pythons = [word for word in before if re.match(r"python[\d.]*$", os.path.basename(word))]
+    for does, what in zip(before, before[1:], strict=False):
+        place = what.rstrip(";&")
+        if does == "cd":
+            directory = os.path.join(directory, place)
+        elif does in ("source", ".") and place.endswith("/activate"):
+            pythons.append(os.path.join(directory, os.path.dirname(place), "python"))
     beside = os.path.join(os.path.dirname(words[at]), "python")
-    before = [word for word in words[:at] if re.match(r"python[\d.]*$", os.path.basename(word))]
-    python = beside if "/" in words[at] and os.access(beside, os.X_OK) else before[-1] if before else sys.executable
+    python = beside if "/" in words[at] and os.access(beside, os.X_OK) else pythons[-1] if pythons else sys.executable
     if server == "gunicorn":
-        return {"kind": "gunicorn", "python": python, "paths": [], "arguments": arguments}
+        return {"kind": "gunicorn", "python": python, "directory": directory, "paths": [], "arguments": arguments}
     if server == "uwsgi":
-        return of_uwsgi(arguments, directory)
+        return {"directory": directory, **of_uwsgi(arguments, directory)}
     target = next((word for word in arguments if TARGET.fullmatch(word)), "")
     paths = ["."] + [value for name in ("--app-dir", "--pythonpath") for value in options(arguments, name)]
-    return {"kind": "module" if target else "", "python": python, "paths": paths, "target": target}
+    return {"kind": "module" if target else "", "python": python, "directory": directory, "paths": paths, "target": target}
 
 
 def options(arguments: list[str], *names: str) -> list[str]:
