@@ -45,6 +45,7 @@ def test_whether_the_surge_was_made_is_seen_after_a_crash(
     ("record", "fleet", "owed"),
     [
         ({}, {}, 1),
+        ({}, {"maximum": 4}, 1),  # desired was not lowered, whatever max is
         ({"surge": 3, "returned": 1}, {}, 2),
         ({"surge": 3, "returned": 4}, {}, 0),
         ({}, {"version": "1", "maximum": 4}, 0),  # not made yet
