@@ -11,6 +11,8 @@ from typing import Any
 from django.core.exceptions import FieldDoesNotExist, FieldError
 from django.db import NotSupportedError, models
 from django.db.models import NOT_PROVIDED
+from django.db.models.functions import Cast, Extract
+from django.db.models.functions.datetime import TruncBase
 
 from .conditions import Condition
 from .schema import UNKNOWN, Column, Constraint, Table
@@ -133,7 +135,8 @@ _TOTAL |= {"Left", "Right", "Reverse", "KeyTransform", "KeyTextTransform", "KT",
 
 def _failing(expression: Any) -> frozenset[Any]:
     """Return the parts of an expression that are not known to have a value, whatever columns hold."""
-    if type(expression).__name__ not in _TOTAL:
+    to_text = isinstance(expression, Cast) and isinstance(expression.output_field, models.CharField | models.TextField)
+    if not (to_text or isinstance(expression, Extract | TruncBase) or type(expression).__name__ in _TOTAL):
         return frozenset([expression])
     sources = expression.get_source_expressions() if hasattr(expression, "get_source_expressions") else []
     return frozenset[Any]().union(*(_failing(one) for one in sources if one is not None))

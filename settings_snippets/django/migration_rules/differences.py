@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -66,6 +66,20 @@ def differences(
 def alike(before: Mapping[Key, Table], after: Mapping[Key, Table]) -> bool:
     """Return whether the database has the same tables, whatever the models are called."""
     return _seen(before) == _seen(after)
+
+
+def back(effects: Iterable[Effect]) -> bool:
+    """Return whether all that is renamed has its own name again, and nothing is dropped: what is made anew is empty."""
+    tables, columns = dict[str, str](), dict[tuple[str, str], str]()
+    for one in effects:
+        if one.kind in ("drop_table", "drop_column"):
+            return False
+        table = tables.get(one.table, one.table)
+        if one.kind == "rename_table":
+            tables[one.to] = tables.pop(one.table, one.table)
+        elif one.kind == "rename_column":
+            columns[table, one.to] = columns.pop((table, one.column), one.column)
+    return all(now == was for now, was in tables.items()) and all(now == was for (_, now), was in columns.items())
 
 
 def _seen(tables: Mapping[Key, Table]) -> Mapping[str, Any]:

@@ -25,10 +25,12 @@ def verdicts(world: World, old: Table, before: Column, after: Column) -> Iterato
             "add a new column, write both, and drop the old one releases later",
         )
     held = {name for one in old.constraints if one.kind in ("unique", "exclude") for name in one.columns or ()}
-    if world.vendor == "postgresql" and _TELLS_APART.fullmatch(after.collation):
+    was, now = (world.vendor == "postgresql" and bool(_TELLS_APART.fullmatch(one.collation)) for one in (before, after))
+    if was and now:
         yield Verdict("compatible", f"{what} is sorted by {after.collation or 'the collation of the database'}")
         return
-    refused = ", and may write what is a duplicate then" if before.unique or before.primary or before.name in held else ""
+    unique = before.unique or before.primary or before.name in held
+    refused = ", and may write what is a duplicate then" if unique and not now else ""
     yield Verdict(
         "review",
         f"{what} is compared by {after.collation or 'the collation of its table'}: old code may find other texts{refused}",

@@ -16,7 +16,7 @@ from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
 from .described import describe
-from .differences import Key, Renaming, alike, differences
+from .differences import Key, Renaming, alike, back, differences
 from .rendering import Face, Name, Rendering
 from .schema import Column, Effect, Server, Step, Table
 from .sql import read_sql
@@ -190,8 +190,8 @@ def _server(connection: Any) -> Server:
     """Ask which MySQL it is, and how long a character may be: what else the rules know of a column the models say."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT table_name, column_name, character_octet_length DIV character_maximum_length FROM information_schema.columns"
-            " WHERE table_schema = DATABASE() AND character_maximum_length > 0"
+            "SELECT table_name, column_name, maxlen FROM information_schema.columns"
+            " JOIN information_schema.character_sets USING (character_set_name) WHERE table_schema = DATABASE()"
         )
         octets = {(table, column): int(size) for table, column, size in cursor.fetchall()}
     return Server(connection.mysql_is_mariadb, tuple(connection.mysql_version), octets)
@@ -222,7 +222,9 @@ def _undone(made: Sequence[Operation], steps: Sequence[Step], seen: Sequence[Tab
         between = made[first : last + 1]
         if any(isinstance(one, own) or _does_its_own(one) for one in between):
             continue
-        if alike(_made(seen[first]), _made(seen[last + 1])):
+        effects = (effect for step in steps[first : last + 1] for effect in step.effects)
+        # Two columns that have changed their names look as before, too.
+        if alike(_made(seen[first]), _made(seen[last + 1])) and back(effects):
             return range(first, last + 1)
     return range(0)
 

@@ -160,13 +160,22 @@ def _checks(table: str, definition: Any, *, inline: bool = False) -> Iterator[Ef
 _FAILING = ("Cast", "TryCast", "Div", "IntDiv", "Mod", "Sqrt", "Ln", "Log")
 
 
+_TEXTS = ("TEXT", "VARCHAR", "CHAR", "BPCHAR")
+
+
+def _always_casts(node: Any) -> bool:
+    """Return whether a cast is to a text, which all that there is has, or of a constant."""
+    kind, to = type(node.this).__name__, node.args.get("to")
+    return to is not None and (kind == "Literal" or getattr(to.this, "name", "") in _TEXTS)
+
+
 def _index(tree: Any) -> Effect:
     index, unique = tree.this, bool(tree.args.get("unique"))
     parameters = index.args.get("params")
     columns = columns_of(parameters.args.get("columns") or []) if parameters is not None else None
     partial = parameters is not None and parameters.args.get("where") is not None
     nodes = parameters.walk() if parameters is not None and columns is None else ()
-    failing = [node.sql() for node in nodes if type(node).__name__ in _FAILING]
+    failing = [node.sql() for node in nodes if type(node).__name__ in _FAILING and not _always_casts(node)]
     made = Constraint(
         name_of(index.this) if index.this is not None else "",
         "unique" if unique else "index",

@@ -72,7 +72,8 @@ def is_large(kind: str) -> bool:
     return plain(kind).endswith(("text", "blob", "json"))
 
 
-_OCTETS = {"": 0, "utf8mb4": 4, "utf8mb3": 3, "utf8": 3}
+# MariaDB's "uca1400_ai_ci" is of whatever character set the column has.
+_OCTETS = {"": 0, "uca1400": 0, "utf8mb4": 4, "utf8mb3": 3, "utf8": 3}
 
 
 def octets(collation: str, otherwise: int) -> int:

@@ -48,6 +48,7 @@ if FIVE:
         before=[model("Book", n=models.IntegerField(db_default=3))])  # fmt: skip
 sql("modify: text that takes another byte for its length", "alter table shop_book modify title varchar(100) not null")
 sql("modify: another collation", "alter table shop_book modify title varchar(40) collate utf8mb4_bin not null")
+sql("modify: a collation of any character set", "alter table shop_book modify title varchar(40) collate uca1400_as_cs not null")
 sql("modify: unique with another collation", "alter table shop_book modify title varchar(40) collate utf8mb4_general_ci not null",
     before=[model("Book", title=text(unique=True, db_collation="utf8mb4_bin"))])  # fmt: skip
 sql("modify: a character set that has less", "alter table shop_book modify title varchar(40) character set latin1 not null")
@@ -129,6 +130,10 @@ case("text that takes another byte, not short", book(), AlterField("Book", "titl
 case("longer text with an index", [model("Book", title=text(20, db_index=True))], AlterField("Book", "title", text(30)))
 case("collation of a text with an index", [model("Book", title=text(db_index=True))],
      AlterField("Book", "title", text(db_index=True, db_collation="utf8mb4_bin")))  # fmt: skip
+case("collation of a large text", [model("Book", t=models.TextField(null=True))],
+     AlterField("Book", "t", models.TextField(null=True, db_collation="utf8mb4_bin")))  # fmt: skip
+sql("modify: a large text of a character set that has less", "alter table shop_book modify t longtext character set latin1 null",
+    before=[model("Book", t=models.TextField(null=True))])  # fmt: skip
 case("large text that is given", book(), AddField("Book", "plot", models.TextField(default="x")))
 case("text key to text", book(), AlterField("Book", "title", models.TextField()))
 case("text to limited text", [model("Book", title=models.TextField())], AlterField("Book", "title", text(20)))

@@ -21,7 +21,7 @@ from django.db.migrations.operations import (
     RunSQL,
 )
 from django.db.models.expressions import RawSQL
-from django.db.models.functions import Cast, Length, Lower
+from django.db.models.functions import Cast, ExtractYear, Length, Lower, TruncDate
 
 from tests.settings_snippets.migrations.shapes import (
     CONDITION,
@@ -405,6 +405,7 @@ CI = CreateCollation("ci", provider="icu", locale="und-u-ks-level2", determinist
 case("collation: like that of the system", book(), AlterField("Book", "title", text(db_collation="de-x-icu")))
 case("collation: one more, for a new column", book(), CI, AddField("Book", "n", text(null=True, db_collation="ci")))
 case("collation: not all texts apart", [CI, *book()], AlterField("Book", "title", text(db_collation="ci")))
+case("collation: all texts apart again", [CI, model("Book", title=text(db_collation="ci"))], AlterField("Book", "title", text()))
 case("collation: not all texts apart, unique", [CI, *BY_TITLE], AlterField("Book", "title", text(db_collation="ci")))
 case(
     "collation: indexed",
@@ -439,6 +440,21 @@ case(
     RunSQL("update shop_work set pages = 1"),
     AlterModelTable("Work", "shop_book"),
 )
+case(
+    "back: two columns under each other's name",
+    book(length=models.IntegerField(null=True)),
+    RenameField("Book", "pages", "n"),
+    RenameField("Book", "length", "pages"),
+    RenameField("Book", "n", "length"),
+)
+case(
+    "back: without what was in a column",
+    book(),
+    RenameModel("Book", "Work"),
+    RemoveField("Work", "pages"),
+    AddField("Work", "pages", models.IntegerField(null=True)),
+    AlterModelTable("Work", "shop_book"),
+)
 
 # -- what remains, what may fail, what SQL does beside
 case(
@@ -454,6 +470,16 @@ case(
     RemoveIndex("Book", "i"),
 )
 case("sql: index of what not every text is", book(), RunSQL("create index i on shop_book ((title::int))"))
+case(
+    "index: of what every value is",
+    book(at=models.DateTimeField(null=True)),
+    AddIndex("Book", models.Index(Cast("pages", text(20)), ExtractYear("at"), TruncDate("at"), name="i")),
+)
+case(
+    "sql: index of what every value is",
+    book(),
+    RunSQL("create index i on shop_book (lower(title::text), (pages::varchar), to_tsvector('english'::regconfig, title))"),
+)
 case("sql: index of a function", book(), RunSQL("create index i on shop_book (lower(title))"))
 case("sql: another schema first", book(), RunSQL("set local search_path to other"), AddField("Book", "n", text(null=True)))
 case("sql: patience first", book(), RunSQL("set local lock_timeout = '2s'"), AddField("Book", "n", text(null=True)))
