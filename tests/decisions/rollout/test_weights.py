@@ -66,7 +66,7 @@ def test_the_group_takes_the_surplus_where_it_may() -> None:
 
 def test_after_an_abort_too_no_more_goes_than_is_surplus_and_none_that_is_needed() -> None:
     """Then what does not serve is not waited for."""
-    aborted = replace(LOWERED, back=True, aborted=True, pointed=True)
+    aborted = replace(LOWERED, back=True, aborted=True, pointed=True, protect=False)
     enough = replace(over(THREE[0], replace(SICK, protected=True)), record=aborted)
     assert not isinstance(step(enough), Wait | Terminate)
     bulky = over(replace(SICK, weight=3), new("i-7", weight=1), new("i-8", weight=1), lightest=1, protects_new=True)
