@@ -1,5 +1,6 @@
 """When scheduled actions recur: as the stand-in cloud, which reads the expressions by itself."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -97,3 +98,13 @@ def test_what_is_not_understood_is_refused(cron: str, zone: str) -> None:
         times(cron, zone, 0.0, WEEK)
     with pytest.raises(ApiError):
         Recurrence(cron, zone)
+
+
+@pytest.mark.parametrize(
+    ("cron", "zone", "why"),
+    [("60 8 * * *", "UTC", "'60' is not from 0 to 59"), ("5-1 8 * * *", "UTC", "'5-1' is empty"),
+     ("0 8 * * *", "Mars/Base", "time zone Mars/Base is not known")],
+)  # fmt: skip
+def test_a_refusal_says_why(cron: str, zone: str, why: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(why)}$"):
+        times(cron, zone, 0.0, WEEK)
