@@ -57,6 +57,7 @@ def column_of(definition: Any, dialect: str = "") -> Column | None:
         null=not primary and not automatic and (required is None or bool(required.args.get("allow_null"))),
         default=(default is not None and not empty) or automatic,
         generated=computed,
+        made_of=None if computed else (),
         stored=computed and (expressed is None or bool(expressed.args.get("persisted"))),
         unique="UniqueColumnConstraint" in kinds or primary,
         collation=_collation(kinds),

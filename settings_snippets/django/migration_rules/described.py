@@ -48,6 +48,7 @@ def _column(field: Any, editor: Any) -> Column | None:
         default=automatic or (given is not NOT_PROVIDED and value is not None),
         generated=getattr(field, "generated", False),
         stored=bool(getattr(field, "db_persist", False)),
+        made_of=columns_of(field.model, _names(field.expression)) if getattr(field, "generated", False) else (),
         collation=str(parameters.get("collation") or ""),
         primary=field.primary_key,
         unique=field.unique,

@@ -112,7 +112,22 @@ def _alter_column(world: World, effect: Effect) -> Verdict:
         return _add_column(world, replace(effect, kind="add_column", after=after))
     old = world.old[effect.table]
     before = old.columns[effect.column]
-    return worst([*_changes(old, before, after), *on_collation.verdicts(world, old, before, after)])
+    return worst(
+        [*_changes(old, before, after), *on_collation.verdicts(world, old, before, after), *_held(world, old, before, after)]
+    )
+
+
+def _held(world: World, old: Table, before: Column, after: Column) -> Iterator[Verdict]:
+    """Yield the verdict on another type of what a generated column is made of. Source: PostgreSQL, "Generated Columns"."""
+    if world.vendor != "postgresql" or (plain(before.type), before.collation) == (plain(after.type), after.collation):
+        return
+    for one in (world.real.get(old.name) or old).columns.values():
+        if one.generated and (one.made_of is None or before.name in one.made_of):
+            yield Verdict(
+                "review" if one.made_of is None else "incompatible",
+                f"PostgreSQL refuses another type of {old.name}.{before.name}: the generated column {one.name} is made of it",
+                f"take {one.name} out in one release, and add it again in the next",
+            )
 
 
 def _modify_column(world: World, effect: Effect) -> Verdict:

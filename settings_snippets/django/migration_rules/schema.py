@@ -14,7 +14,8 @@ UNKNOWN: Any = "unknown value"  # of a default that is no constant
 class Column:
     """A column: `default` and `generated` say that the database fills it in; `references` a foreign key that it enforces.
 
-    `stored`: it is generated, and kept in the table; `collation`: "" for that of the table;
+    `stored`: it is generated, and kept in the table; `made_of`: the columns that it is generated from, None where unknown;
+    `collation`: "" for that of the table;
     `deletes`: what the database does when the referenced row is deleted (Django 6.1): CASCADE, SET NULL, SET DEFAULT;
     `value`: the constant of the default; `volatile`: each row gets a default of its own; `fallback`: Django fills the rows that
     are there from the models when it adds the column, and drops that default again.
@@ -27,6 +28,7 @@ class Column:
     default: bool = False
     generated: bool = False
     stored: bool = False
+    made_of: tuple[str, ...] | None = ()
     collation: str = ""
     primary: bool = False
     unique: bool = False

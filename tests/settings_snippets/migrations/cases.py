@@ -385,6 +385,11 @@ if FIVE:
             models.GeneratedField(expression=models.F("pages") * 2, output_field=models.IntegerField(), db_persist=True),
         ),
     )
+    double = models.GeneratedField(expression=models.F("pages") * 2, output_field=models.IntegerField(), db_persist=True)
+    case(
+        "type: of what a generated column is made of", book(double=double), AlterField("Book", "pages", models.BigIntegerField())
+    )
+    case("type: of what no generated column is made of", book(double=double), AlterField("Book", "title", text(80)))
     case(
         "NULLs that are alike",
         book(),
