@@ -37,15 +37,14 @@ def clone(repository: Path, tree: Path, wanted: Sequence[str]) -> None:
     run("git", "clone", "--quiet", "--no-checkout", repository, tree, cwd=tree.parent)
     # Of a partial clone files are missing: git gets them where that has been cloned from, as it does there.
     # Source: git-scm.com, "partial-clone".
-    known = dict(line.split("=", 1) for line in git(repository, "config", "--list").splitlines() if "=" in line)
-    for name in {
-        key.split(".", 1)[1].rpartition(".")[0] for key in known if key.startswith("remote.") and key.endswith(".promisor")
-    }:
+    keys = git(repository, "config", "--list", "--name-only").splitlines()
+    promising = (key for key in keys if key.startswith("remote.") and key.endswith(".promisor"))
+    if key := next(promising, ""):
+        name = key.removeprefix("remote.").removesuffix(".promisor")
         git(tree, "remote", "add", "promisor", git(repository, "remote", "get-url", name))
         git(tree, "config", "remote.promisor.promisor", "true")
         git(tree, "config", "extensions.partialClone", "promisor")
-        return
-    if any(not _has(tree, commit) for commit in wanted):
+    elif any(not _has(tree, commit) for commit in wanted):
         # A shallow repository gives only what its branches have.
         git(tree, "fetch", "--quiet", "origin", "+refs/*:refs/rehearsal/*")
 

@@ -76,11 +76,11 @@ def waiting_for_a_reader(server: mariadb.Server, statement: str) -> Iterator[tup
         number = changing.thread_id()
         thread.start()
         state, deadline = "", time.monotonic() + PATIENCE
-        while "metadata lock" not in state:
-            assert time.monotonic() < deadline, state
-            state = str(asked(third, f"SELECT state FROM information_schema.processlist WHERE id = {number}"))
-            time.sleep(0.02)
         try:
+            while "metadata lock" not in state:
+                assert time.monotonic() < deadline, state
+                state = str(asked(third, f"SELECT state FROM information_schema.processlist WHERE id = {number}"))
+                time.sleep(0.02)
             yield third, number
         finally:
             asked(reader, "ROLLBACK")

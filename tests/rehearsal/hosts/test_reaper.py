@@ -76,9 +76,11 @@ def test_the_reaper_of_a_part_that_another_kills_cleans_up(tmp_path: Path) -> No
     above = reaper.Reaper(f"{TOKEN}-outer", [outer])
     environment = {**os.environ, reaper.VARIABLE: f"{TOKEN}-outer/part/"}
     with subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout and process.stdout.readline() == "ready\n"
-        assert len(reaper.find(f"{TOKEN}-inner/")) == 1
-        above.close()
+        try:
+            assert process.stdout and process.stdout.readline() == "ready\n"
+            assert len(reaper.find(f"{TOKEN}-inner/")) == 1
+        finally:
+            above.close()
     assert not outer.exists()
     until(lambda: not inner.exists() and not reaper.find(f"{TOKEN}-inner/"))
 
